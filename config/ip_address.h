@@ -1,0 +1,61 @@
+// ip_address: an IPv4 or IPv6 address, a prefix, and an address with a port; parsed and printed as people write them.
+// Plain values, any thread. Nothing here touches a socket or the kernel.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sluice::config {
+
+enum class IpFamily : std::uint8_t { kIpv4 = 4, kIpv6 = 6 };
+
+/// Network byte order. An IPv4 address fills the first four bytes; the rest are zero, so that == compares whole values.
+struct IpAddress {
+  IpFamily family = IpFamily::kIpv4;
+  std::array<std::uint8_t, 16> bytes{};
+
+  static IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d);
+  /// REQUIRES: raw.size() is 4 or 16, in network byte order.
+  static IpAddress from_bytes(std::span<const std::uint8_t> raw);
+  /// "198.18.0.1" or "2001:db8::1". nullopt for anything else, IPv4-mapped IPv6 among it.
+  static std::optional<IpAddress> parse(std::string_view text);
+
+  bool is_v6() const { return family == IpFamily::kIpv6; }
+  bool is_unspecified() const { return bytes == std::array<std::uint8_t, 16>{}; }
+  bool is_link_local() const;
+  bool is_multicast() const;
+  std::size_t size() const { return is_v6() ? 16 : 4; }
+  std::span<const std::uint8_t> view() const { return {bytes.data(), size()}; }
+  std::string to_string() const;
+
+  auto operator<=>(const IpAddress&) const = default;
+};
+
+/// An interface's address with the length of its on-link prefix: "198.18.0.1/15".
+struct IpPrefix {
+  IpAddress address;
+  std::uint8_t length = 0;
+
+  static std::optional<IpPrefix> parse(std::string_view text);
+  bool contains(const IpAddress& other) const;
+  std::string to_string() const;
+
+  auto operator<=>(const IpPrefix&) const = default;
+};
+
+/// A transport address. The port is in host byte order.
+struct SocketAddress {
+  IpAddress ip;
+  std::uint16_t port = 0;
+
+  std::string to_string() const;  // "198.18.0.1:4000", "[2001:db8::1]:4000"
+
+  auto operator<=>(const SocketAddress&) const = default;
+};
+
+}  // namespace sluice::config

@@ -1,0 +1,103 @@
+// sessions: the registry and life cycle of sessions, endpoints and routes; the sole user of the workers' mailboxes. It
+// allocates slots and ports, fills slots, expands keys, feeds punts to ICE and DTLS, and follows the teardown order:
+// close_notify and BYE while transmit is live, remove, wait for the ack, wipe keys, free port and slot.
+//
+// Control thread only; nothing here blocks. Requests that must wait for a worker's ack call `done` later.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+#include "controlplane/requests.h"
+#include "dataplane/plane.h"
+
+namespace sluice::control {
+
+template <typename T>
+using Result = std::variant<T, RequestError>;
+
+template <typename T>
+struct Created {
+  T object;
+  bool created = true;  // false: it was there already, with the same parameters
+};
+
+class Sessions {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using EventSink = std::function<void(const Event&)>;
+  using Done = std::function<void(std::optional<RequestError>)>;
+
+  struct Options {
+    config::Config config;
+    std::vector<crypto::SrtpProfile> profiles;  // configured and self-tested, in order of preference
+    EventSink on_event;
+    std::function<void(std::span<std::uint8_t>)> random;  // cryptographic; injected for tests
+  };
+
+  /// `plane` outlives this. `engine` is the control thread's own instance, of the kind that the workers use.
+  Sessions(Options options, dataplane::DataPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine);
+  ~Sessions();
+
+  Result<Created<SessionView>> create_session(const std::string& id);
+  Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
+  Result<EndpointView> connect_endpoint(const EndpointConnect& request);
+  Result<Created<RouteView>> create_route(const RouteCreate& request);
+  Result<RouteView> switch_route(const RouteSwitch& request);
+  void remove_session(const std::string& id, Done done);
+  void remove_endpoint(const std::string& session, const std::string& id, Done done);
+  void remove_route(const std::string& session, const std::string& id, Done done);
+
+  std::vector<SessionView> list_sessions() const;
+  Result<SessionView> get_session(const std::string& id) const;
+  Result<std::vector<EndpointView>> list_endpoints(const std::string& session) const;  // "" = all
+  Result<EndpointView> get_endpoint(const std::string& session, const std::string& id) const;
+  Result<std::vector<RouteView>> list_routes(const std::string& session) const;
+  Result<RouteView> get_route(const std::string& session, const std::string& id) const;
+  Result<std::vector<StreamView>> list_streams(const std::string& session, const std::string& endpoint) const;
+
+  struct UdpPortView {
+    std::uint16_t udp_port;
+    std::string session, endpoint;
+    std::string component;  // "rtp", "rtcp", "rtp+rtcp", "ice" (shared)
+  };
+  struct MediaPortsView {
+    std::uint16_t min, max;
+    std::size_t allocated, free;
+    std::vector<UdpPortView> ports;
+  };
+  MediaPortsView list_udp_ports() const;
+
+  struct WorkerLoad {
+    std::size_t endpoints, routes, streams, sessions;
+  };
+  WorkerLoad worker_load(std::size_t worker) const;
+
+  /// Counts for metrics and tests.
+  struct Totals {
+    std::uint64_t sessions_created, sessions_removed, endpoints_created, endpoints_removed, endpoints_idle_reclaimed,
+        endpoints_failed, pending_commands, ice_dropped, dtls_dropped;
+  };
+  Totals totals() const;
+
+  /// Drains notes and punts of all workers, retries pending commands. Call after every wake-up; false when there may be more.
+  bool poll(Clock::time_point now);
+  /// Timers: DTLS retransmission, ICE consent, idle reclaim, neighbours, bit rates. Returns when it wants to be called next.
+  Clock::time_point tick(Clock::time_point now);
+
+  /// Orderly end: refuses new objects, tears everything down; `done` when every worker has acked everything.
+  void shut_down(std::function<void()> done);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,66 @@
+// replay_window: which of the last 128 packet indices have been seen (RFC 3711 3.3.2). Split in check and commit: check
+// before authentication, commit only after it, so that a forged packet moves nothing.
+// Owned by one thread (the worker of the stream).
+#pragma once
+
+#include <cstdint>
+
+namespace sluice::crypto {
+
+enum class ReplayVerdict : std::uint8_t { kFresh, kReplayed, kTooOld };
+
+class ReplayWindow {
+ public:
+  static constexpr std::uint64_t kBits = 128;
+
+  bool started() const { return started_; }
+  /// Highest committed index. REQUIRES: started().
+  std::uint64_t highest() const { return highest_; }
+
+  ReplayVerdict check(std::uint64_t index) const {
+    if (!started_ || index > highest_) return ReplayVerdict::kFresh;
+    const std::uint64_t age = highest_ - index;
+    if (age >= kBits) return ReplayVerdict::kTooOld;
+    const std::uint64_t word = age < 64 ? low_ >> age : high_ >> (age - 64);
+    return (word & 1) != 0 ? ReplayVerdict::kReplayed : ReplayVerdict::kFresh;
+  }
+
+  /// REQUIRES: check(index) == kFresh, and the packet authenticated.
+  void commit(std::uint64_t index) {
+    if (!started_) {
+      started_ = true;
+      highest_ = index;
+      low_ = 1;
+      high_ = 0;
+    } else if (index > highest_) {
+      shift(index - highest_);
+      highest_ = index;
+      low_ |= 1;
+    } else {
+      const std::uint64_t age = highest_ - index;
+      (age < 64 ? low_ : high_) |= std::uint64_t{1} << (age % 64);
+    }
+  }
+
+  void reset() { *this = ReplayWindow{}; }
+
+ private:
+  void shift(std::uint64_t by) {
+    if (by >= 128) {
+      low_ = high_ = 0;
+    } else if (by >= 64) {
+      high_ = low_ << (by - 64);
+      low_ = 0;
+    } else {
+      high_ = (high_ << by) | (low_ >> (64 - by));
+      low_ <<= by;
+    }
+  }
+
+  std::uint64_t highest_ = 0;
+  std::uint64_t low_ = 0;   // ages 0..63, bit 0 = highest_
+  std::uint64_t high_ = 0;  // ages 64..127
+  bool started_ = false;
+};
+
+}  // namespace sluice::crypto

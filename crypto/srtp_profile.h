@@ -1,0 +1,63 @@
+// srtp_profile: the four SRTP protection profiles that sluice speaks and their sizes in bytes (RFC 3711, 5764, 7714).
+// Plain values, any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace sluice::crypto {
+
+enum class SrtpProfile : std::uint8_t {
+  kAeadAes128Gcm,
+  kAeadAes256Gcm,
+  kAesCm128HmacSha1_80,
+  kAesCm128HmacSha1_32,
+};
+
+inline constexpr std::array<SrtpProfile, 4> kAllSrtpProfiles{
+    SrtpProfile::kAeadAes128Gcm, SrtpProfile::kAeadAes256Gcm, SrtpProfile::kAesCm128HmacSha1_80,
+    SrtpProfile::kAesCm128HmacSha1_32};
+
+struct SrtpProfileInfo {
+  SrtpProfile profile;
+  std::string_view name;        // as in SDES crypto attributes, config and API: "AEAD_AES_128_GCM"
+  std::string_view dtls_name;   // as in OpenSSL's use_srtp list: "SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"
+  std::uint16_t dtls_id;        // IANA DTLS-SRTP protection profile
+  std::uint8_t key_length;      // master and session cipher key
+  std::uint8_t salt_length;     // master and session salt
+  std::uint8_t rtp_tag_length;
+  std::uint8_t rtcp_tag_length;  // the E||index word of SRTCP comes on top
+  bool aead;
+};
+
+constexpr SrtpProfileInfo profile_info(SrtpProfile profile) {
+  switch (profile) {
+    case SrtpProfile::kAeadAes128Gcm:
+      return {profile, "AEAD_AES_128_GCM", "SRTP_AEAD_AES_128_GCM", 0x0007, 16, 12, 16, 16, true};
+    case SrtpProfile::kAeadAes256Gcm:
+      return {profile, "AEAD_AES_256_GCM", "SRTP_AEAD_AES_256_GCM", 0x0008, 32, 12, 16, 16, true};
+    case SrtpProfile::kAesCm128HmacSha1_80:
+      return {profile, "AES_CM_128_HMAC_SHA1_80", "SRTP_AES128_CM_SHA1_80", 0x0001, 16, 14, 10, 10, false};
+    case SrtpProfile::kAesCm128HmacSha1_32:
+      return {profile, "AES_CM_128_HMAC_SHA1_32", "SRTP_AES128_CM_SHA1_32", 0x0002, 16, 14, 4, 10, false};
+  }
+  __builtin_unreachable();
+}
+
+/// By SrtpProfileInfo::name; nullopt for a name that is not one of the four.
+std::optional<SrtpProfile> profile_from_name(std::string_view name);
+/// By IANA DTLS-SRTP id.
+std::optional<SrtpProfile> profile_from_dtls_id(std::uint16_t id);
+
+/// Most bytes that protecting adds to an RTP packet, and the scratch that an engine may write past the packet's end
+/// while it works (ipsec-mb stores 12-byte tags). Buffers must have this much room behind the payload.
+inline constexpr std::size_t kMaxRtpTrailer = 16;
+inline constexpr std::size_t kMaxRtcpTrailer = 20;
+inline constexpr std::size_t kTailRoom = 32;
+
+inline constexpr std::size_t kMaxMasterKey = 32;
+inline constexpr std::size_t kMaxMasterSalt = 14;
+
+}  // namespace sluice::crypto

@@ -1,0 +1,84 @@
+// counters: what a worker counts. One writer each (the owning worker), on the worker's own cache lines; the control
+// thread reads at any time with relaxed loads, so a reader may see the ledger a few packets open while traffic flows.
+//
+// The closed ledger, exact on an idle worker (RFC-less: our own invariant, tested and exported):
+//   received    = forwarded + consumed + punted + handed_off + sum(receive-side drops)
+//   transmitted = copies + reports + injected - sum(send-side drops)
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/drop_reason.h"
+
+namespace sluice::dataplane {
+
+/// A 64-bit count with one writer and any readers. Compiles to a plain add.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
+  std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+struct alignas(64) WorkerCounters {
+  // receive side, packets
+  Counter received;        // from the ports' queues and from other workers' handoff rings
+  Counter received_bytes;  // frame bytes of the same
+  Counter forwarded;       // media packets that had at least one route to go by
+  Counter consumed;        // RTCP packets taken in by the worker
+  Counter punted;          // handed to the control plane
+  Counter handed_off;      // given to the worker that owns the endpoint
+  // send side, packets
+  Counter copies;       // media packets made for routes
+  Counter reports;      // RTCP packets that the worker made
+  Counter injected;     // frames of the control plane
+  Counter transmitted;  // taken by a port
+  Counter transmitted_bytes;
+  std::array<Counter, kDropReasonCount> drops;
+  // the loop itself
+  Counter polls;         // turns of the loop
+  Counter busy_polls;    // turns that found work
+  Counter busy_cycles;   // TSC cycles of busy turns
+  Counter total_cycles;  // TSC cycles since start
+  Counter commands;      // mailbox commands carried out
+  Counter stale_commands;  // commands whose generation had passed
+  Counter lost_events;   // notes for the control plane that found no room (never acks)
+
+  void drop(DropReason reason, std::uint64_t n = 1) { drops[static_cast<std::size_t>(reason)].add(n); }
+};
+
+/// A copy at one moment, for the control thread and tests.
+struct Ledger {
+  std::uint64_t received = 0, forwarded = 0, consumed = 0, punted = 0, handed_off = 0, receive_drops = 0;
+  std::uint64_t copies = 0, reports = 0, injected = 0, transmitted = 0, send_drops = 0;
+
+  bool balanced() const {
+    return received == forwarded + consumed + punted + handed_off + receive_drops &&
+           transmitted + send_drops == copies + reports + injected;
+  }
+};
+
+inline Ledger read_ledger(const WorkerCounters& counters) {
+  Ledger ledger;
+  ledger.received = counters.received.read();
+  ledger.forwarded = counters.forwarded.read();
+  ledger.consumed = counters.consumed.read();
+  ledger.punted = counters.punted.read();
+  ledger.handed_off = counters.handed_off.read();
+  ledger.copies = counters.copies.read();
+  ledger.reports = counters.reports.read();
+  ledger.injected = counters.injected.read();
+  ledger.transmitted = counters.transmitted.read();
+  for (std::size_t i = 0; i < kDropReasonCount; ++i)
+    (i < kFirstSendDrop ? ledger.receive_drops : ledger.send_drops) += counters.drops[i].read();
+  return ledger;
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,40 @@
+// eal: DPDK's environment, started once per process from the configuration and shut down last. Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+
+namespace sluice::dataplane {
+
+struct EalOptions {
+  config::Memory memory;
+  std::uint16_t control_core = 0;
+  std::vector<std::uint16_t> worker_cores;
+  std::vector<std::string> devices;  // PCI addresses and vdevs, as in [[ports]]
+};
+
+/// RAII: the EAL is up while an Eal lives. One per process (DPDK allows no second start).
+class Eal {
+ public:
+  /// nullptr with the reason in `error`, which names what was missing (huge pages, privileges, a core, a device) and how to
+  /// get it. huge_pages = auto falls back to ordinary pages and says so in warnings().
+  static std::unique_ptr<Eal> start(const EalOptions& options, std::string& error);
+  ~Eal();
+
+  bool uses_huge_pages() const { return huge_pages_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+  /// "DPDK 22.11.11"
+  static std::string version();
+
+ private:
+  Eal() = default;
+  bool huge_pages_ = false;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace sluice::dataplane

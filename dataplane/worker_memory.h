@@ -1,0 +1,80 @@
+// worker_memory: everything that a worker and the control thread share, allocated once before the worker starts and freed
+// after it has stopped. Who may touch what, and when, is said in the layouts' own headers; the rings carry the hand-overs.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "config/config.h"
+#include "dataplane/counters.h"
+#include "dataplane/endpoint_slot.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/punt.h"
+#include "dataplane/route_slot.h"
+#include "dataplane/spsc_ring.h"
+#include "dataplane/stream_slot.h"
+
+namespace sluice::dataplane {
+
+/// A zeroed, cache-line-aligned array in anonymous memory that asks for transparent huge pages. Untouched slots cost
+/// address space only.
+template <typename T>
+class SlotArray {
+ public:
+  explicit SlotArray(std::size_t count);
+  ~SlotArray();
+  SlotArray(const SlotArray&) = delete;
+  SlotArray& operator=(const SlotArray&) = delete;
+
+  T& operator[](std::size_t i) { return slots_[i]; }
+  const T& operator[](std::size_t i) const { return slots_[i]; }
+  std::size_t size() const { return count_; }
+
+ private:
+  T* slots_;
+  std::size_t count_;
+};
+
+/// Wakes a control thread that waits on an eventfd. Workers call wake() after they pushed; it costs a load while the
+/// control thread is awake, and one write(2) per sleep of the control thread at most, over all workers.
+class ControlWaker {
+ public:
+  ControlWaker();   // throws std::system_error when the kernel has no eventfd left
+  ~ControlWaker();
+  ControlWaker(const ControlWaker&) = delete;
+  ControlWaker& operator=(const ControlWaker&) = delete;
+
+  int fd() const { return fd_; }
+  /// Workers. After pushing to a ring.
+  void wake();
+  /// Control thread: about to wait; look at all rings once more after this call.
+  void about_to_wait();
+  /// Control thread: back from waiting; clears the eventfd.
+  void awake();
+
+ private:
+  int fd_;
+  alignas(64) std::atomic<bool> waiting_{false};
+};
+
+struct WorkerMemory {
+  WorkerMemory(const config::Capacity& limits, ControlWaker& control_waker);
+
+  ControlWaker& waker;
+  SpscRing<Command> commands{4096};  // control thread -> worker
+  SpscRing<Note> notes{8192};        // worker -> control thread
+  SpscRing<Punt> punts{4096};        // worker -> control thread
+
+  SlotArray<EndpointSlot> endpoints;
+  SlotArray<EndpointKeys> keys;  // same index as endpoints
+  SlotArray<SourceSlot> sources;  // as many as routes
+  SlotArray<RouteSlot> routes;
+  SlotArray<StreamSlot> streams;
+  std::atomic<std::uint32_t> stream_high_water{0};  // no stream slot at or past this was ever used; written by the worker
+
+  WorkerCounters counters;
+};
+
+}  // namespace sluice::dataplane
