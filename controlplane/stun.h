@@ -1,0 +1,151 @@
+// stun: a bounds-checked view of received STUN messages and a writer of those we send (RFC 8489, the ICE
+// attributes of RFC 8445 16.1). Formats only: who may ask and what is answered is ice_lite's affair.
+//
+// Threads: plain values, any thread. Invariant: a StunView exists only for a message whose header and every
+// attribute lie within the datagram, so reading an attribute never fails for want of bytes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "config/ip_address.h"
+
+namespace sluice::control {
+
+enum class StunClass : std::uint8_t { kRequest, kIndication, kResponse, kError };
+
+/// Attribute types, IANA "STUN Attributes". Those below 0x8000 must be understood or refused (RFC 8489 14).
+enum class StunAttribute : std::uint16_t {
+  kMappedAddress = 0x0001,
+  kUsername = 0x0006,
+  kMessageIntegrity = 0x0008,
+  kErrorCode = 0x0009,
+  kUnknownAttributes = 0x000a,
+  kRealm = 0x0014,
+  kNonce = 0x0015,
+  kMessageIntegritySha256 = 0x001c,
+  kXorMappedAddress = 0x0020,
+  kPriority = 0x0024,
+  kUseCandidate = 0x0025,
+  kSoftware = 0x8022,
+  kFingerprint = 0x8028,
+  kIceControlled = 0x8029,
+  kIceControlling = 0x802a,
+};
+
+inline constexpr std::uint16_t kStunBinding = 0x001;
+inline constexpr std::uint32_t kStunMagicCookie = 0x2112a442;
+inline constexpr std::size_t kStunHeaderBytes = 20;
+/// A longer datagram is not read as STUN; an ICE check is about 100 bytes.
+inline constexpr std::size_t kStunMaxBytes = 1500;
+/// Attributes of one message that are looked at, and unknown ones that are remembered for a 420.
+inline constexpr std::size_t kStunMaxAttributes = 32;
+inline constexpr std::size_t kStunMaxUnknown = 8;
+
+using StunTransactionId = std::array<std::uint8_t, 12>;
+
+/// ERROR-CODE (RFC 8489 14.8).
+struct StunError {
+  std::uint16_t code = 0;  // 300..699
+  std::string_view reason;
+};
+
+/// What a received message says. Points into the datagram, which must outlive the view.
+class StunView {
+ public:
+  /// nullopt for anything that is not one whole STUN message: header (5), magic cookie, length equal to the
+  /// datagram's and a multiple of 4, every attribute within, nothing behind FINGERPRINT, at most
+  /// kStunMaxAttributes attributes.
+  static std::optional<StunView> parse(std::span<const std::uint8_t> datagram);
+
+  StunClass message_class() const { return class_; }
+  /// 12 bits; kStunBinding for all that ICE uses.
+  std::uint16_t method() const { return method_; }
+  const StunTransactionId& transaction_id() const { return transaction_id_; }
+  std::size_t size() const { return bytes_.size(); }
+
+  /// The first attribute of that type in front of MESSAGE-INTEGRITY (those behind it are not protected and
+  /// are ignored, RFC 8489 14.5, but for FINGERPRINT). Its value without the padding.
+  std::optional<std::span<const std::uint8_t>> find(StunAttribute type) const;
+  bool has(StunAttribute type) const { return find(type).has_value(); }
+
+  /// At most 508 bytes (RFC 8489 14.3); nullopt when absent, empty or longer.
+  std::optional<std::string_view> username() const;
+  /// nullopt when absent or of a wrong length; has() tells the two apart.
+  std::optional<std::uint32_t> priority() const;
+  std::optional<std::uint64_t> ice_controlling() const;
+  std::optional<std::uint64_t> ice_controlled() const;
+  std::optional<config::SocketAddress> xor_mapped_address() const;
+  std::optional<StunError> error_code() const;
+  std::optional<std::string_view> software() const;
+  bool use_candidate() const { return has(StunAttribute::kUseCandidate); }
+
+  /// Comprehension-required attributes that sluice does not know, in order, the first kStunMaxUnknown of
+  /// them.
+  std::span<const std::uint16_t> unknown_required() const { return {unknown_.data(), unknown_count_}; }
+
+  /// True when FINGERPRINT is there, is last, and is the message's CRC-32 xor 0x5354554e (14.7).
+  bool fingerprint_ok() const;
+  /// True when MESSAGE-INTEGRITY is there and is the HMAC-SHA1 of what stands before it under `key` (14.5).
+  /// For ICE the key is the password itself (9.1.1). Compared in constant time.
+  bool integrity_ok(std::span<const std::uint8_t> key) const;
+  bool integrity_ok(std::string_view password) const;
+
+ private:
+  struct Entry {
+    std::uint16_t type;
+    std::uint16_t offset;  // of the value, from the message's first byte
+    std::uint16_t length;
+  };
+
+  StunView() = default;
+  bool parse_attributes();
+  void note_unknown(std::uint16_t type);
+
+  std::span<const std::uint8_t> bytes_;
+  StunClass class_ = StunClass::kRequest;
+  std::uint16_t method_ = 0;
+  StunTransactionId transaction_id_{};
+  std::array<Entry, kStunMaxAttributes> entries_{};
+  std::size_t entry_count_ = 0;
+  std::array<std::uint16_t, kStunMaxUnknown> unknown_{};
+  std::size_t unknown_count_ = 0;
+};
+
+/// Builds one message, attribute by attribute, in the order called. MESSAGE-INTEGRITY goes behind all but
+/// FINGERPRINT, FINGERPRINT last.
+class StunWriter {
+ public:
+  StunWriter(StunClass message_class, std::uint16_t method, const StunTransactionId& transaction_id);
+
+  /// REQUIRES: value.size() <= 65535 - 4. Padded with zero bytes to a multiple of 4.
+  void add(StunAttribute type, std::span<const std::uint8_t> value);
+  void add_text(StunAttribute type, std::string_view text);
+  void add_u32(StunAttribute type, std::uint32_t value);
+  void add_u64(StunAttribute type, std::uint64_t value);
+  /// USE-CANDIDATE and other attributes without a value.
+  void add_flag(StunAttribute type) { add(type, {}); }
+  void add_xor_mapped_address(const config::SocketAddress& address);
+  /// REQUIRES: code in 300..699.
+  void add_error_code(std::uint16_t code, std::string_view reason);
+  void add_unknown_attributes(std::span<const std::uint16_t> types);
+  void add_message_integrity(std::string_view password);
+  void add_fingerprint();
+
+  const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+  std::vector<std::uint8_t> take() { return std::move(bytes_); }
+
+ private:
+  void set_length(std::size_t attribute_bytes);
+
+  std::vector<std::uint8_t> bytes_;
+};
+
+/// CRC-32 of ISO 3309 as FINGERPRINT uses it (RFC 8489 14.7), without the final xor with 0x5354554e.
+std::uint32_t crc32(std::span<const std::uint8_t> bytes);
+
+}  // namespace sluice::control
