@@ -1,5 +1,5 @@
-// packet_index: the 48-bit SRTP packet index of a packet from its 16-bit sequence number (RFC 3711 3.3.1, appendix A).
-// Pure functions, any thread.
+// packet_index: the 48-bit SRTP packet index of a packet from its 16-bit sequence number (RFC 3711 3.3.1,
+// appendix A). Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@ namespace sluice::crypto {
 inline constexpr std::uint64_t kMaxPacketIndex = (std::uint64_t{1} << 48) - 1;
 
 /// The index nearest to `highest` (the highest authenticated index so far) whose low 16 bits are `sequence`.
-/// Never below 0 or above 2^48-1: at ROC 0 a sequence number that would lie before 0 is taken as the one ahead, and at
-/// ROC 2^32-1 one that would lie past the end is taken as the one behind.
+/// Never below 0 or above 2^48-1: at ROC 0 a sequence number that would lie before 0 is taken as the one
+/// ahead, and at ROC 2^32-1 one that would lie past the end is taken as the one behind.
 constexpr std::uint64_t estimate_packet_index(std::uint64_t highest, std::uint16_t sequence) {
   const auto roc = highest >> 16;
   const auto last = static_cast<std::uint16_t>(highest);

@@ -1,6 +1,6 @@
-// replay_window: which of the last 128 packet indices have been seen (RFC 3711 3.3.2). Split in check and commit: check
-// before authentication, commit only after it, so that a forged packet moves nothing.
-// Owned by one thread (the worker of the stream).
+// replay_window: which of the last 128 packet indices have been seen (RFC 3711 3.3.2). Split in check and
+// commit: check before authentication, commit only after it, so that a forged packet moves nothing. Owned by
+// one thread (the worker of the stream).
 #pragma once
 
 #include <cstdint>

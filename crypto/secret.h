@@ -1,5 +1,5 @@
-// secret: fixed-size key material that wipes itself. Move-only in spirit: copies are explicit through bytes().
-// Any thread; one owner at a time.
+// secret: fixed-size key material that wipes itself. Move-only in spirit: copies are explicit through
+// bytes(). Any thread; one owner at a time.
 #pragma once
 
 #include <array>
@@ -16,7 +16,8 @@ inline void wipe(void* data, std::size_t size) {
   asm volatile("" : : "r"(data) : "memory");
 }
 
-/// Up to N bytes of key material; the unused tail is zero. Wiped on destruction, on assignment and when moved from.
+/// Up to N bytes of key material; the unused tail is zero. Wiped on destruction, on assignment and when moved
+/// from.
 template <std::size_t N>
 class Secret {
  public:
@@ -44,7 +45,7 @@ class Secret {
   void assign(std::span<const std::uint8_t> bytes) {
     clear();
     size_ = bytes.size() < N ? bytes.size() : N;
-    std::memcpy(bytes_.data(), bytes.data(), size_);
+    if (size_ > 0) std::memcpy(bytes_.data(), bytes.data(), size_);
   }
   void clear() {
     wipe(bytes_.data(), N);

@@ -1,11 +1,13 @@
 // srtp_engine: SRTP and SRTCP in batches (RFC 3711, RFC 7714), behind one interface with two implementations:
 // ipsec_mb_engine (multi-buffer, the fast path) and libsrtp_engine (any CPU, and the oracle of the tests).
 //
-// An engine knows keys and packet indices, nothing else: the caller estimates the index (packet_index.h), keeps the
-// replay window (replay_window.h) and commits both only for packets whose status is kOk. So a forged packet moves nothing.
+// An engine knows keys and packet indices, nothing else: the caller estimates the index (packet_index.h),
+// keeps the replay window (replay_window.h) and commits both only for packets whose status is kOk. So a
+// forged packet moves nothing.
 //
-// Threads: one engine instance per thread. A control thread expands keys with its own instance; the worker that owns
-// the endpoint uses them with its own. expand() and release() may allocate; the batch calls of ipsec_mb_engine never do.
+// Threads: one engine instance per thread. A control thread expands keys with its own instance; the worker
+// that owns the endpoint uses them with its own. expand() and release() may allocate; the batch calls of
+// ipsec_mb_engine never do.
 #pragma once
 
 #include <array>
@@ -32,9 +34,10 @@ struct MasterKey {
   Secret<kMaxMasterSalt> salt;
 };
 
-/// The expanded keys of one direction of one endpoint. Owned by the slot it lies in; filled by SrtpEngine::expand on the
-/// control thread, read by the worker while installed, wiped by SrtpEngine::release on the control thread after the
-/// worker's ack. Trivially destructible: lies in preallocated memory. What the blocks hold is the engine's own affair.
+/// The expanded keys of one direction of one endpoint. Owned by the slot it lies in; filled by
+/// SrtpEngine::expand on the control thread, read by the worker while installed, wiped by SrtpEngine::release
+/// on the control thread after the worker's ack. Trivially destructible: lies in preallocated memory. What
+/// the blocks hold is the engine's own affair.
 struct alignas(64) SrtpKeys {
   struct alignas(64) Block {
     std::array<std::uint8_t, 1024> bytes;
@@ -46,8 +49,8 @@ struct alignas(64) SrtpKeys {
   SrtpProfile profile;
   EngineKind engine;
   Direction direction;
-  bool ready;               // false until expanded
-  void* context;            // libsrtp_engine: its srtp_t; otherwise null
+  bool ready;     // false until expanded
+  void* context;  // libsrtp_engine: its sessions; otherwise null
 };
 
 enum class SrtpStatus : std::uint8_t {
@@ -59,9 +62,10 @@ enum class SrtpStatus : std::uint8_t {
 };
 
 /// Encrypts and authenticates one RTP packet, out of place or in place.
-/// REQUIRES: `packet` holds the final RTP header (fixed part, CSRCs and extension; header_length bytes), and has room for
-/// header_length + payload_length + kTailRoom bytes. `payload` is the plaintext: either packet + header_length (in
-/// place) or memory of another buffer, which any number of jobs of the batch may share as long as none works in place on it.
+/// REQUIRES: `packet` holds the final RTP header (fixed part, CSRCs and extension; header_length bytes), and
+/// has room for header_length + payload_length + kTailRoom bytes. `payload` is the plaintext: either packet +
+/// header_length (in place) or memory of another buffer, which any number of jobs of the batch may share as
+/// long as none works in place on it.
 struct RtpProtectJob {
   const SrtpKeys* keys;
   std::uint8_t* packet;
@@ -75,9 +79,9 @@ struct RtpProtectJob {
   SrtpStatus status;
 };
 
-/// Authenticates, then decrypts in place. A packet that fails authentication is left as it came but for the bytes behind
-/// `length` (scratch of at most kTailRoom).
-/// REQUIRES: kTailRoom writable bytes behind the packet.
+/// Authenticates, then decrypts in place. A packet that fails authentication is left as it came but for the
+/// bytes behind `length` (scratch of at most kTailRoom). REQUIRES: kTailRoom writable bytes behind the
+/// packet.
 struct RtpUnprotectJob {
   const SrtpKeys* keys;
   std::uint8_t* packet;
@@ -88,7 +92,8 @@ struct RtpUnprotectJob {
   SrtpStatus status;
 };
 
-/// In place. `index` is the 31-bit SRTCP index to send with. REQUIRES: kTailRoom bytes behind the packet; length >= 8.
+/// In place. `index` is the 31-bit SRTCP index to send with. REQUIRES: kTailRoom bytes behind the packet;
+/// length >= 8.
 struct RtcpProtectJob {
   const SrtpKeys* keys;
   std::uint8_t* packet;
@@ -97,7 +102,8 @@ struct RtcpProtectJob {
   SrtpStatus status;
 };
 
-/// In place. The index comes from the packet itself (srtcp_index below): check it against the replay window first.
+/// In place. The index comes from the packet itself (srtcp_index below): check it against the replay window
+/// first.
 struct RtcpUnprotectJob {
   const SrtpKeys* keys;
   std::uint8_t* packet;
@@ -116,8 +122,9 @@ class SrtpEngine {
   /// For people: library, version and instruction set, as in "ipsec-mb 1.3.0, AVX512".
   virtual std::string description() const = 0;
 
-  /// Derives and expands the session keys (RFC 3711 4.3, RFC 7714 11) into `out`. False when the library refuses;
-  /// `out` is then wiped and last_error() says why.
+  /// Derives and expands the session keys (RFC 3711 4.3, RFC 7714 11) into `out`. False when the library
+  /// refuses; `out` is then wiped and last_error() says why. REQUIRES: `out` holds no ready keys (release()
+  /// them first).
   virtual bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) = 0;
   /// Wipes. Harmless on keys that are not ready.
   virtual void release(SrtpKeys& keys) = 0;
@@ -129,7 +136,8 @@ class SrtpEngine {
   virtual void protect_rtcp(std::span<RtcpProtectJob> jobs) = 0;
   virtual void unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) = 0;
 
-  /// Lets an engine that keeps state per SSRC drop it, when the worker forgets the stream. Nothing to do for ipsec_mb.
+  /// Lets an engine that keeps state per SSRC drop it, when the worker forgets the stream. Nothing to do for
+  /// ipsec_mb.
   virtual void forget(const SrtpKeys& keys, std::uint32_t ssrc) = 0;
 
   virtual std::string last_error() const = 0;

@@ -1,5 +1,5 @@
-// srtp_profile: the four SRTP protection profiles that sluice speaks and their sizes in bytes (RFC 3711, 5764, 7714).
-// Plain values, any thread.
+// srtp_profile: the four SRTP protection profiles that sluice speaks and their sizes in bytes (RFC 3711,
+// 5764, 7714). Plain values, any thread.
 #pragma once
 
 #include <array>
@@ -22,11 +22,12 @@ inline constexpr std::array<SrtpProfile, 4> kAllSrtpProfiles{
 
 struct SrtpProfileInfo {
   SrtpProfile profile;
-  std::string_view name;        // as in SDES crypto attributes, config and API: "AEAD_AES_128_GCM"
-  std::string_view dtls_name;   // as in OpenSSL's use_srtp list: "SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"
-  std::uint16_t dtls_id;        // IANA DTLS-SRTP protection profile
-  std::uint8_t key_length;      // master and session cipher key
-  std::uint8_t salt_length;     // master and session salt
+  std::string_view name;  // as in SDES crypto attributes, config and API: "AEAD_AES_128_GCM"
+  std::string_view
+      dtls_name;          // as in OpenSSL's use_srtp list: "SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"
+  std::uint16_t dtls_id;  // IANA DTLS-SRTP protection profile
+  std::uint8_t key_length;   // master and session cipher key
+  std::uint8_t salt_length;  // master and session salt
   std::uint8_t rtp_tag_length;
   std::uint8_t rtcp_tag_length;  // the E||index word of SRTCP comes on top
   bool aead;
@@ -51,8 +52,9 @@ std::optional<SrtpProfile> profile_from_name(std::string_view name);
 /// By IANA DTLS-SRTP id.
 std::optional<SrtpProfile> profile_from_dtls_id(std::uint16_t id);
 
-/// Most bytes that protecting adds to an RTP packet, and the scratch that an engine may write past the packet's end
-/// while it works (ipsec-mb stores 12-byte tags). Buffers must have this much room behind the payload.
+/// Most bytes that protecting adds to an RTP packet, and the scratch that an engine may write past the
+/// packet's end while it works (ipsec-mb stores 12-byte tags). Buffers must have this much room behind the
+/// payload.
 inline constexpr std::size_t kMaxRtpTrailer = 16;
 inline constexpr std::size_t kMaxRtcpTrailer = 20;
 inline constexpr std::size_t kTailRoom = 32;

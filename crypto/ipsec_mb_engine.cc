@@ -1,0 +1,227 @@
+#include "crypto/ipsec_mb_engine.h"
+
+#include <intel-ipsec-mb.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "crypto/ipsec_mb_counter.h"
+#include "crypto/ipsec_mb_gcm.h"
+#include "crypto/packet_index.h"
+#include "crypto/srtp_bytes.h"
+#include "crypto/srtp_kdf.h"
+
+namespace sluice::crypto {
+namespace {
+
+constexpr std::size_t kMaxPacket = 0xffff;
+constexpr char kUnready[] = "a job came with keys that are released or that another engine expanded";
+
+// kOk when the lengths and the index of a job are possible. What a peer sends decides the lengths: a status,
+// never an assertion.
+
+SrtpStatus check(const RtpProtectJob& job) {
+  if (job.header_length < kRtpHeaderLengthMin ||
+      std::size_t{job.header_length} + job.payload_length + kMaxRtpTrailer > kMaxPacket)
+    return SrtpStatus::kMalformed;
+  return job.index > kMaxPacketIndex ? SrtpStatus::kExhausted : SrtpStatus::kOk;
+}
+
+SrtpStatus check(const RtpUnprotectJob& job) {
+  const std::size_t tag_length = profile_info(job.keys->profile).rtp_tag_length;
+  if (job.header_length < kRtpHeaderLengthMin || job.length < job.header_length + tag_length)
+    return SrtpStatus::kMalformed;
+  return job.index > kMaxPacketIndex ? SrtpStatus::kExhausted : SrtpStatus::kOk;
+}
+
+SrtpStatus check(const RtcpProtectJob& job) {
+  if (job.length < kRtcpHeaderLength || job.length + kMaxRtcpTrailer > kMaxPacket)
+    return SrtpStatus::kMalformed;
+  return job.index > kMaxSrtcpIndex ? SrtpStatus::kExhausted : SrtpStatus::kOk;
+}
+
+SrtpStatus check(const RtcpUnprotectJob& job) {
+  const std::size_t tag_length = profile_info(job.keys->profile).rtcp_tag_length;
+  const bool possible = job.length >= kRtcpHeaderLength + kSrtcpWordLength + tag_length;
+  return possible ? SrtpStatus::kOk : SrtpStatus::kMalformed;
+}
+
+const SrtpKeys::Block& block_of(const RtpProtectJob& job) {
+  return job.keys->rtp;
+}
+const SrtpKeys::Block& block_of(const RtpUnprotectJob& job) {
+  return job.keys->rtp;
+}
+const SrtpKeys::Block& block_of(const RtcpProtectJob& job) {
+  return job.keys->rtcp;
+}
+const SrtpKeys::Block& block_of(const RtcpUnprotectJob& job) {
+  return job.keys->rtcp;
+}
+
+/// The acceptable jobs of one stage by family; the others have their status.
+template <class Job>
+struct Families {
+  std::array<Job*, kStageJobs> counter;
+  std::array<Job*, kStageJobs> gcm;
+  std::size_t counter_count = 0;
+  std::size_t gcm_count = 0;
+  bool unready = false;  // some job came with keys that this engine has not expanded
+
+  explicit Families(std::span<Job> jobs) {
+    // Salts and profile share the last line of SrtpKeys, which is cold when endpoints take turns.
+    for (const Job& job : jobs) __builtin_prefetch(&job.keys->rtp_salt);
+    for (Job& job : jobs) {
+      if (!job.keys->ready || job.keys->engine != EngineKind::kIpsecMb) {
+        job.status = SrtpStatus::kInternal;
+        unready = true;
+        continue;
+      }
+      job.status = check(job);
+      if (job.status != SrtpStatus::kOk) continue;
+      if (profile_info(job.keys->profile).aead) {
+        gcm[gcm_count++] = &job;
+      } else {
+        prefetch_lines(&block_of(job), sizeof(CounterKeys));
+        counter[counter_count++] = &job;
+      }
+    }
+  }
+
+  std::span<Job*> counter_jobs() { return {counter.data(), counter_count}; }
+  std::span<Job*> gcm_jobs() { return {gcm.data(), gcm_count}; }
+};
+
+template <class Job, class Work>
+void for_each_stage(std::span<Job> jobs, Work work) {
+  while (!jobs.empty()) {
+    const std::size_t count = std::min(jobs.size(), kStageJobs);
+    work(jobs.first(count));
+    jobs = jobs.subspan(count);
+  }
+}
+
+/// SHA-1's state after the one block that is the key, padded with zeros, xor `pad`.
+void start_hmac(IMB_MGR* manager, std::span<const std::uint8_t> key, std::uint8_t pad, std::uint8_t* state) {
+  std::array<std::uint8_t, IMB_SHA1_BLOCK_SIZE> block{};
+  std::copy(key.begin(), key.end(), block.begin());
+  for (std::uint8_t& byte : block) byte ^= pad;
+  IMB_SHA1_ONE_BLOCK(manager, block.data(), state);
+  wipe(block.data(), block.size());
+}
+
+void expand_counter(IMB_MGR* manager, std::span<const std::uint8_t> key,
+                    std::span<const std::uint8_t> authentication, CounterKeys& out) {
+  alignas(64) std::array<std::uint8_t, sizeof out.round_keys>
+      unused;  // decryption keys: counter mode has no use for them
+  IMB_AES_KEYEXP_128(manager, key.data(), out.round_keys.data(), unused.data());
+  wipe(unused.data(), unused.size());
+  start_hmac(manager, authentication, 0x36, out.inner.data());
+  start_hmac(manager, authentication, 0x5c, out.outer.data());
+}
+
+void expand_gcm(IMB_MGR* manager, std::span<const std::uint8_t> key, gcm_key_data* out) {
+  if (key.size() == IMB_GCM_256_KEY_LEN)
+    IMB_AES256_GCM_PRE(manager, key.data(), out);
+  else
+    IMB_AES128_GCM_PRE(manager, key.data(), out);
+}
+
+}  // namespace
+
+struct IpsecMbEngine::Stage {
+  CounterBursts counter;
+  GcmCalls gcm;
+};
+
+std::unique_ptr<IpsecMbEngine> IpsecMbEngine::create(std::string& error) {
+  std::optional<IpsecMbManager> manager = IpsecMbManager::create(error);
+  if (!manager) return nullptr;
+  return std::unique_ptr<IpsecMbEngine>(new IpsecMbEngine(std::move(*manager), std::make_unique<Stage>()));
+}
+
+IpsecMbEngine::IpsecMbEngine(IpsecMbManager manager, std::unique_ptr<Stage> stage)
+    : manager_(std::move(manager)), stage_(std::move(stage)) {}
+
+IpsecMbEngine::~IpsecMbEngine() = default;
+
+bool IpsecMbEngine::expand(const MasterKey& master, Direction direction, SrtpKeys& out) {
+  SessionKeys session;
+  if (!derive_session_keys(master, session)) {
+    wipe(&out, sizeof out);
+    last_error_ =
+        "key derivation refused: the master key or salt has not its profile's length, or OpenSSL failed";
+    return false;
+  }
+  expand_session(session, master.profile, direction, out);
+  return true;
+}
+
+void IpsecMbEngine::expand_session(const SessionKeys& session, SrtpProfile profile, Direction direction,
+                                   SrtpKeys& out) {
+  wipe(&out, sizeof out);
+  IMB_MGR* manager = manager_.wide();
+  if (profile_info(profile).aead) {
+    expand_gcm(manager, session.rtp_key.bytes(), gcm_keys(out.rtp));
+    expand_gcm(manager, session.rtcp_key.bytes(), gcm_keys(out.rtcp));
+  } else {
+    expand_counter(manager, session.rtp_key.bytes(), session.rtp_authentication.bytes(),
+                   counter_keys(out.rtp));
+    expand_counter(manager, session.rtcp_key.bytes(), session.rtcp_authentication.bytes(),
+                   counter_keys(out.rtcp));
+  }
+  const auto copy_salt = [](std::span<const std::uint8_t> from, std::array<std::uint8_t, 14>& to) {
+    std::copy(from.begin(), from.end(), to.begin());
+  };
+  copy_salt(session.rtp_salt.bytes(), out.rtp_salt);
+  copy_salt(session.rtcp_salt.bytes(), out.rtcp_salt);
+  out.profile = profile;
+  out.engine = EngineKind::kIpsecMb;
+  out.direction = direction;
+  out.context = nullptr;
+  out.ready = true;
+}
+
+void IpsecMbEngine::release(SrtpKeys& keys) {
+  wipe(&keys, sizeof keys);
+}
+
+void IpsecMbEngine::protect(std::span<RtpProtectJob> jobs) {
+  seal(jobs);
+}
+void IpsecMbEngine::protect_rtcp(std::span<RtcpProtectJob> jobs) {
+  seal(jobs);
+}
+void IpsecMbEngine::unprotect(std::span<RtpUnprotectJob> jobs) {
+  open(jobs);
+}
+void IpsecMbEngine::unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) {
+  open(jobs);
+}
+
+template <class Job>
+void IpsecMbEngine::seal(std::span<Job> jobs) {
+  for_each_stage(jobs, [this](std::span<Job> some) {
+    Families<Job> families(some);
+    if (families.counter_count > 0) note(stage_->counter.protect(manager_, families.counter_jobs()));
+    if (families.gcm_count > 0) stage_->gcm.protect(manager_.wide(), families.gcm_jobs());
+    if (families.unready) last_error_ = kUnready;
+  });
+}
+
+template <class Job>
+void IpsecMbEngine::open(std::span<Job> jobs) {
+  for_each_stage(jobs, [this](std::span<Job> some) {
+    Families<Job> families(some);
+    if (families.counter_count > 0) note(stage_->counter.unprotect(manager_, families.counter_jobs()));
+    if (families.gcm_count > 0) stage_->gcm.unprotect(manager_.wide(), families.gcm_jobs());
+    if (families.unready) last_error_ = kUnready;
+  });
+}
+
+void IpsecMbEngine::note(bool completed) {
+  if (!completed) last_error_ = manager_.error_text();
+}
+
+}  // namespace sluice::crypto

@@ -1,0 +1,70 @@
+// ipsec_mb_engine: the fast path of srtp_engine.h, on intel-ipsec-mb.
+//
+// How a batch goes. Every job is checked, then sorted by its profile's family:
+//
+//   AES_CM + HMAC-SHA1  two bursts over all packets: cipher and hash when sealing, hash and cipher when
+//   opening. The
+//                       packets go in descending order of length, so that the hash's lanes fill and end
+//                       together. When opening, packets whose tag is wrong drop out between the bursts and
+//                       are never decrypted.
+//   AES-GCM             one call per packet, already as wide as the registers; the keys of the packets to
+//   come are
+//                       prefetched meanwhile.
+//
+// Payloads are never copied: the cipher reads the shared plaintext and writes into the packet.
+//
+// One instance per thread. Nothing allocates after create(). Keys that one instance expanded serve every
+// other instance of the process, since all choose the same instruction set.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "crypto/ipsec_mb_manager.h"
+#include "crypto/srtp_engine.h"
+
+namespace sluice::crypto {
+
+struct SessionKeys;
+
+class IpsecMbEngine final : public SrtpEngine {
+ public:
+  /// nullptr, with the reason in `error`, where the CPU or the library cannot.
+  static std::unique_ptr<IpsecMbEngine> create(std::string& error);
+  ~IpsecMbEngine() override;
+
+  EngineKind kind() const override { return EngineKind::kIpsecMb; }
+  std::string description() const override { return manager_.description(); }
+
+  bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) override;
+  void release(SrtpKeys& keys) override;
+
+  void protect(std::span<RtpProtectJob> jobs) override;
+  void unprotect(std::span<RtpUnprotectJob> jobs) override;
+  void protect_rtcp(std::span<RtcpProtectJob> jobs) override;
+  void unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) override;
+
+  void forget(const SrtpKeys&, std::uint32_t) override {}  // keeps nothing per SSRC
+
+  std::string last_error() const override { return last_error_; }
+
+  /// The part of expand() behind the key derivation; published test vectors begin here.
+  void expand_session(const SessionKeys& session, SrtpProfile profile, Direction direction, SrtpKeys& out);
+
+ private:
+  struct Stage;
+
+  IpsecMbEngine(IpsecMbManager manager, std::unique_ptr<Stage> stage);
+
+  template <class Job>
+  void seal(std::span<Job> jobs);
+  template <class Job>
+  void open(std::span<Job> jobs);
+  void note(bool completed);
+
+  IpsecMbManager manager_;
+  std::unique_ptr<Stage> stage_;  // the preallocated arrays of a batch in work
+  const char* last_error_ = "";   // always a literal or the library's own text: setting it allocates nothing
+};
+
+}  // namespace sluice::crypto

@@ -1,0 +1,36 @@
+// ipsec_mb_gcm: AES-GCM over a batch of packets, one library call each (RFC 7714).
+// Private to ipsec_mb_engine. One instance per thread.
+//
+// The expanded keys are 1 KB per packet and cold in the cache when thousands of endpoints take turns, so
+// those of the next packets are fetched while the library works on this one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "crypto/ipsec_mb_keys.h"
+
+namespace sluice::crypto {
+
+class GcmCalls {
+ public:
+  ~GcmCalls();
+
+  /// REQUIRES: all jobs of this family and checked, statuses kOk.
+  void protect(IMB_MGR* manager, std::span<RtpProtectJob*> jobs);
+  void protect(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs);
+  void unprotect(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs);
+  void unprotect(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs);
+
+ private:
+  struct Message;
+
+  void seal(IMB_MGR* manager, const Message& message, std::uint8_t* tag);
+  bool open(IMB_MGR* manager, const Message& message, const std::uint8_t* tag);
+  bool open_clear_rtcp(IMB_MGR* manager, RtcpUnprotectJob& job, Message& message, std::size_t length);
+
+  gcm_context_data context_{};
+};
+
+}  // namespace sluice::crypto

@@ -1,0 +1,48 @@
+// ipsec_mb_keys: what ipsec_mb_engine keeps in the blocks of SrtpKeys. A block lies on a 64-byte boundary,
+// which the library needs for its key structures and does not check. Private to ipsec_mb_*.cc.
+#pragma once
+
+#include <intel-ipsec-mb.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "crypto/srtp_engine.h"
+
+namespace sluice::crypto {
+
+/// AES_CM + HMAC-SHA1: the round keys, and SHA-1's state after the block key^ipad and after key^opad.
+struct alignas(64) CounterKeys {
+  std::array<std::uint8_t, 11 * 16> round_keys;
+  std::array<std::uint8_t, 20> inner;
+  std::array<std::uint8_t, 20> outer;
+};
+static_assert(sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));
+static_assert(sizeof(gcm_key_data) <= sizeof(SrtpKeys::Block) && alignof(SrtpKeys::Block) == 64);
+
+inline const CounterKeys& counter_keys(const SrtpKeys::Block& block) {
+  return *reinterpret_cast<const CounterKeys*>(block.bytes.data());
+}
+inline CounterKeys& counter_keys(SrtpKeys::Block& block) {
+  return *reinterpret_cast<CounterKeys*>(block.bytes.data());
+}
+inline const gcm_key_data* gcm_keys(const SrtpKeys::Block& block) {
+  return reinterpret_cast<const gcm_key_data*>(block.bytes.data());
+}
+inline gcm_key_data* gcm_keys(SrtpKeys::Block& block) {
+  return reinterpret_cast<gcm_key_data*>(block.bytes.data());
+}
+
+inline constexpr std::size_t kCacheLine = 64;
+
+inline void prefetch_lines(const void* from, std::size_t bytes) {
+  const auto* at = static_cast<const std::uint8_t*>(from);
+  for (std::size_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(at + i);
+}
+
+/// How many jobs are in work at once. The job structures of one stage (200 bytes each, twice) then stay in
+/// the first level cache, and it is four full passes of the 16 hash lanes.
+inline constexpr std::size_t kStageJobs = 64;
+
+}  // namespace sluice::crypto

@@ -1,0 +1,68 @@
+// libsrtp_engine: srtp_engine.h on libsrtp2, for CPUs without AES-NI and as the other half of every
+// cross-check. The slow engine: libsrtp wants each packet contiguous, so an out-of-place payload is copied
+// first; it works on one packet at a time; its state per SSRC is allocated, so batch calls do allocate. Some
+// 10 to 40 times the cycles of ipsec_mb_engine.
+//
+// libsrtp keeps a ROC, a replay window and an SRTCP index of its own for each SSRC, while srtp_engine.h says
+// the index of every packet. So that libsrtp's state never decides anything, it is treated as a cache:
+// libsrtp_context brings the stream of an SSRC to the wanted index, and where libsrtp refuses to go there
+// (backwards, mostly), replaces the stream by a fresh one, which takes any index. What a forged packet did to
+// such state is therefore never seen; a stream that was created for a packet that fails is removed again.
+//
+// Limits of this engine, none of which the other has: it cannot send SRTCP index 0 (libsrtp counts from 1);
+// AEAD associated data (RTP headers, SRTCP with E bit 0) ends at 2048 bytes when libsrtp is built on NSS; the
+// RTP header is parsed again and must agree with the job (kMalformed).
+//
+// One instance per thread; the state of keys lies in SrtpKeys::context and belongs to whoever owns the keys.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "crypto/srtp_engine.h"
+
+namespace sluice::crypto {
+
+class LibsrtpContext;
+
+class LibsrtpEngine final : public SrtpEngine {
+ public:
+  /// nullptr, with the reason in `error`, when libsrtp does not start.
+  static std::unique_ptr<LibsrtpEngine> create(std::string& error);
+
+  EngineKind kind() const override { return EngineKind::kLibsrtp; }
+  /// As in "libsrtp2 2.5.0, NSS".
+  std::string description() const override;
+
+  bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) override;
+  void release(SrtpKeys& keys) override;
+
+  void protect(std::span<RtpProtectJob> jobs) override;
+  void unprotect(std::span<RtpUnprotectJob> jobs) override;
+  void protect_rtcp(std::span<RtcpProtectJob> jobs) override;
+  void unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) override;
+
+  void forget(const SrtpKeys& keys, std::uint32_t ssrc) override;
+
+  std::string last_error() const override { return last_error_; }
+
+ private:
+  LibsrtpEngine();
+
+  LibsrtpContext* context_of(const SrtpKeys& keys);
+  SrtpStatus protect_one(RtpProtectJob& job);
+  SrtpStatus unprotect_one(RtpUnprotectJob& job);
+  SrtpStatus protect_rtcp_one(RtcpProtectJob& job);
+  SrtpStatus unprotect_rtcp_one(RtcpUnprotectJob& job);
+
+  std::vector<std::uint8_t>
+      scratch_;  // opening happens here: libsrtp spoils a packet whose AEAD tag is wrong
+  std::string last_error_;
+};
+
+/// Which cryptographic library the libsrtp2 of this process is really linked to, read from the loaded object:
+/// "NSS", "OpenSSL", "mbedtls", "wolfSSL" or "built-in".
+std::string libsrtp_crypto_library();
+
+}  // namespace sluice::crypto

@@ -1,0 +1,126 @@
+#include "crypto/libsrtp_library.h"
+
+#include <elf.h>
+#include <link.h>
+
+#include <mutex>
+#include <string_view>
+
+#include "crypto/libsrtp_engine.h"
+
+namespace sluice::crypto {
+namespace {
+
+/// The names of the libraries that a loaded object asks for (DT_NEEDED), one a line.
+std::string needed_libraries(const dl_phdr_info& object) {
+  const ElfW(Dyn)* dynamic = nullptr;
+  for (int i = 0; i < object.dlpi_phnum; ++i)
+    if (object.dlpi_phdr[i].p_type == PT_DYNAMIC)
+      dynamic = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
+  if (dynamic == nullptr) return {};
+  const char* strings = nullptr;
+  for (const ElfW(Dyn)* entry = dynamic; entry->d_tag != DT_NULL; ++entry)
+    if (entry->d_tag == DT_STRTAB) strings = reinterpret_cast<const char*>(entry->d_un.d_ptr);
+  if (strings == nullptr) return {};
+  std::string names;
+  for (const ElfW(Dyn)* entry = dynamic; entry->d_tag != DT_NULL; ++entry)
+    if (entry->d_tag == DT_NEEDED) names.append(strings + entry->d_un.d_val).append("\n");
+  return names;
+}
+
+struct Finding {
+  bool loaded = false;
+  std::string needed;
+};
+
+int visit_object(dl_phdr_info* object, std::size_t, void* out) {
+  if (std::string_view(object->dlpi_name).find("libsrtp2.so") == std::string_view::npos) return 0;
+  auto& finding = *static_cast<Finding*>(out);
+  finding.loaded = true;
+  finding.needed = needed_libraries(*object);
+  return 1;
+}
+
+}  // namespace
+
+std::string libsrtp_crypto_library() {
+  Finding finding;
+  dl_iterate_phdr(visit_object, &finding);
+  if (!finding.loaded) return "unknown (libsrtp2 is linked statically)";
+  const auto needs = [&](std::string_view name) { return finding.needed.find(name) != std::string::npos; };
+  if (needs("libnss3")) return "NSS";
+  if (needs("libcrypto")) return "OpenSSL";
+  if (needs("libmbedcrypto")) return "mbedtls";
+  if (needs("libwolfssl")) return "wolfSSL";
+  return "built-in";
+}
+
+bool start_libsrtp(std::string& error) {
+  static std::once_flag once;
+  static srtp_err_status_t status = srtp_err_status_ok;
+  std::call_once(once, [] { status = srtp_init(); });
+  if (status == srtp_err_status_ok) return true;
+  error = libsrtp_version() + ": does not start: " + libsrtp_status_text(status);
+  return false;
+}
+
+std::string libsrtp_version() {
+  return srtp_get_version_string();
+}
+
+srtp_policy_t libsrtp_policy(SrtpProfile profile) {
+  srtp_policy_t policy{};
+  switch (profile) {
+    case SrtpProfile::kAeadAes128Gcm:
+      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
+      srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
+      break;
+    case SrtpProfile::kAeadAes256Gcm:
+      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtp);
+      srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
+      break;
+    case SrtpProfile::kAesCm128HmacSha1_80:
+      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
+      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
+      break;
+    case SrtpProfile::kAesCm128HmacSha1_32:
+      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy.rtp);
+      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(
+          &policy.rtcp);  // SRTCP tags are never short (RFC 3711 5.2)
+      break;
+  }
+  return policy;
+}
+
+std::string libsrtp_status_text(srtp_err_status_t status) {
+  switch (status) {
+    case srtp_err_status_ok:
+      return "ok";
+    case srtp_err_status_bad_param:
+      return "unsupported parameter";
+    case srtp_err_status_alloc_fail:
+      return "out of memory";
+    case srtp_err_status_init_fail:
+      return "initialisation failed";
+    case srtp_err_status_auth_fail:
+      return "authentication failed";
+    case srtp_err_status_cipher_fail:
+      return "the cipher failed";
+    case srtp_err_status_algo_fail:
+      return "an algorithm failed its self-test";
+    case srtp_err_status_replay_fail:
+      return "replayed index";
+    case srtp_err_status_replay_old:
+      return "index older than the replay window";
+    case srtp_err_status_pkt_idx_old:
+      return "index too old";
+    case srtp_err_status_key_expired:
+      return "the key is used up";
+    case srtp_err_status_parse_err:
+      return "unparsable packet";
+    default:
+      return "libsrtp status " + std::to_string(static_cast<int>(status));
+  }
+}
+
+}  // namespace sluice::crypto

@@ -1,0 +1,24 @@
+// libsrtp_library: the process-wide side of libsrtp2: starting it once, its version, what it is linked to,
+// its policies. Any thread.
+#pragma once
+
+#include <srtp2/srtp.h>
+
+#include <string>
+
+#include "crypto/srtp_profile.h"
+
+namespace sluice::crypto {
+
+/// Starts libsrtp, once per process. False, with the reason in `error`, when it does not start.
+bool start_libsrtp(std::string& error);
+
+/// As in "libsrtp2 2.5.0".
+std::string libsrtp_version();
+
+/// The policy of a profile for both SRTP and SRTCP, without key and SSRC.
+srtp_policy_t libsrtp_policy(SrtpProfile profile);
+
+std::string libsrtp_status_text(srtp_err_status_t status);
+
+}  // namespace sluice::crypto

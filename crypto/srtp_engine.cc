@@ -1,0 +1,39 @@
+#include "crypto/srtp_engine.h"
+
+#include "crypto/ipsec_mb_engine.h"
+#include "crypto/libsrtp_engine.h"
+#include "crypto/srtp_bytes.h"
+
+namespace sluice::crypto {
+
+std::string_view engine_name(EngineKind kind) {
+  switch (kind) {
+    case EngineKind::kIpsecMb:
+      return "ipsec_mb";
+    case EngineKind::kLibsrtp:
+      return "libsrtp";
+  }
+  return "unknown";
+}
+
+bool srtcp_index(SrtpProfile profile, std::span<const std::uint8_t> packet, std::uint32_t& index) {
+  const SrtpProfileInfo info = profile_info(profile);
+  if (packet.size() < kRtcpHeaderLength + kSrtcpWordLength + info.rtcp_tag_length) return false;
+  // The word stands before the HMAC tag, but behind the AEAD tag.
+  const std::size_t behind = info.aead ? 0 : info.rtcp_tag_length;
+  index = load_be32(packet.data() + packet.size() - behind - kSrtcpWordLength) & kMaxSrtcpIndex;
+  return true;
+}
+
+std::unique_ptr<SrtpEngine> make_engine(EngineKind kind, std::string& error) {
+  switch (kind) {
+    case EngineKind::kIpsecMb:
+      return IpsecMbEngine::create(error);
+    case EngineKind::kLibsrtp:
+      return LibsrtpEngine::create(error);
+  }
+  error = "crypto engine: unknown kind";
+  return nullptr;
+}
+
+}  // namespace sluice::crypto
