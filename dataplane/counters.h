@@ -1,7 +1,8 @@
-// counters: what a worker counts. One writer each (the owning worker), on the worker's own cache lines; the control
-// thread reads at any time with relaxed loads, so a reader may see the ledger a few packets open while traffic flows.
+// counters: what a worker counts. One writer each (the owning worker), on the worker's own cache lines; the
+// control thread reads at any time with relaxed loads, so a reader may see the ledger a few packets open
+// while traffic flows.
 //
-// The closed ledger, exact on an idle worker (RFC-less: our own invariant, tested and exported):
+// The closed ledger, exact on an idle worker (our own invariant, tested and exported):
 //   received    = forwarded + consumed + punted + handed_off + sum(receive-side drops)
 //   transmitted = copies + reports + injected - sum(send-side drops)
 #pragma once
@@ -42,14 +43,19 @@ struct alignas(64) WorkerCounters {
   Counter transmitted;  // taken by a port
   Counter transmitted_bytes;
   std::array<Counter, kDropReasonCount> drops;
+  // RTCP items inside consumed packets
+  Counter
+      feedback_forwarded;  // report blocks, PLI, FIR and NACK sent on to a publisher, SR sent on to receivers
+  Counter feedback_suppressed;  // repeats of what was just sent on
+  Counter feedback_unmatched;   // about an SSRC that no route sends, or of a kind that is not relayed
   // the loop itself
-  Counter polls;         // turns of the loop
-  Counter busy_polls;    // turns that found work
-  Counter busy_cycles;   // TSC cycles of busy turns
-  Counter total_cycles;  // TSC cycles since start
-  Counter commands;      // mailbox commands carried out
+  Counter polls;           // turns of the loop
+  Counter busy_polls;      // turns that found work
+  Counter busy_cycles;     // TSC cycles of busy turns
+  Counter total_cycles;    // TSC cycles since start
+  Counter commands;        // mailbox commands carried out
   Counter stale_commands;  // commands whose generation had passed
-  Counter lost_events;   // notes for the control plane that found no room (never acks)
+  Counter lost_events;     // notes for the control plane that found no room (never acks)
 
   void drop(DropReason reason, std::uint64_t n = 1) { drops[static_cast<std::size_t>(reason)].add(n); }
 };

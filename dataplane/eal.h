@@ -1,4 +1,5 @@
-// eal: DPDK's environment, started once per process from the configuration and shut down last. Control thread only.
+// eal: DPDK's environment, started once per process from the configuration and shut down last. Control thread
+// only.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@ struct EalOptions {
 /// RAII: the EAL is up while an Eal lives. One per process (DPDK allows no second start).
 class Eal {
  public:
-  /// nullptr with the reason in `error`, which names what was missing (huge pages, privileges, a core, a device) and how to
-  /// get it. huge_pages = auto falls back to ordinary pages and says so in warnings().
+  /// nullptr with the reason in `error`, which names what was missing (huge pages, privileges, a core, a
+  /// device) and how to get it. huge_pages = auto falls back to ordinary pages and says so in warnings().
   static std::unique_ptr<Eal> start(const EalOptions& options, std::string& error);
   ~Eal();
 
@@ -33,6 +34,7 @@ class Eal {
 
  private:
   Eal() = default;
+  bool up_ = false;
   bool huge_pages_ = false;
   std::vector<std::string> warnings_;
 };

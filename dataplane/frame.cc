@@ -28,7 +28,8 @@ std::optional<DropReason> parse_ipv4(std::span<const std::uint8_t> bytes, Frame&
   return std::nullopt;
 }
 
-// Extension headers are walked over as far as they are harmless (hop-by-hop, destination options), four at most.
+// Extension headers are walked over as far as they are harmless (hop-by-hop, destination options), four at
+// most.
 std::optional<DropReason> parse_ipv6(std::span<const std::uint8_t> bytes, Frame& frame) {
   const std::size_t room = bytes.size() - frame.l3_offset;
   if (room < kIpv6Header) return DropReason::kBadIp;

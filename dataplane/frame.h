@@ -1,5 +1,6 @@
-// frame: where the layers of an Ethernet frame lie (802.1Q, IPv4, IPv6, UDP). The one place that bounds-checks what a
-// port hands us, for worker and control plane alike. Pure functions over bytes; no DPDK; any thread.
+// frame: where the layers of an Ethernet frame lie (802.1Q, IPv4, IPv6, UDP). The one place that
+// bounds-checks what a port hands us, for worker and control plane alike. Pure functions over bytes; no DPDK;
+// any thread.
 #pragma once
 
 #include <array>
@@ -22,7 +23,9 @@ inline constexpr std::uint8_t kIpProtoIcmp = 1;
 inline constexpr std::uint8_t kIpProtoUdp = 17;
 inline constexpr std::uint8_t kIpProtoIcmpv6 = 58;
 
-inline std::uint16_t load_be16(const std::uint8_t* p) { return static_cast<std::uint16_t>(p[0] << 8 | p[1]); }
+inline std::uint16_t load_be16(const std::uint8_t* p) {
+  return static_cast<std::uint16_t>(p[0] << 8 | p[1]);
+}
 inline std::uint32_t load_be32(const std::uint8_t* p) {
   return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | p[3];
 }
@@ -51,9 +54,9 @@ struct Frame {
   std::uint16_t payload_length = 0;
 };
 
-/// Fills `frame` as far as the layers go. nullopt when all is well; otherwise the reason to drop it (kBadEthernet, kBadIp,
-/// kIpFragment, kBadUdp). A well-formed frame of another protocol is well: look at ether_type and ip_protocol.
-/// Checks the IPv4 header checksum (RFC 791), not UDP's (udp_checksum_ok below).
+/// Fills `frame` as far as the layers go. nullopt when all is well; otherwise the reason to drop it
+/// (kBadEthernet, kBadIp, kIpFragment, kBadUdp). A well-formed frame of another protocol is well: look at
+/// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791), not UDP's (udp_checksum_ok below).
 std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame);
 
 /// REQUIRES: parse_frame was well, ip_protocol is UDP. True also for IPv4's "no checksum" (RFC 768).

@@ -1,6 +1,6 @@
-// header_template: the Ethernet, IP and UDP headers of everything that goes to one remote address, built once. Sending a
-// packet is then a copy of at most 66 bytes and two patched lengths. Pure functions; no DPDK. A template lies in a slot and
-// has that slot's owner.
+// header_template: the Ethernet, IP and UDP headers of everything that goes to one remote address, built
+// once. Sending a packet is then a copy of at most 66 bytes and two patched lengths. Pure functions; no DPDK.
+// A template lies in a slot and has that slot's owner.
 #pragma once
 
 #include <array>
@@ -39,8 +39,8 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
 config::SocketAddress template_remote(const HeaderTemplate& header);
 MacAddress template_next_hop(const HeaderTemplate& header);
 
-/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, and the UDP checksum
-/// when `with_checksum` (a port that offloads it wants the pseudo-header sum instead: see port.h).
+/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, and the UDP
+/// checksum when `with_checksum` (a port that offloads it wants the pseudo-header sum instead: see port.h).
 void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length,
                    bool with_checksum);
 

@@ -1,8 +1,10 @@
-// mailbox: what the control thread tells a worker (Command, down) and what the worker answers (Note, up). Both are values
-// in SPSC rings, carried out in order. A full ring means "not yet": the sender keeps the entry and tries again.
+// mailbox: what the control thread tells a worker (Command, down) and what the worker answers (Note, up).
+// Both are values in SPSC rings, carried out in order. A full ring means "not yet": the sender keeps the
+// entry and tries again.
 //
-// Every command names its slot with the generation it means. A worker that finds another generation there counts a
-// stale command and does nothing else; removals are then still answered, so that no sender waits for ever.
+// Every command names its slot with the generation it means. A worker that finds another generation there
+// counts a stale command and does nothing else; removals are then still answered, so that no sender waits for
+// ever.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +18,21 @@ struct rte_mbuf;
 namespace sluice::dataplane {
 
 enum class CommandKind : std::uint8_t {
-  kInstallEndpoint,   // ref: an endpoint slot that the control thread has filled
-  kRemoveEndpoint,    // ref. Its routes and sources must be removed first. Answered by kEndpointRemoved
-  kSetRemote,         // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling
-  kBindTuple,         // ref, tuple: packets of that 5-tuple on a shared port belong to this endpoint
-  kUnbindTuple,       // ref, tuple
-  kKeysReady,         // ref: both keys of the slot are expanded; media may flow
-  kInstallSource,     // ref
-  kRemoveSource,      // ref. No route may hang on it. Answered by kSourceRemoved
-  kInstallRoute,      // ref
-  kRemoveRoute,       // ref. Sends an RTCP BYE of its SSRC. Answered by kRouteRemoved
-  kSwitchRoute,       // ref, source: from the next packet on, fed by that source
-  kRequestKeyframe,   // ref: a source: PLI to its publisher
-  kForgetStream,      // ref: a stream slot and its tenancy
-  kInject,            // mbuf, port_id: a whole frame, to be sent as it is. The worker owns the mbuf from here
-  kStop,              // leave the poll loop after this turn. Answered by kStopped, the last note
+  kInstallEndpoint,  // ref: an endpoint slot that the control thread has filled
+  kRemoveEndpoint,   // ref. Its routes and sources must be removed first. Answered by kEndpointRemoved
+  kSetRemote,        // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling
+  kBindTuple,        // ref, tuple: packets of that 5-tuple on a shared port belong to this endpoint
+  kUnbindTuple,      // ref, tuple
+  kKeysReady,        // ref: both keys of the slot are expanded; media may flow
+  kInstallSource,    // ref
+  kRemoveSource,     // ref. No route may hang on it. Answered by kSourceRemoved
+  kInstallRoute,     // ref
+  kRemoveRoute,      // ref. Sends an RTCP BYE of its SSRC. Answered by kRouteRemoved
+  kSwitchRoute,      // ref, source: from the next packet on, fed by that source
+  kRequestKeyframe,  // ref: a source: PLI to its publisher
+  kForgetStream,     // ref: a stream slot and its tenancy
+  kInject,           // mbuf, port_id: a whole frame, to be sent as it is. The worker owns the mbuf from here
+  kStop,             // leave the poll loop after this turn. Answered by kStopped, the last note
 };
 
 enum class Component : std::uint8_t { kRtp, kRtcp };

@@ -1,5 +1,6 @@
-// plane: the whole data plane as the control plane holds it: EAL, packet pools, ports, and one worker per core with its
-// memory. Control thread only. Started in one call; stopped in one call after the control plane has emptied every slot.
+// plane: the whole data plane as the control plane holds it: EAL, packet pools, ports, and one worker per
+// core with its memory. Control thread only. Started in one call; stopped in one call after the control plane
+// has emptied every slot.
 #pragma once
 
 #include <chrono>
@@ -38,17 +39,19 @@ class DataPlane {
 
   const Eal& eal() const;
 
-  /// The worker that owns a local UDP port, in the 64 Ki steering table. Set before the endpoint is installed.
+  /// The worker that owns a local UDP port, in the 64 Ki steering table. Set before the endpoint is
+  /// installed.
   void steer(std::uint16_t udp_port, std::size_t worker);
 
-  /// A new frame for Command::mbuf of kInject, holding `bytes`; nullptr when the pool is empty or the frame too long.
+  /// A new frame for Command::mbuf of kInject, holding `bytes`; nullptr when the pool is empty or the frame
+  /// too long.
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes);
   void free_frame(rte_mbuf* frame);
   /// Packet buffers in use over all pools: 0 on an idle plane, but for what the ports' queues hold.
   std::size_t frames_in_use() const;
 
-  /// Sends kStop to every worker and waits for them to leave; false when one did not within `timeout`. Notes that are still
-  /// in the rings remain readable.
+  /// Sends kStop to every worker and waits for them to leave; false when one did not within `timeout`. Notes
+  /// that are still in the rings remain readable.
   bool stop(std::chrono::milliseconds timeout);
 
  private:

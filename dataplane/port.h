@@ -1,5 +1,5 @@
-// port: one DPDK Ethernet port, its queues and its packet pools; opened by the control thread before workers start, closed
-// after they stopped. Workers use the ids in PortInfo with their own queue only.
+// port: one DPDK Ethernet port, its queues and its packet pools; opened by the control thread before workers
+// start, closed after they stopped. Workers use the ids in PortInfo with their own queue only.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +23,19 @@ struct PortInfo {
   MacAddress mac{};
   std::uint16_t vlan = 0;
   std::uint16_t mtu = 1500;
-  std::uint16_t queues = 0;          // RX and TX pairs; worker w polls queue w when w < queues
-  bool checks_udp_checksum = false;  // the driver delivers complete checksums, so that bad ones may be dropped
+  std::uint16_t queues = 0;  // RX and TX pairs; worker w polls queue w when w < queues
+  bool checks_udp_checksum =
+      false;  // the driver delivers complete checksums, so that bad ones may be dropped
   bool offloads_udp_checksum = false;  // TX: hardware fills UDP and IPv4 checksums
-  std::vector<config::IpPrefix> addresses;  // configured, and the IPv6 link-local when there is an IPv6 address
+  std::vector<config::IpPrefix>
+      addresses;  // configured, and the IPv6 link-local when there is an IPv6 address
   std::optional<config::IpAddress> gateway;
   std::optional<config::IpAddress> gateway6;
 };
 
 /// The driver's own counts, for `port.list` (rte_eth_stats).
 struct PortStatistics {
-  std::uint64_t received = 0, transmitted = 0;           // packets
+  std::uint64_t received = 0, transmitted = 0;  // packets
   std::uint64_t received_bytes = 0, transmitted_bytes = 0;
   std::uint64_t missed = 0, receive_errors = 0, transmit_errors = 0, no_buffer = 0;
   bool link_up = false;
@@ -41,7 +43,8 @@ struct PortStatistics {
 
 class Port {
  public:
-  /// `pools`: one packet pool per worker. nullptr with the reason in `error`, naming the port, device and step.
+  /// `pools`: one packet pool per worker. nullptr with the reason in `error`, naming the port, device and
+  /// step.
   static std::unique_ptr<Port> open(const config::Port& config, std::size_t workers,
                                     const std::vector<rte_mempool*>& pools, std::string& error);
   ~Port();

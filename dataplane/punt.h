@@ -1,5 +1,5 @@
-// punt: a packet that a worker hands up because it is not media: STUN, DTLS, ARP, neighbour discovery, ICMP. The control
-// thread owns the mbuf from here and frees it with free_punt().
+// punt: a packet that a worker hands up because it is not media: STUN, DTLS, ARP, neighbour discovery, ICMP.
+// The control thread owns the mbuf from here and frees it with free_punt().
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ enum class PuntKind : std::uint8_t { kStun, kDtls, kArp, kIcmp, kIcmpv6 };
 struct Punt {
   PuntKind kind{};
   std::uint16_t port_id = 0;  // DPDK port that it came in by
-  SlotRef endpoint;           // whose port or 5-tuple it came to; invalid on a shared port that does not know the sender
+  SlotRef
+      endpoint;  // whose port or 5-tuple it came to; invalid on a shared port that does not know the sender
   rte_mbuf* mbuf = nullptr;
 };
 

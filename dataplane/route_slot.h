@@ -1,7 +1,9 @@
-// route_slot: what leads from a stream to an endpoint, and the rewrite on the way. Three layouts: the source (which stream
-// of which endpoint), the fan-out chunk (who hangs on a source), and the route (one copy of it to one endpoint).
+// route_slot: what leads from a stream to an endpoint, and the rewrite on the way. Three layouts: the source
+// (which stream of which endpoint), the fan-out chunk (who hangs on a source), and the route (one copy of it
+// to one endpoint).
 //
-// Owner: as with endpoint_slot.h: the control thread before install and after the removed note, the worker between.
+// Owner: as with endpoint_slot.h: the control thread before install and after the removed note, the worker
+// between.
 #pragma once
 
 #include <array>
@@ -9,16 +11,16 @@
 
 #include "dataplane/counters.h"
 #include "dataplane/slot_ref.h"
+#include "dataplane/stream_slot.h"
 
 namespace sluice::dataplane {
 
 enum class SourceMatch : std::uint8_t { kAny, kSsrc, kPayloadType, kMid };
 
 inline constexpr std::size_t kMaxPayloadTypes = 8;
-inline constexpr std::size_t kMaxMidLength = 16;
 
-/// "The stream of this endpoint that ...". Identity of a source of media: a switch is from one SourceSlot to another,
-/// whatever SSRCs they happen to use.
+/// "The stream of this endpoint that ...". Identity of a source of media: a switch is from one SourceSlot to
+/// another, whatever SSRCs they happen to use.
 struct alignas(64) SourceSlot {
   // control thread, constant once installed
   std::uint32_t generation;
@@ -33,9 +35,9 @@ struct alignas(64) SourceSlot {
 
   // worker
   bool installed;
-  std::uint32_t next;            // of the same endpoint
-  std::uint32_t stream;          // the stream that feeds it now; kNoSlot = none yet
-  std::uint32_t first_chunk;     // fan-out
+  std::uint32_t next;         // of the same endpoint
+  std::uint32_t stream;       // the stream that feeds it now; kNoSlot = none yet
+  std::uint32_t first_chunk;  // fan-out
   std::uint32_t route_count;
 };
 
@@ -55,31 +57,32 @@ struct PayloadTypeMapping {
 struct alignas(64) RouteSlot {
   // control thread, constant once installed
   std::uint32_t generation;
-  SlotRef endpoint;         // where it leads
-  std::uint32_t ssrc;       // outgoing
+  SlotRef endpoint;          // where it leads
+  std::uint32_t ssrc;        // outgoing
   std::uint32_t clock_rate;  // of the outgoing stream, Hz
-  bool keyframe_on_switch;  // ask the publisher for a key frame when a source starts to feed this route
-  bool map_extensions;      // false = header extensions pass as they are
+  bool keyframe_on_switch;   // ask the publisher for a key frame when a source starts to feed this route
+  bool map_extensions;       // false = header extensions pass as they are
   std::uint8_t payload_type_count;  // 0 = all pass as they are
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = taken out (RFC 8285)
-  std::uint64_t first_index;  // packet index of the first packet out. Control picks it so that none is ever used twice
+  std::uint64_t
+      first_index;  // packet index of the first packet out. Control picks it so that none is ever used twice
 
   // worker
-  std::uint32_t source;     // control thread prefills it; kSwitchRoute changes it
+  std::uint32_t source;  // control thread prefills it; kSwitchRoute changes it
   bool installed;
-  bool started;             // something has been sent
+  bool started;  // something has been sent
   std::uint32_t next_to_endpoint;
-  std::uint32_t stream;     // the stream that the deltas belong to; kNoSlot = switch at the next packet
+  std::uint32_t stream;  // the stream that the deltas belong to; kNoSlot = switch at the next packet
   std::uint32_t stream_tenancy;
   std::uint32_t stream_epoch;
-  std::uint64_t index_delta;   // outgoing = incoming + delta, modulo 2^64
-  std::uint64_t floor_index;   // indices up to here belong to earlier sources and are spent
+  std::uint64_t index_delta;    // outgoing = incoming + delta, modulo 2^64
+  std::uint64_t base_index;     // outgoing indices below this one belong to earlier sources and are spent
   std::uint64_t highest_index;  // sent so far
   std::uint32_t timestamp_delta;
   std::uint32_t last_timestamp;  // outgoing, of the highest index
   std::uint64_t last_sent_tsc;
-  std::uint8_t fir_sequence;     // RFC 5104 4.3.1.1, of the FIRs that came by this route
+  std::uint8_t fir_sequence;  // RFC 5104 4.3.1.1, of the FIRs that came by this route
   bool fir_seen;
 
   Counter packets, bytes;  // sent; payload bytes

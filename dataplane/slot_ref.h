@@ -1,5 +1,6 @@
-// slot_ref: a place in one of a worker's preallocated tables, with the generation that tells its present tenant from an
-// earlier one. What crosses between the planes is always a SlotRef, never a pointer. Any thread.
+// slot_ref: a place in one of a worker's preallocated tables, with the generation that tells its present
+// tenant from an earlier one. What crosses between the planes is always a SlotRef, never a pointer. Any
+// thread.
 #pragma once
 
 #include <cstdint>

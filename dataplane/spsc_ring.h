@@ -1,7 +1,8 @@
-// spsc_ring: a bounded queue between exactly one producer thread and one consumer thread. Entries go by value.
-// Memory is allocated once, at construction. Full is an answer, not an error: push() says false and nothing is lost
-// that the caller does not lose. Producer's and consumer's indices live on cache lines of their own, each with a cached
-// copy of the other's, so that an uncontended push or pop touches no shared line.
+// spsc_ring: a bounded queue between exactly one producer thread and one consumer thread. Entries go by
+// value. Memory is allocated once, at construction. Full is an answer, not an error: push() says false and
+// nothing is lost that the caller does not lose. Producer's and consumer's indices live on cache lines of
+// their own, each with a cached copy of the other's, so that an uncontended push or pop touches no shared
+// line.
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,6 @@
-// stream_slot: one incoming RTP stream (one SSRC of one endpoint), born on the worker with its first authentic packet.
-// Owner: the worker. The control thread reads the fields marked "shared" at any time; a reader checks that `tenancy` is odd
-// (in use) and the same before and after.
+// stream_slot: one incoming RTP stream (one SSRC of one endpoint), born on the worker with its first
+// authentic packet. Owner: the worker. The control thread reads the fields marked "shared" at any time; a
+// reader checks that `tenancy` is odd (in use) and the same before and after.
 #pragma once
 
 #include <array>
@@ -14,38 +14,42 @@
 namespace sluice::dataplane {
 
 inline constexpr std::size_t kMaxSourcesPerStream = 4;
+inline constexpr std::size_t kMaxMidLength = 16;
 
 struct alignas(64) StreamSlot {
   // shared: identity
-  std::atomic<std::uint32_t> tenancy;        // odd = in use; counts up at each birth and death
-  std::atomic<std::uint32_t> endpoint;       // slot
+  std::atomic<std::uint32_t> tenancy;   // odd = in use; counts up at each birth and death
+  std::atomic<std::uint32_t> endpoint;  // slot
   std::atomic<std::uint32_t> endpoint_generation;
   std::atomic<std::uint32_t> ssrc;
-  std::atomic<std::uint8_t> payload_type;    // of the latest packet
-  std::atomic<bool> ended;                   // an RTCP BYE named it
-  std::atomic<bool> rtcp_only;               // an SSRC that has only sent RTCP so far
+  std::atomic<std::uint8_t> payload_type;  // of the latest packet
+  std::atomic<bool> ended;                 // an RTCP BYE named it
+  std::atomic<bool> rtcp_only;             // an SSRC that has only sent RTCP so far
 
   // worker only
-  std::uint32_t epoch;                       // counts up when a plain RTP sender restarts its numbering
-  std::uint32_t next;                        // of the same endpoint
+  std::uint32_t epoch;  // counts up when a plain RTP sender restarts its numbering
+  std::uint32_t next;   // of the same endpoint
   std::array<std::uint32_t, kMaxSourcesPerStream> sources;
   std::uint8_t source_count;
-  bool has_mid;
-  std::uint16_t restart_sequence;            // RFC 3550 A.1 bad_seq: the next one would confirm a restart
+  std::uint8_t mid_length;  // RFC 8843 mid, once a packet named it; 0 = not known
+  std::array<std::uint8_t, kMaxMidLength> mid;
+  std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: the next one would confirm a restart
   bool restart_suspected;
   crypto::ReplayWindow rtp_window;
   crypto::ReplayWindow rtcp_window;
-  std::uint32_t transit;                     // RFC 3550 A.8
+  std::uint64_t cycle_base;   // index of sequence number 0 in the sender's first cycle
+  std::uint8_t fir_sequence;  // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
+  std::uint32_t transit;      // RFC 3550 A.8
   bool transit_known;
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
 
   // shared: WebRTC-stats names
-  Counter packets, bytes;     // payload bytes
+  Counter packets, bytes;             // payload bytes
   Counter base_index, highest_index;  // packetsLost = highest - base + 1 - packets
-  Counter jitter;             // RTP clock units, times 16
-  Counter clock_rate;         // of the source that it feeds; 0 = none
-  Counter nacks, plis, firs;  // sent on to this stream's publisher
+  Counter jitter;                     // RTP clock units, times 16
+  Counter clock_rate;                 // of the source that it feeds; 0 = none
+  Counter nacks, plis, firs;          // sent on to this stream's publisher
   Counter last_packet_tsc;
 };
 

@@ -1,5 +1,6 @@
-// worker_memory: everything that a worker and the control thread share, allocated once before the worker starts and freed
-// after it has stopped. Who may touch what, and when, is said in the layouts' own headers; the rings carry the hand-overs.
+// worker_memory: everything that a worker and the control thread share, allocated once before the worker
+// starts and freed after it has stopped. Who may touch what, and when, is said in the layouts' own headers;
+// the rings carry the hand-overs.
 #pragma once
 
 #include <atomic>
@@ -18,8 +19,8 @@
 
 namespace sluice::dataplane {
 
-/// A zeroed, cache-line-aligned array in anonymous memory that asks for transparent huge pages. Untouched slots cost
-/// address space only.
+/// A zeroed, cache-line-aligned array in anonymous memory that asks for transparent huge pages. Untouched
+/// slots cost address space only.
 template <typename T>
 class SlotArray {
  public:
@@ -37,11 +38,12 @@ class SlotArray {
   std::size_t count_;
 };
 
-/// Wakes a control thread that waits on an eventfd. Workers call wake() after they pushed; it costs a load while the
-/// control thread is awake, and one write(2) per sleep of the control thread at most, over all workers.
+/// Wakes a control thread that waits on an eventfd. Workers call wake() after they pushed; it costs a load
+/// while the control thread is awake, and one write(2) per sleep of the control thread at most, over all
+/// workers.
 class ControlWaker {
  public:
-  ControlWaker();   // throws std::system_error when the kernel has no eventfd left
+  ControlWaker();  // throws std::system_error when the kernel has no eventfd left
   ~ControlWaker();
   ControlWaker(const ControlWaker&) = delete;
   ControlWaker& operator=(const ControlWaker&) = delete;
@@ -68,11 +70,12 @@ struct WorkerMemory {
   SpscRing<Punt> punts{4096};        // worker -> control thread
 
   SlotArray<EndpointSlot> endpoints;
-  SlotArray<EndpointKeys> keys;  // same index as endpoints
+  SlotArray<EndpointKeys> keys;   // same index as endpoints
   SlotArray<SourceSlot> sources;  // as many as routes
   SlotArray<RouteSlot> routes;
   SlotArray<StreamSlot> streams;
-  std::atomic<std::uint32_t> stream_high_water{0};  // no stream slot at or past this was ever used; written by the worker
+  std::atomic<std::uint32_t> stream_high_water{
+      0};  // no stream slot at or past this was ever used; written by the worker
 
   WorkerCounters counters;
 };

@@ -1,0 +1,59 @@
+// batch: what the stages hand to one another. Arrays of fixed size that live in the worker; nothing here owns
+// a packet unless it says so.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/rtp.h"
+#include "dataplane/worker_state.h"
+
+namespace sluice::dataplane {
+
+/// One received RTP or RTCP packet on its way from classify on. Owns its mbuf until forward or feedback has
+/// done with it.
+struct MediaPacket {
+  rte_mbuf* mbuf;
+  std::uint8_t* data;      // the RTP or RTCP packet inside the mbuf
+  std::uint32_t endpoint;  // slot
+  std::uint32_t stream;    // slot; kNoSlot until known
+  std::uint64_t index;     // packet index (RTP)
+  std::uint16_t length;    // of the packet; without the tag after unprotect
+  std::uint8_t l3_offset;  // in the frame, for latching
+  std::uint8_t l4_offset;
+  bool is_v6;
+  Component component;
+  RtpView rtp;
+};
+
+/// What classify found: media by kind. Whatever else came is already punted, handed off or dropped.
+struct ClassifiedBatch {
+  std::array<MediaPacket, kBatch> rtp;
+  std::array<MediaPacket, kBatch> rtcp;
+  std::uint16_t rtp_count = 0;
+  std::uint16_t rtcp_count = 0;
+};
+
+/// One copy on its way out: the RTP header is rewritten and lies at `packet`; the payload is still plain.
+struct OutgoingPacket {
+  rte_mbuf* mbuf;  // owned; null once dropped
+  std::uint8_t* packet;
+  const std::uint8_t* payload;  // behind the header when in place, else in a received packet of this turn
+  std::uint64_t index;
+  std::uint32_t endpoint;  // slot
+  std::uint32_t ssrc;
+  std::uint16_t header_length;
+  std::uint16_t payload_length;
+  std::uint16_t length;  // of the packet to send, set by protect
+};
+
+/// Copies that are sealed and sent together, and the received packets that may be freed once they are.
+struct OutgoingBatch {
+  std::array<OutgoingPacket, kOutputs> packets;
+  std::array<rte_mbuf*, kBatch> finished;
+  std::uint16_t count = 0;
+  std::uint16_t finished_count = 0;
+};
+
+}  // namespace sluice::dataplane

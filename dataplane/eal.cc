@@ -1,0 +1,123 @@
+#include "dataplane/eal.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_version.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace sluice::dataplane {
+namespace {
+
+std::uint64_t free_huge_page_mib() {
+  std::uint64_t total = 0;
+  for (const auto& [directory, mib] :
+       {std::pair{"hugepages-2048kB", 2ULL}, std::pair{"hugepages-1048576kB", 1024ULL}}) {
+    std::ifstream file(std::string("/sys/kernel/mm/hugepages/") + directory + "/free_hugepages");
+    std::uint64_t pages = 0;
+    if (file >> pages) total += pages * mib;
+  }
+  return total;
+}
+
+bool is_pci_address(const std::string& device) {
+  return device.find(':') != std::string::npos &&
+         device.find_first_not_of("0123456789abcdefABCDEF:.") == std::string::npos;
+}
+
+std::string core_list(const EalOptions& options) {
+  std::string list = std::to_string(options.control_core);
+  for (const std::uint16_t core : options.worker_cores) list += "," + std::to_string(core);
+  return list;
+}
+
+std::vector<std::string> arguments(const EalOptions& options, bool huge) {
+  std::vector<std::string> args{
+      "sluiced",
+      "--in-memory",  // no files shared with other DPDK processes: several may run side by side
+      "--no-telemetry",
+      "--log-level=*:warning",
+      "-l",
+      core_list(options),
+      "--main-lcore",
+      std::to_string(options.control_core),
+      "-m",
+      std::to_string(options.memory.size_mib)};
+  if (!huge) args.push_back("--no-huge");
+  const bool any_pci = std::any_of(options.devices.begin(), options.devices.end(), is_pci_address);
+  if (!any_pci) {
+    args.push_back("--no-pci");
+    args.push_back("--iova-mode=va");
+  }
+  for (const std::string& device : options.devices) {
+    args.push_back(is_pci_address(device) ? "-a" : "--vdev");
+    args.push_back(device);
+  }
+  return args;
+}
+
+std::string explain(const EalOptions& options, bool huge) {
+  std::string text = "DPDK did not start: ";
+  text += rte_strerror(rte_errno);
+  if (geteuid() != 0) {
+    text += "; sluiced is not running as root, which DPDK ports and memory need: start it as root";
+  } else if (huge) {
+    text += "; check that " + std::to_string(options.memory.size_mib) +
+            " MiB of huge pages are free, or set [memory] huge_pages = \"never\"";
+  } else {
+    text += "; check [memory] size_mib (" + std::to_string(options.memory.size_mib) +
+            "), [workers] cores and the devices of [[ports]]";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<Eal> Eal::start(const EalOptions& options, std::string& error) {
+  std::unique_ptr<Eal> eal(new Eal);
+  const std::uint64_t free_mib = free_huge_page_mib();
+  const bool enough = free_mib >= options.memory.size_mib;
+  switch (options.memory.huge_pages) {
+    case config::HugePages::kRequire:
+      if (!enough) {
+        error = "[memory] huge_pages = \"require\", but " + std::to_string(free_mib) +
+                " MiB of huge pages are free and size_mib is " + std::to_string(options.memory.size_mib) +
+                ": reserve them with 'sysctl vm.nr_hugepages=" +
+                std::to_string((options.memory.size_mib + 1) / 2 + 16) +
+                "', lower size_mib, or set huge_pages = \"auto\"";
+        return nullptr;
+      }
+      eal->huge_pages_ = true;
+      break;
+    case config::HugePages::kAuto:
+      eal->huge_pages_ = enough;
+      if (!enough)
+        eal->warnings_.push_back(
+            "only " + std::to_string(free_mib) + " MiB of huge pages are free and size_mib is " +
+            std::to_string(options.memory.size_mib) + ": running without huge pages, more slowly");
+      break;
+    case config::HugePages::kNever:
+      break;
+  }
+  std::vector<std::string> args = arguments(options, eal->huge_pages_);
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
+    error = explain(options, eal->huge_pages_);
+    return nullptr;
+  }
+  eal->up_ = true;
+  return eal;
+}
+
+Eal::~Eal() {
+  if (up_) rte_eal_cleanup();
+}
+
+std::string Eal::version() {
+  return rte_version();
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,369 @@
+#include "dataplane/feedback.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "crypto/packet_index.h"
+#include "crypto/srtp_profile.h"
+#include "dataplane/protect.h"
+#include "dataplane/rtcp.h"
+#include "dataplane/streams.h"
+
+namespace sluice::dataplane {
+namespace {
+
+constexpr std::size_t kMaxCompound = 1200;  // bytes of an RTCP packet that we make, before protection
+constexpr std::size_t kMaxBlocks = 31;
+constexpr std::size_t kMaxNackEntries = 64;
+constexpr std::string_view kCname = "sluice";
+
+std::span<const std::uint8_t> own_cname() {
+  return {reinterpret_cast<const std::uint8_t*>(kCname.data()), kCname.size()};
+}
+
+// An RTCP packet under construction, to one endpoint. Sent by finish(), or freed when there was nothing to
+// say.
+class Compound {
+ public:
+  Compound(WorkerState& state, std::uint32_t endpoint) : state_(state), endpoint_(endpoint) {
+    mbuf_ = rte_pktmbuf_alloc(state.pool);
+    if (mbuf_ != nullptr) writer_ = RtcpWriter({rte_pktmbuf_mtod(mbuf_, std::uint8_t*), kMaxCompound});
+  }
+  Compound(const Compound&) = delete;
+  Compound& operator=(const Compound&) = delete;
+  ~Compound() {
+    if (mbuf_ != nullptr) rte_pktmbuf_free(mbuf_);
+  }
+
+  RtcpWriter& writer() { return writer_; }
+
+  void finish(Protect& protect) {
+    state_.counters().reports.add();
+    if (mbuf_ == nullptr) return state_.counters().drop(DropReason::kNoBuffer);
+    mbuf_->data_len = writer_.length();
+    mbuf_->pkt_len = writer_.length();
+    if (state_.reports.count == state_.reports.entries.size()) protect.reports(state_);
+    state_.reports.entries[state_.reports.count++] = {mbuf_, endpoint_};
+    mbuf_ = nullptr;
+  }
+
+ private:
+  WorkerState& state_;
+  std::uint32_t endpoint_;
+  rte_mbuf* mbuf_;
+  RtcpWriter writer_{std::span<std::uint8_t>{}};
+};
+
+bool can_send_rtcp(const EndpointSlot& endpoint) {
+  return (endpoint.rtcp_mux ? endpoint.rtp : endpoint.rtcp).known() &&
+         (!endpoint.encrypted || endpoint.keys_ready);
+}
+
+bool too_soon(const WorkerState& state, std::uint64_t last) {
+  return last != 0 && state.now - last < state.tsc_hz / kFeedbackPerSecondMax;
+}
+
+// The route that sends `ssrc` to `receiver`, if a live stream feeds it now. kNoSlot otherwise.
+std::uint32_t fed_route(const WorkerState& state, std::uint32_t receiver, std::uint32_t ssrc) {
+  const std::uint32_t slot = state.route_by_ssrc.find({receiver, ssrc});
+  if (slot == kNoSlot) return kNoSlot;
+  const RouteSlot& route = state.memory.routes[slot];
+  if (route.stream == kNoSlot) return kNoSlot;
+  const StreamSlot& stream = state.memory.streams[route.stream];
+  const bool current = stream.tenancy.load(std::memory_order_relaxed) == route.stream_tenancy &&
+                       stream.epoch == route.stream_epoch;
+  return current ? slot : kNoSlot;
+}
+
+// The incoming index of an outgoing sequence number near the newest; nullopt when it belongs to an earlier
+// source.
+std::optional<std::uint64_t> incoming_index(const RouteSlot& route, std::uint16_t sequence) {
+  const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
+  if (outgoing < route.base_index || outgoing > route.highest_index) return std::nullopt;
+  return outgoing - route.index_delta;
+}
+
+// ---- publisher -> receivers
+
+void send_report(WorkerState& state, const RouteSlot& route, std::span<const std::uint8_t> sender_info,
+                 std::span<const std::uint8_t> cname, Protect& protect) {
+  std::array<std::uint8_t, kSenderInfoLength> info;
+  std::copy(sender_info.begin(), sender_info.end(), info.begin());
+  store_be32(&info[8], load_be32(&info[8]) + route.timestamp_delta);
+  store_be32(&info[12], static_cast<std::uint32_t>(route.packets.read()));
+  store_be32(&info[16], static_cast<std::uint32_t>(route.bytes.read()));
+  Compound compound(state, route.endpoint.slot);
+  compound.writer().report(route.ssrc, info, {});
+  compound.writer().cname(route.ssrc, cname.empty() ? own_cname() : cname);
+  compound.finish(protect);
+  state.counters().feedback_forwarded.add();
+}
+
+void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
+                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname,
+                           Protect& protect) {
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    const SourceSlot& source = state.memory.sources[stream.sources[i]];
+    if (source.stream != stream_slot) continue;
+    for (std::uint32_t at = source.first_chunk; at != kNoSlot; at = state.chunks[at].next) {
+      for (std::uint32_t entry = 0; entry < state.chunks[at].count; ++entry) {
+        const RouteSlot& route = state.memory.routes[state.chunks[at].routes[entry]];
+        // Only a route that already speaks with this stream's clock: before that there is nothing to
+        // translate to.
+        const bool speaks = route.stream == stream_slot && route.stream_epoch == stream.epoch;
+        if (speaks && can_send_rtcp(state.endpoint(route.endpoint.slot)))
+          send_report(state, route, sender_info, cname, protect);
+      }
+    }
+  }
+}
+
+void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssrc) {
+  const std::uint32_t slot = find_stream(state, packet.endpoint, ssrc);
+  if (slot == kNoSlot || state.memory.streams[slot].ended.load(std::memory_order_relaxed)) return;
+  state.memory.streams[slot].ended.store(true, std::memory_order_relaxed);
+  Note note;
+  note.kind = NoteKind::kStreamEnded;
+  note.ref = {packet.endpoint, state.endpoint(packet.endpoint).generation};
+  note.ssrc = ssrc;
+  state.tell(note);
+}
+
+// ---- receiver -> publisher
+
+// What one incoming compound says to publishers; at most as much as the compound itself holds.
+struct Outbound {
+  std::uint32_t publisher;  // endpoint slot
+  RtcpType type;            // kReceiverReport: `bytes` is a report block
+  std::uint8_t format;
+  std::uint32_t media;
+  std::uint16_t length;
+  std::array<std::uint8_t, kMaxNackEntries * 4> bytes;
+};
+
+struct OutboundList {
+  std::array<Outbound, kMaxBlocks + 9> items;
+  std::size_t count = 0;
+
+  Outbound* add(std::uint32_t publisher, RtcpType type, std::uint8_t format, std::uint32_t media) {
+    if (count == items.size()) return nullptr;
+    Outbound& item = items[count++];
+    item.publisher = publisher;
+    item.type = type;
+    item.format = format;
+    item.media = media;
+    item.length = 0;
+    return &item;
+  }
+};
+
+std::uint32_t publisher_of(const StreamSlot& stream) {
+  return stream.endpoint.load(std::memory_order_relaxed);
+}
+std::uint32_t ssrc_of(const StreamSlot& stream) {
+  return stream.ssrc.load(std::memory_order_relaxed);
+}
+
+// RFC 3550 6.4.1. NTP times of sender reports pass unchanged, so LSR and DLSR hold from end to end.
+void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const std::uint8_t> block,
+                     OutboundList& out) {
+  const std::uint32_t route_slot = fed_route(state, receiver, load_be32(block.data()));
+  if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
+  const RouteSlot& route = state.memory.routes[route_slot];
+  StreamSlot& stream = state.memory.streams[route.stream];
+  const auto highest = incoming_index(route, load_be16(block.data() + 10));
+  if (!highest) return state.counters().feedback_unmatched.add();
+  if (too_soon(state, stream.last_receiver_report_tsc)) return state.counters().feedback_suppressed.add();
+  Outbound* item = out.add(publisher_of(stream), RtcpType::kReceiverReport, 0, ssrc_of(stream));
+  if (item == nullptr) return;
+  stream.last_receiver_report_tsc = state.now;
+  item->length = kReportBlockLength;
+  std::copy(block.begin(), block.end(), item->bytes.begin());
+  store_be32(item->bytes.data(), item->media);
+  store_be32(item->bytes.data() + 8, static_cast<std::uint32_t>(*highest - stream.cycle_base));
+}
+
+void translate_nack(WorkerState& state, std::uint32_t receiver, std::uint32_t media,
+                    std::span<const std::uint8_t> entries, OutboundList& out) {
+  const std::uint32_t route_slot = fed_route(state, receiver, media);
+  if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
+  const RouteSlot& route = state.memory.routes[route_slot];
+  StreamSlot& stream = state.memory.streams[route.stream];
+  Outbound* item =
+      out.add(publisher_of(stream), RtcpType::kTransportFeedback, kFeedbackNack, ssrc_of(stream));
+  if (item == nullptr) return;
+  for (; entries.size() >= 4 && item->length + 4u <= item->bytes.size(); entries = entries.subspan(4)) {
+    const auto index = incoming_index(route, load_be16(entries.data()));
+    if (!index) continue;
+    store_be16(item->bytes.data() + item->length, static_cast<std::uint16_t>(*index));
+    store_be16(item->bytes.data() + item->length + 2, load_be16(entries.data() + 2));
+    item->length = static_cast<std::uint16_t>(item->length + 4);
+  }
+  if (item->length == 0) {
+    --out.count;
+    return state.counters().feedback_unmatched.add();
+  }
+  stream.nacks.add();
+}
+
+void translate_pli(WorkerState& state, std::uint32_t receiver, std::uint32_t media, OutboundList& out) {
+  const std::uint32_t route_slot = fed_route(state, receiver, media);
+  if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
+  StreamSlot& stream = state.memory.streams[state.memory.routes[route_slot].stream];
+  if (too_soon(state, stream.last_keyframe_request_tsc)) return state.counters().feedback_suppressed.add();
+  if (out.add(publisher_of(stream), RtcpType::kPayloadFeedback, kFeedbackPli, ssrc_of(stream)) == nullptr)
+    return;
+  stream.last_keyframe_request_tsc = state.now;
+  stream.plis.add();
+}
+
+// RFC 5104 4.3.1: entries of SSRC and command number. Requests of many receivers become one numbering to the
+// publisher; a receiver's repetition (same number) stays a repetition.
+void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const std::uint8_t> entries,
+                   OutboundList& out) {
+  for (; entries.size() >= 8; entries = entries.subspan(8)) {
+    const std::uint32_t route_slot = fed_route(state, receiver, load_be32(entries.data()));
+    if (route_slot == kNoSlot) {
+      state.counters().feedback_unmatched.add();
+      continue;
+    }
+    RouteSlot& route = state.memory.routes[route_slot];
+    StreamSlot& stream = state.memory.streams[route.stream];
+    const bool repeated = route.fir_seen && route.fir_sequence == entries[4];
+    if (!repeated && too_soon(state, stream.last_keyframe_request_tsc)) {
+      state.counters().feedback_suppressed.add();
+      continue;
+    }
+    Outbound* item = out.add(publisher_of(stream), RtcpType::kPayloadFeedback, kFeedbackFir, 0);
+    if (item == nullptr) return;
+    route.fir_seen = true;
+    route.fir_sequence = entries[4];
+    if (!repeated) ++stream.fir_sequence;
+    stream.last_keyframe_request_tsc = state.now;
+    stream.firs.add();
+    item->length = 8;
+    std::fill_n(item->bytes.begin(), 8, std::uint8_t{0});
+    store_be32(item->bytes.data(), ssrc_of(stream));
+    item->bytes[4] = stream.fir_sequence;
+  }
+}
+
+void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpItem& item, OutboundList& out) {
+  if (item.body.size() < 8) return state.counters().feedback_unmatched.add();
+  const std::uint32_t media = load_be32(item.body.data() + 4);
+  const auto information = item.body.subspan(8);
+  const bool transport = item.type == static_cast<std::uint8_t>(RtcpType::kTransportFeedback);
+  if (transport && item.count == kFeedbackNack)
+    return translate_nack(state, receiver, media, information, out);
+  if (!transport && item.count == kFeedbackPli) return translate_pli(state, receiver, media, out);
+  if (!transport && item.count == kFeedbackFir) return translate_fir(state, receiver, information, out);
+  state.counters().feedback_unmatched.add();
+}
+
+// One compound per publisher: a receiver report with every block for it, our CNAME, then the feedback.
+void send_outbound(WorkerState& state, OutboundList& list, Protect& protect) {
+  for (std::size_t first = 0; first < list.count; ++first) {
+    const std::uint32_t publisher = list.items[first].publisher;
+    if (publisher == kNoSlot) continue;
+    const EndpointSlot& endpoint = state.endpoint(publisher);
+    const bool sendable = can_send_rtcp(endpoint);
+    std::array<std::uint8_t, kMaxBlocks * kReportBlockLength> blocks;
+    std::size_t blocks_length = 0;
+    for (std::size_t i = first; i < list.count; ++i) {
+      const Outbound& item = list.items[i];
+      if (item.publisher != publisher || item.type != RtcpType::kReceiverReport ||
+          blocks_length == blocks.size())
+        continue;
+      std::copy_n(item.bytes.begin(), kReportBlockLength, blocks.begin() + static_cast<long>(blocks_length));
+      blocks_length += kReportBlockLength;
+    }
+    Compound compound(state, publisher);
+    compound.writer().report(endpoint.local_ssrc, {}, std::span(blocks).first(blocks_length));
+    compound.writer().cname(endpoint.local_ssrc, own_cname());
+    for (std::size_t i = first; i < list.count; ++i) {
+      Outbound& item = list.items[i];
+      if (item.publisher != publisher) continue;
+      item.publisher = kNoSlot;
+      if (item.type != RtcpType::kReceiverReport)
+        compound.writer().feedback(item.type, item.format, endpoint.local_ssrc, item.media,
+                                   std::span(item.bytes).first(item.length));
+      if (sendable) state.counters().feedback_forwarded.add();
+    }
+    if (sendable) compound.finish(protect);
+  }
+}
+
+void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std::uint8_t> bytes,
+             OutboundList& out, Protect& protect) {
+  out.count = 0;
+  RtcpItem item;
+  RtcpItem sdes;
+  for (RtcpWalk walk(bytes); walk.next(item);)
+    if (item.type == static_cast<std::uint8_t>(RtcpType::kSourceDescription)) sdes = item;
+  for (RtcpWalk walk(bytes); walk.next(item);) {
+    const auto type = static_cast<RtcpType>(item.type);
+    if (type == RtcpType::kSenderReport || type == RtcpType::kReceiverReport) {
+      const bool sender = type == RtcpType::kSenderReport;
+      const std::size_t head = sender ? 4 + kSenderInfoLength : 4;
+      if (item.body.size() < head + item.count * kReportBlockLength) continue;
+      const std::uint32_t ssrc = load_be32(item.body.data());
+      const std::uint32_t stream = sender ? find_stream(state, packet.endpoint, ssrc) : kNoSlot;
+      if (stream != kNoSlot)
+        forward_sender_report(state, stream, item.body.subspan(4, kSenderInfoLength), find_cname(sdes, ssrc),
+                              protect);
+      for (std::uint8_t i = 0; i < item.count; ++i)
+        translate_block(state, packet.endpoint,
+                        item.body.subspan(head + i * kReportBlockLength, kReportBlockLength), out);
+    } else if (type == RtcpType::kBye) {
+      for (std::uint8_t i = 0; i < item.count && (i + 1u) * 4 <= item.body.size(); ++i)
+        end_stream(state, packet, load_be32(item.body.data() + i * 4));
+    } else if (type == RtcpType::kTransportFeedback || type == RtcpType::kPayloadFeedback) {
+      translate_feedback(state, packet.endpoint, item, out);
+    }
+  }
+  send_outbound(state, out, protect);
+}
+
+}  // namespace
+
+void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect) {
+  OutboundList out;
+  for (MediaPacket& packet : packets) {
+    const std::span<const std::uint8_t> bytes{packet.data, packet.length};
+    if (!rtcp_holds_together(bytes)) {
+      state.drop(packet.mbuf, DropReason::kBadRtcp);
+      continue;
+    }
+    state.counters().consumed.add();
+    take_in(state, packet, bytes, out, protect);
+    rte_pktmbuf_free(packet.mbuf);
+  }
+}
+
+void request_keyframe(WorkerState& state, std::uint32_t source_slot, Protect& protect) {
+  const std::uint32_t stream_slot = state.memory.sources[source_slot].stream;
+  if (stream_slot == kNoSlot) return;
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  const std::uint32_t publisher = publisher_of(stream);
+  if (!can_send_rtcp(state.endpoint(publisher)) || too_soon(state, stream.last_keyframe_request_tsc)) return;
+  stream.last_keyframe_request_tsc = state.now;
+  stream.plis.add();
+  OutboundList out;
+  out.add(publisher, RtcpType::kPayloadFeedback, kFeedbackPli, ssrc_of(stream));
+  send_outbound(state, out, protect);
+}
+
+void say_bye(WorkerState& state, std::uint32_t route_slot, Protect& protect) {
+  const RouteSlot& route = state.memory.routes[route_slot];
+  if (!route.started || !can_send_rtcp(state.endpoint(route.endpoint.slot))) return;
+  Compound compound(state, route.endpoint.slot);
+  compound.writer().report(route.ssrc, {}, {});
+  compound.writer().cname(route.ssrc, own_cname());
+  compound.writer().bye(route.ssrc);
+  compound.finish(protect);
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,26 @@
+// feedback: RTCP through routes, both ways (RFC 3550 7, RFC 4585, RFC 5104, RFC 7667 3.7).
+//   publisher -> receivers: a sender report goes to each receiver with the route's SSRC, its RTP time and its
+//   own counts;
+//     a BYE ends the stream but not the route, whose SSRC may go on with another source.
+//   receiver -> publisher: report blocks, PLI, FIR and NACK go to the publisher that feeds the route now,
+//   with its own SSRC
+//     and its own sequence numbers; what concerns packets from before a switch goes nowhere.
+// Worker only. What it makes gathers in WorkerState::reports until protect seals it.
+#pragma once
+
+#include "dataplane/batch.h"
+
+namespace sluice::dataplane {
+
+class Protect;
+
+/// Takes ownership of the packets (unprotected RTCP compounds).
+void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect);
+
+/// PLI to the publisher of the stream that feeds `source`, unless one was just sent.
+void request_keyframe(WorkerState& state, std::uint32_t source, Protect& protect);
+
+/// RTCP BYE of the route's SSRC to its receiver, if it can be sent to.
+void say_bye(WorkerState& state, std::uint32_t route, Protect& protect);
+
+}  // namespace sluice::dataplane

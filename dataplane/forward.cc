@@ -1,0 +1,216 @@
+#include "dataplane/forward.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "crypto/packet_index.h"
+
+namespace sluice::dataplane {
+namespace {
+
+// What hangs on a packet: how many routes, over all the sources that its stream feeds.
+std::uint32_t count_routes(const WorkerState& state, const MediaPacket& packet) {
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  std::uint32_t routes = 0;
+  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    const SourceSlot& source = state.memory.sources[stream.sources[i]];
+    if (source.stream == packet.stream) routes += source.route_count;
+  }
+  return routes;
+}
+
+std::size_t trailer_length(const WorkerState& state, const EndpointSlot& endpoint, std::uint32_t slot) {
+  return endpoint.encrypted ? crypto::profile_info(state.memory.keys[slot].send.profile).rtp_tag_length : 0;
+}
+
+std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_t from) {
+  if (route.payload_type_count == 0) return from;
+  for (std::uint8_t i = 0; i < route.payload_type_count; ++i)
+    if (route.payload_types[i].from == from) return route.payload_types[i].to;
+  return std::nullopt;
+}
+
+// Why the endpoint cannot be sent to now; checked before the route moves, so that no number is spent on
+// nothing.
+std::optional<DropReason> unsendable(const WorkerState& state, const EndpointSlot& endpoint,
+                                     std::uint32_t slot, const MediaPacket& packet) {
+  if (!endpoint.rtp.known()) return DropReason::kNoRemote;
+  if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kReceiverNotReady;
+  if (endpoint.rtp.length + packet.length + trailer_length(state, endpoint, slot) > endpoint.max_frame)
+    return DropReason::kTooBig;
+  return std::nullopt;
+}
+
+// The stream that feeds the route is not the one that did: go on where the last one ended. The sequence
+// number moves by one; the timestamp by the time that has passed, at the negotiated clock rate.
+void switch_stream(WorkerState& state, std::uint32_t route_slot, std::uint32_t stream_slot,
+                   std::uint64_t index, std::uint32_t timestamp) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  const std::uint64_t first = route.started ? route.highest_index + 1 : route.first_index;
+  if (route.started) {
+    const std::uint32_t passed = state.clock_units(state.now - route.last_sent_tsc, route.clock_rate);
+    route.timestamp_delta = route.last_timestamp + std::max(passed, 1u) - timestamp;
+    route.switches.add();
+  } else {
+    route.timestamp_delta = 0;
+  }
+  route.index_delta = first - index;
+  route.base_index = first;
+  route.stream = stream_slot;
+  route.stream_tenancy = stream.tenancy.load(std::memory_order_relaxed);
+  route.stream_epoch = stream.epoch;
+  if (!route.started) return;
+  Note note;
+  note.kind = NoteKind::kRouteSwitched;
+  note.ref = {route_slot, route.generation};
+  note.ssrc = stream.ssrc.load(std::memory_order_relaxed);
+  state.tell(note);
+}
+
+void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, const Mapped& mapped,
+                      std::uint8_t payload_type, std::uint8_t* header) {
+  header[1] = static_cast<std::uint8_t>((header[1] & 0x80) | payload_type);
+  store_be16(header + 2, static_cast<std::uint16_t>(mapped.index));
+  store_be32(header + 4, mapped.timestamp);
+  store_be32(header + 8, route.ssrc);
+  if (route.map_extensions && packet.rtp.extension_length != 0)
+    map_extensions({header, packet.rtp.header_length}, packet.rtp, route.extension_ids);
+}
+
+}  // namespace
+
+std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, std::uint32_t stream_slot,
+                                 std::uint64_t index, std::uint32_t timestamp) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  if (route.stream != stream_slot || route.stream_tenancy != stream.tenancy.load(std::memory_order_relaxed) ||
+      route.stream_epoch != stream.epoch)
+    switch_stream(state, route_slot, stream_slot, index, timestamp);
+  const Mapped mapped{index + route.index_delta, timestamp + route.timestamp_delta};
+  // An index from before the switch comes out below the base, or huge where it wraps around.
+  if (mapped.index > crypto::kMaxPacketIndex || mapped.index < route.base_index) return std::nullopt;
+  if (!route.started || mapped.index > route.highest_index) {
+    route.started = true;
+    route.highest_index = mapped.index;
+    route.last_timestamp = mapped.timestamp;
+    route.last_sent_tsc = state.now;
+    route.next_index.set(mapped.index + 1);
+  }
+  return mapped;
+}
+
+void Forward::start(std::span<MediaPacket> packets) {
+  packets_ = packets;
+  at_ = 0;
+  begun_ = false;
+}
+
+bool Forward::next(WorkerState& state, OutgoingBatch& out) {
+  out.count = out.finished_count = 0;
+  while (at_ < packets_.size() && out.count < kOutputs) {
+    MediaPacket& packet = packets_[at_];
+    if (!begun_) {
+      take_packet(state, packet, out);
+      if (!begun_) {
+        ++at_;
+        continue;
+      }
+    }
+    if (!fan_out(state, packet, out)) return true;  // the batch is full
+    out.finished[out.finished_count++] = packet.mbuf;
+    begun_ = false;
+    ++at_;
+  }
+  return out.count != 0 || out.finished_count != 0;
+}
+
+namespace {
+
+// Rewrites one packet for one route, in its own buffer or, with `in_place`, in the one that it came in.
+// On failure the reason; the received buffer is untouched.
+std::optional<DropReason> make_copy(WorkerState& state, MediaPacket& packet, std::uint32_t route_slot,
+                                    bool in_place, OutgoingBatch& out) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  const std::uint32_t endpoint_slot = route.endpoint.slot;
+  const EndpointSlot& endpoint = state.endpoint(endpoint_slot);
+  if (const auto reason = unsendable(state, endpoint, endpoint_slot, packet)) return reason;
+  const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
+  if (!payload_type) return DropReason::kPayloadTypeUnmapped;
+  rte_mbuf* copy = in_place ? packet.mbuf : rte_pktmbuf_alloc(state.pool);
+  if (copy == nullptr) return DropReason::kNoBuffer;
+  const auto mapped = map_packet(state, route_slot, packet.stream, packet.index, packet.rtp.timestamp);
+  if (!mapped) {
+    if (!in_place) rte_pktmbuf_free(copy);
+    return DropReason::kStaleAfterSwitch;
+  }
+  const auto payload_length = static_cast<std::uint16_t>(packet.length - packet.rtp.header_length);
+  OutgoingPacket& made = out.packets[out.count++];
+  made.mbuf = copy;
+  made.packet = packet.data;
+  if (!in_place) {
+    made.packet = rte_pktmbuf_mtod(copy, std::uint8_t*);
+    std::memcpy(made.packet, packet.data, packet.rtp.header_length);
+  }
+  write_rtp_header(packet, route, *mapped, *payload_type, made.packet);
+  made.payload = packet.data + packet.rtp.header_length;
+  made.index = mapped->index;
+  made.endpoint = endpoint_slot;
+  made.ssrc = route.ssrc;
+  made.header_length = packet.rtp.header_length;
+  made.payload_length = payload_length;
+  route.packets.add();
+  route.bytes.add(payload_length);
+  return std::nullopt;
+}
+
+}  // namespace
+
+// Counts the packet as forwarded or drops it. A single route is served here, in place.
+void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
+  const std::uint32_t routes = count_routes(state, packet);
+  if (routes == 0) return state.drop(packet.mbuf, DropReason::kNoRoute);
+  state.counters().forwarded.add();
+  begun_ = true;
+  source_ = 0;
+  chunk_ = kNoSlot;
+  entry_ = 0;
+  if (routes != 1) return;
+  begun_ = false;
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    const SourceSlot& source = state.memory.sources[stream.sources[i]];
+    if (source.stream != packet.stream || source.route_count == 0) continue;
+    state.counters().copies.add();
+    const std::uint32_t route = state.chunks[source.first_chunk].routes[0];
+    if (const auto reason = make_copy(state, packet, route, true, out)) state.drop(packet.mbuf, *reason);
+    return;
+  }
+}
+
+// Goes on from the present position. False when `out` is full before the packet is done.
+bool Forward::fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  for (; source_ < stream.source_count; ++source_, chunk_ = kNoSlot) {
+    const SourceSlot& source = state.memory.sources[stream.sources[source_]];
+    if (source.stream != packet.stream) continue;
+    if (chunk_ == kNoSlot) {
+      chunk_ = source.first_chunk;
+      entry_ = 0;
+    }
+    for (; chunk_ != kNoSlot; chunk_ = state.chunks[chunk_].next, entry_ = 0) {
+      const FanoutChunk& chunk = state.chunks[chunk_];
+      for (; entry_ < chunk.count; ++entry_) {
+        if (out.count == kOutputs) return false;
+        state.counters().copies.add();
+        if (const auto reason = make_copy(state, packet, chunk.routes[entry_], false, out))
+          state.counters().drop(*reason);
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace sluice::dataplane

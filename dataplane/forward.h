@@ -1,0 +1,40 @@
+// forward: from one received packet to its copies. For each route of the stream's sources: a buffer of its
+// own with the rewritten RTP header, so that the receiver sees one continuous stream whatever feeds it (RFC
+// 3550 7.1, RFC 7667 3.7). The payload stays where it is until protect writes it out of place; a packet with
+// a single route is rewritten in place. Worker only.
+#pragma once
+
+#include "dataplane/batch.h"
+
+namespace sluice::dataplane {
+
+/// Where a batch's fan-out has got to: a wide one takes several rounds of kOutputs.
+class Forward {
+ public:
+  /// Starts over with `packets` (owned from here on).
+  void start(std::span<MediaPacket> packets);
+  /// Fills `out` (overwritten). False when nothing is left to do and nothing was made.
+  bool next(WorkerState& state, OutgoingBatch& out);
+
+ private:
+  void take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
+  bool fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
+
+  std::span<MediaPacket> packets_;
+  std::size_t at_ = 0;       // packet
+  bool begun_ = false;       // the packet at at_ is counted, and the rest of its position is valid
+  std::uint8_t source_ = 0;  // index in StreamSlot::sources
+  std::uint32_t chunk_ = kNoSlot;
+  std::uint32_t entry_ = 0;  // in the chunk
+};
+
+/// The route's mapping of one incoming packet: outgoing index and timestamp. Moves the route's state. Exposed
+/// for feedback and tests. nullopt: the packet belongs before the switch.
+struct Mapped {
+  std::uint64_t index;
+  std::uint32_t timestamp;
+};
+std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route, std::uint32_t stream,
+                                 std::uint64_t index, std::uint32_t timestamp);
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,99 @@
+#include "dataplane/header_template.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::dataplane {
+namespace {
+
+constexpr std::uint8_t kHopLimit = 64;
+
+std::uint32_t fold32(std::uint64_t sum) {
+  while (sum >> 32 != 0) sum = (sum & 0xffffffff) + (sum >> 32);
+  return static_cast<std::uint32_t>(sum);
+}
+
+}  // namespace
+
+HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote, std::uint16_t vlan,
+                                    std::uint8_t dscp) {
+  HeaderTemplate header{};
+  std::uint8_t* p = header.bytes.data();
+  std::copy(remote.mac.begin(), remote.mac.end(), p);
+  std::copy(local.mac.begin(), local.mac.end(), p + 6);
+  p += 12;
+  if (vlan != 0) {
+    store_be16(p, kEtherTypeVlan);
+    store_be16(p + 2, vlan);
+    p += 4;
+  }
+  header.is_v6 = remote.address.ip.is_v6();
+  store_be16(p, header.is_v6 ? kEtherTypeIpv6 : kEtherTypeIpv4);
+  p += 2;
+  header.l3_offset = static_cast<std::uint8_t>(p - header.bytes.data());
+  const std::size_t size = remote.address.ip.size();
+  const std::uint8_t traffic_class = static_cast<std::uint8_t>(dscp << 2);
+  std::uint8_t* addresses;
+  if (header.is_v6) {
+    store_be32(p, 6u << 28 | std::uint32_t{traffic_class} << 20);
+    p[6] = kIpProtoUdp;
+    p[7] = kHopLimit;
+    addresses = p + 8;
+    p += 40;
+  } else {
+    p[0] = 0x45;
+    p[1] = traffic_class;
+    store_be16(p + 6, 0x4000);  // don't fragment; so the identification may be 0 (RFC 6864 4.1)
+    p[8] = kHopLimit;
+    p[9] = kIpProtoUdp;
+    addresses = p + 12;
+    p += 20;
+  }
+  std::memcpy(addresses, local.address.ip.bytes.data(), size);
+  std::memcpy(addresses + size, remote.address.ip.bytes.data(), size);
+  header.l4_offset = static_cast<std::uint8_t>(p - header.bytes.data());
+  store_be16(p, local.address.port);
+  store_be16(p + 2, remote.address.port);
+  p += 8;
+  header.length = static_cast<std::uint8_t>(p - header.bytes.data());
+  if (!header.is_v6) header.ip_sum = fold32(checksum_add({header.bytes.data() + header.l3_offset, 20}));
+  header.pseudo_sum = fold32(checksum_add(
+      {addresses, 2 * size}, std::uint64_t{kIpProtoUdp} + local.address.port + remote.address.port));
+  return header;
+}
+
+config::SocketAddress template_remote(const HeaderTemplate& header) {
+  const std::uint8_t* ip = header.bytes.data() + header.l3_offset;
+  const std::size_t size = header.is_v6 ? 16 : 4;
+  return {config::IpAddress::from_bytes({ip + (header.is_v6 ? 24 : 16), size}),
+          load_be16(header.bytes.data() + header.l4_offset + 2)};
+}
+
+MacAddress template_next_hop(const HeaderTemplate& header) {
+  MacAddress mac;
+  std::copy_n(header.bytes.begin(), mac.size(), mac.begin());
+  return mac;
+}
+
+void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length,
+                   bool with_checksum) {
+  std::memcpy(frame, header.bytes.data(), header.length);
+  const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);
+  std::uint8_t* ip = frame + header.l3_offset;
+  std::uint8_t* udp = frame + header.l4_offset;
+  if (header.is_v6) {
+    store_be16(ip + 4, udp_length);
+  } else {
+    const auto total = static_cast<std::uint16_t>(udp_length + 20);
+    store_be16(ip + 2, total);
+    store_be16(ip + 10, checksum_finish(std::uint64_t{header.ip_sum} + total));
+  }
+  store_be16(udp + 4, udp_length);
+  if (!with_checksum) return;
+  // The length counts twice: in the pseudo header and in the UDP header.
+  const std::uint64_t sum = std::uint64_t{header.pseudo_sum} + udp_length + udp_length;
+  const std::uint16_t checksum = checksum_finish(checksum_add({udp + 8, payload_length}, sum));
+  store_be16(udp + 6, checksum == 0 ? 0xffff : checksum);
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,90 @@
+#include "dataplane/latch.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::dataplane {
+namespace {
+
+const std::uint8_t* frame_of(const MediaPacket& packet) {
+  return rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*);
+}
+
+std::span<const std::uint8_t> source_bytes(const MediaPacket& packet) {
+  const std::uint8_t* ip = frame_of(packet) + packet.l3_offset;
+  return packet.is_v6 ? std::span{ip + 8, 16} : std::span{ip + 12, 4};
+}
+
+const HeaderTemplate& template_of(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  return packet.component == Component::kRtcp ? endpoint.rtcp : endpoint.rtp;
+}
+
+/// Same IP address and UDP port as the ones that we send to.
+bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
+  if (header.is_v6 != packet.is_v6) return false;
+  const std::uint8_t* ours = header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16);
+  const auto theirs = source_bytes(packet);
+  return std::memcmp(ours, theirs.data(), theirs.size()) == 0 &&
+         load_be16(header.bytes.data() + header.l4_offset + 2) ==
+             load_be16(frame_of(packet) + packet.l4_offset);
+}
+
+bool same_mac(const HeaderTemplate& header, const MediaPacket& packet) {
+  return std::memcmp(header.bytes.data(), frame_of(packet) + 6, 6) == 0;
+}
+
+bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (endpoint.latch_deadline_tsc != 0 && state.now > endpoint.latch_deadline_tsc) return false;
+  const auto source = config::IpAddress::from_bytes(source_bytes(packet));
+  // RTP and RTCP of one peer come from one host: the second follows the first.
+  const HeaderTemplate& other = packet.component == Component::kRtcp ? endpoint.rtp : endpoint.rtcp;
+  if (other.known() && template_remote(other).ip != source) return false;
+  return endpoint.latch_network.length == 0 || endpoint.latch_network.contains(source);
+}
+
+void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
+  LinkEnd remote;
+  std::copy_n(frame_of(packet) + 6, remote.mac.size(), remote.mac.begin());
+  remote.address.ip = config::IpAddress::from_bytes(source_bytes(packet));
+  remote.address.port = load_be16(frame_of(packet) + packet.l4_offset);
+  LinkEnd local = endpoint.local;
+  if (packet.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
+  (packet.component == Component::kRtcp ? endpoint.rtcp : endpoint.rtp) =
+      make_header_template(local, remote, endpoint.vlan, endpoint.dscp);
+  Note note;
+  note.kind = NoteKind::kLatched;
+  note.component = packet.component;
+  note.ref = {packet.endpoint, endpoint.generation};
+  note.address = remote.address;
+  state.tell(note);
+}
+
+}  // namespace
+
+bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
+  const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
+  if (endpoint.encrypted) return true;  // the tag decides
+  const HeaderTemplate& header = template_of(endpoint, packet);
+  if (header.known()) return same_address(header, packet);
+  return endpoint.latch == LatchPolicy::kOnce && may_latch_once(state, endpoint, packet);
+}
+
+void latch(WorkerState& state, const MediaPacket& packet) {
+  EndpointSlot& endpoint = state.endpoint(packet.endpoint);
+  const HeaderTemplate& header = template_of(endpoint, packet);
+  switch (endpoint.latch) {
+    case LatchPolicy::kFixed:
+      return;
+    case LatchPolicy::kOnce:
+      if (!header.known()) move_to_source(state, endpoint, packet);
+      return;
+    case LatchPolicy::kAuthenticated:
+      if (!header.known() || !same_address(header, packet) || !same_mac(header, packet))
+        move_to_source(state, endpoint, packet);
+      return;
+  }
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,156 @@
+#include "dataplane/port.h"
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+namespace sluice::dataplane {
+namespace {
+
+// Drivers whose frames come from a kernel or another process that may have left the UDP checksum to hardware
+// there is none of.
+constexpr std::array<std::string_view, 5> kUncheckedDrivers{"net_af_packet", "net_af_xdp", "net_memif",
+                                                            "net_ring", "net_null"};
+
+config::IpPrefix link_local(const MacAddress& mac) {
+  config::IpPrefix prefix;
+  prefix.address.family = config::IpFamily::kIpv6;
+  prefix.address.bytes = {
+      0xfe,   0x80,   0,    0,    0,      0,      0,     0, static_cast<std::uint8_t>(mac[0] ^ 2),
+      mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};  // modified EUI-64, RFC 4291 appendix A
+  prefix.length = 64;
+  return prefix;
+}
+
+class Opening {
+ public:
+  Opening(const config::Port& config, std::string& error) : config_(config), error_(error) {}
+
+  bool fail(const std::string& step, int code) {
+    error_ = "port \"" + config_.name + "\" (device \"" + config_.device + "\"): " + step;
+    if (code != 0) error_ += std::string(": ") + rte_strerror(code < 0 ? -code : code);
+    return false;
+  }
+  bool check(int code, const std::string& step) { return code >= 0 || fail(step, code); }
+
+ private:
+  const config::Port& config_;
+  std::string& error_;
+};
+
+std::string missing_device_hint(const std::string& device) {
+  if (device.rfind("net_tap", 0) == 0)
+    return "the device did not come up: is /dev/net/tun there, and is sluiced root?";
+  if (device.rfind("net_af_", 0) == 0)
+    return "the device did not come up: does the interface of iface= exist and is it up?";
+  if (device.find(':') != std::string::npos)
+    return "no such PCI device is bound to a DPDK driver: see 'dpdk-devbind.py --status'";
+  return "the device did not come up: is the driver's name right? (net_tap0,iface=... "
+         "net_af_packet0,iface=... net_ring0 "
+         "net_memif0,... net_null0)";
+}
+
+}  // namespace
+
+std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers,
+                                 const std::vector<rte_mempool*>& pools, std::string& error) {
+  Opening opening(config, error);
+  std::uint16_t id = 0;
+  const std::string device_name = config.device.substr(0, config.device.find(','));
+  if (rte_eth_dev_get_port_by_name(device_name.c_str(), &id) != 0) {
+    opening.fail(missing_device_hint(config.device), 0);
+    return nullptr;
+  }
+  rte_eth_dev_info device{};
+  if (!opening.check(rte_eth_dev_info_get(id, &device), "reading its capabilities")) return nullptr;
+  const auto queues = static_cast<std::uint16_t>(workers);
+  if (device.max_rx_queues < queues || device.max_tx_queues < queues) {
+    opening.fail("has " + std::to_string(device.max_rx_queues) + " receive and " +
+                     std::to_string(device.max_tx_queues) +
+                     " transmit queues, and [workers] cores asks for " + std::to_string(queues) + " of each",
+                 0);
+    return nullptr;
+  }
+  std::unique_ptr<Port> port(new Port);
+  PortInfo& info = port->info_;
+  info.id = id;
+  info.name = config.name;
+  info.driver = device.driver_name;
+  info.vlan = config.vlan;
+  info.mtu = config.mtu;
+  info.queues = queues;
+  info.gateway = config.gateway;
+  info.gateway6 = config.gateway6;
+  info.checks_udp_checksum =
+      std::find(kUncheckedDrivers.begin(), kUncheckedDrivers.end(), info.driver) == kUncheckedDrivers.end();
+  constexpr std::uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+  info.offloads_udp_checksum = (device.tx_offload_capa & kChecksums) == kChecksums;
+
+  rte_eth_conf conf{};
+  if (queues > 1 && (device.flow_type_rss_offloads & RTE_ETH_RSS_UDP) != 0) {
+    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    conf.rx_adv_conf.rss_conf.rss_hf = device.flow_type_rss_offloads & RTE_ETH_RSS_UDP;
+  }
+  if (info.offloads_udp_checksum) conf.txmode.offloads = kChecksums;
+  std::uint16_t rx_descriptors = config.rx_descriptors;
+  std::uint16_t tx_descriptors = config.tx_descriptors;
+  if (!opening.check(rte_eth_dev_configure(id, queues, queues, &conf),
+                     "configuring " + std::to_string(queues) + " queue pairs"))
+    return nullptr;
+  if (!opening.check(rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx_descriptors, &tx_descriptors),
+                     "setting its descriptors"))
+    return nullptr;
+  const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(id)));
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
+    if (!opening.check(rte_eth_rx_queue_setup(id, queue, rx_descriptors, socket, nullptr, pools[queue]),
+                       "setting up receive queue " + std::to_string(queue)) ||
+        !opening.check(rte_eth_tx_queue_setup(id, queue, tx_descriptors, socket, nullptr),
+                       "setting up transmit queue " + std::to_string(queue)))
+      return nullptr;
+  }
+  const int mtu_code = rte_eth_dev_set_mtu(id, config.mtu);
+  if (mtu_code != 0 && mtu_code != -ENOTSUP) {
+    opening.fail("setting an MTU of " + std::to_string(config.mtu), mtu_code);
+    return nullptr;
+  }
+  rte_ether_addr mac{};
+  if (!opening.check(rte_eth_macaddr_get(id, &mac), "reading its MAC address")) return nullptr;
+  std::copy_n(mac.addr_bytes, info.mac.size(), info.mac.begin());
+  info.addresses = config.addresses;
+  if (std::any_of(info.addresses.begin(), info.addresses.end(),
+                  [](const auto& own) { return own.address.is_v6(); }))
+    info.addresses.push_back(link_local(info.mac));
+  if (!opening.check(rte_eth_dev_start(id), "starting it")) return nullptr;
+  rte_eth_allmulticast_enable(
+      id);  // neighbour solicitations come by multicast; drivers without filters need no asking
+  return port;
+}
+
+Port::~Port() {
+  rte_eth_dev_stop(info_.id);
+  rte_eth_dev_close(info_.id);
+}
+
+PortStatistics Port::statistics() const {
+  rte_eth_stats stats{};
+  rte_eth_link link{};
+  rte_eth_stats_get(info_.id, &stats);
+  rte_eth_link_get_nowait(info_.id, &link);
+  PortStatistics out;
+  out.received = stats.ipackets;
+  out.transmitted = stats.opackets;
+  out.received_bytes = stats.ibytes;
+  out.transmitted_bytes = stats.obytes;
+  out.missed = stats.imissed;
+  out.receive_errors = stats.ierrors;
+  out.transmit_errors = stats.oerrors;
+  out.no_buffer = stats.rx_nombuf;
+  out.link_up = link.link_status == RTE_ETH_LINK_UP;
+  return out;
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,22 @@
+// protect: from RTP to SRTP, out of place: the payload goes from the one received packet into each copy's own
+// buffer by way of the cipher. For plain receivers it is copied. Worker only.
+#pragma once
+
+#include "dataplane/batch.h"
+
+namespace sluice::dataplane {
+
+class Protect {
+ public:
+  /// Completes every packet of `batch` and sets its length; one that fails is dropped (its mbuf becomes
+  /// null). Then frees the finished received packets.
+  void rtp(WorkerState& state, OutgoingBatch& batch);
+  /// Seals what state.reports holds and passes it to transmit.
+  void reports(WorkerState& state);
+
+ private:
+  std::array<crypto::RtpProtectJob, kOutputs> rtp_jobs_;
+  std::array<crypto::RtcpProtectJob, kBatch> rtcp_jobs_;
+};
+
+}  // namespace sluice::dataplane

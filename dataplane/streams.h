@@ -1,0 +1,30 @@
+// streams: birth, look-up and end of incoming streams, and the binding of streams to the sources that they
+// feed. Worker only; no allocation. A stream is born only for a packet that authenticated.
+#pragma once
+
+#include <optional>
+
+#include "dataplane/worker_state.h"
+
+namespace sluice::dataplane {
+
+inline std::uint32_t find_stream(const WorkerState& state, std::uint32_t endpoint, std::uint32_t ssrc) {
+  return state.stream_by_ssrc.find({endpoint, ssrc});
+}
+
+/// kNoSlot when the endpoint's or the worker's limit is reached. Tells the control thread.
+std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint, std::uint32_t ssrc);
+
+void forget_stream(WorkerState& state, std::uint32_t stream);
+
+/// Lets the stream feed every source of its endpoint that matches it. With `take_over`, also those that
+/// another stream feeds now: right at a stream's birth, since a peer that starts a new SSRC means it to
+/// replace the old.
+void bind_stream(WorkerState& state, std::uint32_t stream, bool take_over);
+
+/// A source is new: the stream of its endpoint that matches it and was heard last feeds it.
+void bind_source(WorkerState& state, std::uint32_t source);
+/// Every stream lets go of the source.
+void unbind_source(WorkerState& state, std::uint32_t source);
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,87 @@
+#include "dataplane/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <sched.h>
+
+#include "dataplane/classify.h"
+#include "dataplane/commands.h"
+#include "dataplane/feedback.h"
+#include "dataplane/receive.h"
+#include "dataplane/transmit.h"
+
+namespace sluice::dataplane {
+namespace {
+
+constexpr std::size_t kCommandsPerTurn = 32;
+constexpr unsigned kIdleTurnsBeforeYield = 64;
+
+static_assert(kHeadroom == RTE_PKTMBUF_HEADROOM && kHeadroom >= HeaderTemplate::kMaxLength);
+
+}  // namespace
+
+Worker::Worker(std::unique_ptr<WorkerState> state, bool yield_when_idle)
+    : state_(std::move(state)), yield_when_idle_(yield_when_idle) {}
+
+void Worker::process(std::span<rte_mbuf* const> packets) {
+  WorkerState& state = *state_;
+  classify(state, packets, classified_);
+  if (classified_.rtp_count != 0) {
+    unprotect_.rtp(state, classified_);
+    forward_.start(std::span(classified_.rtp).first(classified_.rtp_count));
+    while (forward_.next(state, outgoing_)) {
+      protect_.rtp(state, outgoing_);
+      transmit(state, outgoing_);
+    }
+  }
+  if (classified_.rtcp_count != 0) {
+    unprotect_.rtcp(state, classified_);
+    feedback(state, std::span(classified_.rtcp).first(classified_.rtcp_count), protect_);
+  }
+}
+
+bool Worker::turn(std::uint64_t now) {
+  WorkerState& state = *state_;
+  state.now = now;
+  const std::size_t commands = run_commands(state, protect_, kCommandsPerTurn);
+  const std::size_t count = receive(state, received_, next_port_++);
+  if (count != 0) process(std::span(received_).first(count));
+  if (state.reports.count != 0) protect_.reports(state);
+  flush_transmit(state);
+  if (state.notified) {
+    state.notified = false;
+    state.memory.waker.wake();
+  }
+  return commands + count != 0;
+}
+
+void Worker::run() {
+  WorkerCounters& counters = state_->counters();
+  std::uint64_t before = rte_rdtsc();
+  unsigned idle_turns = 0;
+  while (!state_->stop_requested) {
+    const bool busy = turn(before);
+    const std::uint64_t after = rte_rdtsc();
+    counters.polls.add();
+    counters.total_cycles.add(after - before);
+    if (busy) {
+      counters.busy_polls.add();
+      counters.busy_cycles.add(after - before);
+      idle_turns = 0;
+    } else {
+      rte_pause();
+      if (yield_when_idle_ && ++idle_turns >= kIdleTurnsBeforeYield) {
+        idle_turns = 0;
+        sched_yield();
+      }
+    }
+    before = after;
+  }
+  Note stopped;
+  stopped.kind = NoteKind::kStopped;
+  state_->tell(stopped);
+  state_->memory.waker.wake();
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,74 @@
+#include "dataplane/worker_memory.h"
+
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <new>
+#include <system_error>
+
+namespace sluice::dataplane {
+
+template <typename T>
+SlotArray<T>::SlotArray(std::size_t count) : count_(count) {
+  static_assert(std::is_trivially_destructible_v<T>);
+  void* memory = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  madvise(memory, count * sizeof(T), MADV_HUGEPAGE);  // fewer TLB misses; not having them is not an error
+  madvise(memory, count * sizeof(T), MADV_DONTDUMP);  // slots hold keys
+  slots_ = static_cast<T*>(memory);
+}
+
+template <typename T>
+SlotArray<T>::~SlotArray() {
+  munmap(slots_, count_ * sizeof(T));
+}
+
+template class SlotArray<EndpointSlot>;
+template class SlotArray<EndpointKeys>;
+template class SlotArray<SourceSlot>;
+template class SlotArray<RouteSlot>;
+template class SlotArray<StreamSlot>;
+template class SlotArray<FanoutChunk>;
+
+ControlWaker::ControlWaker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+}
+
+ControlWaker::~ControlWaker() {
+  close(fd_);
+}
+
+void ControlWaker::wake() {
+  // The entry that was pushed must be visible before the flag is read; about_to_wait() does the mirror image.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (!waiting_.load(std::memory_order_relaxed) || !waiting_.exchange(false, std::memory_order_acq_rel))
+    return;
+  const std::uint64_t one = 1;
+  while (write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+void ControlWaker::about_to_wait() {
+  waiting_.store(true, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+void ControlWaker::awake() {
+  waiting_.store(false, std::memory_order_relaxed);
+  std::uint64_t count;
+  while (read(fd_, &count, sizeof count) < 0 && errno == EINTR) {
+  }
+}
+
+WorkerMemory::WorkerMemory(const config::Capacity& limits, ControlWaker& control_waker)
+    : waker(control_waker),
+      endpoints(limits.endpoints_per_worker),
+      keys(limits.endpoints_per_worker),
+      sources(limits.routes_per_worker),
+      routes(limits.routes_per_worker),
+      streams(limits.streams_per_worker) {}
+
+}  // namespace sluice::dataplane

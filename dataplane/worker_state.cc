@@ -1,0 +1,56 @@
+#include "dataplane/worker_state.h"
+
+#include <rte_mbuf.h>
+
+#include <cstring>
+
+namespace sluice::dataplane {
+
+std::uint64_t TupleKey::hash() const {
+  std::uint64_t low;
+  std::uint64_t high;
+  std::memcpy(&low, remote.bytes.data(), 8);
+  std::memcpy(&high, remote.bytes.data() + 8, 8);
+  return mix64(low ^ mix64(high ^ (std::uint64_t{remote_port} << 16 | local_port)));
+}
+
+WorkerState::WorkerState(std::size_t worker_index, const config::Config& config, WorkerMemory& worker_memory,
+                         Steering& steer, std::unique_ptr<crypto::SrtpEngine> srtp,
+                         std::vector<PortInfo> port_infos, rte_mempool* packet_pool,
+                         std::uint64_t tsc_per_second, std::uint64_t start)
+    : index(worker_index),
+      memory(worker_memory),
+      steering(steer),
+      engine(std::move(srtp)),
+      ports(std::move(port_infos)),
+      pool(packet_pool),
+      tsc_hz(tsc_per_second),
+      shared_ice_port(static_cast<std::uint16_t>(config.ice.shared_port + worker_index)),
+      start_tsc(start),
+      endpoint_by_tuple(std::size_t{config.limits.endpoints_per_worker} * 4),
+      stream_by_ssrc(config.limits.streams_per_worker),
+      route_by_ssrc(config.limits.routes_per_worker),
+      // Each source wastes less than one chunk, and there are at most as many sources as routes.
+      chunks(std::size_t{config.limits.routes_per_worker} * 2),
+      transmit(ports.size()),
+      seconds_per_tick_(1.0 / static_cast<double>(tsc_per_second)) {
+  port_index.fill(0);
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    port_index[ports[i].id & 0xff] = static_cast<std::uint8_t>(i);
+  endpoint_by_port.fill(kNoSlot);
+}
+
+void WorkerState::tell(const Note& note) {
+  if (memory.notes.push(note)) {
+    notified = true;
+  } else {
+    counters().lost_events.add();
+  }
+}
+
+void WorkerState::drop(rte_mbuf* packet, DropReason reason) {
+  counters().drop(reason);
+  rte_pktmbuf_free(packet);
+}
+
+}  // namespace sluice::dataplane

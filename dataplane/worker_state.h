@@ -1,0 +1,111 @@
+// worker_state: what a worker alone owns: its lookup tables, its crypto engine, its transmit buffers and the
+// fan-out pool. Every stage works on one WorkerState. Allocated by the control thread before the worker
+// starts; from then no thread but the worker touches it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "config/config.h"
+#include "crypto/srtp_engine.h"
+#include "dataplane/flat_table.h"
+#include "dataplane/port.h"
+#include "dataplane/steering.h"
+#include "dataplane/worker_memory.h"
+
+struct rte_mempool;
+struct rte_mbuf;
+
+namespace sluice::dataplane {
+
+inline constexpr std::size_t kBatch = 64;      // packets that one turn of the loop takes in
+inline constexpr std::size_t kOutputs = 256;   // copies sealed and sent together
+inline constexpr std::size_t kHeadroom = 128;  // RTE_PKTMBUF_HEADROOM; checked in worker.cc
+inline constexpr std::uint64_t kFeedbackPerSecondMax =
+    10;  // key-frame requests and receiver reports, per stream
+
+/// One SSRC at one endpoint: of a stream coming in, or of a route leading there.
+struct SsrcKey {
+  std::uint32_t endpoint = 0;
+  std::uint32_t ssrc = 0;
+  bool operator==(const SsrcKey&) const = default;
+  std::uint64_t hash() const { return mix64(std::uint64_t{endpoint} << 32 | ssrc); }
+};
+
+struct TupleKey {
+  config::IpAddress remote;
+  std::uint16_t remote_port = 0;
+  std::uint16_t local_port = 0;
+  bool operator==(const TupleKey&) const = default;
+  std::uint64_t hash() const;
+};
+
+/// Packets of one port waiting for the next burst.
+struct TransmitBuffer {
+  std::array<rte_mbuf*, kBatch> packets;
+  std::uint16_t count = 0;
+};
+
+/// RTCP packets that wait to be protected together. Each mbuf holds the plain compound.
+struct ReportBuffer {
+  struct Entry {
+    rte_mbuf* mbuf;
+    std::uint32_t endpoint;
+  };
+  std::array<Entry, kBatch> entries;
+  std::uint16_t count = 0;
+};
+
+struct WorkerState {
+  WorkerState(std::size_t worker_index, const config::Config& config, WorkerMemory& worker_memory,
+              Steering& steer, std::unique_ptr<crypto::SrtpEngine> srtp, std::vector<PortInfo> port_infos,
+              rte_mempool* packet_pool, std::uint64_t tsc_per_second, std::uint64_t start);
+
+  const std::size_t index;
+  WorkerMemory& memory;
+  Steering& steering;
+  const std::unique_ptr<crypto::SrtpEngine> engine;
+  const std::vector<PortInfo> ports;         // in the order of [[ports]]
+  std::array<std::uint8_t, 256> port_index;  // DPDK port id -> index in ports
+  rte_mempool* const pool;
+  const std::uint64_t tsc_hz;
+  const std::uint16_t shared_ice_port;  // this worker's
+  const std::uint64_t start_tsc;
+  std::uint64_t now = 0;  // TSC of the present turn
+
+  std::array<std::uint32_t, 65536> endpoint_by_port;  // local UDP port -> endpoint slot
+  FlatTable<TupleKey> endpoint_by_tuple;
+  FlatTable<SsrcKey> stream_by_ssrc;
+  FlatTable<SsrcKey> route_by_ssrc;
+  SlotArray<FanoutChunk> chunks;
+  std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; then chunk_high_water
+  std::uint32_t chunk_high_water = 0;
+  std::uint32_t free_stream = kNoSlot;  // list through StreamSlot::next; then WorkerMemory::stream_high_water
+  std::vector<TransmitBuffer> transmit;  // per port
+  ReportBuffer reports;
+  bool notified = false;  // something was pushed up this turn: wake the control thread at its end
+  bool stop_requested = false;
+
+  WorkerCounters& counters() { return memory.counters; }
+  EndpointSlot& endpoint(std::uint32_t slot) { return memory.endpoints[slot]; }
+  const PortInfo& port(std::uint16_t port_id) const { return ports[port_index[port_id]]; }
+
+  /// `tsc` in units of a clock of `rate` Hz, modulo 2^32.
+  std::uint32_t clock_units(std::uint64_t tsc, std::uint64_t rate) const {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(
+        static_cast<double>(tsc) * (static_cast<double>(rate) * seconds_per_tick_)));
+  }
+
+  /// Pushes a note that may be lost (not an ack): counted when the ring is full.
+  void tell(const Note& note);
+  /// Frees the packet and counts the one reason.
+  void drop(rte_mbuf* packet, DropReason reason);
+
+ private:
+  const double seconds_per_tick_;
+};
+
+}  // namespace sluice::dataplane
