@@ -5,6 +5,7 @@
 // those of the next packets are fetched while the library works on this one.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,20 +18,26 @@ class GcmCalls {
  public:
   ~GcmCalls();
 
-  /// REQUIRES: all jobs of this family and checked, statuses kOk.
+  /// REQUIRES: at most kStageJobs jobs, all of this family and checked, statuses kOk.
   void protect(IMB_MGR* manager, std::span<RtpProtectJob*> jobs);
   void protect(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs);
   void unprotect(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs);
   void unprotect(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs);
 
  private:
+  using Iv = std::array<std::uint8_t, 16>;  // 12 are used
   struct Message;
 
+  template <class Job, class Work>
+  void for_each(std::span<Job*> jobs, Work work);
   void seal(IMB_MGR* manager, const Message& message, std::uint8_t* tag);
   bool open(IMB_MGR* manager, const Message& message, const std::uint8_t* tag);
   bool open_clear_rtcp(IMB_MGR* manager, RtcpUnprotectJob& job, Message& message, std::size_t length);
 
   gcm_context_data context_{};
+  // Written for all packets before the first call: the library loads an IV in one piece, and would wait for
+  // one that was just stored in two.
+  std::array<Iv, kStageJobs> ivs_{};
 };
 
 }  // namespace sluice::crypto

@@ -3,6 +3,8 @@
 #include <elf.h>
 #include <link.h>
 
+#include <array>
+#include <cstdint>
 #include <mutex>
 #include <string_view>
 
@@ -41,6 +43,18 @@ int visit_object(dl_phdr_info* object, std::size_t, void* out) {
   return 1;
 }
 
+/// Before srtp_init no session can be made: the ciphers are not registered.
+bool is_running() {
+  std::array<std::uint8_t, SRTP_MAX_KEY_LEN> key{};
+  srtp_policy_t policy = libsrtp_policy(SrtpProfile::kAesCm128HmacSha1_80);
+  policy.ssrc.type = ssrc_any_outbound;
+  policy.key = key.data();
+  srtp_t session = nullptr;
+  if (srtp_create(&session, &policy) != srtp_err_status_ok) return false;
+  srtp_dealloc(session);
+  return true;
+}
+
 }  // namespace
 
 std::string libsrtp_crypto_library() {
@@ -58,7 +72,11 @@ std::string libsrtp_crypto_library() {
 bool start_libsrtp(std::string& error) {
   static std::once_flag once;
   static srtp_err_status_t status = srtp_err_status_ok;
-  std::call_once(once, [] { status = srtp_init(); });
+  std::call_once(once, [] {
+    status = srtp_init();
+    // Where other code of the process has started libsrtp already, a second start fails but harms nothing.
+    if (status != srtp_err_status_ok && is_running()) status = srtp_err_status_ok;
+  });
   if (status == srtp_err_status_ok) return true;
   error = libsrtp_version() + ": does not start: " + libsrtp_status_text(status);
   return false;
