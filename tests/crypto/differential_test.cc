@@ -1,0 +1,584 @@
+// Random differential tests: both engines against libsrtp2 used directly, both ways, all profiles, SRTP and
+// SRTCP.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "crypto/packet_index.h"
+#include "crypto/replay_window.h"
+#include "crypto/srtp_bytes.h"
+#include "tests/crypto/support.h"
+
+namespace sluice::crypto::test {
+namespace {
+
+/// Lengths that meet the corners: nothing, one byte, around AES and SHA-1 blocks, audio, video.
+std::size_t random_length(Random& random) {
+  switch (random.below(8)) {
+    case 0:
+      return random.below(4);
+    case 1:
+      return 16 * random.between(1, 8) + random.below(3) - 1;
+    case 2:
+      return 64 * random.between(1, 20) + random.below(3) - 1;
+    case 3:
+      return 160;
+    case 4:
+      return random.between(1000, 1400);
+    case 5:
+      return random.one_in(10) ? random.between(1400, 9000) : 60;
+    default:
+      return random.below(400);
+  }
+}
+
+// A stream as the relay sees it: sealed in order by one side; lost, doubled, reordered and forged on the way;
+// opened by the other with our index estimate and replay window, in batches. libsrtp does the same packet by
+// packet. Every sealed byte and every verdict must be the same.
+
+enum class Verdict { kAccepted, kReplayed, kTooOld, kForged, kOther };
+
+class Receiver {
+ public:
+  Receiver(SrtpEngine& engine, const SrtpKeys& keys, std::uint32_t ssrc, std::uint64_t first_index)
+      : engine_(engine), keys_(keys), ssrc_(ssrc), first_index_(first_index) {}
+
+  /// The worker's way: check all, open all, then commit one by one, checking again for what the batch itself
+  /// brought.
+  std::vector<Verdict> receive(std::vector<Bytes>& packets) {
+    std::vector<std::uint64_t> indices;
+    std::vector<RtpUnprotectJob> jobs;
+    std::vector<const RtpUnprotectJob*> job_of(packets.size());
+    jobs.reserve(packets.size());
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      const auto sequence = static_cast<std::uint16_t>(packets[i][2] << 8 | packets[i][3]);
+      const std::uint64_t highest = window_.started() ? window_.highest() : first_index_;
+      const std::uint64_t index = indices.emplace_back(estimate_packet_index(highest, sequence));
+      if (window_.check(index) != ReplayVerdict::kFresh) continue;
+      const auto length = static_cast<std::uint16_t>(packets[i].size());
+      const std::size_t header = claimed_header_length(packets[i]);
+      packets[i].resize(packets[i].size() + kTailRoom);
+      jobs.push_back(
+          {&keys_, packets[i].data(), index, ssrc_, static_cast<std::uint16_t>(header), length, {}});
+      job_of[i] = &jobs.back();
+    }
+    engine_.unprotect(jobs);
+    std::vector<Verdict> verdicts;
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      if (job_of[i] != nullptr) packets[i].resize(job_of[i]->length);
+      verdicts.push_back(commit(indices[i], job_of[i]));
+    }
+    return verdicts;
+  }
+
+ private:
+  Verdict commit(std::uint64_t index, const RtpUnprotectJob* job) {
+    switch (window_.check(index)) {
+      case ReplayVerdict::kReplayed:
+        return Verdict::kReplayed;
+      case ReplayVerdict::kTooOld:
+        return Verdict::kTooOld;
+      case ReplayVerdict::kFresh:
+        break;
+    }
+    if (job->status == SrtpStatus::kAuthFailed) return Verdict::kForged;
+    if (job->status != SrtpStatus::kOk) return Verdict::kOther;
+    window_.commit(index);
+    return Verdict::kAccepted;
+  }
+
+  SrtpEngine& engine_;
+  const SrtpKeys& keys_;
+  std::uint32_t ssrc_;
+  std::uint64_t first_index_;
+  ReplayWindow window_;
+};
+
+Verdict verdict_of(srtp_err_status_t status) {
+  switch (status) {
+    case srtp_err_status_ok:
+      return Verdict::kAccepted;
+    case srtp_err_status_replay_fail:
+      return Verdict::kReplayed;
+    case srtp_err_status_replay_old:
+      return Verdict::kTooOld;
+    case srtp_err_status_auth_fail:
+    case srtp_err_status_cipher_fail:
+      return Verdict::kForged;
+    default:
+      return Verdict::kOther;
+  }
+}
+
+/// What the network makes of a sealed stream: loss (also long ones), doubles, forgeries, and packets held
+/// back for up to 300 others, past the replay window. The first packet comes through, to start both receivers
+/// alike; all of the gap is lost.
+struct Gap {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+std::vector<Bytes> disturbed(Random& random, const std::vector<Bytes>& sealed, Gap gap) {
+  std::vector<std::pair<std::size_t, Bytes>> arrivals;
+  std::size_t losing = 0;
+  for (std::size_t i = 0; i < sealed.size(); ++i) {
+    if (i == 0) {
+      arrivals.emplace_back(0, sealed[0]);
+      continue;
+    }
+    if (i == gap.first) losing = gap.count;
+    if (losing > 0) {
+      --losing;
+      continue;
+    }
+    if (random.one_in(200)) losing = random.below(150);
+    if (random.one_in(15)) continue;
+    std::size_t at = i + 1;
+    if (random.one_in(6)) at += random.below(random.one_in(3) ? 300 : 20);
+    const bool forged_first = random.one_in(2);
+    if (!forged_first) arrivals.emplace_back(at, sealed[i]);
+    if (random.one_in(12)) arrivals.emplace_back(at + random.below(random.one_in(3) ? 300 : 5), sealed[i]);
+    if (random.one_in(12)) {
+      Bytes forged = sealed[i];
+      // Behind the sequence number: a forged one would be an estimate of its own, which forgery_test looks
+      // at.
+      forged[random.between(12, forged.size() - 1)] ^= static_cast<std::uint8_t>(1u << random.below(8));
+      if (claimed_header_length(forged) == claimed_header_length(sealed[i]))
+        arrivals.emplace_back(at, forged);
+    }
+    if (forged_first) arrivals.emplace_back(at, sealed[i]);
+  }
+  std::stable_sort(arrivals.begin(), arrivals.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Bytes> out;
+  for (auto& [at, packet] : arrivals) out.push_back(std::move(packet));
+  return out;
+}
+
+class Stream : public EveryEngineAndProfile {
+ protected:
+  void run(Random& random, std::uint64_t first_index, std::size_t count, Gap gap = {}) {
+    const MasterKey master = random_master(random, profile());
+    const std::uint32_t ssrc = random.word();
+    const auto roc = static_cast<std::uint32_t>(first_index >> 16);
+    std::vector<RtpPacket> plain;
+    for (std::size_t i = 0; i < count; ++i)
+      plain.push_back(random_rtp(random, ssrc, first_index + i,
+                                 random.one_in(4) ? random_length(random) : random.below(60)));
+
+    const std::vector<Bytes> sealed = seal(random, master, ssrc, first_index, plain);
+    Oracle sender(master, ssrc);
+    sender.set_roc(roc);
+    for (std::size_t i = 0; i < count; ++i)
+      ASSERT_EQ(to_hex(sealed[i]), to_hex(sender.protect(plain[i].bytes))) << "index " << first_index + i;
+
+    open(random, master, ssrc, first_index, disturbed(random, sealed, gap));
+  }
+
+ private:
+  std::vector<Bytes> seal(Random& random, const MasterKey& master, std::uint32_t ssrc,
+                          std::uint64_t first_index, const std::vector<RtpPacket>& plain) {
+    const Keys keys(engine(), master, Direction::kSend);
+    std::vector<Bytes> sealed;
+    for (std::size_t at = 0; at < plain.size();) {
+      const std::size_t batch = std::min<std::size_t>(random.between(1, 80), plain.size() - at);
+      std::vector<Bytes> room(batch);
+      std::vector<RtpProtectJob> jobs;
+      for (std::size_t i = 0; i < batch; ++i) {
+        const RtpPacket& packet = plain[at + i];
+        const bool in_place = random.one_in(2);
+        room[i].assign(packet.bytes.size() + kTailRoom, 0);
+        std::copy_n(packet.bytes.begin(), in_place ? packet.bytes.size() : packet.header_length,
+                    room[i].begin());
+        jobs.push_back({&*keys,
+                        room[i].data(),
+                        (in_place ? room[i].data() : packet.bytes.data()) + packet.header_length,
+                        first_index + at + i,
+                        ssrc,
+                        static_cast<std::uint16_t>(packet.header_length),
+                        static_cast<std::uint16_t>(packet.payload().size()),
+                        0,
+                        {}});
+      }
+      engine().protect(jobs);
+      for (std::size_t i = 0; i < batch; ++i) {
+        EXPECT_EQ(jobs[i].status, SrtpStatus::kOk) << engine().last_error();
+        room[i].resize(jobs[i].length);
+        sealed.push_back(std::move(room[i]));
+      }
+      at += batch;
+    }
+    return sealed;
+  }
+
+  void open(Random& random, const MasterKey& master, std::uint32_t ssrc, std::uint64_t first_index,
+            const std::vector<Bytes>& arrivals) {
+    const Keys keys(engine(), master, Direction::kReceive);
+    Receiver receiver(engine(), *keys, ssrc, first_index);
+    Oracle oracle(master, ssrc, ReplayWindow::kBits);
+    oracle.set_roc(static_cast<std::uint32_t>(first_index >> 16));
+    std::map<Verdict, int> counts;
+    for (std::size_t at = 0; at < arrivals.size();) {
+      // The first packet alone: it starts libsrtp's counting, and what is told ends there.
+      const std::size_t batch =
+          at == 0 ? 1 : std::min<std::size_t>(random.between(1, 40), arrivals.size() - at);
+      std::vector<Bytes> packets(arrivals.begin() + static_cast<std::ptrdiff_t>(at),
+                                 arrivals.begin() + static_cast<std::ptrdiff_t>(at + batch));
+      const std::vector<Verdict> verdicts = receiver.receive(packets);
+      for (std::size_t i = 0; i < batch; ++i) {
+        const Bytes expected = oracle.unprotect(arrivals[at + i]);
+        if (at == 0) oracle.set_roc(0);
+        ASSERT_EQ(verdicts[i], verdict_of(oracle.status()))
+            << "arrival " << at + i << " libsrtp " << oracle.status();
+        if (verdicts[i] == Verdict::kAccepted) {
+          ASSERT_EQ(to_hex(packets[i]), to_hex(expected)) << "arrival " << at + i;
+        } else if (verdicts[i] == Verdict::kForged) {
+          ASSERT_EQ(to_hex(packets[i]), to_hex(arrivals[at + i])) << "arrival " << at + i;
+        }
+        ++counts[verdicts[i]];
+      }
+      at += batch;
+    }
+    // A test that saw none of these has tested nothing.
+    for (const Verdict verdict : {Verdict::kAccepted, Verdict::kReplayed, Verdict::kTooOld, Verdict::kForged})
+      EXPECT_GT(counts[verdict], 0);
+    EXPECT_EQ(counts[Verdict::kOther], 0);
+  }
+};
+
+TEST_P(Stream, FromTheStart) {
+  SEED_TRACE();
+  Random random(10);
+  run(random, 0, 2500);
+}
+TEST_P(Stream, AcrossTheFirstWrap) {
+  SEED_TRACE();
+  Random random(11);
+  run(random, 0x10000 - 1200, 2500);
+}
+TEST_P(Stream, AcrossALaterWrap) {
+  SEED_TRACE();
+  Random random(12);
+  run(random, (std::uint64_t{random.between(1, 0xfffffffd)} << 16) + 0x10000 - 1200, 2500);
+}
+TEST_P(Stream, LossAcrossTheWrap) {
+  SEED_TRACE();
+  Random random(15);
+  const std::size_t before = random.between(1, 700), after = random.between(1, 700);
+  run(random, 0x30000 - 1200, 2500, {1200 - before, before + after});
+}
+TEST_P(Stream, ToTheLastRoc) {
+  SEED_TRACE();
+  Random random(13);
+  run(random, (std::uint64_t{0xffffffff} << 16) - 1200, 2500);
+}
+TEST_P(Stream, ToTheLastIndex) {
+  SEED_TRACE();
+  Random random(14);
+  run(random, kMaxPacketIndex - 2499, 2500);
+}
+FOR_EVERY_ENGINE_AND_PROFILE(Stream);
+
+// SRTCP: what one side seals with any index the other opens; with libsrtp's own indices the bytes are the
+// same.
+
+class Srtcp : public EveryEngineAndProfile {};
+
+TEST_P(Srtcp, SealsWhatLibsrtpSeals) {
+  SEED_TRACE();
+  Random random(20);
+  const MasterKey master = random_master(random, profile());
+  const std::uint32_t ssrc = random.word();
+  const Keys keys(engine(), master, Direction::kSend);
+  Oracle oracle(master, ssrc);
+  std::uint32_t index = 0;
+  while (index < 400) {
+    const std::size_t batch = random.between(1, 70);
+    std::vector<Bytes> plain, room;
+    std::vector<RtcpProtectJob> jobs;
+    for (std::size_t i = 0; i < batch; ++i) {
+      plain.push_back(random_rtcp(random, ssrc, 8 + 4 * random.below(random.one_in(10) ? 300 : 30)));
+      room.push_back(plain.back());
+      room.back().resize(plain.back().size() + kTailRoom);
+    }
+    for (std::size_t i = 0; i < batch; ++i)
+      jobs.push_back({&*keys, room[i].data(), ++index, static_cast<std::uint16_t>(plain[i].size()), {}});
+    engine().protect_rtcp(jobs);
+    for (std::size_t i = 0; i < batch; ++i) {
+      ASSERT_EQ(jobs[i].status, SrtpStatus::kOk) << engine().last_error();
+      room[i].resize(jobs[i].length);
+      ASSERT_EQ(to_hex(room[i]), to_hex(oracle.protect_rtcp(plain[i])));
+    }
+  }
+}
+
+TEST_P(Srtcp, AnyIndexOverManySsrcs) {
+  SEED_TRACE();
+  Random random(21);
+  const MasterKey master = random_master(random, profile());
+  const Keys send(engine(), master, Direction::kSend);
+  const Keys receive(engine(), master, Direction::kReceive);
+  // One counter for all SSRCs of an endpoint, with leaps; then back, and to the end of the range.
+  std::vector<std::uint32_t> indices;
+  for (std::uint32_t index = 1; indices.size() < 60;
+       index += static_cast<std::uint32_t>(random.one_in(10) ? random.between(1, 100000) : 1))
+    indices.push_back(index);
+  for (const std::uint32_t index :
+       {5u, 0x12345678u, 0x12345679u, 7u, 0x7fffff00u, 0x7fffff7fu, 0x7fffff80u, 0x7ffffff0u, 0x7fffffffu})
+    indices.push_back(index);
+  for (const std::uint32_t index : indices) {
+    const std::uint32_t ssrc = 1000 + static_cast<std::uint32_t>(random.below(5));
+    const Bytes plain = random_rtcp(random, ssrc, 8 + 4 * random.below(40));
+    const Outcome sealed = protect_rtcp(engine(), *send, plain, index);
+    ASSERT_EQ(sealed.status, SrtpStatus::kOk) << "index " << index << ": " << engine().last_error();
+    std::uint32_t carried = 0;
+    ASSERT_TRUE(srtcp_index(profile(), sealed.packet, carried));
+    ASSERT_EQ(carried, index);
+    ASSERT_EQ(to_hex(Oracle(master, ssrc).unprotect_rtcp(sealed.packet)), to_hex(plain)) << "index " << index;
+    const Outcome back = unprotect_rtcp(engine(), *receive, sealed.packet);
+    ASSERT_EQ(back.status, SrtpStatus::kOk) << "index " << index << ": " << engine().last_error();
+    ASSERT_EQ(to_hex(back.packet), to_hex(plain));
+  }
+}
+
+TEST_P(Srtcp, OpensWhatLibsrtpSealsWithoutEncryption) {
+  SEED_TRACE();
+  Random random(22);
+  const MasterKey master = random_master(random, profile());
+  const std::uint32_t ssrc = random.word();
+  Oracle oracle(master, ssrc, 128, false);
+  const Keys receive(engine(), master, Direction::kReceive);
+  std::vector<Bytes> plain, packets;
+  std::vector<RtcpUnprotectJob> jobs;
+  for (int i = 0; i < 40; ++i) {
+    plain.push_back(random_rtcp(random, ssrc, 8 + 4 * random.below(60)));
+    packets.push_back(oracle.protect_rtcp(plain.back()));
+    ASSERT_FALSE(packets.back().empty()) << oracle.status();
+  }
+  for (Bytes& packet : packets) {
+    const auto length = static_cast<std::uint16_t>(packet.size());
+    packet.resize(packet.size() + kTailRoom);
+    jobs.push_back({&*receive, packet.data(), length, {}});
+  }
+  engine().unprotect_rtcp(jobs);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    ASSERT_EQ(jobs[i].status, SrtpStatus::kOk) << engine().last_error();
+    packets[i].resize(jobs[i].length);
+    ASSERT_EQ(to_hex(packets[i]), to_hex(plain[i]));
+  }
+}
+FOR_EVERY_ENGINE_AND_PROFILE(Srtcp);
+
+// Batches of every size, mixed in all that jobs can differ in, each packet checked against libsrtp alone.
+
+class Batch : public ::testing::TestWithParam<EngineKind> {};
+
+struct MixedKeys {
+  MasterKey master;
+  std::unique_ptr<Keys> send, receive;
+};
+
+std::vector<MixedKeys> mixed_keys(Random& random, SrtpEngine& engine, std::size_t count) {
+  std::vector<MixedKeys> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    const MasterKey master = random_master(random, kAllSrtpProfiles[i % kAllSrtpProfiles.size()]);
+    all.push_back({master, std::make_unique<Keys>(engine, master, Direction::kSend),
+                   std::make_unique<Keys>(engine, master, Direction::kReceive)});
+  }
+  return all;
+}
+
+struct MixedPacket {
+  const MixedKeys* keys;
+  RtpPacket plain;
+  std::uint64_t index;
+  std::uint32_t ssrc;
+  Bytes room;
+};
+
+void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<MixedKeys>& all,
+                       std::size_t size) {
+  const Bytes shared = random.bytes(random_length(random));  // the one plaintext of a fan-out
+  std::vector<MixedPacket> packets(size);
+  std::vector<RtpProtectJob> seal;
+  for (MixedPacket& packet : packets) {
+    packet.keys = &all[random.below(all.size())];
+    packet.index = (std::uint64_t{random.one_in(3) ? 0 : random.word()} << 16) | random.below(0x10000);
+    packet.ssrc = random.word();
+    packet.plain = random_rtp(random, packet.ssrc, packet.index, random_length(random));
+    const std::uint64_t way = random.below(3);  // in place, from a buffer of its own, from the shared one
+    if (way == 2) {
+      packet.plain.bytes.resize(packet.plain.header_length);
+      packet.plain.bytes.insert(packet.plain.bytes.end(), shared.begin(), shared.end());
+    }
+    const std::size_t header = packet.plain.header_length;
+    packet.room.assign(packet.plain.bytes.size() + kTailRoom, 0xcc);
+    std::copy_n(packet.plain.bytes.begin(), way == 0 ? packet.plain.bytes.size() : header,
+                packet.room.begin());
+    const std::uint8_t* payload = way == 0   ? packet.room.data() + header
+                                  : way == 1 ? packet.plain.bytes.data() + header
+                                             : shared.data();
+    seal.push_back({&**packet.keys->send,
+                    packet.room.data(),
+                    payload,
+                    packet.index,
+                    packet.ssrc,
+                    static_cast<std::uint16_t>(header),
+                    static_cast<std::uint16_t>(packet.plain.bytes.size() - header),
+                    0,
+                    {}});
+  }
+  const Bytes shared_before = shared;
+  engine.protect(seal);
+  ASSERT_EQ(shared, shared_before);
+
+  std::vector<RtpUnprotectJob> open;
+  for (std::size_t i = 0; i < size; ++i) {
+    MixedPacket& packet = packets[i];
+    ASSERT_EQ(seal[i].status, SrtpStatus::kOk) << engine.last_error();
+    packet.room.resize(seal[i].length);
+    ASSERT_EQ(to_hex(packet.room),
+              to_hex(oracle_protect(packet.keys->master, packet.ssrc, packet.index, packet.plain.bytes)))
+        << "job " << i << " of " << size << ", " << profile_info(packet.keys->master.profile).name;
+    packet.room.resize(seal[i].length + kTailRoom);
+    open.push_back({&**packet.keys->receive,
+                    packet.room.data(),
+                    packet.index,
+                    packet.ssrc,
+                    static_cast<std::uint16_t>(packet.plain.header_length),
+                    seal[i].length,
+                    {}});
+  }
+  // A tenth is forged: neither it nor its neighbours may show.
+  std::vector<std::optional<Bytes>> forged(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!random.one_in(10)) continue;
+    packets[i].room[random.between(packets[i].plain.header_length, open[i].length - 1u)] ^= 0x10;
+    forged[i] = Bytes(packets[i].room.begin(), packets[i].room.begin() + open[i].length);
+  }
+  engine.unprotect(open);
+  for (std::size_t i = 0; i < size; ++i) {
+    packets[i].room.resize(open[i].length);
+    ASSERT_EQ(open[i].status, forged[i] ? SrtpStatus::kAuthFailed : SrtpStatus::kOk)
+        << "job " << i << " of " << size;
+    ASSERT_EQ(to_hex(packets[i].room), to_hex(forged[i] ? *forged[i] : packets[i].plain.bytes))
+        << "job " << i << " of " << size;
+  }
+}
+
+TEST_P(Batch, EverySizeMixed) {
+  SEED_TRACE();
+  Random random(30);
+  const std::unique_ptr<SrtpEngine> engine = engine_or_fail(GetParam());
+  const std::vector<MixedKeys> all = mixed_keys(random, *engine, 24);
+  for (std::size_t size = 1; size <= kMaxBatch; size += size < 70 ? 1 : random.between(5, 40)) {
+    check_mixed_batch(random, *engine, all, size);
+    if (HasFatalFailure()) return;
+  }
+  check_mixed_batch(random, *engine, all, kMaxBatch);
+}
+
+TEST_P(Batch, EverySizeOfOneLength) {
+  SEED_TRACE();
+  Random random(31);
+  const std::unique_ptr<SrtpEngine> engine = engine_or_fail(GetParam());
+  const MasterKey master = random_master(random, SrtpProfile::kAesCm128HmacSha1_80);
+  const Keys send(*engine, master, Direction::kSend);
+  for (const std::size_t length : {std::size_t{0}, std::size_t{20}, std::size_t{1200}}) {
+    const Bytes payload = random.bytes(length);
+    for (std::size_t size = 1; size <= 48; ++size) {
+      std::vector<RtpPacket> plain;
+      std::vector<Bytes> room(size);
+      std::vector<RtpProtectJob> jobs;
+      for (std::size_t i = 0; i < size; ++i) {
+        RtpPacket packet = random_rtp(random, 9, i, 0);
+        room[i] = packet.bytes;
+        room[i].resize(packet.bytes.size() + length + kTailRoom);
+        jobs.push_back({&*send,
+                        room[i].data(),
+                        payload.data(),
+                        i,
+                        9,
+                        static_cast<std::uint16_t>(packet.header_length),
+                        static_cast<std::uint16_t>(length),
+                        0,
+                        {}});
+        packet.bytes.insert(packet.bytes.end(), payload.begin(), payload.end());
+        plain.push_back(packet);
+      }
+      engine->protect(jobs);
+      for (std::size_t i = 0; i < size; ++i) {
+        ASSERT_EQ(jobs[i].status, SrtpStatus::kOk);
+        room[i].resize(jobs[i].length);
+        ASSERT_EQ(to_hex(room[i]), to_hex(oracle_protect(master, 9, i, plain[i].bytes)))
+            << "job " << i << " of " << size;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Crypto, Batch, ::testing::Values(EngineKind::kIpsecMb, EngineKind::kLibsrtp),
+                         [](const auto& one) { return std::string(engine_name(one.param)); });
+
+// An engine takes any index at any time: retransmissions from a cache, a peer that starts over, two packets
+// of one index.
+class AnyOrder : public EveryEngineAndProfile {};
+
+TEST_P(AnyOrder, OfExplicitIndices) {
+  SEED_TRACE();
+  Random random(40);
+  const MasterKey master = random_master(random, profile());
+  const Keys send(engine(), master, Direction::kSend);
+  const Keys receive(engine(), master, Direction::kReceive);
+  const std::uint32_t ssrc = random.word();
+  std::vector<std::uint64_t> indices{
+      0,       0,       65535,           5,      0x8000,          0x8001,  1,          0x10000,
+      0xffff,  0x18001, 0x10000,         0x7fff, kMaxPacketIndex, 3,       0x20000000, 0x1fffffff,
+      0x12345, 0x2345,  0xffffffff0000u, 0,      0xffff,          0x1ffff, 0x0ffff,    0x17fff};
+  for (int i = 0; i < 150; ++i)
+    indices.push_back(random.one_in(3) ? random.below(0x40000)
+                                       : (std::uint64_t{random.word()} << 16 | random.below(0x10000)));
+  for (const std::uint64_t index : indices) {
+    const RtpPacket plain = random_rtp(random, ssrc, index, random.below(100));
+    const Outcome sealed = protect(engine(), *send, plain, ssrc, index);
+    ASSERT_EQ(sealed.status, SrtpStatus::kOk) << "index " << index << ": " << engine().last_error();
+    ASSERT_EQ(to_hex(sealed.packet), to_hex(oracle_protect(master, ssrc, index, plain.bytes)))
+        << "index " << index;
+    for (int twice = 0; twice < 2; ++twice) {
+      const Outcome back = unprotect(engine(), *receive, sealed.packet, plain.header_length, ssrc, index);
+      ASSERT_EQ(back.status, SrtpStatus::kOk) << "index " << index << ": " << engine().last_error();
+      ASSERT_EQ(to_hex(back.packet), to_hex(plain.bytes));
+    }
+  }
+}
+
+TEST_P(AnyOrder, OfMoreSsrcsThanAnEngineRemembers) {
+  SEED_TRACE();
+  Random random(41);
+  const MasterKey master = random_master(random, profile());
+  const Keys send(engine(), master, Direction::kSend);
+  const Keys receive(engine(), master, Direction::kReceive);
+  std::uint32_t rtcp_index = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint32_t ssrc = static_cast<std::uint32_t>(random.below(300));
+    const std::uint64_t index = 0x20000 + static_cast<std::uint64_t>(i) * 500;
+    const RtpPacket plain = random_rtp(random, ssrc, index, 30);
+    const Outcome sealed = protect(engine(), *send, plain, ssrc, index);
+    ASSERT_EQ(to_hex(sealed.packet), to_hex(oracle_protect(master, ssrc, index, plain.bytes)));
+    ASSERT_EQ(unprotect(engine(), *receive, sealed.packet, plain.header_length, ssrc, index).packet,
+              plain.bytes);
+    const Bytes rtcp = random_rtcp(random, ssrc, 28);
+    const Outcome sealed_rtcp = protect_rtcp(engine(), *send, rtcp, ++rtcp_index);
+    std::uint32_t carried = 0;
+    ASSERT_TRUE(srtcp_index(profile(), sealed_rtcp.packet, carried));
+    ASSERT_EQ(carried, rtcp_index);
+    ASSERT_EQ(unprotect_rtcp(engine(), *receive, sealed_rtcp.packet).packet, rtcp);
+    if (random.one_in(20)) engine().forget(*send, ssrc);
+    if (random.one_in(20)) engine().forget(*receive, ssrc);
+  }
+}
+FOR_EVERY_ENGINE_AND_PROFILE(AnyOrder);
+
+}  // namespace
+}  // namespace sluice::crypto::test
