@@ -34,18 +34,21 @@ std::string core_list(const EalOptions& options) {
 }
 
 std::vector<std::string> arguments(const EalOptions& options, bool huge) {
-  std::vector<std::string> args{
-      "sluiced",
-      "--in-memory",  // no files shared with other DPDK processes: several may run side by side
-      "--no-telemetry",
-      "--log-level=*:warning",
-      "-l",
-      core_list(options),
-      "--main-lcore",
-      std::to_string(options.control_core),
-      "-m",
-      std::to_string(options.memory.size_mib)};
-  if (!huge) args.push_back("--no-huge");
+  std::vector<std::string> args{"sluiced",
+                                "--no-telemetry",
+                                "--log-level=*:warning",
+                                "-l",
+                                core_list(options),
+                                "--main-lcore",
+                                std::to_string(options.control_core),
+                                "-m",
+                                std::to_string(options.memory.size_mib)};
+  // Nothing is shared with other DPDK processes, so that several may run side by side.
+  if (huge) {
+    args.push_back("--in-memory");
+  } else {
+    args.insert(args.end(), {"--no-huge", "--no-shconf", "--file-prefix=sluice" + std::to_string(getpid())});
+  }
   const bool any_pci = std::any_of(options.devices.begin(), options.devices.end(), is_pci_address);
   if (!any_pci) {
     args.push_back("--no-pci");
