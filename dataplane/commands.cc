@@ -180,7 +180,7 @@ void forget(WorkerState& state, SlotRef ref) {
       state.memory.streams[ref.slot].tenancy.load(std::memory_order_relaxed) != ref.generation ||
       (ref.generation & 1) == 0)
     return state.counters().stale_commands.add();
-  forget_stream(state, ref.slot);
+  lull_stream(state, ref.slot);
 }
 
 void carry_out(WorkerState& state, Protect& protect, const Command& command) {

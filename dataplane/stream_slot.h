@@ -24,7 +24,8 @@ struct alignas(64) StreamSlot {
   std::atomic<std::uint32_t> ssrc;
   std::atomic<std::uint8_t> payload_type;  // of the latest packet
   std::atomic<bool> ended;                 // an RTCP BYE named it
-  std::atomic<bool> rtcp_only;             // an SSRC that has only sent RTCP so far
+  std::atomic<bool>
+      dormant;  // carries no media: has only sent RTCP so far, or was silent for the stream timeout
 
   // worker only
   std::uint32_t epoch;  // counts up when a plain RTP sender restarts its numbering

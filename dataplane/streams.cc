@@ -51,6 +51,14 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
   stream.clock_rate.set(source.clock_rate);
 }
 
+void release_sources(WorkerState& state, std::uint32_t slot) {
+  const StreamSlot& stream = state.memory.streams[slot];
+  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    SourceSlot& source = state.memory.sources[stream.sources[i]];
+    if (source.stream == slot) source.stream = kNoSlot;
+  }
+}
+
 // Fields that the control thread reads are written between two steps of `tenancy` (see stream_slot.h).
 void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_generation,
            std::uint32_t ssrc) {
@@ -59,7 +67,7 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.ssrc.store(ssrc, std::memory_order_relaxed);
   stream.payload_type.store(0, std::memory_order_relaxed);
   stream.ended.store(false, std::memory_order_relaxed);
-  stream.rtcp_only.store(true, std::memory_order_relaxed);
+  stream.dormant.store(true, std::memory_order_relaxed);
   stream.epoch = 0;
   stream.source_count = 0;
   stream.mid_length = 0;
@@ -101,10 +109,7 @@ void forget_stream(WorkerState& state, std::uint32_t slot) {
   const std::uint32_t ssrc = stream.ssrc.load(std::memory_order_relaxed);
   EndpointSlot& endpoint = state.endpoint(endpoint_slot);
   stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
-    SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream == slot) source.stream = kNoSlot;
-  }
+  release_sources(state, slot);
   std::uint32_t* link = &endpoint.first_stream;
   while (*link != slot) link = &state.memory.streams[*link].next;
   *link = stream.next;
@@ -114,6 +119,28 @@ void forget_stream(WorkerState& state, std::uint32_t slot) {
     state.engine->forget(state.memory.keys[endpoint_slot].receive, ssrc);
   stream.next = state.free_stream;
   state.free_stream = slot;
+}
+
+void lull_stream(WorkerState& state, std::uint32_t slot) {
+  StreamSlot& stream = state.memory.streams[slot];
+  if (!state.endpoint(stream.endpoint.load(std::memory_order_relaxed)).encrypted)
+    return forget_stream(state, slot);
+  release_sources(state, slot);
+  stream.dormant.store(true, std::memory_order_relaxed);
+}
+
+void wake_stream(WorkerState& state, std::uint32_t slot) {
+  StreamSlot& stream = state.memory.streams[slot];
+  stream.dormant.store(false, std::memory_order_relaxed);
+  stream.ended.store(false, std::memory_order_relaxed);
+  bind_stream(state, slot, true);
+  Note note;
+  note.kind = NoteKind::kStreamStarted;
+  const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
+  note.ref = {endpoint, state.endpoint(endpoint).generation};
+  note.stream = {slot, stream.tenancy.load(std::memory_order_relaxed)};
+  note.ssrc = stream.ssrc.load(std::memory_order_relaxed);
+  state.tell(note);
 }
 
 void bind_stream(WorkerState& state, std::uint32_t stream_slot, bool take_over) {
@@ -132,7 +159,7 @@ void bind_source(WorkerState& state, std::uint32_t source_slot) {
   for (std::uint32_t at = state.endpoint(source.endpoint.slot).first_stream; at != kNoSlot;
        at = state.memory.streams[at].next) {
     const StreamSlot& stream = state.memory.streams[at];
-    if (stream.rtcp_only.load(std::memory_order_relaxed) || !matches(source, stream)) continue;
+    if (stream.dormant.load(std::memory_order_relaxed) || !matches(source, stream)) continue;
     if (best != kNoSlot && stream.last_packet_tsc.read() <= heard) continue;
     best = at;
     heard = stream.last_packet_tsc.read();

@@ -17,6 +17,15 @@ std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint, std::uin
 
 void forget_stream(WorkerState& state, std::uint32_t stream);
 
+/// The stream has been silent for long: it feeds nothing any more. Under plain RTP it is forgotten. Under
+/// SRTP its roll-over counter and replay windows stay as long as the endpoint's keys do: without the one a
+/// sender that comes back could not be understood, and without the others whoever recorded it could play it
+/// again.
+void lull_stream(WorkerState& state, std::uint32_t stream);
+
+/// A packet of a lulled stream came: it takes back what it fed.
+void wake_stream(WorkerState& state, std::uint32_t stream);
+
 /// Lets the stream feed every source of its endpoint that matches it. With `take_over`, also those that
 /// another stream feeds now: right at a stream's birth, since a peer that starts a new SSRC means it to
 /// replace the old.

@@ -123,20 +123,6 @@ void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream, c
   update_jitter(state, stream, packet);
 }
 
-void start_rtp(WorkerState& state, StreamSlot& stream, MediaPacket& packet) {
-  stream.rtcp_only.store(false, std::memory_order_relaxed);
-  stream.base_index.set(packet.index);
-  stream.cycle_base = packet.index & ~std::uint64_t{0xffff};
-  stream.payload_type.store(packet.rtp.payload_type, std::memory_order_relaxed);
-  bind_stream(state, packet.stream, true);
-  Note note;
-  note.kind = NoteKind::kStreamStarted;
-  note.ref = {packet.endpoint, state.endpoint(packet.endpoint).generation};
-  note.stream = {packet.stream, stream.tenancy.load(std::memory_order_relaxed)};
-  note.ssrc = packet.rtp.ssrc;
-  state.tell(note);
-}
-
 // The packet is authentic: everything that it may move, moves here. Looked up and checked again, because an
 // earlier packet of the same batch may have been its twin, or its stream's first.
 std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
@@ -159,13 +145,19 @@ std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
   const bool newest = packet.index == stream.rtp_window.highest();
   remember_mid(endpoint, stream, packet);
   if (first) {
-    start_rtp(state, stream, packet);
+    stream.base_index.set(packet.index);
+    stream.cycle_base = packet.index & ~std::uint64_t{0xffff};
   } else if (packet.index < stream.base_index.read()) {
     stream.base_index.set(packet.index);
   }
+  if (stream.dormant.load(std::memory_order_relaxed)) {
+    stream.payload_type.store(packet.rtp.payload_type,
+                              std::memory_order_relaxed);  // what it feeds may hang on it
+    wake_stream(state, packet.stream);
+  }
   stream.highest_index.set(stream.rtp_window.highest());
   count_rtp(state, endpoint, stream, packet);
-  if (!first && !feeds_something(state, stream, packet.stream)) bind_stream(state, packet.stream, false);
+  if (!feeds_something(state, stream, packet.stream)) bind_stream(state, packet.stream, false);
   if (newest) latch(state, packet);
   return std::nullopt;
 }

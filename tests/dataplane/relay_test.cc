@@ -223,6 +223,53 @@ TEST(RelayStateTest, ReorderingAndLossAcrossTheWrap) {
   EXPECT_EQ(plane.drops(DropReason::kTooOld), 1u);
 }
 
+TEST(RelayStateTest, ASilentSrtpStreamKeepsItsRolloverCounterAndItsReplayWindow) {
+  Harness plane;
+  PeerOptions options;
+  options.kind = EndpointKind::kSdes;
+  const Peer from = plane.add_peer(options);
+  const Peer to = plane.add_peer();
+  RouteOptions route;
+  plane.add_route(plane.add_source(from, route), to, route);
+  Oracle sender(from.to_sluice, false);
+  RtpOptions rtp;
+  rtp.sequence = 65535;
+  std::vector<Bytes> heard;
+  for (int i = 0; i < 3; ++i, ++rtp.sequence) {
+    heard.push_back(sender.protect(make_rtp(rtp)));
+    plane.deliver(from, heard.back());
+  }
+  EXPECT_EQ(plane.sent().size(), 3u);
+  const StreamSlot& stream = plane.memory().streams[0];
+  Command silent;
+  silent.kind = CommandKind::kForgetStream;
+  silent.ref = {0, stream.tenancy.load()};
+  plane.command(silent);
+  EXPECT_TRUE(stream.dormant.load());
+  for (const Bytes& packet : heard) plane.deliver(from, packet);
+  EXPECT_TRUE(plane.sent().empty());
+  EXPECT_EQ(plane.drops(DropReason::kReplayed), 3u);
+  EXPECT_TRUE(stream.dormant.load());
+  plane.notes();
+  plane.deliver(from, sender.protect(make_rtp(rtp)));
+  EXPECT_EQ(plane.sent().size(), 1u);
+  EXPECT_FALSE(stream.dormant.load());
+  EXPECT_EQ(plane.notes().at(0).kind, NoteKind::kStreamStarted);
+}
+
+TEST(RelayStateTest, ASilentPlainStreamIsForgotten) {
+  Harness plane;
+  const Peer from = plane.add_peer();
+  plane.deliver(from, make_rtp({}));
+  Command silent;
+  silent.kind = CommandKind::kForgetStream;
+  silent.ref = {0, plane.memory().streams[0].tenancy.load()};
+  plane.command(silent);
+  EXPECT_EQ(plane.memory().endpoints[from.slot].stream_count, 0u);
+  plane.command(silent);
+  EXPECT_EQ(plane.counters().stale_commands.read(), 1u);
+}
+
 TEST(RelayStateTest, MediaBeforeKeysAndReceiversNotReadyAreNamed) {
   Harness plane;
   PeerOptions options;
