@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t kTagLength = 16;
 constexpr std::size_t kRtcpAadLength = kRtcpHeaderLength + kSrtcpWordLength;
 
-/// How many packets ahead keys are fetched. Measured with 8192 keys in turn: from 1 to 8 there is no difference where the
-/// keys come from the third cache level; 4 leaves room for slower memory.
+/// How many packets ahead keys are fetched. Measured with 8192 keys in turn: from 1 to 8 there is no
+/// difference where the keys come from the third cache level; 4 leaves room for slower memory.
 constexpr std::size_t kPrefetchAhead = 4;
 
 /// Short messages use the round keys, at the front, and the lowest powers of the hash key, at the end.

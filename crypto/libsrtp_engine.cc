@@ -113,7 +113,7 @@ SrtpStatus LibsrtpEngine::protect_one(RtpProtectJob& job) {
   if (length + kMaxRtpTrailer > kMaxPacket || !agrees(job, length)) return SrtpStatus::kMalformed;
   if (job.index > kMaxPacketIndex) return SrtpStatus::kExhausted;
   std::uint8_t* text = job.packet + job.header_length;
-  if (job.payload != text) std::memcpy(text, job.payload, job.payload_length);
+  if (job.payload != text && job.payload_length > 0) std::memcpy(text, job.payload, job.payload_length);
   int sealed_length = static_cast<int>(length);
   const srtp_err_status_t status = context->protect(job.ssrc, job.index, job.packet, sealed_length);
   if (status != srtp_err_status_ok) {

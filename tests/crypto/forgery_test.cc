@@ -2,6 +2,7 @@
 // itself, and none may leave a trace: what is genuine opens afterwards as if nothing had come between.
 #include <gtest/gtest.h>
 
+#include "crypto/libsrtp_context.h"
 #include "crypto/packet_index.h"
 #include "crypto/replay_window.h"
 #include "crypto/srtp_bytes.h"
@@ -152,8 +153,18 @@ TEST_P(Forgery, ManySsrcs) {
     Bytes forged = first;
     store_be32(forged.data() + 8, random_->word());
     ASSERT_EQ(attack(forged), SrtpStatus::kAuthFailed);
+    Bytes rtcp = random_rtcp(*random_, random_->word(), 60);
+    ASSERT_EQ(unprotect_rtcp(engine(), **receive_, rtcp).status, SrtpStatus::kAuthFailed);
+  }
+  if (kind() == EngineKind::kLibsrtp) {
+    const auto* context = static_cast<const LibsrtpContext*>((**receive_).context);
+    EXPECT_EQ(context->stream_count(), 1u);
   }
   for (int i = 0; i < 20; ++i) expect_genuine(next(20));
+  if (kind() == EngineKind::kLibsrtp) {
+    engine().forget(**receive_, kSsrc);
+    EXPECT_EQ(static_cast<const LibsrtpContext*>((**receive_).context)->stream_count(), 0u);
+  }
 }
 
 FOR_EVERY_ENGINE_AND_PROFILE(Forgery);
