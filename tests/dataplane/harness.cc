@@ -58,7 +58,7 @@ void start_eal() {
   (void)started;
 }
 
-Harness::Harness(crypto::EngineKind engine) {
+Harness::Harness(crypto::EngineKind engine, std::size_t workers) {
   start_eal();
   config_.limits.endpoints_per_worker = 256;
   config_.limits.routes_per_worker = 4096;
@@ -89,7 +89,7 @@ Harness::Harness(crypto::EngineKind engine) {
   control_engine_ = crypto::make_engine(engine, error);
   if (!worker_engine || !control_engine_) throw std::runtime_error(error);
   memory_ = std::make_unique<WorkerMemory>(config_.limits, waker_);
-  steering_ = std::make_unique<Steering>(1);
+  steering_ = std::make_unique<Steering>(workers);
   worker_ = std::make_unique<Worker>(
       std::make_unique<WorkerState>(0, config_, *memory_, *steering_, std::move(worker_engine),
                                     std::vector{info}, pool_, tsc_hz(), now_),

@@ -70,10 +70,15 @@ struct Sent {
 
 class Harness {
  public:
-  explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb);
+  /// `workers`: how many the steering table knows; this harness is number 0.
+  explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1);
   ~Harness();
 
   Worker& worker() { return *worker_; }
+  Steering& steering() { return *steering_; }
+  const config::Config& config() const { return config_; }
+  ControlWaker& waker() { return waker_; }
+  rte_mempool* pool() { return pool_; }
   WorkerMemory& memory() { return *memory_; }
   WorkerCounters& counters() { return memory_->counters; }
   std::uint64_t drops(DropReason reason) { return counters().drops[static_cast<std::size_t>(reason)].read(); }
