@@ -1,6 +1,7 @@
 #include "harness.h"
 
 #include <gtest/gtest.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
@@ -63,7 +64,8 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers) {
   config_.limits.endpoints_per_worker = 256;
   config_.limits.routes_per_worker = 4096;
   config_.limits.streams_per_worker = 512;
-  pool_ = rte_pktmbuf_pool_create(unique_name("test_pool").c_str(), 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+  pool_ =
+      rte_pktmbuf_pool_create(unique_name("test_pool").c_str(), 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
   if (pool_ == nullptr) throw std::runtime_error("no pool");
   ring_ = make_ring();
   empty_ring_ = make_ring();
@@ -250,12 +252,12 @@ void Harness::deliver_frame(std::span<const std::uint8_t> frame) {
   deliver_frames({Bytes(frame.begin(), frame.end())});
 }
 
-void Harness::deliver_frames(const std::vector<Bytes>& frames) {
+std::vector<rte_mbuf*> Harness::make_mbufs(const std::vector<Bytes>& frames) {
   std::vector<rte_mbuf*> mbufs;
   std::uint64_t bytes = 0;
   for (const Bytes& frame : frames) {
     rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
-    ASSERT_NE(mbuf, nullptr);
+    if (mbuf == nullptr) throw std::runtime_error("the test's packet pool is empty");
     std::copy(frame.begin(), frame.end(), rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())));
     mbuf->port = port_id_;
     bytes += frame.size();
@@ -264,7 +266,26 @@ void Harness::deliver_frames(const std::vector<Bytes>& frames) {
   counters().received.add(mbufs.size());  // what the receive stage would have counted
   counters().received_bytes.add(bytes);
   worker_->state().now = now_;
+  return mbufs;
+}
+
+void Harness::deliver_frames(const std::vector<Bytes>& frames) {
+  worker_->process(make_mbufs(frames));
+}
+
+std::uint64_t Harness::deliver_timed(const std::vector<Bytes>& frames) {
+  const auto mbufs = make_mbufs(frames);
+  const std::uint64_t before = rte_rdtsc_precise();
   worker_->process(mbufs);
+  flush_transmit(worker_->state());
+  return rte_rdtsc_precise() - before;
+}
+
+std::size_t Harness::drain() {
+  std::size_t count = 0;
+  for (void* object = nullptr; rte_ring_dequeue(ring_, &object) == 0; ++count)
+    rte_pktmbuf_free(static_cast<rte_mbuf*>(object));
+  return count;
 }
 
 std::vector<Sent> Harness::sent() {
