@@ -22,7 +22,7 @@ void for_each_element(std::span<const std::uint8_t> data, std::uint16_t profile,
     std::uint8_t id;
     if (one_byte) {
       id = data[at] >> 4;
-      if (id == 15) return;  // reserved: stop (RFC 8285 4.2)
+      if (id == 15 || id == 0) return;  // reserved, and padding with a length: stop (RFC 8285 4.2)
       length = std::size_t{static_cast<std::uint8_t>(data[at] & 0x0f)} + 1;
       value = at + 1;
     } else {

@@ -5,6 +5,7 @@
 // line.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -57,10 +58,10 @@ class SpscRing {
     return true;
   }
 
-  /// Any thread; a moment's truth.
+  /// Any thread; a moment's truth. Between the two loads the ring may have moved on by more than it holds.
   std::size_t size() const {
     const std::size_t head = head_.load(std::memory_order_acquire);
-    return tail_.load(std::memory_order_acquire) - head;
+    return std::min(tail_.load(std::memory_order_acquire) - head, capacity());
   }
 
  private:

@@ -1,0 +1,12 @@
+# What needs neither EAL nor NIC: formats, tables, rings, the worker's books and the mailbox.
+sluice_add_test(dataplane_pure_test
+  SOURCES
+    counters_test.cc
+    flat_table_test.cc
+    frame_test.cc
+    header_template_test.cc
+    pure_support.cc
+    rtcp_test.cc
+    rtp_test.cc
+    spsc_ring_test.cc
+  LIBS sluice_dataplane GTest::gtest_main)
