@@ -2,6 +2,12 @@
 add_library(sluice_protocols STATIC
   stun.cc
   ice_lite.cc
+  dtls_fingerprint.cc
+  dtls_certificate.cc
+  dtls_context.cc
+  dtls_record.cc
+  dtls_alert.cc
+  dtls_transport.cc
 )
 target_link_libraries(sluice_protocols PUBLIC sluice_options sluice_config sluice_crypto sluice_dataplane
-                                       PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+                                       OpenSSL::SSL OpenSSL::Crypto)

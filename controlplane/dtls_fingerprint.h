@@ -1,0 +1,44 @@
+// dtls_fingerprint: the hash of a certificate as signalling carries it (RFC 8122 5), read, printed and
+// compared. Plain values, any thread. A fingerprint is public: it is compared with memcmp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct x509_st;  // OpenSSL's X509
+
+namespace sluice::control {
+
+/// In order of strength. SHA-1 and MD5 are not among them: a fingerprint is all that ties the media to the
+/// signalling.
+enum class FingerprintHash : std::uint8_t { kSha256, kSha384, kSha512 };
+
+/// "sha-256", "sha-384", "sha-512".
+std::string_view fingerprint_hash_name(FingerprintHash hash);
+
+struct DtlsFingerprint {
+  FingerprintHash hash = FingerprintHash::kSha256;
+  std::vector<std::uint8_t> digest;
+
+  /// `algorithm` as in a=fingerprint, in any case; `value` pairs of hex digits with colons between, in any
+  /// case. nullopt, with `error` saying what was found and what is allowed, for an algorithm that is not one
+  /// of the three or a value that is not of its length.
+  static std::optional<DtlsFingerprint> parse(std::string_view algorithm, std::string_view value,
+                                              std::string& error);
+  /// Of the certificate's DER form.
+  static DtlsFingerprint of(const x509_st* certificate, FingerprintHash hash);
+
+  std::string value() const;  // "AB:CD:..."
+
+  bool operator==(const DtlsFingerprint&) const = default;
+};
+
+/// Whether the certificate is the one that these fingerprints promise: among those of the strongest hash that
+/// is there, one matches (RFC 8122 5). False for an empty set.
+bool fingerprints_match(std::span<const DtlsFingerprint> expected, const x509_st* certificate);
+
+}  // namespace sluice::control
