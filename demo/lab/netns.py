@@ -1,0 +1,198 @@
+"""Network namespaces: one for sluiced, with a bridge, and one for each peer, hanging on that bridge.
+
+    relay namespace                              peer namespace
+    sluiced = TAP or veth --- bridge ---- veth ======= media0 (198.18.x.y, 2001:db8::x:y)
+
+Every run has its own names, so that runs may overlap; each run leaves a note in STATE_DIR until it is cleaned up, and
+the next run of anybody removes what a dead run left behind. The bridge has no address: the kernel of the relay
+namespace forwards frames and takes no part in the traffic.
+"""
+
+import atexit
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+STATE_DIR = "/run/sluice-lab"
+PEER_DEVICE = "media0"
+RELAY_DEVICE = "sluice0"   # the name that the daemon's [[ports]] device uses
+BRIDGE = "bridge0"
+
+
+class LabError(Exception):
+    """Something of the laboratory itself failed; says what was run and what it said."""
+
+
+def run(*command, check=True, timeout=20):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    if check and done.returncode != 0:
+        raise LabError(f"'{' '.join(command)}' failed ({done.returncode}): {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
+
+
+def process_start_time(pid):
+    """Clock ticks after boot, or None when there is no such process: with the pid, an identity that is not reused."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return int(stat.read().rsplit(")", 1)[1].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def remove_namespace(name):
+    """Ends what still runs in it (the lab put everything there), then removes it."""
+    for pid in run("ip", "netns", "pids", name, check=False).split():
+        try:
+            os.kill(int(pid), signal.SIGKILL)
+        except (ProcessLookupError, ValueError):
+            pass
+    run("ip", "netns", "del", name, check=False)
+
+
+def remove_dead_runs():
+    """Removes the namespaces of runs whose process is gone. Returns their names."""
+    removed = []
+    try:
+        notes = os.listdir(STATE_DIR)
+    except FileNotFoundError:
+        return removed
+    for note in notes:
+        path = os.path.join(STATE_DIR, note)
+        try:
+            with open(path) as file:
+                state = json.load(file)
+        except (OSError, ValueError):
+            continue   # being written this moment, or gone
+        if process_start_time(state["pid"]) == state["started"]:
+            continue
+        existing = {line.split()[0] for line in run("ip", "netns", "list", check=False).splitlines() if line}
+        for name in state["namespaces"]:
+            if name in existing:
+                remove_namespace(name)
+                removed.append(name)
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+    return removed
+
+
+class Net:
+    """The namespaces of one run. Use as a context manager; also cleans up at exit and at SIGTERM, SIGINT and SIGHUP."""
+
+    def __init__(self, ipv6=True):
+        if os.geteuid() != 0:
+            raise LabError("network namespaces need root: run with sudo")
+        remove_dead_runs()
+        self.run_id = f"{os.getpid():x}-{int(time.time() * 1000) & 0xfff:x}"
+        self.relay = f"sluice-{self.run_id}-relay"
+        self.ipv6 = ipv6
+        self.peers = {}         # name -> namespace
+        self.namespaces = []
+        self._note = os.path.join(STATE_DIR, self.run_id)
+        self._closed = False
+        os.makedirs(STATE_DIR, mode=0o700, exist_ok=True)
+        atexit.register(self.close)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+        try:
+            self._make_relay()
+        except Exception:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _add(self, name):
+        self.namespaces.append(name)
+        partial = self._note + ".new"
+        with open(partial, "w") as file:
+            json.dump({"pid": os.getpid(), "started": process_start_time(os.getpid()),
+                       "namespaces": self.namespaces}, file)
+        os.replace(partial, self._note)
+        run("ip", "netns", "add", name)
+
+    def _sysctl(self, namespace, key, value):
+        run("ip", "netns", "exec", namespace, "sysctl", "-q", "-w", f"{key}={value}")
+
+    def _make_relay(self):
+        self._add(self.relay)
+        in_relay = ("ip", "-n", self.relay)
+        if not self.ipv6:
+            self._sysctl(self.relay, "net.ipv6.conf.all.disable_ipv6", 1)
+            self._sysctl(self.relay, "net.ipv6.conf.default.disable_ipv6", 1)
+        else:
+            # Interfaces to come get no link-local address: the kernel must not speak with sluice's MAC.
+            self._sysctl(self.relay, "net.ipv6.conf.default.disable_ipv6", 1)
+        run(*in_relay, "link", "set", "lo", "up")
+        run(*in_relay, "link", "add", BRIDGE, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
+        run(*in_relay, "link", "set", BRIDGE, "up")
+
+    def add_peer(self, name, ipv4, ipv6=None):
+        """A namespace with the device media0 on the bridge. Addresses with prefix length. Returns the namespace."""
+        if not re.fullmatch(r"[a-z0-9-]{1,24}", name):
+            raise LabError(f"peer name '{name}': allowed are 1 to 24 characters of a-z, 0-9 and '-'")
+        namespace = f"sluice-{self.run_id}-{name}"
+        self._add(namespace)
+        bridge_end = f"peer{len(self.peers)}"
+        run("ip", "-n", self.relay, "link", "add", bridge_end, "type", "veth",
+            "peer", "name", PEER_DEVICE, "netns", namespace)
+        # A sender on veth leaves UDP checksums to a NIC that is not there: let the kernel fill them in.
+        run("ip", "netns", "exec", namespace, "ethtool", "-K", PEER_DEVICE, "tx", "off", check=False)
+        run("ip", "-n", namespace, "link", "set", "lo", "up")
+        run("ip", "-n", namespace, "addr", "add", ipv4, "dev", PEER_DEVICE)
+        run("ip", "-n", namespace, "link", "set", PEER_DEVICE, "up")
+        if ipv6 and self.ipv6:
+            run("ip", "-n", namespace, "addr", "add", ipv6, "dev", PEER_DEVICE, "nodad")
+        run("ip", "-n", self.relay, "link", "set", bridge_end, "master", BRIDGE, "up")
+        self.peers[name] = namespace
+        return namespace
+
+    def add_relay_veth(self):
+        """For the net_af_packet device: a veth pair, one end for the daemon (no IPv6 of the kernel's), one on the bridge."""
+        run("ip", "-n", self.relay, "link", "add", RELAY_DEVICE, "type", "veth", "peer", "name", "relay0")
+        for device in (RELAY_DEVICE, "relay0"):
+            run("ip", "netns", "exec", self.relay, "ethtool", "-K", device, "tx", "off", "gro", "off", check=False)
+        run("ip", "-n", self.relay, "link", "set", RELAY_DEVICE, "promisc", "on", "up")
+        run("ip", "-n", self.relay, "link", "set", "relay0", "master", BRIDGE, "up")
+
+    def attach_tap(self, is_alive, timeout_s=60):
+        """For the net_tap device: waits until the daemon has made its TAP and puts the kernel's end on the bridge.
+
+        DPDK gives the kernel's end the MAC of its own port. A bridge takes frames to a MAC of one of its devices for
+        itself, so the kernel's end gets another one first.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if run("ip", "-n", self.relay, "-o", "link", "show", "dev", RELAY_DEVICE, check=False).strip():
+                break
+            if not is_alive():
+                raise LabError("sluiced ended before it made its TAP device")
+            if time.monotonic() > deadline:
+                raise LabError(f"sluiced made no TAP device '{RELAY_DEVICE}' within {timeout_s} s")
+            time.sleep(0.05)
+
+    def bridge_tap(self):
+        run("ip", "-n", self.relay, "link", "set", RELAY_DEVICE, "address", "02:00:00:00:fe:01")
+        run("ip", "-n", self.relay, "link", "set", RELAY_DEVICE, "master", BRIDGE, "up")
+
+    def close(self):
+        if self._closed:
+            return
+        self._closed = True
+        for name in reversed(self.namespaces):
+            remove_namespace(name)
+        for path in (self._note, self._note + ".new"):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass

@@ -1,0 +1,93 @@
+"""JSON-RPC 2.0 over the daemon's Unix socket, one request per line, with deadlines."""
+
+import json
+import socket
+import threading
+import time
+
+
+class RpcError(Exception):
+    """The daemon refused: code, message and data as it gave them."""
+
+    def __init__(self, method, error):
+        self.method, self.code = method, error.get("code")
+        self.message, self.data = error.get("message"), error.get("data")
+        super().__init__(f"{method}: {self.message} ({self.code}) {json.dumps(self.data) if self.data else ''}".rstrip())
+
+
+class Rpc:
+    def __init__(self, path, timeout_s=10.0):
+        self.path, self.timeout_s = path, timeout_s
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_s)
+        self._socket.connect(path)
+        self._pending = b""
+        self._id = 0
+        self._lock = threading.Lock()   # one request at a time; threads may share a client
+        self.events = []    # notifications that came while waiting for an answer
+
+    def close(self):
+        self._socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def send_raw(self, data):
+        self._socket.sendall(data)
+
+    def receive_line(self, timeout_s=None):
+        """One line as parsed JSON. TimeoutError after the deadline, ConnectionError when the daemon hung up."""
+        deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
+        while b"\n" not in self._pending:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"no answer from {self.path} in time")
+            self._socket.settimeout(left)
+            try:
+                data = self._socket.recv(65536)
+            except socket.timeout:
+                raise TimeoutError(f"no answer from {self.path} in time") from None
+            if not data:
+                raise ConnectionError(f"{self.path}: the daemon closed the connection")
+            self._pending += data
+        line, self._pending = self._pending.split(b"\n", 1)
+        return json.loads(line)
+
+    def call(self, method, timeout_s=None, **params):
+        with self._lock:
+            return self._call(method, timeout_s, params)
+
+    def _call(self, method, timeout_s, params):
+        self._id += 1
+        request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
+        self._socket.settimeout(self.timeout_s)
+        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        while True:
+            answer = self.receive_line(timeout_s)
+            if answer.get("method") == "event":
+                self.events.append(answer["params"])
+                continue
+            if answer.get("id") != self._id:
+                raise LookupError(f"{method}: answer to id {answer.get('id')} instead of {self._id}: {answer}")
+            if "error" in answer:
+                raise RpcError(method, answer["error"])
+            return answer["result"]
+
+    def wait_event(self, type, timeout_s=10.0, **fields):
+        """The first event of that type and those fields, past or to come (needs event.subscribe). It is taken out."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            for event in self.events:
+                if event.get("type") == type and all(event.get(key) == value for key, value in fields.items()):
+                    self.events.remove(event)
+                    return event
+            left = deadline - time.monotonic()
+            if left <= 0:
+                seen = [(event.get("type"), event.get("endpoint")) for event in self.events]
+                raise TimeoutError(f"no event {type} {fields} within {timeout_s} s; seen: {seen}")
+            answer = self.receive_line(left)
+            if answer.get("method") == "event":
+                self.events.append(answer["params"])

@@ -1,0 +1,45 @@
+# Sourced by the scripts: runs long steps with their output in a log, says how far they are, and shows the tail when one
+# fails. On a terminal the running step is one line that moves; elsewhere a line now and then.
+
+steps_started=$SECONDS
+steps_tty=0
+[[ -t 1 ]] && steps_tty=1
+
+say() { printf '[%3d s] %s\n' "$((SECONDS - steps_started))" "$*"; }
+
+# step TITLE LOG COMMAND...: true when the command succeeded.
+step() {
+  local title=$1 log=$2 begun=$SECONDS pid rc=0 last="" said=0
+  shift 2
+  mkdir -p "$(dirname "$log")"
+  ((steps_tty)) || say "$title ..."
+  "$@" >"$log" 2>&1 </dev/null &
+  pid=$!
+  steps_child=$pid
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.5
+    last=$(tail -c 400 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | tr -cd '[:print:]' || true)
+    if ((steps_tty)); then
+      printf '\r\033[K[%3d s] %s ... %s' "$((SECONDS - steps_started))" "$title" "${last:0:$((${COLUMNS:-100} - 40))}"
+    elif ((SECONDS - begun - said >= 20)); then
+      said=$((SECONDS - begun))
+      say "$title ... ${last:0:90}"
+    fi
+  done
+  wait "$pid" || rc=$?
+  steps_child=
+  ((steps_tty)) && printf '\r\033[K'
+  if ((rc == 0)); then
+    say "$title: done in $((SECONDS - begun)) s"
+  else
+    say "$title: FAILED ($rc) after $((SECONDS - begun)) s. The end of $log:"
+    tail -n 30 "$log" | sed 's/^/    /'
+  fi
+  return "$rc"
+}
+
+# An interrupted script takes the running step with it.
+steps_child=
+trap '[[ -z $steps_child ]] || kill "$steps_child" 2>/dev/null' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
