@@ -1,5 +1,5 @@
-// config: what an operator may set, with its defaults and limits. Plain structs; loaded once by config/load on the
-// control thread and immutable afterwards. docs/configuration.md documents each key; config/load checks each limit.
+// config: what an operator may set, with its defaults and limits. Plain structs; loaded once by config/load
+// on the control thread and immutable afterwards. config/keys lists each key by its name in the file.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct Port {
   std::vector<IpPrefix> addresses;   // at least one; at most 8
   std::optional<IpAddress> gateway;  // IPv4 default gateway, on-link
   std::optional<IpAddress> gateway6;
-  std::uint16_t vlan = 0;            // 802.1Q id, 0 = untagged
-  std::uint16_t mtu = 1500;          // bytes of the IP packet
+  std::uint16_t vlan = 0;    // 802.1Q id, 0 = untagged
+  std::uint16_t mtu = 1500;  // bytes of the IP packet
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 };
@@ -37,8 +37,9 @@ inline constexpr Limits kDescriptorLimits{64, 4096};
 
 /// [workers]
 struct Workers {
-  std::uint16_t control_core = 0;         // CPU id of the control thread
-  std::vector<std::uint16_t> cores = {1};  // CPU ids, one poll-mode worker each; distinct; not the control core
+  std::uint16_t control_core = 0;  // CPU id of the control thread
+  // CPU ids, one poll-mode worker each; distinct; not the control core.
+  std::vector<std::uint16_t> cores = {1};
   // A worker whose core is shared with others (a 1-CPU test machine) may yield the CPU when it finds no work.
   bool yield_when_idle = false;
 };
@@ -50,7 +51,7 @@ enum class HugePages : std::uint8_t { kAuto, kRequire, kNever };
 /// [memory]
 struct Memory {
   HugePages huge_pages = HugePages::kAuto;
-  std::uint32_t size_mib = 512;               // DPDK memory: packet buffers and rings
+  std::uint32_t size_mib = 512;  // DPDK memory: packet buffers and rings
   std::uint32_t mbufs_per_worker = 32768;
 };
 inline constexpr Limits kMemoryMibLimits{128, 262144};
@@ -70,18 +71,18 @@ inline constexpr Limits kProfileCountLimits{1, 4};
 
 /// [dtls]
 struct Dtls {
-  std::string certificate;                    // PEM file; empty = self-made ECDSA P-256 at start
-  std::string private_key;                    // PEM file; given with certificate or not at all
+  std::string certificate;  // PEM file; empty = self-made ECDSA P-256 at start
+  std::string private_key;  // PEM file; given with certificate or not at all
   std::uint32_t handshake_timeout_ms = 15000;
-  std::uint16_t mtu = 1200;                   // bytes of the UDP payload of a handshake datagram
+  std::uint16_t mtu = 1200;  // bytes of the UDP payload of a handshake datagram
 };
 inline constexpr Limits kHandshakeTimeoutLimits{1000, 120000};
 inline constexpr Limits kDtlsMtuLimits{576, 1452};
 
 /// [ice]
 struct Ice {
-  std::uint16_t shared_port = 3478;           // worker n's shared ICE port is shared_port + n
-  std::uint32_t consent_timeout_ms = 30000;   // RFC 7675
+  std::uint16_t shared_port = 3478;          // worker n's shared ICE port is shared_port + n
+  std::uint32_t consent_timeout_ms = 30000;  // RFC 7675
 };
 inline constexpr Limits kConsentTimeoutLimits{5000, 300000};
 inline constexpr Limits kUdpPortLimits{1024, 65535};
@@ -90,7 +91,8 @@ inline constexpr Limits kUdpPortLimits{1024, 65535};
 struct Media {
   std::uint16_t port_min = 20000;  // UDP ports for endpoints with a port of their own, inclusive
   std::uint16_t port_max = 39999;
-  std::uint32_t latch_window_ms = 5000;  // how long a plain-RTP endpoint without a signalled address may latch
+  // How long a plain-RTP endpoint without a signalled address may latch.
+  std::uint32_t latch_window_ms = 5000;
 };
 inline constexpr Limits kLatchWindowLimits{0, 60000};
 
@@ -101,9 +103,10 @@ struct Capacity {
   std::uint32_t routes_per_worker = 65536;
   std::uint32_t streams_per_worker = 65536;
   std::uint16_t streams_per_endpoint = 64;
-  std::uint16_t routes_per_endpoint = 1024;    // routes that lead to one endpoint
-  std::uint32_t idle_timeout_s = 60;           // an allocated endpoint on which nothing flows is reclaimed; 0 = never
-  std::uint32_t stream_timeout_s = 30;         // a stream without packets is forgotten
+  std::uint16_t routes_per_endpoint = 1024;  // routes that lead to one endpoint
+  // An allocated endpoint on which nothing flows for this long is reclaimed; 0 = never.
+  std::uint32_t idle_timeout_s = 60;
+  std::uint32_t stream_timeout_s = 30;  // a stream without packets is forgotten
 };
 inline constexpr Limits kSessionLimits{1, 1000000};
 inline constexpr Limits kSlotLimits{16, 1048576};
@@ -115,9 +118,9 @@ inline constexpr Limits kStreamTimeoutLimits{2, 3600};
 /// [api]
 struct Api {
   std::string socket = "/run/sluice/sluice.sock";
-  std::uint16_t mode = 0600;            // TOML: a string, "0600"
+  std::uint16_t mode = 0600;  // TOML: a string, "0600"
   std::uint16_t connections = 64;
-  std::uint32_t line_bytes = 1048576;   // a longer request line is refused
+  std::uint32_t line_bytes = 1048576;  // a longer request line is refused
 };
 inline constexpr Limits kApiConnectionLimits{1, 1024};
 inline constexpr Limits kApiLineLimits{4096, 16777216};

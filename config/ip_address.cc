@@ -66,7 +66,8 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
 bool IpPrefix::contains(const IpAddress& other) const {
   if (other.family != address.family) return false;
   const std::size_t whole = length / 8;
-  if (!std::equal(address.bytes.begin(), address.bytes.begin() + static_cast<long>(whole), other.bytes.begin()))
+  if (!std::equal(address.bytes.begin(), address.bytes.begin() + static_cast<long>(whole),
+                  other.bytes.begin()))
     return false;
   const unsigned rest = length % 8;
   if (rest == 0) return true;
@@ -74,7 +75,9 @@ bool IpPrefix::contains(const IpAddress& other) const {
   return ((address.bytes[whole] ^ other.bytes[whole]) & mask) == 0;
 }
 
-std::string IpPrefix::to_string() const { return address.to_string() + "/" + std::to_string(length); }
+std::string IpPrefix::to_string() const {
+  return address.to_string() + "/" + std::to_string(length);
+}
 
 std::string SocketAddress::to_string() const {
   const std::string host = ip.to_string();

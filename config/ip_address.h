@@ -1,5 +1,5 @@
-// ip_address: an IPv4 or IPv6 address, a prefix, and an address with a port; parsed and printed as people write them.
-// Plain values, any thread. Nothing here touches a socket or the kernel.
+// ip_address: an IPv4 or IPv6 address, a prefix, and an address with a port; parsed and printed as people
+// write them. Plain values, any thread. Nothing here touches a socket or the kernel.
 #pragma once
 
 #include <array>
@@ -14,7 +14,8 @@ namespace sluice::config {
 
 enum class IpFamily : std::uint8_t { kIpv4 = 4, kIpv6 = 6 };
 
-/// Network byte order. An IPv4 address fills the first four bytes; the rest are zero, so that == compares whole values.
+/// Network byte order. An IPv4 address fills the first four bytes; the rest are zero, so that == compares
+/// whole values.
 struct IpAddress {
   IpFamily family = IpFamily::kIpv4;
   std::array<std::uint8_t, 16> bytes{};

@@ -1,0 +1,57 @@
+// document: a configuration file as a tree of values, each with its place in the file. What the TOML reader
+// hands to the loader, so that one file alone knows the TOML library. Plain values, control thread.
+//
+// Invariant: the tree is at most kMaxDepth levels deep; whatever lies deeper in the file is cut off (no key
+// is there).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/problem.h"
+
+namespace sluice::config {
+
+inline constexpr int kMaxDepth = 6;
+
+struct Member;
+
+/// One value. Only the field that belongs to its kind is filled.
+struct Node {
+  enum class Kind : std::uint8_t { kBoolean, kInteger, kFloat, kString, kDateTime, kArray, kTable };
+
+  Kind kind = Kind::kTable;
+  Position position;
+  bool boolean = false;
+  std::int64_t integer = 0;
+  double real = 0;
+  std::string text;
+  std::vector<Node> items;      // kArray
+  std::vector<Member> members;  // kTable
+
+  const Member* find(std::string_view key) const;
+};
+
+struct Member {
+  std::string key;
+  Position key_position;
+  Node value;
+};
+
+/// The value as an error message shows it: `9000`, `"abc"`, `an array of 3`. Short, on one line, printable.
+std::string describe(const Node& node);
+
+/// `text` with control characters escaped and cut after max_bytes: fit for a terminal whatever the file
+/// holds.
+std::string printable(std::string_view text, std::size_t max_bytes = 64);
+
+/// The same in quotes.
+std::string quoted(std::string_view text);
+
+/// Parses TOML 1.0. The first syntax error ends it: the one problem is then returned with its place.
+std::variant<Node, Problem> read_toml(std::string_view text, std::string_view file_name);
+
+}  // namespace sluice::config

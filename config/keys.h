@@ -1,0 +1,60 @@
+// keys: the one list of every configuration key, with its type, default, limits, meaning and whether it may
+// change while sluiced runs. The loader reads by it, reload compares by it, `sluiced --help-config` prints
+// it, and a test holds docs/configuration.md and sluice.example.toml to it. A new key is a new member in
+// config.h and a new row in keys.cc. Immutable, any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "config/document.h"
+#include "config/forms.h"
+
+namespace sluice::config {
+
+enum class Apply : std::uint8_t {
+  kRestart,  // read once, at start
+  kLive,     // a reload puts it into force
+};
+
+/// "live" or "restart".
+std::string_view to_string(Apply apply);
+
+struct Key {
+  std::string_view table;  // "ports"
+  std::string_view name;   // "mtu"
+  std::string type;        // "integer"
+  std::string default_text;
+  std::string allowed;  // "1280..1500"
+  Apply apply = Apply::kRestart;
+  bool required = false;
+  std::string_view meaning;  // one line
+
+  // `port` is the index in Config::ports for the keys of [[ports]], and ignored by the others.
+  std::function<void(const Node&, Config&, std::size_t port, Mismatches&)> read;
+  std::function<std::string(const Config&, std::size_t port)> print;
+  std::function<void(const Config& from, Config& to, std::size_t port)> copy;
+};
+
+struct Table {
+  std::string_view name;
+  bool is_array;  // [[name]], may stand more than once
+  std::string_view meaning;
+};
+
+/// In the order of config.h.
+std::span<const Table> tables();
+std::span<const Key> keys();
+
+/// "media.port_min"; "ports[2].mtu" for a key of [[ports]].
+std::string path_of(const Key& key, std::size_t port);
+
+/// The reference table for people at a terminal.
+std::string describe_keys();
+
+}  // namespace sluice::config

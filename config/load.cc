@@ -1,0 +1,234 @@
+#include "config/load.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <numeric>
+
+#include "config/check.h"
+#include "config/document.h"
+#include "config/findings.h"
+#include "config/keys.h"
+
+namespace sluice::config {
+
+namespace {
+
+constexpr std::size_t kLongestGuess = 32;  // no key is longer; a longer name is not compared with any
+constexpr std::size_t kMostEdits = 2;
+
+/// Edits (insert, delete, replace, swap of neighbours) between two short names. Case and '-' for '_' are
+/// free.
+std::size_t edits_between(std::string_view a, std::string_view b) {
+  const auto normal = [](char c) {
+    if (c == '-') return '_';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
+  std::iota(cost[0].begin(), cost[0].end(), 0);
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const bool same = normal(a[i - 1]) == normal(b[j - 1]);
+      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (same ? 0 : 1)});
+      const bool swapped =
+          i > 1 && j > 1 && normal(a[i - 1]) == normal(b[j - 2]) && normal(a[i - 2]) == normal(b[j - 1]);
+      if (swapped) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+    }
+  }
+  return cost[a.size()][b.size()];
+}
+
+bool is_near(std::string_view name, std::string_view known, std::size_t& best) {
+  if (name.size() > kLongestGuess) return false;
+  const std::size_t edits = edits_between(name, known);
+  if (edits > kMostEdits || 2 * edits >= known.size() || edits >= best) return false;
+  best = edits;
+  return true;
+}
+
+std::string heading(const Table& table) {
+  const std::string name(table.name);
+  return table.is_array ? "[[" + name + "]]" : "[" + name + "]";
+}
+
+/// The known key that `name` in `table` was probably meant to be; empty if none is near. In another table
+/// only an exact match counts: there are too many keys to be liberal with both.
+std::string probable_key(std::string_view table, std::string_view name) {
+  std::string guess;
+  std::size_t best = kMostEdits + 1;
+  for (const Key& key : keys())
+    if (key.table == table && is_near(name, key.name, best)) guess = key.name;
+  if (!guess.empty()) return guess;
+  for (const Key& key : keys())
+    if (key.name == name) return std::string(key.table) + "." + std::string(key.name);
+  return "";
+}
+
+std::string probable_table(std::string_view name) {
+  std::string guess;
+  std::size_t best = kMostEdits + 1;
+  for (const Table& table : tables())
+    if (is_near(name, table.name, best)) guess = heading(table);
+  return guess.empty() ? probable_key("", name) : guess;
+}
+
+std::string unknown(std::string_view what, const std::string& guess) {
+  return "an unknown " + std::string(what) + (guess.empty() ? "" : " (did you mean " + guess + "?)");
+}
+
+/// Walks the document by the list of keys.
+class Reader {
+ public:
+  Reader(Config& config, Findings& findings) : config_(config), findings_(findings) {}
+
+  void read_root(const Node& root) {
+    for (const Member& member : root.members) read_member(member);
+    if (root.find("ports") == nullptr)
+      findings_.add({1, 1}, "ports", "nothing", "at least one [[ports]] with device and addresses");
+  }
+
+ private:
+  void read_member(const Member& member) {
+    const auto table = std::ranges::find(tables(), std::string_view(member.key), &Table::name);
+    if (table == tables().end()) {
+      std::string all;
+      for (const Table& known : tables()) all += (all.empty() ? "" : ", ") + heading(known);
+      const bool is_table =
+          member.value.kind == Node::Kind::kTable || member.value.kind == Node::Kind::kArray;
+      findings_.add(member.key_position, printable(member.key),
+                    unknown(is_table ? "table" : "key", probable_table(member.key)), "the tables " + all);
+    } else if (table->is_array) {
+      read_ports(member, *table);
+    } else if (member.value.kind != Node::Kind::kTable) {
+      findings_.add(member.value.position, member.key, describe(member.value), "a table, " + heading(*table));
+    } else {
+      read_table(member.value, *table, member.key, 0);
+    }
+  }
+
+  void read_ports(const Member& member, const Table& table) {
+    const Node& ports = member.value;
+    findings_.place(member.key, member.key_position);
+    if (ports.kind != Node::Kind::kArray) {
+      findings_.add(ports.position, member.key, describe(ports), "an array of tables, " + heading(table));
+      return;
+    }
+    const auto count = static_cast<std::int64_t>(ports.items.size());
+    if (count < kPortCountLimits.min || count > kPortCountLimits.max) {
+      findings_.add(ports.position, member.key, describe(ports), range_text(kPortCountLimits) + " ports");
+      if (count > kPortCountLimits.max) return;
+    }
+    config_.ports.resize(ports.items.size());
+    for (std::size_t i = 0; i < ports.items.size(); ++i) {
+      const std::string path = member.key + "[" + std::to_string(i) + "]";
+      config_.ports[i].name = "port" + std::to_string(i);
+      if (ports.items[i].kind == Node::Kind::kTable)
+        read_table(ports.items[i], table, path, i);
+      else
+        reject_port(ports.items[i], table, path, i);
+    }
+  }
+
+  // None of its keys was read, so no rule may look at one.
+  void reject_port(const Node& node, const Table& table, const std::string& path, std::size_t port) {
+    findings_.add(node.position, path, describe(node), "a table, " + heading(table));
+    for (const Key& key : keys())
+      if (key.table == table.name) findings_.distrust(path_of(key, port));
+  }
+
+  void read_table(const Node& node, const Table& table, const std::string& path, std::size_t port) {
+    findings_.place(path, node.position);
+    for (const Member& member : node.members) {
+      const auto key = std::ranges::find_if(
+          keys(), [&](const Key& k) { return k.table == table.name && k.name == member.key; });
+      if (key == keys().end())
+        report_unknown(member, table, path);
+      else
+        read_key(*key, member.value, port);
+    }
+    for (const Key& key : keys()) {
+      if (key.table != table.name || !key.required || node.find(key.name) != nullptr) continue;
+      findings_.add(node.position, path_of(key, port), "nothing", key.allowed);
+    }
+  }
+
+  void report_unknown(const Member& member, const Table& table, const std::string& path) {
+    std::string all;
+    for (const Key& key : keys())
+      if (key.table == table.name) all += (all.empty() ? "" : ", ") + std::string(key.name);
+    findings_.add(member.key_position, path + "." + printable(member.key),
+                  unknown("key", probable_key(table.name, member.key)), all);
+  }
+
+  void read_key(const Key& key, const Node& node, std::size_t port) {
+    const std::string path = path_of(key, port);
+    findings_.place(path, node.position);
+    for (std::size_t i = 0; i < node.items.size() && i < kLongestPlacedList; ++i)
+      findings_.place(path + "[" + std::to_string(i) + "]", node.items[i].position);
+    Mismatches mismatches;
+    key.read(node, config_, port, mismatches);
+    for (Mismatch& mismatch : mismatches)
+      findings_.add(mismatch.at, path + mismatch.suffix, std::move(mismatch.found),
+                    std::move(mismatch.allowed));
+  }
+
+  static constexpr std::size_t kLongestPlacedList = 64;  // more than any list may have
+
+  Config& config_;
+  Findings& findings_;
+};
+
+std::vector<Problem> whole_file(const std::string& path, std::string found, std::string allowed) {
+  return {{path, 0, 0, "file", std::move(found), std::move(allowed)}};
+}
+
+std::string too_large_allowed() {
+  return "at most " + std::to_string(kMaxFileBytes) + " bytes";
+}
+
+}  // namespace
+
+Loaded load_text(std::string_view text, std::string_view file_name, const Host& host) {
+  if (text.size() > kMaxFileBytes)
+    return whole_file(std::string(file_name), std::to_string(text.size()) + " bytes", too_large_allowed());
+  std::variant<Node, Problem> document = read_toml(text, file_name);
+  if (auto* problem = std::get_if<Problem>(&document)) return std::vector<Problem>{std::move(*problem)};
+
+  Config config;
+  Findings findings(file_name);
+  Reader(config, findings).read_root(std::get<Node>(document));
+  check(config, host, findings);
+  std::vector<Problem> problems = findings.take_problems();
+  if (!problems.empty()) return problems;
+  return config;
+}
+
+Loaded load_file(const std::string& path, const Host& host) {
+  const auto failed = [&path](int error) {
+    return whole_file(path, std::string("an error (") + std::strerror(error) + ")", "a readable TOML file");
+  };
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return failed(errno);
+  // Read to the end rather than asked for its size, so that a pipe works, and no further than one byte too
+  // many.
+  std::string text;
+  std::array<char, 16384> piece;
+  ssize_t got = 0;
+  do {
+    got = read(fd, piece.data(), piece.size());
+    if (got > 0) text.append(piece.data(), static_cast<std::size_t>(got));
+  } while ((got > 0 && text.size() <= kMaxFileBytes) || (got < 0 && errno == EINTR));
+  const int error = errno;
+  close(fd);
+  if (got < 0) return failed(error);
+  if (text.size() > kMaxFileBytes)
+    return whole_file(path, "more than " + std::to_string(kMaxFileBytes) + " bytes", too_large_allowed());
+  return load_text(text, path, host);
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,27 @@
+// load: a TOML file to a Config, or everything that is wrong with it, in one go and in file order.
+// Control thread, at start and at reload. Touches nothing but the file.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+#include "config/host.h"
+#include "config/problem.h"
+
+namespace sluice::config {
+
+inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+
+/// Never an empty vector of problems.
+using Loaded = std::variant<Config, std::vector<Problem>>;
+
+Loaded load_file(const std::string& path, const Host& host);
+
+/// `file_name` is only what problems are reported under.
+Loaded load_text(std::string_view text, std::string_view file_name, const Host& host);
+
+}  // namespace sluice::config

@@ -1,0 +1,135 @@
+// What is written about the keys for people is held to the list of keys: the example file,
+// docs/configuration.md and
+// --help-config.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "config/document.h"
+#include "config/keys.h"
+#include "config/reload.h"
+#include "tests/config/support.h"
+
+namespace sluice::config {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string content_of(const std::string& name) {
+  std::ifstream file(std::string(SLUICE_SOURCE_DIR) + "/" + name);
+  EXPECT_TRUE(file.good()) << name;
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string heading(const Table& table) {
+  const std::string name(table.name);
+  return table.is_array ? "[[" + name + "]]" : "[" + name + "]";
+}
+
+/// The section that docs/configuration.md must contain, word for word.
+std::string documentation_of(const Table& table) {
+  std::string text = "### `" + heading(table) + "`\n\n" + std::string(table.meaning) +
+                     "\n\n| key | type | default | allowed | change | meaning |\n|---|---|---|---|---|---|\n";
+  for (const Key& key : keys()) {
+    if (key.table != table.name) continue;
+    text += "| `" + std::string(key.name) + "` | " + key.type + " | " + key.default_text + " | " +
+            key.allowed + " | " + std::string(to_string(key.apply)) + " | " + std::string(key.meaning) +
+            " |\n";
+  }
+  return text;
+}
+
+TEST(Reference, DocumentationHasEachTableWordForWord) {
+  const std::string page = content_of("docs/configuration.md");
+  for (const Table& table : tables()) {
+    const std::string wanted = documentation_of(table);
+    EXPECT_NE(page.find(wanted), std::string::npos) << "docs/configuration.md should contain:\n" << wanted;
+  }
+}
+
+TEST(Reference, DocumentationShowsTablesThatLoad) {
+  const std::string page = content_of("docs/configuration.md");
+  const std::string open = "```toml\n";
+  int examples = 0;
+  for (std::size_t at = page.find(open); at != std::string::npos; at = page.find(open, at + 1)) {
+    const std::size_t begin = at + open.size();
+    const std::string text = page.substr(begin, page.find("```", begin) - begin);
+    EXPECT_THAT(errors_in(text), IsEmpty()) << text;
+    ++examples;
+  }
+  EXPECT_GE(examples, 3);
+}
+
+TEST(Reference, DocumentationShowsErrorsAsTheyAre) {
+  const std::string page = content_of("docs/configuration.md");
+  const std::string open = "```toml wrong\n";
+  const std::size_t begin = page.find(open);
+  ASSERT_NE(begin, std::string::npos);
+  const std::size_t text_begin = begin + open.size();
+  const std::string text = page.substr(text_begin, page.find("```", text_begin) - text_begin);
+  std::string errors;
+  for (const Problem& problem : problems_of(load_text(text, "sluice.toml", {{0, 1, 2, 3}, true})))
+    errors += to_string(problem) + "\n";
+  EXPECT_THAT(page, HasSubstr("```\n" + errors + "```\n"));
+}
+
+TEST(Reference, ExampleHoldsTheDefaults) {
+  const Config example = config_of(content_of("sluice.example.toml"));
+  ASSERT_EQ(example.ports.size(), 1U);
+  Config defaults;
+  defaults.ports.resize(1);
+  defaults.ports[0].name = "port0";
+  defaults.ports[0].device = example.ports[0].device;
+  defaults.ports[0].addresses = example.ports[0].addresses;
+  for (const Change& change : changes_between(defaults, example)) ADD_FAILURE() << to_string(change);
+}
+
+TEST(Reference, ExampleSetsEachKeyUnderItsMeaningDefaultAndLimit) {
+  const std::string text = content_of("sluice.example.toml");
+  for (const Table& table : tables()) {
+    const std::size_t begin = text.find("\n" + heading(table) + "\n");
+    ASSERT_NE(begin, std::string::npos) << table.name;
+    const std::string section = text.substr(begin, text.find("\n[", begin + 2) - begin);
+    for (const Key& key : keys()) {
+      if (key.table != table.name) continue;
+      const std::string above = "\n# " + std::string(key.meaning) + ".\n# default: " + key.default_text +
+                                "; allowed: " + key.allowed + "\n";
+      const std::string line = std::string(key.name) + " = ";
+      // A key without a default cannot be set to it: it stands there as a comment.
+      const bool shown =
+          section.find(above + line) != std::string::npos ||
+          (key.default_text == "none" && section.find(above + "# " + line) != std::string::npos);
+      EXPECT_TRUE(shown) << "[" << table.name << "] of sluice.example.toml should contain:" << above << line;
+    }
+  }
+}
+
+TEST(Reference, HelpNamesEachKeyWithItsFacts) {
+  const std::string help = describe_keys();
+  for (const Table& table : tables())
+    EXPECT_THAT(help, HasSubstr(heading(table) + "  " + std::string(table.meaning)));
+  for (const Key& key : keys())
+    EXPECT_THAT(help, HasSubstr("  " + std::string(key.name) + "\n      " + std::string(key.meaning) +
+                                ".\n      " + key.type + "; default: " + key.default_text + "; allowed: " +
+                                key.allowed + "; change: " + std::string(to_string(key.apply)) + "\n"));
+}
+
+TEST(Reference, KeysAreUniqueAndOfAKnownTable) {
+  std::set<std::string> paths;
+  std::set<std::string_view> known;
+  for (const Table& table : tables()) known.insert(table.name);
+  for (const Key& key : keys()) {
+    EXPECT_TRUE(paths.insert(path_of(key, 0)).second) << path_of(key, 0);
+    EXPECT_TRUE(known.contains(key.table)) << key.table;
+    EXPECT_FALSE(key.meaning.empty() || key.type.empty() || key.allowed.empty() || key.default_text.empty());
+    EXPECT_EQ(key.meaning.find_first_of("\n|"), std::string_view::npos) << key.name;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::config
