@@ -44,6 +44,25 @@ Bytes Random::bytes(std::size_t length) {
   return out;
 }
 
+std::size_t random_length(Random& random) {
+  switch (random.below(8)) {
+    case 0:
+      return random.below(4);
+    case 1:
+      return 16 * random.between(1, 8) + random.below(3) - 1;
+    case 2:
+      return 64 * random.between(1, 20) + random.below(3) - 1;
+    case 3:
+      return 160;
+    case 4:
+      return random.between(1000, 1400);
+    case 5:
+      return random.one_in(10) ? random.between(1400, 9000) : 60;
+    default:
+      return random.below(400);
+  }
+}
+
 MasterKey random_master(Random& random, SrtpProfile profile) {
   const SrtpProfileInfo info = profile_info(profile);
   MasterKey master;

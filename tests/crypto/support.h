@@ -46,6 +46,9 @@ class Random {
   std::mt19937_64 engine_;
 };
 
+/// Lengths that meet the corners: nothing, one byte, around AES and SHA-1 blocks, audio, video.
+std::size_t random_length(Random& random);
+
 MasterKey random_master(Random& random, SrtpProfile profile);
 MasterKey master_of(SrtpProfile profile, std::string_view key_hex, std::string_view salt_hex);
 

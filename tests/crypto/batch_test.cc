@@ -1,0 +1,225 @@
+// Batches of every size and mix, and indices in any order: each packet checked against libsrtp2 used
+// directly.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "crypto/packet_index.h"
+#include "tests/crypto/support.h"
+
+namespace sluice::crypto::test {
+namespace {
+
+// Batches of every size, mixed in all that jobs can differ in, each packet checked against libsrtp alone.
+
+class Batch : public ::testing::TestWithParam<EngineKind> {};
+
+struct MixedKeys {
+  MasterKey master;
+  std::unique_ptr<Keys> send, receive;
+};
+
+std::vector<MixedKeys> mixed_keys(Random& random, SrtpEngine& engine, std::size_t count) {
+  std::vector<MixedKeys> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    const MasterKey master = random_master(random, kAllSrtpProfiles[i % kAllSrtpProfiles.size()]);
+    all.push_back({master, std::make_unique<Keys>(engine, master, Direction::kSend),
+                   std::make_unique<Keys>(engine, master, Direction::kReceive)});
+  }
+  return all;
+}
+
+struct MixedPacket {
+  const MixedKeys* keys;
+  RtpPacket plain;
+  std::uint64_t index;
+  std::uint32_t ssrc;
+  Bytes room;
+};
+
+void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<MixedKeys>& all,
+                       std::size_t size) {
+  const Bytes shared = random.bytes(random_length(random));  // the one plaintext of a fan-out
+  std::vector<MixedPacket> packets(size);
+  std::vector<RtpProtectJob> seal;
+  for (MixedPacket& packet : packets) {
+    packet.keys = &all[random.below(all.size())];
+    packet.index = (std::uint64_t{random.one_in(3) ? 0 : random.word()} << 16) | random.below(0x10000);
+    packet.ssrc = random.word();
+    packet.plain = random_rtp(random, packet.ssrc, packet.index, random_length(random));
+    const std::uint64_t way = random.below(3);  // in place, from a buffer of its own, from the shared one
+    if (way == 2) {
+      packet.plain.bytes.resize(packet.plain.header_length);
+      packet.plain.bytes.insert(packet.plain.bytes.end(), shared.begin(), shared.end());
+    }
+    const std::size_t header = packet.plain.header_length;
+    packet.room.assign(packet.plain.bytes.size() + kTailRoom, 0xcc);
+    std::copy_n(packet.plain.bytes.begin(), way == 0 ? packet.plain.bytes.size() : header,
+                packet.room.begin());
+    const std::uint8_t* payload = way == 0   ? packet.room.data() + header
+                                  : way == 1 ? packet.plain.bytes.data() + header
+                                             : shared.data();
+    seal.push_back({&**packet.keys->send,
+                    packet.room.data(),
+                    payload,
+                    packet.index,
+                    packet.ssrc,
+                    static_cast<std::uint16_t>(header),
+                    static_cast<std::uint16_t>(packet.plain.bytes.size() - header),
+                    0,
+                    {}});
+  }
+  const Bytes shared_before = shared;
+  engine.protect(seal);
+  ASSERT_EQ(shared, shared_before);
+
+  std::vector<RtpUnprotectJob> open;
+  for (std::size_t i = 0; i < size; ++i) {
+    MixedPacket& packet = packets[i];
+    ASSERT_EQ(seal[i].status, SrtpStatus::kOk) << engine.last_error();
+    packet.room.resize(seal[i].length);
+    ASSERT_EQ(to_hex(packet.room),
+              to_hex(oracle_protect(packet.keys->master, packet.ssrc, packet.index, packet.plain.bytes)))
+        << "job " << i << " of " << size << ", " << profile_info(packet.keys->master.profile).name;
+    packet.room.resize(seal[i].length + kTailRoom);
+    open.push_back({&**packet.keys->receive,
+                    packet.room.data(),
+                    packet.index,
+                    packet.ssrc,
+                    static_cast<std::uint16_t>(packet.plain.header_length),
+                    seal[i].length,
+                    {}});
+  }
+  // A tenth is forged: neither it nor its neighbours may show.
+  std::vector<std::optional<Bytes>> forged(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!random.one_in(10)) continue;
+    packets[i].room[random.between(packets[i].plain.header_length, open[i].length - 1u)] ^= 0x10;
+    forged[i] = Bytes(packets[i].room.begin(), packets[i].room.begin() + open[i].length);
+  }
+  engine.unprotect(open);
+  for (std::size_t i = 0; i < size; ++i) {
+    packets[i].room.resize(open[i].length);
+    ASSERT_EQ(open[i].status, forged[i] ? SrtpStatus::kAuthFailed : SrtpStatus::kOk)
+        << "job " << i << " of " << size;
+    ASSERT_EQ(to_hex(packets[i].room), to_hex(forged[i] ? *forged[i] : packets[i].plain.bytes))
+        << "job " << i << " of " << size;
+  }
+}
+
+TEST_P(Batch, EverySizeMixed) {
+  SEED_TRACE();
+  Random random(30);
+  const std::unique_ptr<SrtpEngine> engine = engine_or_fail(GetParam());
+  const std::vector<MixedKeys> all = mixed_keys(random, *engine, 24);
+  for (std::size_t size = 1; size <= kMaxBatch; size += size < 70 ? 1 : random.between(5, 40)) {
+    check_mixed_batch(random, *engine, all, size);
+    if (HasFatalFailure()) return;
+  }
+  check_mixed_batch(random, *engine, all, kMaxBatch);
+}
+
+TEST_P(Batch, EverySizeOfOneLength) {
+  SEED_TRACE();
+  Random random(31);
+  const std::unique_ptr<SrtpEngine> engine = engine_or_fail(GetParam());
+  const MasterKey master = random_master(random, SrtpProfile::kAesCm128HmacSha1_80);
+  const Keys send(*engine, master, Direction::kSend);
+  for (const std::size_t length : {std::size_t{0}, std::size_t{20}, std::size_t{1200}}) {
+    const Bytes payload = random.bytes(length);
+    for (std::size_t size = 1; size <= 48; ++size) {
+      std::vector<RtpPacket> plain;
+      std::vector<Bytes> room(size);
+      std::vector<RtpProtectJob> jobs;
+      for (std::size_t i = 0; i < size; ++i) {
+        RtpPacket packet = random_rtp(random, 9, i, 0);
+        room[i] = packet.bytes;
+        room[i].resize(packet.bytes.size() + length + kTailRoom);
+        jobs.push_back({&*send,
+                        room[i].data(),
+                        payload.data(),
+                        i,
+                        9,
+                        static_cast<std::uint16_t>(packet.header_length),
+                        static_cast<std::uint16_t>(length),
+                        0,
+                        {}});
+        packet.bytes.insert(packet.bytes.end(), payload.begin(), payload.end());
+        plain.push_back(packet);
+      }
+      engine->protect(jobs);
+      for (std::size_t i = 0; i < size; ++i) {
+        ASSERT_EQ(jobs[i].status, SrtpStatus::kOk);
+        room[i].resize(jobs[i].length);
+        ASSERT_EQ(to_hex(room[i]), to_hex(oracle_protect(master, 9, i, plain[i].bytes)))
+            << "job " << i << " of " << size;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Crypto, Batch, ::testing::Values(EngineKind::kIpsecMb, EngineKind::kLibsrtp),
+                         [](const auto& one) { return std::string(engine_name(one.param)); });
+
+// An engine takes any index at any time: retransmissions from a cache, a peer that starts over, two packets
+// of one index.
+class AnyOrder : public EveryEngineAndProfile {};
+
+TEST_P(AnyOrder, OfExplicitIndices) {
+  SEED_TRACE();
+  Random random(40);
+  const MasterKey master = random_master(random, profile());
+  const Keys send(engine(), master, Direction::kSend);
+  const Keys receive(engine(), master, Direction::kReceive);
+  const std::uint32_t ssrc = random.word();
+  std::vector<std::uint64_t> indices{
+      0,       0,       65535,           5,      0x8000,          0x8001,  1,          0x10000,
+      0xffff,  0x18001, 0x10000,         0x7fff, kMaxPacketIndex, 3,       0x20000000, 0x1fffffff,
+      0x12345, 0x2345,  0xffffffff0000u, 0,      0xffff,          0x1ffff, 0x0ffff,    0x17fff};
+  for (int i = 0; i < 150; ++i)
+    indices.push_back(random.one_in(3) ? random.below(0x40000)
+                                       : (std::uint64_t{random.word()} << 16 | random.below(0x10000)));
+  for (const std::uint64_t index : indices) {
+    const RtpPacket plain = random_rtp(random, ssrc, index, random.below(100));
+    const Outcome sealed = protect(engine(), *send, plain, ssrc, index);
+    ASSERT_EQ(sealed.status, SrtpStatus::kOk) << "index " << index << ": " << engine().last_error();
+    ASSERT_EQ(to_hex(sealed.packet), to_hex(oracle_protect(master, ssrc, index, plain.bytes)))
+        << "index " << index;
+    for (int twice = 0; twice < 2; ++twice) {
+      const Outcome back = unprotect(engine(), *receive, sealed.packet, plain.header_length, ssrc, index);
+      ASSERT_EQ(back.status, SrtpStatus::kOk) << "index " << index << ": " << engine().last_error();
+      ASSERT_EQ(to_hex(back.packet), to_hex(plain.bytes));
+    }
+  }
+}
+
+TEST_P(AnyOrder, OfMoreSsrcsThanAnEngineRemembers) {
+  SEED_TRACE();
+  Random random(41);
+  const MasterKey master = random_master(random, profile());
+  const Keys send(engine(), master, Direction::kSend);
+  const Keys receive(engine(), master, Direction::kReceive);
+  std::uint32_t rtcp_index = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint32_t ssrc = static_cast<std::uint32_t>(random.below(300));
+    const std::uint64_t index = 0x20000 + static_cast<std::uint64_t>(i) * 500;
+    const RtpPacket plain = random_rtp(random, ssrc, index, 30);
+    const Outcome sealed = protect(engine(), *send, plain, ssrc, index);
+    ASSERT_EQ(to_hex(sealed.packet), to_hex(oracle_protect(master, ssrc, index, plain.bytes)));
+    ASSERT_EQ(unprotect(engine(), *receive, sealed.packet, plain.header_length, ssrc, index).packet,
+              plain.bytes);
+    const Bytes rtcp = random_rtcp(random, ssrc, 28);
+    const Outcome sealed_rtcp = protect_rtcp(engine(), *send, rtcp, ++rtcp_index);
+    std::uint32_t carried = 0;
+    ASSERT_TRUE(srtcp_index(profile(), sealed_rtcp.packet, carried));
+    ASSERT_EQ(carried, rtcp_index);
+    ASSERT_EQ(unprotect_rtcp(engine(), *receive, sealed_rtcp.packet).packet, rtcp);
+    if (random.one_in(20)) engine().forget(*send, ssrc);
+    if (random.one_in(20)) engine().forget(*receive, ssrc);
+  }
+}
+FOR_EVERY_ENGINE_AND_PROFILE(AnyOrder);
+
+}  // namespace
+}  // namespace sluice::crypto::test
