@@ -25,8 +25,8 @@ constexpr std::size_t kLanes = 16;
 //    160 B payload (3 blocks)     390/188     316/190    273/188    210/188    196/187    154/191
 //   1200 B payload (20 blocks)   1261/916     888/918    711/919    504/918    447/922    373/923
 //
-// An Intel server core (cipher and hash) crosses a little earlier: near 10 for short and near 5 for long
-// packets. Two constants serve both; what lies between costs at most a tenth on either.
+// An Intel server core, with cipher and hash together, crosses earlier: between 8 and 12 for short packets,
+// between 4 and 6 for long ones. The constants are Zen 5's; elsewhere they are near, not best.
 constexpr std::size_t kLanesFromShort = 14;
 constexpr std::size_t kLanesFromLong = 7;
 constexpr std::size_t kLongBytes = 256;
