@@ -15,13 +15,13 @@ namespace sluice::dataplane {
 /// done with it.
 struct MediaPacket {
   rte_mbuf* mbuf;
-  std::uint8_t* data;      // the RTP or RTCP packet inside the mbuf
-  std::uint32_t endpoint;  // slot
-  std::uint32_t stream;    // slot; kNoSlot until known
-  std::uint64_t index;     // packet index (RTP)
-  std::uint16_t length;    // of the packet; without the tag after unprotect
-  std::uint8_t l3_offset;  // in the frame, for latching
-  std::uint8_t l4_offset;
+  std::uint8_t* data;       // the RTP or RTCP packet inside the mbuf
+  std::uint32_t endpoint;   // slot
+  std::uint32_t stream;     // slot; kNoSlot until known
+  std::uint64_t index;      // packet index (RTP)
+  std::uint16_t length;     // of the packet; without the tag after unprotect
+  std::uint16_t l3_offset;  // in the frame, for latching
+  std::uint16_t l4_offset;
   bool is_v6;
   Component component;
   RtpView rtp;

@@ -80,8 +80,8 @@ void classify_datagram(WorkerState& state, rte_mbuf* mbuf, std::span<const std::
   packet.endpoint = slot;
   packet.stream = kNoSlot;
   packet.length = frame.payload_length;
-  packet.l3_offset = static_cast<std::uint8_t>(frame.l3_offset);
-  packet.l4_offset = static_cast<std::uint8_t>(frame.l4_offset);
+  packet.l3_offset = frame.l3_offset;
+  packet.l4_offset = frame.l4_offset;
   packet.is_v6 = frame.ip_version == 6;
   packet.component = to_rtcp_port ? Component::kRtcp : Component::kRtp;
   if (rtcp) {

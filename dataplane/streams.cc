@@ -40,10 +40,23 @@ bool feeds(const StreamSlot& stream, std::uint32_t source) {
   return std::find(stream.sources.begin(), end, source) != end;
 }
 
+// Sources that other streams have taken over since must not use up the few places.
+void drop_lost_sources(WorkerState& state, std::uint32_t stream_slot) {
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  for (std::uint8_t i = 0; i < stream.source_count;) {
+    if (state.memory.sources[stream.sources[i]].stream == stream_slot) {
+      ++i;
+    } else {
+      stream.sources[i] = stream.sources[--stream.source_count];
+    }
+  }
+}
+
 void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
   SourceSlot& source = state.memory.sources[source_slot];
   if (!feeds(stream, source_slot)) {
+    drop_lost_sources(state, stream_slot);
     if (stream.source_count == kMaxSourcesPerStream) return;
     stream.sources[stream.source_count++] = source_slot;
   }
@@ -51,12 +64,16 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
   stream.clock_rate.set(source.clock_rate);
 }
 
+// What the stream feeds goes to the next best. REQUIRES: the stream is dormant or out of its endpoint's list.
 void release_sources(WorkerState& state, std::uint32_t slot) {
-  const StreamSlot& stream = state.memory.streams[slot];
+  StreamSlot& stream = state.memory.streams[slot];
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream == slot) source.stream = kNoSlot;
+    if (source.stream != slot) continue;
+    source.stream = kNoSlot;
+    bind_source(state, stream.sources[i]);
   }
+  stream.source_count = 0;
 }
 
 // Fields that the control thread reads are written between two steps of `tenancy` (see stream_slot.h).
@@ -108,12 +125,14 @@ void forget_stream(WorkerState& state, std::uint32_t slot) {
   const std::uint32_t endpoint_slot = stream.endpoint.load(std::memory_order_relaxed);
   const std::uint32_t ssrc = stream.ssrc.load(std::memory_order_relaxed);
   EndpointSlot& endpoint = state.endpoint(endpoint_slot);
-  stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-  release_sources(state, slot);
+  stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  std::atomic_thread_fence(
+      std::memory_order_release);  // a reader of the next tenant's fields sees this first
   std::uint32_t* link = &endpoint.first_stream;
   while (*link != slot) link = &state.memory.streams[*link].next;
   *link = stream.next;
   --endpoint.stream_count;
+  release_sources(state, slot);
   state.stream_by_ssrc.erase({endpoint_slot, ssrc});
   if (endpoint.encrypted && endpoint.keys_ready)
     state.engine->forget(state.memory.keys[endpoint_slot].receive, ssrc);
@@ -125,8 +144,8 @@ void lull_stream(WorkerState& state, std::uint32_t slot) {
   StreamSlot& stream = state.memory.streams[slot];
   if (!state.endpoint(stream.endpoint.load(std::memory_order_relaxed)).encrypted)
     return forget_stream(state, slot);
-  release_sources(state, slot);
   stream.dormant.store(true, std::memory_order_relaxed);
+  release_sources(state, slot);
 }
 
 void wake_stream(WorkerState& state, std::uint32_t slot) {
@@ -149,6 +168,15 @@ void bind_stream(WorkerState& state, std::uint32_t stream_slot, bool take_over) 
   for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
     const SourceSlot& source = state.memory.sources[at];
     if ((take_over || source.stream == kNoSlot) && matches(source, stream)) bind(state, stream_slot, at);
+  }
+}
+
+void bind_mid(WorkerState& state, std::uint32_t stream_slot) {
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
+  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
+    const SourceSlot& source = state.memory.sources[at];
+    if (source.match == SourceMatch::kMid && matches(source, stream)) bind(state, stream_slot, at);
   }
 }
 

@@ -15,6 +15,7 @@ inline std::uint32_t find_stream(const WorkerState& state, std::uint32_t endpoin
 /// kNoSlot when the endpoint's or the worker's limit is reached. Tells the control thread.
 std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint, std::uint32_t ssrc);
 
+/// The end. What it fed goes, as with a lulled stream, to the other one that matches and was heard last.
 void forget_stream(WorkerState& state, std::uint32_t stream);
 
 /// The stream has been silent for long: it feeds nothing any more. Under plain RTP it is forgotten. Under
@@ -30,6 +31,9 @@ void wake_stream(WorkerState& state, std::uint32_t stream);
 /// another stream feeds now: right at a stream's birth, since a peer that starts a new SSRC means it to
 /// replace the old.
 void bind_stream(WorkerState& state, std::uint32_t stream, bool take_over);
+
+/// The stream has only now said its mid: it feeds the sources of that mid, whoever fed them before.
+void bind_mid(WorkerState& state, std::uint32_t stream);
 
 /// A source is new: the stream of its endpoint that matches it and was heard last feeds it.
 void bind_source(WorkerState& state, std::uint32_t source);

@@ -83,12 +83,14 @@ std::optional<DropReason> follow_plain_numbering(StreamSlot& stream, MediaPacket
   return std::nullopt;
 }
 
-void remember_mid(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
-  if (endpoint.mid_extension_id == 0 || stream.mid_length != 0) return;
+// True when the packet is the first of its stream to name the mid.
+bool learn_mid(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
+  if (endpoint.mid_extension_id == 0 || stream.mid_length != 0) return false;
   const auto mid = find_extension({packet.data, packet.length}, packet.rtp, endpoint.mid_extension_id);
-  if (mid.empty() || mid.size() > kMaxMidLength) return;
+  if (mid.empty() || mid.size() > kMaxMidLength) return false;
   std::copy(mid.begin(), mid.end(), stream.mid.begin());
   stream.mid_length = static_cast<std::uint8_t>(mid.size());
+  return true;
 }
 
 bool feeds_something(const WorkerState& state, const StreamSlot& stream, std::uint32_t slot) {
@@ -143,7 +145,7 @@ std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
   }
   stream.rtp_window.commit(packet.index);
   const bool newest = packet.index == stream.rtp_window.highest();
-  remember_mid(endpoint, stream, packet);
+  const bool named = learn_mid(endpoint, stream, packet);
   if (first) {
     stream.base_index.set(packet.index);
     stream.cycle_base = packet.index & ~std::uint64_t{0xffff};
@@ -154,6 +156,8 @@ std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
     stream.payload_type.store(packet.rtp.payload_type,
                               std::memory_order_relaxed);  // what it feeds may hang on it
     wake_stream(state, packet.stream);
+  } else if (named) {
+    bind_mid(state, packet.stream);
   }
   stream.highest_index.set(stream.rtp_window.highest());
   count_rtp(state, endpoint, stream, packet);

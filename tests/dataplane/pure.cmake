@@ -2,6 +2,7 @@
 sluice_add_test(dataplane_pure_test
   SOURCES
     counters_test.cc
+    fanout_test.cc
     flat_table_test.cc
     frame_test.cc
     header_template_test.cc
@@ -9,4 +10,6 @@ sluice_add_test(dataplane_pure_test
     rtcp_test.cc
     rtp_test.cc
     spsc_ring_test.cc
+    streams_test.cc
+    worker_memory_test.cc
   LIBS sluice_dataplane GTest::gtest_main)
