@@ -112,21 +112,37 @@ config::IpAddress destination_ip(std::span<const std::uint8_t> bytes, const Fram
 }
 
 std::uint64_t checksum_add(std::span<const std::uint8_t> bytes, std::uint64_t sum) {
-  // 32-bit words in network order summed in 64 bits: one's-complement sums are indifferent to the grouping.
+  // One's-complement sums are indifferent to word size and, but for one swap at the end, to byte order (RFC
+  // 1071 2): so 32-bit words are summed as they lie in memory, 32 bytes a step in two 64-bit lanes each,
+  // which cannot overflow.
+  using Lanes = std::uint64_t __attribute__((vector_size(16)));
   const std::uint8_t* p = bytes.data();
   std::size_t left = bytes.size();
+  Lanes even{};
+  Lanes odd{};
+  for (; left >= 32; left -= 32, p += 32) {
+    Lanes first;
+    Lanes second;
+    std::memcpy(&first, p, 16);
+    std::memcpy(&second, p + 16, 16);
+    even += (first & 0xffffffff) + (second & 0xffffffff);
+    odd += (first >> 32) + (second >> 32);
+  }
+  even += odd;
+  std::uint64_t native = even[0] + even[1];
   for (; left >= 4; left -= 4, p += 4) {
     std::uint32_t word;
     std::memcpy(&word, p, 4);
-    sum += __builtin_bswap32(word);
+    native += word;
   }
-  if (left >= 2) {
-    sum += load_be16(p);
-    p += 2;
-    left -= 2;
+  if (left != 0) {
+    std::uint32_t tail = 0;
+    std::memcpy(&tail, p,
+                left);  // an odd last byte counts as the high half of its word: the zeros behind it are there
+    native += tail;
   }
-  if (left != 0) sum += static_cast<std::uint64_t>(*p) << 8;
-  return sum;
+  // Folded to 16 bits and turned to network order, in which `sum` is.
+  return sum + __builtin_bswap16(static_cast<std::uint16_t>(~checksum_finish(native)));
 }
 
 std::uint16_t checksum_finish(std::uint64_t sum) {
