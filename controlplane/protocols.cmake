@@ -8,6 +8,12 @@ add_library(sluice_protocols STATIC
   dtls_record.cc
   dtls_alert.cc
   dtls_transport.cc
+  link_frame.cc
+  arp.cc
+  neighbor_discovery.cc
+  icmp_echo.cc
+  neighbor_table.cc
+  neighbors.cc
 )
 target_link_libraries(sluice_protocols PUBLIC sluice_options sluice_config sluice_crypto sluice_dataplane
                                        OpenSSL::SSL OpenSSL::Crypto)
