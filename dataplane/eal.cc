@@ -34,15 +34,11 @@ std::string core_list(const EalOptions& options) {
 }
 
 std::vector<std::string> arguments(const EalOptions& options, bool huge) {
-  std::vector<std::string> args{"sluiced",
-                                "--no-telemetry",
-                                "--log-level=*:warning",
-                                "-l",
-                                core_list(options),
-                                "--main-lcore",
-                                std::to_string(options.control_core),
-                                "-m",
-                                std::to_string(options.memory.size_mib)};
+  std::vector<std::string> args{
+      "sluiced", "--no-telemetry", "--log-level=*:warning",
+      // The TAP driver calls it an error that a kernel lacks a queue discipline that we do without.
+      "--log-level=pmd.net.tap:critical", "-l", core_list(options), "--main-lcore",
+      std::to_string(options.control_core), "-m", std::to_string(options.memory.size_mib)};
   // Nothing is shared with other DPDK processes, so that several may run side by side.
   if (huge) {
     args.push_back("--in-memory");
