@@ -9,18 +9,22 @@ namespace forwards frames and takes no part in the traffic.
 """
 
 import atexit
+import ctypes
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 STATE_DIR = "/run/sluice-lab"
 PEER_DEVICE = "media0"
 RELAY_DEVICE = "sluice0"   # the name that the daemon's [[ports]] device uses
 BRIDGE = "bridge0"
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class LabError(Exception):
@@ -196,3 +200,26 @@ class Net:
                 os.unlink(path)
             except FileNotFoundError:
                 pass
+
+
+def inside(namespace, function, *arguments):
+    """Runs function(*arguments) in a thread that lives in the namespace, and returns its result. A socket made there stays
+    there, and may then be used from anywhere."""
+    result = []
+
+    def work():
+        try:
+            with open(f"/run/netns/{namespace}") as file:
+                if _libc.setns(file.fileno(), _CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), f"setns to {namespace}")
+            result.append((function(*arguments), None))
+        except BaseException as error:   # handed to the caller, whatever it is
+            result.append((None, error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    value, error = result[0]
+    if error:
+        raise error
+    return value
