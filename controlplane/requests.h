@@ -1,11 +1,14 @@
-// requests: what operators may ask and what they get, as plain values: the parameters and the objects of docs/api.md.
-// api.h turns them to and from JSON (once, for daemon and CLI); sessions.h carries them out. Control thread.
+// requests: what operators may ask and what they get, as plain values: the parameters and the objects of
+// docs/api.md. api.h turns them to and from JSON (once, for daemon and CLI); sessions.h carries them out.
+// Control thread.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "config/ip_address.h"
@@ -15,11 +18,16 @@
 
 namespace sluice::control {
 
+struct ExistingObject;
+
 /// A refused request: the JSON-RPC code, a message that names the thing, what was found and what is allowed.
 struct RequestError {
   int code = 0;
   std::string message;
-  std::string data_json;  // compact JSON object for "data", or empty
+  std::string data_json = {};  // compact JSON object for "data", or empty
+  // With kErrorConflict on a creation: the object that has the id, for `data.existing`. data_json is then
+  // empty.
+  std::shared_ptr<const ExistingObject> existing = {};
 };
 inline constexpr int kErrorInvalidParams = -32602;
 inline constexpr int kErrorInternal = -32000;
@@ -136,7 +144,7 @@ struct EndpointView {
   // webrtc
   IceTransport transport{};
   DtlsSetup setup{};
-  Fingerprint fingerprint;  // ours
+  Fingerprint fingerprint;              // ours
   std::string ice_ufrag, ice_password;  // ours
   std::string ice_state, dtls_state;
   // counts
@@ -168,6 +176,11 @@ struct StreamView {
   bool ended = false;
   std::uint32_t routes = 0;
   std::uint64_t last_packet_ms = 0;  // ago
+};
+
+/// What stands in the way of a creation.
+struct ExistingObject {
+  std::variant<EndpointView, RouteView> view;
 };
 
 struct SessionView {

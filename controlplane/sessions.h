@@ -1,6 +1,7 @@
-// sessions: the registry and life cycle of sessions, endpoints and routes; the sole user of the workers' mailboxes. It
-// allocates slots and ports, fills slots, expands keys, feeds punts to ICE and DTLS, and follows the teardown order:
-// close_notify and BYE while transmit is live, remove, wait for the ack, wipe keys, free port and slot.
+// sessions: the registry and life cycle of sessions, endpoints and routes; the sole user of the workers'
+// mailboxes. It allocates slots and ports, fills slots, expands keys, feeds punts to ICE and DTLS, and
+// follows the teardown order: close_notify and BYE while transmit is live, remove, wait for the ack, wipe
+// keys, free port and slot.
 //
 // Control thread only; nothing here blocks. Requests that must wait for a worker's ack call `done` later.
 #pragma once
@@ -15,8 +16,10 @@
 #include <vector>
 
 #include "config/config.h"
+#include "controlplane/dtls_context.h"
+#include "controlplane/media_plane.h"
 #include "controlplane/requests.h"
-#include "dataplane/plane.h"
+#include "crypto/srtp_engine.h"
 
 namespace sluice::control {
 
@@ -38,12 +41,14 @@ class Sessions {
   struct Options {
     config::Config config;
     std::vector<crypto::SrtpProfile> profiles;  // configured and self-tested, in order of preference
-    EventSink on_event;
+    std::shared_ptr<const DtlsContext> dtls;  // with the same profiles; nullptr: webrtc endpoints are refused
+    EventSink on_event = {};
     std::function<void(std::span<std::uint8_t>)> random;  // cryptographic; injected for tests
+    std::function<Clock::time_point()> clock = {};        // for requests; empty = Clock::now
   };
 
   /// `plane` outlives this. `engine` is the control thread's own instance, of the kind that the workers use.
-  Sessions(Options options, dataplane::DataPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine);
+  Sessions(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine);
   ~Sessions();
 
   Result<Created<SessionView>> create_session(const std::string& id);
@@ -80,16 +85,28 @@ class Sessions {
   };
   WorkerLoad worker_load(std::size_t worker) const;
 
-  /// Counts for metrics and tests.
+  /// Counts for metrics and tests, since start but for pending_commands (now).
   struct Totals {
-    std::uint64_t sessions_created, sessions_removed, endpoints_created, endpoints_removed, endpoints_idle_reclaimed,
-        endpoints_failed, pending_commands, ice_dropped, dtls_dropped;
+    std::uint64_t sessions_created = 0, sessions_removed = 0, sessions_idle_reclaimed = 0;
+    std::uint64_t endpoints_created = 0, endpoints_removed = 0, endpoints_idle_reclaimed = 0,
+                  endpoints_failed = 0;
+    std::uint64_t routes_created = 0, routes_removed = 0;
+    std::uint64_t pending_commands = 0;    // waiting now for room in a worker's ring
+    std::uint64_t deferred_commands = 0;   // that ever had to wait
+    std::uint64_t frames_dropped = 0;      // of ours, for want of a buffer or of room
+    std::uint64_t datagrams_too_long = 0;  // of ours, longer than the port's MTU
+    std::uint64_t ice_dropped = 0;         // STUN that nobody was asked for, or that did not hold
+    std::uint64_t dtls_dropped = 0;        // DTLS from an address that STUN has not validated, or for nobody
+    std::uint64_t stale_punts = 0;         // for an endpoint that is gone
+    std::uint64_t stale_notes = 0;
   };
   Totals totals() const;
 
-  /// Drains notes and punts of all workers, retries pending commands. Call after every wake-up; false when there may be more.
+  /// Drains notes and punts of all workers, retries pending commands. Call after every wake-up; false when
+  /// there may be more.
   bool poll(Clock::time_point now);
-  /// Timers: DTLS retransmission, ICE consent, idle reclaim, neighbours, bit rates. Returns when it wants to be called next.
+  /// Timers: DTLS retransmission, ICE consent, idle reclaim, neighbours, bit rates. Returns when it wants to
+  /// be called next.
   Clock::time_point tick(Clock::time_point now);
 
   /// Orderly end: refuses new objects, tears everything down; `done` when every worker has acked everything.

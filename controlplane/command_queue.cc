@@ -1,0 +1,44 @@
+// command_queue: see the header. Control thread only.
+#include "controlplane/command_queue.h"
+
+namespace sluice::control {
+
+CommandQueue::CommandQueue(MediaPlane& plane, std::size_t worker)
+    : plane_(plane), ring_(plane.memory(worker).commands) {}
+
+CommandQueue::~CommandQueue() {
+  for (const dataplane::Command& command : waiting_)
+    if (command.mbuf != nullptr) plane_.free_frame(command.mbuf);
+}
+
+void CommandQueue::send(const dataplane::Command& command) {
+  push(command);
+}
+
+bool CommandQueue::inject(std::uint16_t port_id, std::span<const std::uint8_t> frame) {
+  rte_mbuf* mbuf = waiting_.size() < kInjectBacklog ? plane_.make_frame(frame) : nullptr;
+  if (mbuf == nullptr) {
+    ++frames_dropped_;
+    return false;
+  }
+  dataplane::Command command;
+  command.kind = dataplane::CommandKind::kInject;
+  command.port_id = port_id;
+  command.mbuf = mbuf;
+  push(command);
+  return true;
+}
+
+bool CommandQueue::flush() {
+  while (!waiting_.empty() && ring_.push(waiting_.front())) waiting_.pop_front();
+  return waiting_.empty();
+}
+
+void CommandQueue::push(const dataplane::Command& command) {
+  // Order is what the worker relies on: nothing overtakes a command that waits.
+  if (flush() && ring_.push(command)) return;
+  waiting_.push_back(command);
+  ++deferred_;
+}
+
+}  // namespace sluice::control

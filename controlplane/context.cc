@@ -1,0 +1,135 @@
+// context: see the header. Control thread only.
+#include "controlplane/context.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace sluice::control {
+
+WorkerBooks::WorkerBooks(MediaPlane& plane, std::size_t worker)
+    : index(worker),
+      memory(plane.memory(worker)),
+      commands(plane, worker),
+      endpoint_slots(memory.endpoints.size()),
+      source_slots(memory.sources.size()),
+      route_slots(memory.routes.size()) {}
+
+Endpoint* WorkerBooks::endpoint(dataplane::SlotRef ref) const {
+  return endpoint_slots.holds(ref) ? endpoints[ref.slot] : nullptr;
+}
+
+Source* WorkerBooks::source(dataplane::SlotRef ref) const {
+  return source_slots.holds(ref) ? sources[ref.slot].get() : nullptr;
+}
+
+Route* WorkerBooks::route(dataplane::SlotRef ref) const {
+  return route_slots.holds(ref) ? routes[ref.slot] : nullptr;
+}
+
+Context::Context(Sessions::Options given, MediaPlane& media, std::unique_ptr<crypto::SrtpEngine> srtp)
+    : options(std::move(given)),
+      plane(media),
+      engine(std::move(srtp)),
+      udp_ports(options.config.media.port_min, options.config.media.port_max, media.worker_count(),
+                options.config.ice.shared_port,
+                static_cast<std::uint16_t>(std::min<std::size_t>(
+                    options.config.ice.shared_port + media.worker_count() - 1, 65535))) {
+  for (std::size_t i = 0; i < plane.worker_count(); ++i) {
+    workers.push_back(std::make_unique<WorkerBooks>(plane, i));
+    plane.steer(static_cast<std::uint16_t>(options.config.ice.shared_port + i), i);
+  }
+  // Who owns a port never changes, so the table is filled once, before any endpoint is installed.
+  for (std::uint32_t port = udp_ports.min(); port <= udp_ports.max(); ++port)
+    if (const auto owner = udp_ports.owner(static_cast<std::uint16_t>(port)))
+      plane.steer(static_cast<std::uint16_t>(port), *owner);
+}
+
+std::uint32_t Context::random32() {
+  std::array<std::uint8_t, 4> bytes{};
+  options.random(bytes);
+  return dataplane::load_be32(bytes.data());
+}
+
+std::string Context::make_id(std::string_view prefix) {
+  // 80 random bits: a made-up id never meets another, so nobody needs to look.
+  static constexpr std::string_view kDigits = "abcdefghijklmnopqrstuvwxyz234567";
+  std::array<std::uint8_t, 16> bytes{};
+  options.random(bytes);
+  std::string id(prefix);
+  for (const std::uint8_t byte : bytes) id.push_back(kDigits[byte & 31]);
+  return id;
+}
+
+void Context::emit(std::string_view type, const Session& session, std::string fields) {
+  if (options.on_event) options.on_event({std::string(type), session.id, {}, {}, std::move(fields)});
+}
+
+void Context::emit(std::string_view type, const Endpoint& endpoint, std::string fields) {
+  if (options.on_event)
+    options.on_event({std::string(type), endpoint.session->id, endpoint.id, {}, std::move(fields)});
+}
+
+void Context::emit(std::string_view type, const Route& route, std::string fields) {
+  if (options.on_event)
+    options.on_event({std::string(type), route.session->id, {}, route.request.id, std::move(fields)});
+}
+
+Session* Context::find_session(const std::string& id) const {
+  const auto found = sessions.find(id);
+  return found == sessions.end() ? nullptr : found->second.get();
+}
+
+Endpoint* Context::find_endpoint(const Session& session, const std::string& id) const {
+  const auto found = session.endpoints.find(id);
+  return found == session.endpoints.end() ? nullptr : found->second.get();
+}
+
+Route* Context::find_route(const Session& session, const std::string& id) const {
+  const auto found = session.routes.find(id);
+  return found == session.routes.end() ? nullptr : found->second.get();
+}
+
+bool Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local,
+                         const dataplane::LinkEnd& remote, std::span<const std::uint8_t> payload) {
+  const dataplane::PortInfo& info = port(endpoint);
+  if (payload.size() > info.mtu) {
+    ++totals.datagrams_too_long;
+    return false;
+  }
+  const dataplane::HeaderTemplate header =
+      dataplane::make_header_template(local, remote, info.vlan, endpoint.request.dscp);
+  frame_.resize(header.length + payload.size());
+  std::memcpy(frame_.data() + header.length, payload.data(), payload.size());
+  dataplane::write_headers(header, frame_.data(), static_cast<std::uint16_t>(payload.size()), true);
+  return books(endpoint).commands.inject(info.id, frame_);
+}
+
+void Context::complete(std::vector<Done>& done) {
+  for (Done& callback : done)
+    if (callback) completions.push_back([call = std::move(callback)] { call(std::nullopt); });
+  done.clear();
+}
+
+void Context::run_completions() {
+  // A callback may ask for more, and that may complete at once.
+  while (!completions.empty()) {
+    std::vector<std::function<void()>> ready;
+    ready.swap(completions);
+    for (const auto& call : ready) call();
+  }
+}
+
+void Context::mark_empty(Session& session) {
+  mark_occupied(session);
+  session.empty_since = now();
+  session.empty_entry = empty_sessions.insert(empty_sessions.end(), &session);
+}
+
+void Context::mark_occupied(Session& session) {
+  if (!session.empty_entry) return;
+  empty_sessions.erase(*session.empty_entry);
+  session.empty_entry.reset();
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,105 @@
+// context: what the rooms of the session registry share: the directory of sessions, each worker's slots and
+// mailbox, the UDP ports, the counts, and the small verbs on them (find, emit, inject). Control thread only.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "controlplane/command_queue.h"
+#include "controlplane/media_plane.h"
+#include "controlplane/objects.h"
+#include "controlplane/port_allocator.h"
+#include "controlplane/sessions.h"
+#include "controlplane/slot_pool.h"
+
+namespace sluice::control {
+
+/// One worker as the control thread keeps its books. The tables grow with the highest slot ever used.
+struct WorkerBooks {
+  WorkerBooks(MediaPlane& plane, std::size_t worker);
+
+  /// nullptr when that slot has another tenant by now, or none.
+  Endpoint* endpoint(dataplane::SlotRef ref) const;
+  Source* source(dataplane::SlotRef ref) const;
+  Route* route(dataplane::SlotRef ref) const;
+
+  std::size_t index;
+  dataplane::WorkerMemory& memory;
+  CommandQueue commands;
+  SlotPool endpoint_slots;
+  SlotPool source_slots;
+  SlotPool route_slots;
+  std::vector<Endpoint*> endpoints;              // by slot
+  std::vector<std::unique_ptr<Source>> sources;  // by slot
+  std::vector<Route*> routes;                    // by slot
+  std::size_t sessions = 0;
+};
+
+/// An endpoint that must go, or has failed, found out in the middle of something that still uses it.
+struct Verdict {
+  std::size_t worker = 0;
+  dataplane::SlotRef endpoint;
+  std::string reason;
+  bool failed = false;  // true: it stays, inert, for people to see; false: it is removed
+  std::string text;     // more about the reason
+};
+
+struct Context {
+  Context(Sessions::Options given, MediaPlane& media, std::unique_ptr<crypto::SrtpEngine> srtp);
+
+  TimePoint now() const { return options.clock ? options.clock() : std::chrono::steady_clock::now(); }
+  std::uint32_t random32();
+  std::string make_id(std::string_view prefix);
+  void emit(std::string_view type, const Session& session, std::string fields = {});
+  void emit(std::string_view type, const Endpoint& endpoint, std::string fields = {});
+  void emit(std::string_view type, const Route& route, std::string fields = {});
+
+  /// nullptr when there is none of that id.
+  Session* find_session(const std::string& id) const;
+  Endpoint* find_endpoint(const Session& session, const std::string& id) const;
+  Route* find_route(const Session& session, const std::string& id) const;
+
+  WorkerBooks& books(const Session& session) { return *workers[session.worker]; }
+  WorkerBooks& books(const Endpoint& endpoint) { return *workers[endpoint.session->worker]; }
+  const dataplane::PortInfo& port(const Endpoint& endpoint) const { return plane.port(endpoint.port_index); }
+  dataplane::EndpointSlot& slot(const Endpoint& endpoint) {
+    return books(endpoint).memory.endpoints[endpoint.ref.slot];
+  }
+  dataplane::RouteSlot& slot(const Route& route) {
+    return books(*route.session).memory.routes[route.ref.slot];
+  }
+
+  /// A UDP datagram from one of our addresses, as a whole frame through that endpoint's worker. False: lost.
+  bool inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local, const dataplane::LinkEnd& remote,
+                  std::span<const std::uint8_t> payload);
+
+  /// Calls back later, when nothing is half done (run_completions).
+  void complete(std::vector<Done>& done);
+  void run_completions();
+
+  void mark_empty(Session& session);
+  void mark_occupied(Session& session);
+
+  Sessions::Options options;
+  MediaPlane& plane;
+  std::unique_ptr<crypto::SrtpEngine> engine;
+  PortAllocator udp_ports;
+  std::vector<std::unique_ptr<WorkerBooks>> workers;
+  std::unordered_map<std::string, std::unique_ptr<Session>> sessions;
+  std::list<Session*> empty_sessions;  // longest empty first
+  std::vector<Verdict> verdicts;
+  std::vector<std::string> idle_sessions;  // to be removed
+  std::vector<std::function<void()>> completions;
+  Sessions::Totals totals{};
+  bool stopping = false;
+
+ private:
+  std::vector<std::uint8_t> frame_;  // scratch of inject_udp
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,262 @@
+// endpoints: see the header. Control thread only.
+#include "controlplane/endpoints.h"
+
+#include <fmt/format.h>
+
+#include <new>
+
+#include "controlplane/endpoint_keys.h"
+#include "controlplane/refusals.h"
+#include "controlplane/views.h"
+
+namespace sluice::control {
+
+using dataplane::Command;
+using dataplane::CommandKind;
+using dataplane::EndpointKind;
+
+Result<Created<EndpointView>> Endpoints::create(const EndpointCreate& request) {
+  if (context_.stopping) return refuse_state("the daemon is stopping");
+  Session* session = context_.find_session(request.session);
+  if (session == nullptr) return refuse_unknown("session", request.session);
+  if (session->removing) return refuse_state(fmt::format("session \"{}\" is being removed", session->id));
+  if (!request.id.empty() && !is_object_id(request.id))
+    return refuse_parameter("id", request.id, "1-128 characters of [A-Za-z0-9._:@-]");
+  if (const Endpoint* existing = context_.find_endpoint(*session, request.id)) {
+    if (existing->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", request.id));
+    if (!same_parameters(existing->request, request)) return refuse_existing(view_of(context_, *existing));
+    return Created<EndpointView>{view_of(context_, *existing), false};
+  }
+  auto planned = plan_endpoint(request, context_.plane, context_.options.profiles);
+  if (auto* error = std::get_if<RequestError>(&planned)) return *error;
+  const EndpointPlan& plan = std::get<EndpointPlan>(planned);
+  if (plan.remote) {
+    if (auto error = remotes_.check(plan.port_index, plan.remote->address)) return *error;
+  }
+
+  WorkerBooks& books = context_.books(*session);
+  const auto ref = books.endpoint_slots.acquire();
+  if (!ref) return refuse_limit("endpoints_per_worker", context_.options.config.limits.endpoints_per_worker);
+  auto owned = std::make_unique<Endpoint>();
+  Endpoint& endpoint = *owned;
+  endpoint.request = request;
+  endpoint.id = request.id.empty() ? context_.make_id("e-") : request.id;
+  endpoint.session = session;
+  endpoint.ref = *ref;
+  if (auto error = take_ports(*session, endpoint, plan)) {
+    books.endpoint_slots.release(*ref);
+    return *error;
+  }
+  fill_slot(endpoint, plan);
+  auto refused = request.kind == EndpointKind::kWebrtc ? webrtc_.prepare(endpoint) : make_keys(endpoint);
+  if (refused) {
+    give_ports_back(endpoint);
+    books.endpoint_slots.release(*ref);
+    return *refused;
+  }
+
+  if (books.endpoints.size() <= ref->slot) books.endpoints.resize(ref->slot + std::size_t{1});
+  books.endpoints[ref->slot] = &endpoint;
+  session->endpoints.emplace(endpoint.id, std::move(owned));
+  context_.mark_occupied(*session);
+  endpoint.created_at = endpoint.last_alive = context_.now();
+
+  Command install;
+  install.kind = CommandKind::kInstallEndpoint;
+  install.ref = endpoint.ref;
+  books.commands.send(install);
+  ++context_.totals.endpoints_created;
+  context_.emit("endpoint.created", endpoint);
+  if (request.kind == EndpointKind::kSdes) announce_keys(context_, endpoint);
+  if (request.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
+  if (plan.remote) remotes_.signal(endpoint, *plan.remote);
+  return Created<EndpointView>{view_of(context_, endpoint), true};
+}
+
+std::optional<RequestError> Endpoints::take_ports(const Session& session, Endpoint& endpoint,
+                                                  const EndpointPlan& plan) {
+  const config::Config& config = context_.options.config;
+  endpoint.port_index = plan.port_index;
+  endpoint.family = plan.local_address.family;
+  endpoint.rtcp_mux = plan.rtcp_mux;
+  endpoint.shared_port = endpoint.request.transport == IceTransport::kShared;
+  std::optional<std::uint16_t> udp_port;
+  if (endpoint.shared_port)
+    udp_port = static_cast<std::uint16_t>(config.ice.shared_port + session.worker);
+  else
+    udp_port = plan.rtcp_mux ? context_.udp_ports.acquire_single(session.worker)
+                             : context_.udp_ports.acquire_pair(session.worker);
+  if (!udp_port) return refuse_limit("media_ports", config.media.port_max - config.media.port_min + 1u);
+  endpoint.local.mac = context_.plane.port(plan.port_index).mac;
+  endpoint.local.address = {plan.local_address, *udp_port};
+  endpoint.rtcp_port = plan.rtcp_mux ? *udp_port : static_cast<std::uint16_t>(*udp_port + 1);
+  return std::nullopt;
+}
+
+void Endpoints::give_ports_back(const Endpoint& endpoint) {
+  if (endpoint.shared_port) return;
+  if (endpoint.rtcp_mux)
+    context_.udp_ports.release_single(endpoint.local.address.port);
+  else
+    context_.udp_ports.release_pair(endpoint.local.address.port);
+}
+
+std::optional<RequestError> Endpoints::make_keys(Endpoint& endpoint) {
+  if (endpoint.request.kind != EndpointKind::kSdes) return std::nullopt;
+  const crypto::SrtpProfileInfo info = crypto::profile_info(*endpoint.profile);
+  endpoint.send_key = endpoint.request.send_key;
+  if (endpoint.send_key.empty()) {
+    std::array<std::uint8_t, crypto::kMaxMasterKey + crypto::kMaxMasterSalt> bytes{};
+    const auto wanted = std::span(bytes).first(std::size_t{info.key_length} + info.salt_length);
+    context_.options.random(wanted);
+    endpoint.send_key.assign(wanted);
+    crypto::wipe(bytes.data(), bytes.size());
+  }
+  std::string error;
+  if (expand_keys(context_, endpoint, split_key(*endpoint.profile, endpoint.send_key),
+                  split_key(*endpoint.profile, endpoint.request.receive_key), error))
+    return std::nullopt;
+  ++context_.totals.endpoints_failed;
+  return refuse_internal(
+      fmt::format("endpoint \"{}\": the {} keys cannot be installed: {}", endpoint.id, info.name, error));
+}
+
+void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
+  const config::Config& config = context_.options.config;
+  const dataplane::PortInfo& info = context_.port(endpoint);
+  endpoint.profile = plan.profile;
+  endpoint.latch = plan.latch;
+  do endpoint.local_ssrc = context_.random32();
+  while (endpoint.local_ssrc == 0);
+  const bool encrypted = endpoint.request.kind != EndpointKind::kRtp;
+  endpoint.ssrcs = std::make_unique<OutgoingSsrcs>(
+      endpoint.local_ssrc, std::size_t{config.limits.routes_per_endpoint} * 4, encrypted);
+
+  auto& slot = *new (&context_.slot(endpoint)) dataplane::EndpointSlot();
+  slot.generation = endpoint.ref.generation;
+  slot.kind = endpoint.request.kind;
+  slot.latch = plan.latch;
+  slot.encrypted = encrypted;
+  slot.rtcp_mux = plan.rtcp_mux;
+  slot.shared_port = endpoint.shared_port;
+  slot.mid_extension_id = endpoint.request.mid_extension_id;
+  slot.dscp = endpoint.request.dscp;
+  slot.port_id = info.id;
+  slot.vlan = info.vlan;
+  slot.max_streams = config.limits.streams_per_endpoint;
+  slot.max_frame = static_cast<std::uint16_t>(info.mtu + 14 + (info.vlan != 0 ? 4 : 0));
+  slot.local_ssrc = endpoint.local_ssrc;
+  slot.local = endpoint.local;
+  slot.rtcp_port = endpoint.rtcp_port;
+  if (endpoint.request.latch_network) slot.latch_network = *endpoint.request.latch_network;
+  if (plan.latch_deadline && config.media.latch_window_ms != 0)
+    slot.latch_deadline_tsc =
+        context_.plane.tsc_now() + context_.plane.tsc_hz() / 1000 * config.media.latch_window_ms;
+  slot.first_stream = slot.first_source = slot.first_incoming_route = dataplane::kNoSlot;
+}
+
+Result<EndpointView> Endpoints::connect(const EndpointConnect& request) {
+  if (context_.stopping) return refuse_state("the daemon is stopping");
+  Session* session = context_.find_session(request.session);
+  if (session == nullptr) return refuse_unknown("session", request.session);
+  Endpoint* endpoint = context_.find_endpoint(*session, request.id);
+  if (endpoint == nullptr) return refuse_unknown("endpoint", request.id, session->id);
+  if (endpoint->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", request.id));
+  if (endpoint->failed)
+    return refuse_state(fmt::format("endpoint \"{}\" has failed: {}", request.id, endpoint->reason));
+  if (endpoint->request.kind == EndpointKind::kWebrtc) {
+    if (request.remote)
+      return refuse_parameter("remote", "given", "nothing for webrtc; ICE finds the address");
+    if (auto error = check_peer(request.fingerprints, request.ice_ufrag)) return *error;
+    if (auto error = webrtc_.connect(*endpoint, request)) return *error;
+    return view_of(context_, *endpoint);
+  }
+  if (!request.fingerprints.empty()) return refuse_parameter("dtls", "given", "only for webrtc");
+  if (!request.ice_ufrag.empty() || !request.ice_password.empty())
+    return refuse_parameter("ice", "given", "only for webrtc");
+  if (!request.remote) return refuse_parameter("remote", "nothing", "an address");
+  auto remote = plan_remote(*request.remote, endpoint->family, endpoint->rtcp_mux);
+  if (auto* error = std::get_if<RequestError>(&remote)) return *error;
+  if (auto error = remotes_.check(endpoint->port_index, request.remote->address)) return *error;
+  remotes_.signal(*endpoint, std::get<RemoteAddress>(remote));
+  return view_of(context_, *endpoint);
+}
+
+void Endpoints::say_goodbye(Endpoint& endpoint, std::string_view reason) {
+  if (endpoint.removing) return;
+  endpoint.removing = true;
+  endpoint.reason = reason;
+  if (endpoint.webrtc) webrtc_.close(endpoint);
+}
+
+void Endpoints::remove(Endpoint& endpoint, std::string_view reason) {
+  say_goodbye(endpoint, reason);
+  if (endpoint.teardown) return;
+  endpoint.teardown = true;
+  remotes_.forget(endpoint);
+  routing_.detach(endpoint);
+  Command command;
+  command.kind = CommandKind::kRemoveEndpoint;
+  command.ref = endpoint.ref;
+  context_.books(endpoint).commands.send(command);
+}
+
+void Endpoints::fail(Endpoint& endpoint, std::string_view reason, std::string_view text) {
+  if (endpoint.removing || endpoint.failed) return;
+  endpoint.failed = true;
+  endpoint.last_alive = context_.now();
+  endpoint.reason = reason;
+  ++context_.totals.endpoints_failed;
+  context_.emit("endpoint.failed", endpoint, json_fields({{"reason", reason}, {"text", text}}));
+}
+
+bool Endpoints::on_removed(WorkerBooks& books, dataplane::SlotRef ref) {
+  Endpoint* endpoint = books.endpoint(ref);
+  if (endpoint == nullptr || !endpoint->removing || endpoint->acked) {
+    ++context_.totals.stale_notes;
+    return false;
+  }
+  endpoint->acked = true;
+  finish(*endpoint);
+  return true;
+}
+
+void Endpoints::finish(Endpoint& endpoint) {
+  if (!endpoint.acked || !endpoint.incoming.empty() || endpoint.sources_dying != 0) return;
+  Session& session = *endpoint.session;
+  WorkerBooks& books = context_.books(session);
+  wipe_keys(context_, endpoint);
+  give_ports_back(endpoint);
+  books.endpoints[endpoint.ref.slot] = nullptr;
+  books.endpoint_slots.release(endpoint.ref);
+  ++context_.totals.endpoints_removed;
+  context_.emit("endpoint.removed", endpoint, json_fields({{"reason", endpoint.reason}}));
+  context_.complete(endpoint.done);
+  session.endpoints.erase(session.endpoints.find(endpoint.id));
+  if (!session.endpoints.empty()) return;
+  if (session.removing)
+    finish(session);
+  else
+    context_.mark_empty(session);
+}
+
+void Endpoints::finish(Session& session) {
+  if (!session.removing || !session.endpoints.empty()) return;
+  context_.mark_occupied(session);
+  --context_.books(session).sessions;
+  ++context_.totals.sessions_removed;
+  context_.emit("session.removed", session, json_fields({{"reason", session.reason}}));
+  context_.complete(session.done);
+  context_.sessions.erase(context_.sessions.find(session.id));
+}
+
+void Endpoints::on_latched(WorkerBooks& books, const dataplane::Note& note) {
+  Endpoint* endpoint = books.endpoint(note.ref);
+  if (endpoint == nullptr) {
+    ++context_.totals.stale_notes;
+    return;
+  }
+  if (!endpoint->removing) remotes_.latched(*endpoint, note.component, note.address);
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,130 @@
+// objects: what the control thread knows of each session, endpoint, source and route. Plain records; the
+// rooms around them (endpoints, routing, webrtc_desk ...) do the work. Control thread only.
+//
+// Ownership: the directory owns sessions, a session owns its endpoints and routes, a worker's table owns
+// sources. An object that is being removed stays where it is until its worker has acked, then all of it goes
+// at once.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "controlplane/outgoing_ssrcs.h"
+#include "controlplane/requests.h"
+#include "dataplane/header_template.h"
+#include "dataplane/route_slot.h"
+#include "dataplane/slot_ref.h"
+
+namespace sluice::control {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+using Done = std::function<void(std::optional<RequestError>)>;
+
+struct Session;
+struct Endpoint;
+struct Source;
+struct Route;
+class WebrtcPeer;
+
+/// What makes two sources of one endpoint the same.
+struct SourceKey {
+  std::optional<std::uint32_t> ssrc;
+  std::vector<std::uint8_t> payload_types;
+  std::string mid;
+  std::uint32_t clock_rate = 0;
+  auto operator<=>(const SourceKey&) const = default;
+};
+
+struct Source {
+  SourceKey key;
+  Endpoint* endpoint = nullptr;
+  dataplane::SlotRef ref;
+  std::size_t routes = 0;
+};
+
+struct Route {
+  RouteCreate request;
+  SourceSelector from;  // changes with every switch
+  Session* session = nullptr;
+  Endpoint* to = nullptr;
+  Source* source = nullptr;
+  dataplane::SlotRef ref;
+  OutgoingSsrcs::Lease lease;
+  bool removing = false;
+  std::vector<Done> done;
+};
+
+struct Endpoint {
+  EndpointCreate request;  // as given; what an idempotent creation compares
+  std::string id;
+  Session* session = nullptr;
+  dataplane::SlotRef ref;
+
+  std::size_t port_index = 0;
+  config::IpFamily family{};
+  dataplane::LinkEnd local;  // with the RTP port
+  std::uint16_t rtcp_port = 0;
+  bool rtcp_mux = false;
+  bool shared_port = false;
+  dataplane::LatchPolicy latch{};
+  std::uint32_t local_ssrc = 0;
+
+  std::optional<RemoteAddress> remote;  // where we send now, as far as we know
+  bool remote_signalled = false;        // by the operator: sending there counts as life
+  bool remote_installed = false;        // the worker has a template for it
+
+  std::optional<crypto::SrtpProfile> profile;
+  SrtpKeyBytes send_key;  // sdes: given or made
+  bool keys_ready = false;
+  bool connected = false;  // the event was sent: keys and a remote are known
+
+  bool failed = false;
+  bool removing = false;  // no admission any more; the peer was told
+  bool teardown = false;  // the worker was told
+  bool acked = false;     // the worker let go of the slot
+  std::string reason;     // of failed; then of the removal
+  std::vector<Done> done;
+
+  // Life, as the idle watch sampled it.
+  TimePoint created_at;
+  TimePoint last_alive;
+  TimePoint last_flow;  // packets either way
+  std::uint64_t seen_received_tsc = 0;
+  std::uint64_t seen_sent = 0;
+  bool ever_flowed = false;
+
+  std::map<SourceKey, Source*> sources;  // those that routes may join
+  std::size_t sources_dying = 0;         // removed, not yet acked
+  std::unordered_set<Route*> incoming;   // routes that lead here
+  std::unordered_set<Route*> outgoing;   // routes that are fed from here
+  std::unique_ptr<OutgoingSsrcs> ssrcs;
+  std::unique_ptr<WebrtcPeer> webrtc;
+
+  Endpoint();
+  ~Endpoint();
+};
+
+struct Session {
+  std::string id;
+  std::size_t worker = 0;
+  std::string created_at;  // RFC 3339, UTC
+  bool removing = false;
+  std::string reason;
+  std::vector<Done> done;
+  std::unordered_map<std::string, std::unique_ptr<Endpoint>> endpoints;
+  std::unordered_map<std::string, std::unique_ptr<Route>> routes;
+  TimePoint empty_since;
+  std::optional<std::list<Session*>::iterator> empty_entry;  // in Context::empty_sessions
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,80 @@
+// port_allocator: the media range of UDP ports, cut into one block per worker. An endpoint takes a single
+// port (RTP and RTCP on one, RFC 5761) or a pair: RTP even, RTCP the odd one above (RFC 3550 11). The port
+// that has been free longest is the next to be given, so that what a former peer still sends finds nobody for
+// as long as possible. Control thread only.
+//
+// Singles come from halved pairs; two free halves become a pair again. While pairs are plenty the older of a
+// half and a pair is taken; when less than a quarter of a block's pairs is left, halves go first, so that
+// singles do not starve pairs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace sluice::control {
+
+class PortAllocator {
+ public:
+  /// [min, max] inclusive, both at most 65535. Ports in [excluded_min, excluded_max] are left out (the shared
+  /// ICE ports).
+  PortAllocator(std::uint16_t min, std::uint16_t max, std::size_t workers, std::uint16_t excluded_min = 1,
+                std::uint16_t excluded_max = 0);
+
+  /// nullopt when that worker has none left.
+  std::optional<std::uint16_t> acquire_single(std::size_t worker);
+  /// The even port of a pair.
+  std::optional<std::uint16_t> acquire_pair(std::size_t worker);
+
+  /// False, and nothing changes, when that port is not given out as such.
+  bool release_single(std::uint16_t port);
+  bool release_pair(std::uint16_t even_port);
+
+  std::uint16_t min() const { return min_; }
+  std::uint16_t max() const { return max_; }
+  std::size_t allocated() const { return allocated_; }  // ports
+  std::size_t free() const { return usable_ - allocated_; }
+  /// The worker that owns a port of the range; nullopt for ports that are nobody's.
+  std::optional<std::size_t> owner(std::uint16_t port) const;
+
+ private:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  enum class Use : std::uint8_t { kUnusable, kFree, kSingle, kPair };
+
+  // A doubly linked list through `links_`, oldest first. Pairs are linked by their even port, halves by their
+  // own.
+  struct List {
+    std::uint32_t head = kNone;
+    std::uint32_t tail = kNone;
+    std::size_t count = 0;
+  };
+  struct Node {
+    std::uint32_t previous = kNone;
+    std::uint32_t next = kNone;
+    std::uint64_t freed_at = 0;  // counts releases; 0 = never given
+    Use use = Use::kUnusable;
+    bool single_only = false;  // its other half is outside the range
+    std::uint16_t worker = 0;
+  };
+  struct Block {
+    List pairs;
+    List halves;
+    std::size_t all_pairs = 0;
+  };
+
+  Node& node(std::uint32_t port) { return nodes_[port - min_]; }
+  void append(List& list, std::uint32_t port);
+  void unlink(List& list, std::uint32_t port);
+  void take(std::uint32_t port, Use use);
+
+  std::uint16_t min_;
+  std::uint16_t max_;
+  std::size_t usable_ = 0;
+  std::size_t allocated_ = 0;
+  std::uint64_t releases_ = 0;
+  std::vector<Node> nodes_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,278 @@
+// routing: see the header. Control thread only.
+#include "controlplane/routing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "controlplane/endpoint_plan.h"
+#include "controlplane/refusals.h"
+#include "controlplane/route_plan.h"
+#include "controlplane/views.h"
+
+namespace sluice::control {
+
+using dataplane::Command;
+using dataplane::CommandKind;
+
+Result<Created<RouteView>> Routing::create(const RouteCreate& request) {
+  if (context_.stopping) return refuse_state("the daemon is stopping");
+  Session* session = context_.find_session(request.session);
+  if (session == nullptr) return refuse_unknown("session", request.session);
+  if (!request.id.empty() && !is_object_id(request.id))
+    return refuse_parameter("id", request.id, "1-128 characters of [A-Za-z0-9._:@-]");
+  if (const Route* existing = context_.find_route(*session, request.id)) {
+    if (existing->removing) return refuse_state(fmt::format("route \"{}\" is being removed", request.id));
+    if (!same_parameters(existing->request, request)) return refuse_existing(view_of(context_, *existing));
+    return Created<RouteView>{view_of(context_, *existing), false};
+  }
+  Endpoint* from = context_.find_endpoint(*session, request.from.endpoint);
+  if (from == nullptr) return refuse_unknown("endpoint", request.from.endpoint, session->id);
+  Endpoint* to = context_.find_endpoint(*session, request.to);
+  if (to == nullptr) return refuse_unknown("endpoint", request.to, session->id);
+  for (const Endpoint* end : {from, to})
+    if (end->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", end->id));
+  if (auto error = check_selector(request.from, *from)) return *error;
+  if (auto error = check_route(request, *to)) return *error;
+
+  auto placed = place(*session, *from, *to, request);
+  if (auto* error = std::get_if<RequestError>(&placed)) return *error;
+  Route& route = *std::get<Route*>(placed);
+  ++context_.totals.routes_created;
+  context_.emit("route.created", route);
+  return Created<RouteView>{view_of(context_, route), true};
+}
+
+Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
+  const config::Capacity& limits = context_.options.config.limits;
+  WorkerBooks& books = context_.books(session);
+  if (to.incoming.size() >= limits.routes_per_endpoint)
+    return refuse_limit("routes_per_endpoint", limits.routes_per_endpoint);
+  const auto ref = books.route_slots.acquire();
+  if (!ref) return refuse_limit("routes_per_worker", limits.routes_per_worker);
+  auto lease = lease_ssrc(to, request.ssrc);
+  if (auto* error = std::get_if<RequestError>(&lease)) {
+    books.route_slots.release(*ref);
+    return *error;
+  }
+  Source* source = join_source(books, from, source_key(request.from, request.clock_rate));
+  if (source == nullptr) {
+    to.ssrcs->end(std::get<OutgoingSsrcs::Lease>(lease), 0);
+    books.route_slots.release(*ref);
+    return refuse_limit("routes_per_worker", limits.routes_per_worker);
+  }
+
+  auto owned = std::make_unique<Route>();
+  Route& route = *owned;
+  route.request = request;
+  if (route.request.id.empty()) route.request.id = context_.make_id("r-");
+  route.from = request.from;
+  route.session = &session;
+  route.to = &to;
+  route.source = source;
+  route.ref = *ref;
+  route.lease = std::get<OutgoingSsrcs::Lease>(lease);
+  if (books.routes.size() <= ref->slot) books.routes.resize(ref->slot + std::size_t{1});
+  books.routes[ref->slot] = &route;
+  session.routes.emplace(route.request.id, std::move(owned));
+  to.incoming.insert(&route);
+  from.outgoing.insert(&route);
+
+  fill(route);
+  Command install;
+  install.kind = CommandKind::kInstallRoute;
+  install.ref = route.ref;
+  install.source = source->ref;
+  books.commands.send(install);
+  return &route;
+}
+
+Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc) {
+  const auto random = [this] { return context_.random32(); };
+  const std::size_t room = std::size_t{context_.options.config.limits.routes_per_endpoint} * 4;
+  if (!ssrc) {
+    if (auto lease = to.ssrcs->lease_any(random)) return *lease;
+    return refuse_limit("outgoing_ssrcs_per_endpoint", room);
+  }
+  OutgoingSsrcs::Refusal refusal{};
+  if (auto lease = to.ssrcs->lease(*ssrc, random, refusal)) return *lease;
+  switch (refusal) {
+    case OutgoingSsrcs::Refusal::kTaken:
+      return refuse_conflict(fmt::format("SSRC {} is already sent to endpoint \"{}\"", *ssrc, to.id));
+    case OutgoingSsrcs::Refusal::kExhausted:
+      return refuse_conflict(
+          fmt::format("SSRC {} has used up its packet indices at endpoint \"{}\"", *ssrc, to.id));
+    case OutgoingSsrcs::Refusal::kFull:
+      break;
+  }
+  return refuse_limit("outgoing_ssrcs_per_endpoint", room);
+}
+
+Source* Routing::join_source(WorkerBooks& books, Endpoint& from, SourceKey key) {
+  if (const auto found = from.sources.find(key); found != from.sources.end()) {
+    ++found->second->routes;
+    return found->second;
+  }
+  const auto ref = books.source_slots.acquire();
+  if (!ref) return nullptr;
+  auto owned = std::make_unique<Source>();
+  Source& source = *owned;
+  source.endpoint = &from;
+  source.ref = *ref;
+  source.routes = 1;
+  source.key = key;
+  from.sources.emplace(std::move(key), &source);
+  if (books.sources.size() <= ref->slot) books.sources.resize(ref->slot + std::size_t{1});
+  books.sources[ref->slot] = std::move(owned);
+
+  auto& slot = *new (&books.memory.sources[ref->slot]) dataplane::SourceSlot();
+  slot.generation = ref->generation;
+  slot.endpoint = from.ref;
+  slot.clock_rate = source.key.clock_rate;
+  slot.next = slot.stream = slot.first_chunk = dataplane::kNoSlot;
+  if (source.key.ssrc) {
+    slot.match = dataplane::SourceMatch::kSsrc;
+    slot.ssrc = *source.key.ssrc;
+  } else if (!source.key.payload_types.empty()) {
+    slot.match = dataplane::SourceMatch::kPayloadType;
+    slot.payload_type_count = static_cast<std::uint8_t>(source.key.payload_types.size());
+    std::copy(source.key.payload_types.begin(), source.key.payload_types.end(), slot.payload_types.begin());
+  } else if (!source.key.mid.empty()) {
+    slot.match = dataplane::SourceMatch::kMid;
+    slot.mid_length = static_cast<std::uint8_t>(source.key.mid.size());
+    std::copy(source.key.mid.begin(), source.key.mid.end(), slot.mid.begin());
+  } else {
+    slot.match = dataplane::SourceMatch::kAny;
+  }
+  Command install;
+  install.kind = CommandKind::kInstallSource;
+  install.ref = source.ref;
+  books.commands.send(install);
+  return &source;
+}
+
+void Routing::leave_source(WorkerBooks& books, Source& source) {
+  if (--source.routes != 0) return;
+  source.endpoint->sources.erase(source.key);
+  ++source.endpoint->sources_dying;
+  Command remove_source;
+  remove_source.kind = CommandKind::kRemoveSource;
+  remove_source.ref = source.ref;
+  books.commands.send(remove_source);
+}
+
+void Routing::fill(const Route& route) {
+  auto& slot = *new (&context_.slot(route)) dataplane::RouteSlot();
+  slot.generation = route.ref.generation;
+  slot.endpoint = route.to->ref;
+  slot.ssrc = route.lease.ssrc;
+  slot.clock_rate = route.request.clock_rate;
+  slot.keyframe_on_switch = route.request.keyframe_on_switch;
+  slot.payload_type_count = static_cast<std::uint8_t>(route.request.payload_types.size());
+  std::transform(route.request.payload_types.begin(), route.request.payload_types.end(),
+                 slot.payload_types.begin(), [](const NumberMapping& mapping) {
+                   return dataplane::PayloadTypeMapping{mapping.from, mapping.to};
+                 });
+  slot.map_extensions = route.request.header_extensions.has_value();
+  if (slot.map_extensions)
+    for (const NumberMapping& mapping : *route.request.header_extensions)
+      slot.extension_ids[mapping.from] = mapping.to;
+  slot.first_index = route.lease.first_index;
+  slot.next_index.set(route.lease.first_index);
+  slot.source = route.source->ref.slot;
+  slot.next_to_endpoint = slot.stream = dataplane::kNoSlot;
+}
+
+Result<RouteView> Routing::switch_to(const RouteSwitch& request) {
+  if (context_.stopping) return refuse_state("the daemon is stopping");
+  Session* session = context_.find_session(request.session);
+  if (session == nullptr) return refuse_unknown("session", request.session);
+  Route* route = context_.find_route(*session, request.id);
+  if (route == nullptr) return refuse_unknown("route", request.id, session->id);
+  if (route->removing) return refuse_state(fmt::format("route \"{}\" is being removed", request.id));
+  Endpoint* from = context_.find_endpoint(*session, request.from.endpoint);
+  if (from == nullptr) return refuse_unknown("endpoint", request.from.endpoint, session->id);
+  if (from->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", from->id));
+  if (auto error = check_selector(request.from, *from)) return *error;
+
+  WorkerBooks& books = context_.books(*session);
+  SourceKey key = source_key(request.from, route->request.clock_rate);
+  if (from == route->source->endpoint && key == route->source->key) return view_of(context_, *route);
+  Source* source = join_source(books, *from, std::move(key));
+  if (source == nullptr)
+    return refuse_limit("routes_per_worker", context_.options.config.limits.routes_per_worker);
+  Source* former = std::exchange(route->source, source);
+  former->endpoint->outgoing.erase(route);
+  from->outgoing.insert(route);
+  route->from = request.from;
+
+  Command change;
+  change.kind = CommandKind::kSwitchRoute;
+  change.ref = route->ref;
+  change.source = source->ref;
+  books.commands.send(change);
+  leave_source(books, *former);
+  return view_of(context_, *route);
+}
+
+void Routing::remove(Route& route) {
+  if (route.removing) return;
+  route.removing = true;
+  WorkerBooks& books = context_.books(*route.session);
+  Command remove_route;
+  remove_route.kind = CommandKind::kRemoveRoute;
+  remove_route.ref = route.ref;
+  books.commands.send(remove_route);
+  route.source->endpoint->outgoing.erase(&route);
+  leave_source(books, *std::exchange(route.source, nullptr));
+}
+
+void Routing::detach(Endpoint& endpoint) {
+  // remove() takes a route out of `outgoing`; `incoming` keeps it until the ack.
+  while (!endpoint.outgoing.empty()) remove(**endpoint.outgoing.begin());
+  for (Route* route : endpoint.incoming) remove(*route);
+}
+
+Endpoint* Routing::on_route_removed(WorkerBooks& books, dataplane::SlotRef ref) {
+  Route* route = books.route(ref);
+  if (route == nullptr || !route->removing) {
+    ++context_.totals.stale_notes;
+    return nullptr;
+  }
+  Endpoint* to = route->to;
+  route->to->ssrcs->end(route->lease, context_.slot(*route).next_index.read());
+  route->to->incoming.erase(route);
+  books.routes[ref.slot] = nullptr;
+  books.route_slots.release(ref);
+  ++context_.totals.routes_removed;
+  context_.emit("route.removed", *route);
+  context_.complete(route->done);
+  Session& session = *route->session;
+  session.routes.erase(session.routes.find(route->request.id));
+  return to;
+}
+
+Endpoint* Routing::on_source_removed(WorkerBooks& books, dataplane::SlotRef ref) {
+  Source* source = books.source(ref);
+  if (source == nullptr || source->routes != 0) {
+    ++context_.totals.stale_notes;
+    return nullptr;
+  }
+  Endpoint* endpoint = source->endpoint;
+  --endpoint->sources_dying;
+  books.sources[ref.slot].reset();
+  books.source_slots.release(ref);
+  return endpoint;
+}
+
+void Routing::on_switched(WorkerBooks& books, dataplane::SlotRef ref) {
+  const Route* route = books.route(ref);
+  if (route == nullptr) {
+    ++context_.totals.stale_notes;
+    return;
+  }
+  context_.emit("route.switched", *route, json_fields({{"from", route->from.endpoint}}));
+}
+
+}  // namespace sluice::control

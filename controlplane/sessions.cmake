@@ -1,0 +1,24 @@
+# The registry and life cycle of sessions, endpoints and routes.
+add_library(sluice_sessions STATIC
+  command_queue.cc
+  context.cc
+  endpoint_keys.cc
+  endpoint_plan.cc
+  endpoints.cc
+  idle_watch.cc
+  media_plane.cc
+  outgoing_ssrcs.cc
+  port_allocator.cc
+  punt_desk.cc
+  refusals.cc
+  remote_desk.cc
+  route_plan.cc
+  routing.cc
+  sessions.cc
+  stream_watch.cc
+  views.cc
+  webrtc_desk.cc
+  webrtc_peer.cc
+)
+target_link_libraries(sluice_sessions PUBLIC sluice_options sluice_config sluice_crypto sluice_dataplane
+                                             sluice_protocols PRIVATE fmt::fmt OpenSSL::Crypto)

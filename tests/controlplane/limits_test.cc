@@ -1,0 +1,115 @@
+// Limits: each is reached with an error that names it, and nothing is taken by what was refused.
+#include <gtest/gtest.h>
+
+#include "session_bench.h"
+
+namespace sluice::control {
+namespace {
+
+using test::Bench;
+
+void expect_limit(const RequestError& error, const std::string& name, std::uint64_t value) {
+  EXPECT_EQ(error.code, kErrorLimit) << error.message;
+  EXPECT_EQ(error.data_json, "{\"limit\":\"" + name + "\",\"value\":" + std::to_string(value) + "}");
+}
+
+TEST(Limits, Sessions) {
+  config::Config config = test::small_config();
+  config.limits.sessions = 3;
+  Bench bench(config);
+  for (const char* id : {"s", "t", "u"}) bench.session(id);
+  expect_limit(Bench::error_of(bench.sessions->create_session("v")), "sessions", 3);
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_session("t")).created);
+  bench.sessions->remove_session("t", [](auto) {});
+  bench.settle();
+  EXPECT_TRUE(std::get<0>(bench.sessions->create_session("v")).created);
+}
+
+TEST(Limits, EndpointsPerWorker) {
+  config::Config config = test::small_config();
+  config.limits.endpoints_per_worker = 16;
+  Bench bench(config, 2);
+  bench.session();
+  for (int i = 0; i < 16; ++i) bench.create(bench.rtp("e" + std::to_string(i)));
+  expect_limit(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("more"))), "endpoints_per_worker",
+               16);
+  EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 32u);
+  EXPECT_EQ(std::get<0>(bench.sessions->create_session("t")).object.worker,
+            1 - std::get<SessionView>(bench.sessions->get_session("s")).worker);
+}
+
+TEST(Limits, MediaPorts) {
+  config::Config config = test::small_config();
+  config.media.port_min = 20000;
+  config.media.port_max = 20004;
+  Bench bench(config);
+  bench.session();
+  bench.create(bench.rtp("a"));
+  bench.create(bench.rtp("b"));
+  expect_limit(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("c"))), "media_ports", 5);
+  EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 2u);
+  EndpointCreate single = bench.rtp("c");
+  single.rtcp_mux = true;
+  bench.create(single);
+  EndpointCreate shared = bench.webrtc("w");
+  shared.transport = IceTransport::kShared;
+  bench.create(shared);  // needs none of them
+  bench.sessions->remove_endpoint("s", "a", [](auto) {});
+  bench.settle();
+  bench.create(bench.rtp("d"));
+}
+
+TEST(Limits, RoutesPerWorkerAndEndpoint) {
+  config::Config config = test::small_config();
+  config.limits.routes_per_worker = 16;
+  config.limits.routes_per_endpoint = 10;
+  Bench bench(config);
+  bench.session();
+  for (const char* id : {"a", "b", "c"}) bench.create(bench.rtp(id));
+  for (int i = 0; i < 10; ++i) bench.route("b" + std::to_string(i), "a", "b");
+  RouteCreate route;
+  route.session = "s";
+  route.id = "more";
+  route.from.endpoint = "a";
+  route.to = "b";
+  route.clock_rate = 8000;
+  expect_limit(Bench::error_of(bench.sessions->create_route(route)), "routes_per_endpoint", 10);
+  for (int i = 0; i < 6; ++i) bench.route("c" + std::to_string(i), "a", "c");
+  route.to = "c";
+  expect_limit(Bench::error_of(bench.sessions->create_route(route)), "routes_per_worker", 16);
+  bench.settle();
+  EXPECT_EQ(bench.plane.worker(0).routes.size(), 16u);
+  bench.sessions->remove_route("s", "b0", [](auto) {});
+  bench.settle();
+  EXPECT_TRUE(std::holds_alternative<Created<RouteView>>(bench.sessions->create_route(route)));
+  bench.settle();
+  bench.expect_no_breach();
+}
+
+TEST(Limits, SwitchWithoutASourceToSpareLeavesTheRouteAlone) {
+  config::Config config = test::small_config();
+  config.limits.routes_per_worker = 16;
+  Bench bench(config);
+  bench.session();
+  bench.create(bench.rtp("a"));
+  bench.create(bench.rtp("b"));
+  RouteCreate route;
+  route.session = "s";
+  route.from.endpoint = "a";
+  route.to = "b";
+  route.clock_rate = 8000;
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    route.id = "r" + std::to_string(i);
+    route.from.ssrc = i;
+    ASSERT_TRUE(std::holds_alternative<Created<RouteView>>(bench.sessions->create_route(route)));
+  }
+  const auto result = bench.sessions->switch_route({"s", "r0", {"a", 99, {}, {}}});
+  expect_limit(Bench::error_of(result), "routes_per_worker", 16);
+  EXPECT_EQ(std::get<RouteView>(bench.sessions->get_route("s", "r0")).from.ssrc, 0u);
+  EXPECT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r0", {"a", 5, {}, {}}})));
+  bench.settle();
+  bench.expect_no_breach();
+}
+
+}  // namespace
+}  // namespace sluice::control
