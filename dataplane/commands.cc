@@ -18,10 +18,12 @@ void unlink(std::uint32_t& head, std::uint32_t slot, auto next_of) {
   if (*link == slot) *link = next_of(slot);
 }
 
+// `installed` is the worker's alone to write, so it is asked first: of a slot that is not, all else may be
+// just being written by the control thread.
 template <typename Slots>
 auto* current(WorkerState& state, Slots& slots, SlotRef ref, bool installed) {
   auto* slot = ref.slot < slots.size() ? &slots[ref.slot] : nullptr;
-  if (slot != nullptr && slot->generation == ref.generation && slot->installed == installed) return slot;
+  if (slot != nullptr && slot->installed == installed && slot->generation == ref.generation) return slot;
   state.counters().stale_commands.add();
   return static_cast<decltype(slot)>(nullptr);
 }
@@ -51,7 +53,9 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
 void uninstall_route(WorkerState& state, std::uint32_t slot) {
   RouteSlot& route = state.memory.routes[slot];
   if (route.source != kNoSlot) remove_from_fanout(state, state.memory.sources[route.source], slot);
-  state.route_by_ssrc.erase({route.endpoint.slot, route.ssrc});
+  const SsrcKey key{route.endpoint.slot, route.ssrc};
+  if (state.route_by_ssrc.find(key) == slot)
+    state.route_by_ssrc.erase(key);  // a successor may have it by now
   unlink(state.endpoint(route.endpoint.slot).first_incoming_route, slot,
          [&](std::uint32_t i) -> std::uint32_t& { return state.memory.routes[i].next_to_endpoint; });
   route.installed = false;
