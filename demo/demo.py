@@ -93,7 +93,8 @@ class Demo:
     def set_source(self, receiver, publisher, first=False):
         for codec in receiver.receive:
             if first:
-                self.room.route(publisher, receiver, codec)
+                later = [party for party in self.room.parties.values() if party.id in ("bob", "carol")]
+                self.room.route(publisher, receiver, codec, later if receiver.id.startswith("switch") else ())
             else:
                 self.room.switch(publisher, receiver, codec)
             self.on_air[receiver.routes[codec]] = publisher.id

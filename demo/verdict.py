@@ -2,6 +2,10 @@
 
 import time
 
+# Copies that sluice made and a receiver should have had. (stale_after_switch: of a source that the receiver has left.)
+LOSSES = ("no_remote", "receiver_not_ready", "too_big", "no_buffer", "protect_failed", "payload_type_unmapped",
+          "transmit_queue_full")
+
 
 def final_statuses(room):
     return {party.id: party.peer.fresh_status(10) for party in room.parties.values()}
@@ -47,6 +51,10 @@ def judge(demo):
             judge_receiver(party, status, routes, result, problems)
 
     result["drops"] = rpc.call("drop.list")["drops"]
+    for reason in LOSSES:
+        if result["drops"].get(reason):
+            result["packetsLost"] += result["drops"][reason]
+            problems.append(f"sluice dropped {result['drops'][reason]} packets as {reason}")
     result["ledgerBalanced"] = quiet_ledger(rpc)
     exit_code = end_everything(demo)
 

@@ -151,13 +151,15 @@ class Room:
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda arguments: self.add(**arguments), parties))
 
-    def route(self, source, target, codec, **options):
-        """The SSRC and payload type that the target expects decide the rewrite."""
+    def route(self, source, target, codec, later=(), **options):
+        """The SSRC and payload type that the target expects decide the rewrite. `later`: parties that the route may be
+        switched to, whose payload types it must map as well."""
         wanted = target.receive[codec]
+        payload_types = sorted({party.send[codec]["pt"] for party in (source, *later)})
         route = self.rpc.call(
             "route.create", session=self.session, id=f"{target.id}-{codec.lower()}", to=target.id,
             **{"from": self.source(source, codec)}, ssrc=wanted["ssrc"], clockRate=CLOCK_RATES[codec],
-            payloadTypes=[{"from": source.send[codec]["pt"], "to": wanted["pt"]}],
+            payloadTypes=[{"from": number, "to": wanted["pt"]} for number in payload_types],
             keyframeOnSwitch=codec == "VP8", **options)
         target.routes[codec] = route["id"]
         return route
