@@ -93,12 +93,12 @@ Route* Context::find_route(const Session& session, const std::string& id) const 
 bool Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local,
                          const dataplane::LinkEnd& remote, std::span<const std::uint8_t> payload) {
   const dataplane::PortInfo& info = port(endpoint);
-  if (payload.size() > info.mtu) {
+  const dataplane::HeaderTemplate header =
+      dataplane::make_header_template(local, remote, info.vlan, endpoint.request.dscp);
+  if (header.length - header.l3_offset + payload.size() > info.mtu) {
     ++totals.datagrams_too_long;
     return false;
   }
-  const dataplane::HeaderTemplate header =
-      dataplane::make_header_template(local, remote, info.vlan, endpoint.request.dscp);
   frame_.resize(header.length + payload.size());
   std::memcpy(frame_.data() + header.length, payload.data(), payload.size());
   dataplane::write_headers(header, frame_.data(), static_cast<std::uint16_t>(payload.size()), true);

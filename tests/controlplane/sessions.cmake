@@ -10,3 +10,8 @@ sluice_add_test(controlplane_sessions_test
   SOURCES sessions_test.cc routes_test.cc idle_test.cc limits_test.cc webrtc_test.cc streams_test.cc leak_test.cc
           scripted_plane.cc session_bench.cc web_peer.cc
   LIBS GTest::gtest_main sluice_sessions)
+
+# The same registry over the real data plane. Starts DPDK's environment, on ordinary pages.
+sluice_add_test(controlplane_plane_test
+  SOURCES plane_test.cc
+  LIBS GTest::gtest_main sluice_sessions -lrte_net_ring)
