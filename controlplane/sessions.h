@@ -3,7 +3,25 @@
 // follows the teardown order: close_notify and BYE while transmit is live, remove, wait for the ack, wipe
 // keys, free port and slot.
 //
-// Control thread only; nothing here blocks. Requests that must wait for a worker's ack call `done` later.
+// Control thread only; nothing here blocks. Requests that must wait for a worker's ack call `done` later,
+// from poll(), or at once when there is nothing to wait for. A `done` may make further requests; an event
+// sink may not.
+//
+// What is decided here beyond docs/api.md:
+//
+// An id is free again once its object is gone from the worker; asking for it before is kErrorState.
+//
+// A peer that fails in DTLS, or whose keys cannot be installed, leaves its endpoint `failed` and inert,
+// until it is removed or has been there for limits.idle_timeout_s (then with reason `failed`). Keys that
+// cannot be installed at the creation of an sdes endpoint refuse it.
+//
+// Every SSRC sent to an endpoint is remembered with its next packet index for as long as the endpoint
+// lives, 4 times limits.routes_per_endpoint of them. Past that a route that leaves the SSRC to us
+// continues the longest rested one, and one that names a fresh SSRC is refused. Across endpoints nothing
+// is remembered: a sendKey that the operator gives must never have been used before.
+//
+// Idle: see idle_watch.h. Limits that a refusal may name: sessions, endpoints_per_worker, media_ports,
+// routes_per_worker, routes_per_endpoint, outgoing_ssrcs_per_endpoint.
 #pragma once
 
 #include <chrono>
