@@ -224,3 +224,18 @@ class Dtls:
 def is_close_notify(datagram):
     """A DTLS alert record. Once encrypted (epoch > 0) only its type is in the clear."""
     return len(datagram) >= 13 and datagram[0] == 21
+
+
+def fragmented(record, size, first_sequence=40):
+    """A datagram with one handshake message, as datagrams with fragments of up to `size` bytes (RFC 6347 4.2.3). Their
+    record numbers begin at `first_sequence`, within the replay window of those that follow."""
+    kind, length, message_number = record[13], int.from_bytes(record[14:17], "big"), record[17:19]
+    body = record[25:25 + length]
+    pieces = []
+    for number, at in enumerate(range(0, length, size)):
+        piece = body[at:at + size]
+        handshake = (bytes([kind]) + length.to_bytes(3, "big") + message_number + at.to_bytes(3, "big") +
+                     len(piece).to_bytes(3, "big") + piece)
+        pieces.append(record[:5] + (first_sequence + number).to_bytes(6, "big") + len(handshake).to_bytes(2, "big") +
+                      handshake)
+    return pieces

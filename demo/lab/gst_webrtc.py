@@ -37,6 +37,18 @@ class WebrtcPeer(Peer):
         else:
             GLib.idle_add(lambda: say("ready"))
 
+    def _element_added(self, pipeline, bin, element):
+        super()._element_added(pipeline, bin, element)
+        factory = element.get_factory()
+        # webrtcbin's own connection-state does not follow a close_notify; its DTLS element's does.
+        if factory and factory.get_name() == "dtlsdec":
+            element.connect("notify::connection-state", self._dtls_changed)
+
+    def _dtls_changed(self, element, parameter):
+        state = element.get_property(parameter.name).value_nick
+        self.stats["dtls"] = state
+        say("state", property="dtls", state=state)
+
     def _state_changed(self, webrtc, parameter):
         value = webrtc.get_property(parameter.name)
         self.stats[parameter.name] = value.value_nick

@@ -139,6 +139,9 @@ class Net:
             self._sysctl(self.relay, "net.ipv6.conf.default.disable_ipv6", 1)
         run(*in_relay, "link", "set", "lo", "up")
         run(*in_relay, "link", "add", BRIDGE, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
+        # Where bridged packets pass the IP firewall, it judges them before sluice does: out of the way.
+        for family in ("arptables", "iptables", "ip6tables"):
+            run("ip", "netns", "exec", self.relay, "sysctl", "-q", "-w", f"net.bridge.bridge-nf-call-{family}=0", check=False)
         run(*in_relay, "link", "set", BRIDGE, "up")
 
     def add_peer(self, name, ipv4, ipv6=None):

@@ -70,6 +70,8 @@ class Rpc:
             if answer.get("method") == "event":
                 self.events.append(answer["params"])
                 continue
+            if answer.get("id") is None and "error" in answer:   # about the connection, or a line without a readable id
+                raise RpcError(method, answer["error"])
             if answer.get("id") != self._id:
                 raise LookupError(f"{method}: answer to id {answer.get('id')} instead of {self._id}: {answer}")
             if "error" in answer:
