@@ -1,0 +1,18 @@
+# The API and its two ends: the daemon and the command line.
+#
+# sluice_api         requests and objects to and from JSON; daemon and CLI link it, so it knows no DPDK
+# sluice_api_server  the socket, the connections, the events
+# sluice_daemon     what sluiced puts together: handlers, event loop, log, the choice of the crypto engine
+# sluice_cli        sluicectl less its main
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
+find_package(Boost 1.74 REQUIRED)  # Asio, header-only
+
+add_library(sluice_api STATIC
+  api.cc
+  api_values.cc
+  api_views.cc
+  base64.cc
+  json.cc
+)
+target_link_libraries(sluice_api PUBLIC sluice_options sluice_config sluice_crypto nlohmann_json::nlohmann_json fmt::fmt)

@@ -1,0 +1,219 @@
+#include "controlplane/api_views.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <ctime>
+
+#include "controlplane/api_values.h"
+#include "controlplane/base64.h"
+
+namespace sluice::control {
+namespace {
+
+using fields::choice_name;
+
+OrderedJson render(const std::optional<RemoteAddress>& remote) {
+  if (!remote) return nullptr;
+  return {{"address", remote->address.to_string()},
+          {"rtpPort", remote->rtp_port},
+          {"rtcpPort", remote->rtcp_port}};
+}
+
+OrderedJson profile_text(const std::optional<crypto::SrtpProfile>& profile) {
+  if (!profile) return nullptr;
+  return choice_name(*profile);
+}
+
+OrderedJson render_ice(const EndpointView& endpoint) {
+  OrderedJson candidates = OrderedJson::array();
+  candidates.push_back({{"address", endpoint.local_address.to_string()}, {"port", endpoint.local_rtp_port}});
+  return {{"ufrag", endpoint.ice_ufrag},
+          {"password", endpoint.ice_password},
+          {"lite", true},
+          {"candidates", std::move(candidates)},
+          {"state", endpoint.ice_state}};
+}
+
+OrderedJson render_dtls(const EndpointView& endpoint) {
+  return {
+      {"role", choice_name(endpoint.setup)},
+      {"fingerprint", {{"algorithm", endpoint.fingerprint.algorithm}, {"value", endpoint.fingerprint.value}}},
+      {"state", endpoint.dtls_state},
+      {"profile", profile_text(endpoint.profile)}};
+}
+
+OrderedJson render(const SourceSelector& from) {
+  OrderedJson object;
+  object["endpoint"] = from.endpoint;
+  if (from.ssrc) object["ssrc"] = *from.ssrc;
+  if (!from.payload_types.empty()) object["payloadTypes"] = from.payload_types;
+  if (!from.mid.empty()) object["mid"] = from.mid;
+  return object;
+}
+
+OrderedJson render(const std::vector<NumberMapping>& mappings) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& mapping : mappings) list.push_back({{"from", mapping.from}, {"to", mapping.to}});
+  return list;
+}
+
+}  // namespace
+
+OrderedJson render(const SessionView& session) {
+  return {{"id", session.id},
+          {"state", session.state},
+          {"worker", session.worker},
+          {"createdAt", session.created_at},
+          {"endpoints", session.endpoints},
+          {"routes", session.routes}};
+}
+
+OrderedJson render(const EndpointView& endpoint) {
+  using dataplane::EndpointKind;
+  OrderedJson object{{"session", endpoint.session},
+                     {"id", endpoint.id},
+                     {"kind", choice_name(endpoint.kind)},
+                     {"state", choice_name(endpoint.state)}};
+  if (endpoint.state == EndpointState::kFailed) object["reason"] = endpoint.reason;
+  object["worker"] = endpoint.worker;
+  object["port"] = endpoint.port;
+  object["family"] = choice_name(endpoint.family);
+  object["local"] = {{"address", endpoint.local_address.to_string()},
+                     {"rtpPort", endpoint.local_rtp_port},
+                     {"rtcpPort", endpoint.local_rtcp_port},
+                     {"rtcpMux", endpoint.rtcp_mux}};
+  object["remote"] = render(endpoint.remote);
+  object["latch"] = choice_name(endpoint.latch);
+  if (endpoint.kind == EndpointKind::kSdes) {
+    object["crypto"] = {{"profile", profile_text(endpoint.profile)},
+                        {"sendKey", base64_encode(endpoint.send_key.bytes())},
+                        {"receiveKey", base64_encode(endpoint.receive_key.bytes())}};
+  } else if (endpoint.kind == EndpointKind::kWebrtc) {
+    object["transport"] = choice_name(endpoint.transport);
+    object["ice"] = render_ice(endpoint);
+    object["dtls"] = render_dtls(endpoint);
+  }
+  return object;
+}
+
+void add_counts(OrderedJson& object, const EndpointView& endpoint) {
+  object["packetsReceived"] = endpoint.packets_received;
+  object["bytesReceived"] = endpoint.bytes_received;
+  object["packetsSent"] = endpoint.packets_sent;
+  object["bytesSent"] = endpoint.bytes_sent;
+  object["authFailures"] = endpoint.auth_failures;
+}
+
+OrderedJson render(const RouteView& route) {
+  return {
+      {"session", route.session},
+      {"id", route.id},
+      {"from", render(route.from)},
+      {"to", route.to},
+      {"ssrc", route.ssrc},
+      {"clockRate", route.clock_rate},
+      {"payloadTypes", render(route.payload_types)},
+      {"headerExtensions", route.header_extensions ? render(*route.header_extensions) : OrderedJson(nullptr)},
+      {"keyframeOnSwitch", route.keyframe_on_switch},
+      {"state", route.state},
+      {"packets", route.packets},
+      {"bytes", route.bytes},
+      {"switches", route.switches}};
+}
+
+OrderedJson render(const StreamView& stream) {
+  return {{"session", stream.session},
+          {"endpoint", stream.endpoint},
+          {"ssrc", stream.ssrc},
+          {"payloadType", stream.payload_type},
+          {"packetCount", stream.packet_count},
+          {"byteCount", stream.byte_count},
+          {"bitrate", stream.bitrate},
+          {"packetsLost", stream.packets_lost},
+          {"jitter", stream.jitter_s},
+          {"nackCount", stream.nack_count},
+          {"pliCount", stream.pli_count},
+          {"firCount", stream.fir_count},
+          {"ended", stream.ended},
+          {"routes", stream.routes},
+          {"lastPacketMs", stream.last_packet_ms}};
+}
+
+OrderedJson render(const Event& event, std::string_view time) {
+  OrderedJson params{{"time", time}, {"type", event.type}};
+  if (!event.session.empty()) params["session"] = event.session;
+  if (!event.endpoint.empty()) params["endpoint"] = event.endpoint;
+  if (!event.route.empty()) params["route"] = event.route;
+  const OrderedJson fields = OrderedJson::parse(event.fields_json, nullptr, /*allow_exceptions=*/false);
+  if (fields.is_object())
+    for (const auto& [name, value] : fields.items()) params[name] = value;
+  return params;
+}
+
+OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortStatistics& statistics) {
+  OrderedJson addresses = OrderedJson::array();
+  for (const auto& address : info.addresses) addresses.push_back(address.to_string());
+  const auto gateway_text = [](const auto& gateway) {
+    return gateway ? OrderedJson(gateway->to_string()) : OrderedJson(nullptr);
+  };
+  return {{"name", info.name},
+          {"driver", info.driver},
+          {"mac", fmt::format("{:02x}", fmt::join(info.mac, ":"))},
+          {"vlan", info.vlan},
+          {"mtu", info.mtu},
+          {"queues", info.queues},
+          {"addresses", std::move(addresses)},
+          {"gateway", gateway_text(info.gateway)},
+          {"gateway6", gateway_text(info.gateway6)},
+          {"link", statistics.link_up ? "up" : "down"},
+          {"packetsReceived", statistics.received},
+          {"bytesReceived", statistics.received_bytes},
+          {"packetsSent", statistics.transmitted},
+          {"bytesSent", statistics.transmitted_bytes},
+          {"missed", statistics.missed},
+          {"receiveErrors", statistics.receive_errors},
+          {"sendErrors", statistics.transmit_errors},
+          {"noBuffer", statistics.no_buffer}};
+}
+
+OrderedJson render_worker(const WorkerShare& share, const dataplane::WorkerCounters& counters) {
+  const auto ledger = dataplane::read_ledger(counters);
+  return {{"worker", share.worker},
+          {"core", share.core},
+          {"busy", share.busy},
+          {"sessions", share.sessions},
+          {"endpoints", share.endpoints},
+          {"routes", share.routes},
+          {"streams", share.streams},
+          {"received", ledger.received},
+          {"receivedBytes", counters.received_bytes.read()},
+          {"forwarded", ledger.forwarded},
+          {"consumed", ledger.consumed},
+          {"punted", ledger.punted},
+          {"handedOff", ledger.handed_off},
+          {"copies", ledger.copies},
+          {"reports", ledger.reports},
+          {"injected", ledger.injected},
+          {"transmitted", ledger.transmitted},
+          {"transmittedBytes", counters.transmitted_bytes.read()},
+          {"receiveDrops", ledger.receive_drops},
+          {"sendDrops", ledger.send_drops},
+          {"commands", counters.commands.read()},
+          {"staleCommands", counters.stale_commands.read()},
+          {"lostEvents", counters.lost_events.read()},
+          {"ledgerBalanced", ledger.balanced()}};
+}
+
+std::string utc_now() {
+  const auto now = std::chrono::system_clock::now();
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", parts, ms);
+}
+
+}  // namespace sluice::control
