@@ -16,3 +16,11 @@ add_library(sluice_api STATIC
   json.cc
 )
 target_link_libraries(sluice_api PUBLIC sluice_options sluice_config sluice_crypto nlohmann_json::nlohmann_json fmt::fmt)
+
+add_library(sluice_api_server STATIC
+  api_connection.cc
+  api_server.cc
+  api_socket.cc
+  event_hub.cc
+)
+target_link_libraries(sluice_api_server PUBLIC sluice_api Boost::headers Threads::Threads)

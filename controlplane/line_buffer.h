@@ -1,0 +1,51 @@
+// line_buffer: bytes of a stream cut into lines of a bounded length. What it holds is at most one over-long
+// line and one read. Owned by one connection; any thread, one at a time.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::control {
+
+class LineBuffer {
+ public:
+  explicit LineBuffer(std::size_t max_line_bytes) : max_line_bytes_(max_line_bytes) {}
+
+  void append(std::string_view bytes) {
+    if (begin_ > 0) {  // once per read, not per line
+      bytes_.erase(0, begin_);
+      searched_ -= begin_;
+      begin_ = 0;
+    }
+    bytes_.append(bytes);
+  }
+
+  /// The next whole line without its line feed, valid until append(). nullopt: none is whole yet.
+  std::optional<std::string_view> next() {
+    const std::size_t end = bytes_.find('\n', std::max(begin_, searched_));
+    if (end == std::string::npos) {
+      searched_ = bytes_.size();
+      return std::nullopt;
+    }
+    const std::string_view line = std::string_view(bytes_).substr(begin_, end - begin_);
+    begin_ = end + 1;
+    searched_ = begin_;
+    return line;
+  }
+
+  /// After next() said nullopt: what is there of a line that has not ended.
+  std::string_view rest() const { return std::string_view(bytes_).substr(begin_); }
+  bool rest_is_too_long() const { return rest().size() > max_line_bytes_; }
+  std::size_t max_line_bytes() const { return max_line_bytes_; }
+
+ private:
+  std::size_t max_line_bytes_;
+  std::string bytes_;
+  std::size_t begin_ = 0;     // of the first line not taken yet
+  std::size_t searched_ = 0;  // no line feed between begin_ and here
+};
+
+}  // namespace sluice::control
