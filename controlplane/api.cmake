@@ -24,3 +24,18 @@ add_library(sluice_api_server STATIC
   event_hub.cc
 )
 target_link_libraries(sluice_api_server PUBLIC sluice_api Boost::headers Threads::Threads)
+
+# What the daemon's composition root puts together; a library so that tests link it.
+add_library(sluice_daemon STATIC
+  api_handlers.cc
+  crypto_choice.cc
+  event_loop.cc
+  log.cc
+  orderly_end.cc
+  versions.cc
+)
+target_link_libraries(sluice_daemon PUBLIC sluice_api_server sluice_sessions sluice_protocols sluice_dataplane
+                                           PRIVATE spdlog::spdlog OpenSSL::Crypto)
+
+add_executable(sluiced sluiced.cc)
+target_link_libraries(sluiced PRIVATE sluice_options sluice_daemon CLI11::CLI11 OpenSSL::Crypto)

@@ -1,0 +1,54 @@
+// api_handlers: what each request of api.h does: asks the sessions and the data plane, and renders what they
+// say. Control thread; nothing here blocks: a removal answers when the worker has acknowledged it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "controlplane/api_server.h"
+#include "controlplane/sessions.h"
+#include "controlplane/versions.h"
+#include "crypto/srtp_engine.h"
+#include "dataplane/plane.h"
+
+namespace sluice::control {
+
+class ApiHandlers {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Context {
+    Sessions& sessions;
+    const dataplane::DataPlane& plane;
+    Versions versions;
+    crypto::EngineKind engine{};
+    std::vector<crypto::SrtpProfile> profiles;  // on offer
+    std::function<void()> on_shutdown;          // begins the orderly end; may be called again
+  };
+
+  explicit ApiHandlers(Context context);
+
+  void handle(const std::string& method, const Json& params, Answer answer);
+  /// Keeps the workers' load up to date; now and then is enough.
+  void sample(Clock::time_point now);
+
+ private:
+  struct Carrier;  // one request's way through: api_handlers.cc
+  struct Load {
+    std::uint64_t busy_cycles = 0, total_cycles = 0;
+    double busy = 0;
+  };
+
+  OrderedJson version() const;
+  OrderedJson ports() const;
+  OrderedJson workers() const;
+  std::variant<OrderedJson, RequestError> drops(std::optional<std::uint16_t> worker) const;
+
+  Context context_;
+  std::vector<Load> loads_;  // by worker
+  Clock::time_point next_sample_{};
+};
+
+}  // namespace sluice::control
