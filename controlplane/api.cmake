@@ -39,3 +39,14 @@ target_link_libraries(sluice_daemon PUBLIC sluice_api_server sluice_sessions slu
 
 add_executable(sluiced sluiced.cc)
 target_link_libraries(sluiced PRIVATE sluice_options sluice_daemon CLI11::CLI11 OpenSSL::Crypto)
+
+add_library(sluice_cli STATIC
+  cli_client.cc
+  cli_options.cc
+  cli_render.cc
+  cli_table.cc
+)
+target_link_libraries(sluice_cli PUBLIC sluice_api)
+
+add_executable(sluicectl sluicectl.cc)
+target_link_libraries(sluicectl PRIVATE sluice_options sluice_cli CLI11::CLI11)

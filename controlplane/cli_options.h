@@ -1,0 +1,40 @@
+// cli_options: how the parameters of a method become command-line options and back: nested objects are
+// flattened
+// ("remote.rtpPort" is --remote-rtp-port), lists are repeated or separated by commas. Pure functions, any
+// thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controlplane/api.h"
+
+namespace sluice::control::cli {
+
+struct Leaf {
+  std::vector<std::string> path;  // of names in the params: {"remote", "rtpPort"}
+  Param param;
+  std::string option;          // "--remote-rtp-port"
+  bool is_positional = false;  // may also stand without its option's name
+
+  bool is_flag() const { return param.type == "boolean"; }
+  /// {from, to} mappings are written "111:96".
+  bool is_mapping() const;
+  std::string help() const;
+};
+
+/// In the order of the definitions, which is that of positional arguments.
+std::vector<Leaf> leaves_of(const Method& method);
+
+/// The words of its sub-command: {"session", "create"}, {"events"}.
+std::vector<std::string> words_of(const Method& method);
+
+/// Puts what was given for one option into `params`. False with the reason in `error`.
+bool put(OrderedJson& params, const Leaf& leaf, const std::vector<std::string>& values, std::string& error);
+
+/// The script that completes sluicectl's command lines in bash.
+std::string bash_completion();
+
+}  // namespace sluice::control::cli

@@ -1,0 +1,43 @@
+// cli_table: aligned text tables and human units for sluicectl. Pure functions, any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sluice::control::cli {
+
+enum class Align : std::uint8_t { kLeft, kRight };
+
+class Table {
+ public:
+  struct Column {
+    std::string title;
+    Align align = Align::kLeft;
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  /// REQUIRES: one cell a column.
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  bool empty() const { return rows_.empty(); }
+  /// Two blanks between columns, none at the ends of lines. Control characters in cells are shown as '?'.
+  std::string text() const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+std::string human_count(std::uint64_t count);  // 999, 12.3k, 4.56M
+std::string human_bytes(std::uint64_t bytes);  // 999 B, 12.3 kB, 4.56 MB
+std::string human_bitrate(double bits_per_s);  // 64.0 kbit/s
+std::string human_ms(double ms);               // 0.8 ms, 35 ms, 1.2 s, 3 min
+std::string human_share(double share);         // 12.3%
+
+/// As many bytes as a terminal shows columns, for text that is ASCII or simple UTF-8.
+std::size_t display_width(std::string_view text);
+/// With control characters replaced: what the API answers is not to steer a terminal.
+std::string printable(std::string_view text);
+
+}  // namespace sluice::control::cli
