@@ -11,6 +11,13 @@ using test::Bench;
 
 constexpr int kCycles = 100000;
 
+// A sanitizer's allocator keeps no such books; AddressSanitizer looks for leaks itself.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kBytesKnown = false;
+#else
+constexpr bool kBytesKnown = true;
+#endif
+
 config::Config leak_config() {
   config::Config config = test::small_config();
   config.limits.idle_timeout_s = 10;
@@ -92,6 +99,7 @@ TEST_F(LeakTest, CreatedAndRemoved) {
   settle();
   expect_empty();
   EXPECT_EQ(bench.sessions->totals().endpoints_created, static_cast<std::uint64_t>(kCycles));
+  if (!kBytesKnown) return;
   ASSERT_NE(after_warm_up, 0u);
   EXPECT_LT(mallinfo2().uordblks, after_warm_up + 65536) << "bytes in use grew over 90,000 endpoints";
 }
@@ -125,6 +133,7 @@ TEST_F(LeakTest, CreatedAndAbandoned) {
   settle();
   expect_empty();
   EXPECT_EQ(bench.sessions->totals().endpoints_idle_reclaimed, static_cast<std::uint64_t>(created));
+  if (!kBytesKnown) return;
   ASSERT_NE(after_warm_up, 0u);
   EXPECT_LT(mallinfo2().uordblks, after_warm_up + 65536);
 }
