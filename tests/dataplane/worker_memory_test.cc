@@ -2,8 +2,10 @@
 #include "dataplane/worker_memory.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <thread>
@@ -72,6 +74,77 @@ TEST(ControlWakerTest, WritesOncePerSleepAndNotAtAllToTheWaking) {
   waker.awake();
   waker.wake();
   EXPECT_FALSE(readable(waker.fd(), 0)) << "awake() takes back the wait";
+}
+
+// This thread's CPUs for the time being: the nth of those that it may run on.
+class OnCpu {
+ public:
+  explicit OnCpu(int nth) {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &before_) && nth-- == 0) CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);  // fails with fewer CPUs: then the test shows less
+  }
+  ~OnCpu() { sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+// Both sides at once, as close as two cores can: the one pushes and wakes while the other is about to wait
+// and looks once more. It sees the entry or is woken.
+TEST(ControlWakerTest, PushAndSleepAtTheSameMoment) {
+  SEED_TRACE();
+  constexpr int kRounds = 100'000;
+  ControlWaker waker;
+  SpscRing<int> ring(4);
+  std::atomic<int> round{0};
+  std::atomic<int> pushed{0};
+  const auto meet = [](const std::atomic<int>& there, int i) {
+    for (int spins = 1; there.load(std::memory_order_acquire) < i; ++spins)
+      if (spins % 1024 == 0) std::this_thread::yield();  // on one core, or a busy machine
+  };
+  const auto dawdle = [](std::uint64_t turns) {
+    for (; turns > 0; --turns) asm volatile("");
+  };
+  std::thread worker([&] {
+    const OnCpu second(1);
+    Random random(test_seed());
+    for (int i = 1; i <= kRounds; ++i) {
+      meet(round, i);
+      dawdle(random() % 64);
+      ring.push(i);
+      waker.wake();
+      pushed.store(i, std::memory_order_release);
+    }
+  });
+  const OnCpu first(0);
+  Random random(test_seed() + 1);
+  int seen = 0;
+  int woken = 0;
+  int lost = 0;
+  std::uint64_t bias = 0;  // steered so that neither side is always first
+  for (int i = 1; i <= kRounds; ++i) {
+    round.store(i, std::memory_order_release);
+    dawdle(bias + random() % 64);
+    waker.about_to_wait();
+    int entry;
+    const bool sees = ring.pop(entry);
+    meet(pushed, i);
+    if (sees) {
+      ++seen;
+      bias -= std::min<std::uint64_t>(bias, 4);
+    } else {
+      bias = std::min<std::uint64_t>(bias + 4, 1000);
+      readable(waker.fd(), 0) ? ++woken : ++lost;
+      ring.pop(entry);
+    }
+    waker.awake();
+  }
+  worker.join();
+  EXPECT_EQ(lost, 0) << "seen " << seen << ", woken " << woken;
 }
 
 // Two workers push one entry at a time; each waits until the control thread has taken it. So nearly every
