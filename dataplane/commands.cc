@@ -42,6 +42,7 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   if (endpoint == nullptr) return;
   endpoint->installed = true;
   endpoint->keys_ready = false;
+  endpoint->rtp_latched = endpoint->rtcp_latched = false;
   endpoint->rtcp_index = 0;
   endpoint->stream_count = 0;
   endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;

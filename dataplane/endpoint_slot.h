@@ -50,7 +50,8 @@ struct alignas(64) EndpointSlot {
   HeaderTemplate rtcp;  // used when not rtcp_mux
   bool installed;
   bool keys_ready;
-  bool latched;
+  bool rtp_latched;  // kOnce: has latched, and stays
+  bool rtcp_latched;
   std::uint32_t rtcp_index;            // last SRTCP index sent; the next is one more
   std::uint32_t first_stream;          // list through StreamSlot::next
   std::uint32_t first_source;          // list through SourceSlot::next

@@ -39,8 +39,9 @@ bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, cons
   if (endpoint.latch_deadline_tsc != 0 && state.now > endpoint.latch_deadline_tsc) return false;
   const auto source = config::IpAddress::from_bytes(source_bytes(packet));
   // RTP and RTCP of one peer come from one host: the second follows the first.
-  const HeaderTemplate& other = packet.component == Component::kRtcp ? endpoint.rtp : endpoint.rtcp;
-  if (other.known() && template_remote(other).ip != source) return false;
+  const bool rtcp = packet.component == Component::kRtcp;
+  const bool other_latched = rtcp ? endpoint.rtp_latched : endpoint.rtcp_latched;
+  if (other_latched && template_remote(rtcp ? endpoint.rtp : endpoint.rtcp).ip != source) return false;
   return endpoint.latch_network.length == 0 || endpoint.latch_network.contains(source);
 }
 
@@ -67,8 +68,9 @@ bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
   const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
   if (endpoint.encrypted) return true;  // the tag decides
   const HeaderTemplate& header = template_of(endpoint, packet);
-  if (header.known()) return same_address(header, packet);
-  return endpoint.latch == LatchPolicy::kOnce && may_latch_once(state, endpoint, packet);
+  if (header.known() && same_address(header, packet)) return true;
+  const bool latched = packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched;
+  return endpoint.latch == LatchPolicy::kOnce && !latched && may_latch_once(state, endpoint, packet);
 }
 
 void latch(WorkerState& state, const MediaPacket& packet) {
@@ -78,7 +80,9 @@ void latch(WorkerState& state, const MediaPacket& packet) {
     case LatchPolicy::kFixed:
       return;
     case LatchPolicy::kOnce:
-      if (!header.known()) move_to_source(state, endpoint, packet);
+      // source_allowed() lets strangers come this far only as long as nothing has latched.
+      (packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched) = true;
+      if (!header.known() || !same_address(header, packet)) move_to_source(state, endpoint, packet);
       return;
     case LatchPolicy::kAuthenticated:
       if (!header.known() || !same_address(header, packet) || !same_mac(header, packet))

@@ -49,6 +49,40 @@ TEST(LatchTest, PlainWithoutOneLatchesOnceAndStays) {
   EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
 }
 
+TEST(LatchTest, ASignalledAddressBehindNatIsCorrectedOnce) {
+  Harness plane;
+  PeerOptions options;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  plane.memory().endpoints[peer.slot].latch_network = *config::IpPrefix::parse("198.19.0.0/16");
+  Peer natted = peer;
+  natted.remote.address = {config::IpAddress::v4(198, 19, 4, 4), 61000};
+  plane.deliver(natted, make_rtp({}));
+  EXPECT_EQ(remote_of(plane, peer), natted.remote.address);
+  Peer other = natted;
+  other.remote.address.port = 61001;
+  RtpOptions rtp;
+  rtp.sequence = 2;
+  plane.deliver(other, make_rtp(rtp));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  EXPECT_EQ(remote_of(plane, peer), natted.remote.address);
+}
+
+TEST(LatchTest, APacketFromTheSignalledAddressSettlesIt) {
+  Harness plane;
+  PeerOptions options;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  plane.deliver(peer, make_rtp({}));
+  Peer other = peer;
+  other.remote.address.port = 61001;
+  RtpOptions rtp;
+  rtp.sequence = 2;
+  plane.deliver(other, make_rtp(rtp));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+}
+
 TEST(LatchTest, TheWindowCloses) {
   Harness plane;
   PeerOptions options;
