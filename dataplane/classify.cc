@@ -102,9 +102,10 @@ std::uint32_t find_endpoint(const WorkerState& state, std::span<const std::uint8
   return state.endpoint_by_port[frame.destination_port];
 }
 
-// A local UDP port belongs to one endpoint, and the endpoint to one address of one port.
+// A local UDP port belongs to one endpoint, and the endpoint to one address of one port. A 5-tuple that
+// outlived its endpoint leads nowhere.
 bool is_addressed(const EndpointSlot& endpoint, std::uint16_t port_id, const config::IpAddress& destination) {
-  return endpoint.port_id == port_id && endpoint.local.address.ip == destination;
+  return endpoint.installed && endpoint.port_id == port_id && endpoint.local.address.ip == destination;
 }
 
 void classify_ip(WorkerState& state, rte_mbuf* mbuf, const PortInfo& port,

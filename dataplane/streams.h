@@ -27,9 +27,9 @@ void lull_stream(WorkerState& state, std::uint32_t stream);
 /// A packet of a lulled stream came: it takes back what it fed.
 void wake_stream(WorkerState& state, std::uint32_t stream);
 
-/// Lets the stream feed every source of its endpoint that matches it. With `take_over`, also those that
-/// another stream feeds now: right at a stream's birth, since a peer that starts a new SSRC means it to
-/// replace the old.
+/// Lets the stream feed every source of its endpoint that matches it, kMaxSourcesPerStream at most. With
+/// `take_over`, also those that another stream feeds now: right at a stream's birth, since a peer that starts
+/// a new SSRC means it to replace the old.
 void bind_stream(WorkerState& state, std::uint32_t stream, bool take_over);
 
 /// The stream has only now said its mid: it feeds the sources of that mid, whoever fed them before.

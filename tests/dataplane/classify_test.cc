@@ -87,6 +87,15 @@ TEST(ClassifyTest, SharedPortKnowsBoundSendersOnly) {
   plane.command(command);
   plane.deliver(anyone, Bytes(40, 22));
   EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 2u);
+
+  command.kind = CommandKind::kBindTuple;
+  plane.command(command);
+  Command remove;
+  remove.kind = CommandKind::kRemoveEndpoint;
+  remove.ref = {9, 4};
+  plane.command(remove);
+  plane.deliver(anyone, Bytes(40, 22));
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 3u) << "a 5-tuple that outlived its endpoint leads nowhere";
 }
 
 TEST(ClassifyTest, NeighbourTrafficIsPunted) {
