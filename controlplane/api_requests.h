@@ -278,10 +278,10 @@ template <> struct TextOf<SessionRemove> { static constexpr MethodText kText{
     "session.remove", "end a session and everything in it", "session remove call-1"}; };
 template <> struct TextOf<EndpointCreate> { static constexpr MethodText kText{
     "endpoint.create", "allocate an endpoint for one remote peer",
-    "endpoint create call-1 --id alice --kind rtp --remote-address 198.18.0.2 --remote-rtp-port 4000"}; };
+    "endpoint create call-1 --id alice --kind rtp --remote 198.18.0.2:4000"}; };
 template <> struct TextOf<EndpointConnect> { static constexpr MethodText kText{
     "endpoint.connect", "tell the peer's side of an endpoint, known later",
-    "endpoint connect call-1 alice --remote-address 198.18.0.2 --remote-rtp-port 4000"}; };
+    "endpoint connect call-1 alice --remote 198.18.0.2:4000"}; };
 template <> struct TextOf<EndpointList> { static constexpr MethodText kText{
     "endpoint.list", "allocated endpoints, whether anything flows or not", "endpoint list call-1"}; };
 template <> struct TextOf<EndpointGet> { static constexpr MethodText kText{
@@ -290,11 +290,11 @@ template <> struct TextOf<EndpointRemove> { static constexpr MethodText kText{
     "endpoint.remove", "end an endpoint: close_notify, BYE, then free it", "endpoint remove call-1 alice"}; };
 template <> struct TextOf<RouteCreate> { static constexpr MethodText kText{
     "route.create", "lead a stream to an endpoint",
-    "route create call-1 --id r1 --from-endpoint alice --to bob --clock-rate 48000 "
+    "route create call-1 --id r1 --from alice --to bob --clock-rate 48000 "
     "--payload-types 111:96"}; };
 template <> struct TextOf<RouteSwitch> { static constexpr MethodText kText{
     "route.switch", "feed a route from another source from the next packet on",
-    "route switch call-1 r1 --from-endpoint carol"}; };
+    "route switch call-1 r1 --from carol"}; };
 template <> struct TextOf<RouteList> { static constexpr MethodText kText{
     "route.list", "routes", "route list call-1"}; };
 template <> struct TextOf<RouteGet> { static constexpr MethodText kText{

@@ -26,19 +26,31 @@ bool is_identity(std::string_view name) {
   return name == "session" || name == "id" || name == "endpoint";
 }
 
+bool has_members(const Param& param, std::initializer_list<std::string_view> names) {
+  return std::equal(param.members.begin(), param.members.end(), names.begin(), names.end(),
+                    [](const Param& member, std::string_view name) { return member.name == name; });
+}
+
+/// Written as people write it: ADDRESS:PORT, with the RTCP port behind a slash where it is given.
+bool is_transport(const Param& param) {
+  return has_members(param, {"address", "rtpPort", "rtcpPort"});
+}
+
 void flatten(const std::vector<Param>& params, const std::vector<std::string>& prefix,
              std::string_view only_for, std::vector<Leaf>& leaves) {
   for (const auto& param : params) {
     auto path = prefix;
     path.push_back(param.name);
     const std::string_view condition = param.only_for.empty() ? only_for : std::string_view(param.only_for);
-    if (param.type == "object" && !param.list) {
+    if (param.type == "object" && !param.list && !is_transport(param)) {
       flatten(param.members, path, condition, leaves);
       continue;
     }
     Leaf leaf{.path = path, .param = param, .option = "-"};
     leaf.param.only_for = std::string(condition);
-    for (const auto& name : path) leaf.option += "-" + kebab(name);
+    for (const auto& name : path)
+      if (name != "endpoint" || path.size() == 1)
+        leaf.option += "-" + kebab(name);  // --from says whose stream it is
     leaves.push_back(std::move(leaf));
   }
 }
@@ -55,9 +67,31 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 bool convert(const Param& param, std::string_view text, OrderedJson& out, std::string& error);
 
+/// "198.18.0.2:4000", "[2001:db8::1]:4000/4001".
+bool convert_transport(const Param& param, std::string_view text, OrderedJson& out, std::string& error) {
+  const auto slash = text.rfind('/');
+  const auto host = text.substr(0, slash);
+  const auto colon = host.rfind(':');
+  std::string_view address = host.substr(0, colon);
+  const bool is_bracketed = address.starts_with('[') && address.ends_with(']');
+  if (is_bracketed) address = address.substr(1, address.size() - 2);
+  if (colon == std::string_view::npos || (!is_bracketed && address.find(':') != std::string_view::npos)) {
+    error = fmt::format(
+        "found {}; allowed: ADDRESS:PORT[/RTCPPORT], as in 198.18.0.2:4000 or [2001:db8::1]:4000/4001",
+        found_text(text));
+    return false;
+  }
+  out = OrderedJson::object();
+  return convert(param.members[0], address, out["address"], error) &&
+         convert(param.members[1], host.substr(colon + 1), out["rtpPort"], error) &&
+         (slash == std::string_view::npos ||
+          convert(param.members[2], text.substr(slash + 1), out["rtcpPort"], error));
+}
+
 /// "111:96", or "name=value,name=value".
 bool convert_object(const Param& param, bool is_mapping, std::string_view text, OrderedJson& out,
                     std::string& error) {
+  if (is_transport(param)) return convert_transport(param, text, out, error);
   out = OrderedJson::object();
   if (is_mapping) {
     const auto parts = split(text, ':');
@@ -104,13 +138,14 @@ bool convert(const Param& param, std::string_view text, OrderedJson& out, std::s
 }  // namespace
 
 bool Leaf::is_mapping() const {
-  const auto& members = param.members;
-  return members.size() == 2 && members[0].name == "from" && members[1].name == "to";
+  return has_members(param, {"from", "to"});
 }
 
 std::string Leaf::help() const {
   std::string text = param.help;
-  if (param.list && is_mapping()) {
+  if (is_transport(param)) {
+    text += " [ADDRESS:PORT or ADDRESS:PORT/RTCPPORT]";
+  } else if (param.list && is_mapping()) {
     text += " [FROM:TO,...]";
   } else if (param.list && param.type == "object") {
     std::vector<std::string> members;

@@ -1,7 +1,6 @@
 // cli_options: how the parameters of a method become command-line options and back: nested objects are
-// flattened
-// ("remote.rtpPort" is --remote-rtp-port), lists are repeated or separated by commas. Pure functions, any
-// thread.
+// flattened ("ice.ufrag" is --ice-ufrag), lists are repeated or separated by commas, transport addresses are
+// written as people write them. Pure functions, any thread.
 #pragma once
 
 #include <optional>
@@ -14,9 +13,9 @@
 namespace sluice::control::cli {
 
 struct Leaf {
-  std::vector<std::string> path;  // of names in the params: {"remote", "rtpPort"}
+  std::vector<std::string> path;  // of names in the params: {"ice", "ufrag"}
   Param param;
-  std::string option;          // "--remote-rtp-port"
+  std::string option;          // "--ice-ufrag"
   bool is_positional = false;  // may also stand without its option's name
 
   bool is_flag() const { return param.type == "boolean"; }

@@ -44,13 +44,13 @@ _sluicectl() {
     "session list") options="" ;;
     "session get") options="--id" ;;
     "session remove") options="--id" ;;
-    "endpoint create") options="--session --id --kind --port --family --rtcp-mux --mid-extension-id --dscp --remote-address --remote-rtp-port --remote-rtcp-port --latch --latch-network --profile --receive-key --send-key --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
-    "endpoint connect") options="--session --id --remote-address --remote-rtp-port --remote-rtcp-port --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint create") options="--session --id --kind --port --family --rtcp-mux --mid-extension-id --dscp --remote --latch --latch-network --profile --receive-key --send-key --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint connect") options="--session --id --remote --dtls-fingerprints --ice-ufrag --ice-password" ;;
     "endpoint list") options="--session" ;;
     "endpoint get") options="--session --id" ;;
     "endpoint remove") options="--session --id" ;;
-    "route create") options="--session --id --from-endpoint --from-ssrc --from-payload-types --from-mid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch" ;;
-    "route switch") options="--session --id --from-endpoint --from-ssrc --from-payload-types --from-mid" ;;
+    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch" ;;
+    "route switch") options="--session --id --from --from-ssrc --from-payload-types --from-mid" ;;
     "route list") options="--session" ;;
     "route get") options="--session --id" ;;
     "route remove") options="--session --id" ;;

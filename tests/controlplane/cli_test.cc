@@ -68,7 +68,7 @@ const Leaf& leaf(const std::vector<Leaf>& leaves, std::string_view option) {
 
 TEST(CliOptions, FlattenWhatIsNested) {
   const auto leaves = leaves_of(method("endpoint.create"));
-  EXPECT_EQ(leaf(leaves, "--remote-rtp-port").path, (std::vector<std::string>{"remote", "rtpPort"}));
+  EXPECT_EQ(leaf(leaves, "--ice-ufrag").path, (std::vector<std::string>{"ice", "ufrag"}));
   EXPECT_EQ(leaf(leaves, "--dtls-setup").param.choices, (std::vector<std::string>{"passive", "active"}));
   EXPECT_EQ(leaf(leaves, "--ice-password").param.only_for, "kind webrtc");
   EXPECT_TRUE(leaf(leaves, "--session").is_positional);
@@ -90,7 +90,7 @@ TEST(CliOptions, BecomeTheParametersThatTheApiHas) {
   std::string error;
   for (const auto& [option, values] : std::vector<std::pair<std::string, std::vector<std::string>>>{
            {"--session", {"s"}},
-           {"--from-endpoint", {"a"}},
+           {"--from", {"a"}},
            {"--from-payload-types", {"96", "97"}},
            {"--to", {"b"}},
            {"--clock-rate", {"48000"}},
@@ -112,6 +112,21 @@ TEST(CliOptions, ListsOfObjectsAreNamesAndValues) {
       << error;
   EXPECT_EQ(to_line(params), R"({"dtls":{"fingerprints":[{"algorithm":"sha-256","value":"AB:CD"},)"
                              R"({"value":"00:01","algorithm":"sha-512"}]}})");
+}
+
+TEST(CliOptions, AddressesAreWrittenAsPeopleWriteThem) {
+  const auto leaves = leaves_of(method("endpoint.connect"));
+  const auto remote = [&](const std::string& text) {
+    OrderedJson params = OrderedJson::object();
+    std::string error;
+    return put(params, leaf(leaves, "--remote"), {text}, error) ? to_line(params["remote"]) : error;
+  };
+  EXPECT_EQ(remote("198.18.0.2:4000"), R"({"address":"198.18.0.2","rtpPort":4000})");
+  EXPECT_EQ(remote("198.18.0.2:4000/5000"), R"({"address":"198.18.0.2","rtpPort":4000,"rtcpPort":5000})");
+  EXPECT_EQ(remote("[2001:db8::1]:4000/4001"), R"({"address":"2001:db8::1","rtpPort":4000,"rtcpPort":4001})");
+  for (const char* bad :
+       {"", "198.18.0.2", "2001:db8::1:4000", "198.18.0.2:", "198.18.0.2:x", "198.18.0.2:1/", "[]"})
+    EXPECT_EQ(remote(bad).find("--remote: found \""), 0u) << bad << ": " << remote(bad);
 }
 
 TEST(CliOptions, NameWhatTheyCannotRead) {
@@ -155,7 +170,7 @@ std::string complete(const std::string& words) {
 TEST(CliCompletion, CompletesObjectsVerbsOptionsAndValues) {
   EXPECT_EQ(complete("sluicectl ses"), "session\n");
   EXPECT_EQ(complete("sluicectl --socket /x route sw"), "switch\n");
-  EXPECT_EQ(complete("sluicectl endpoint create --remote-rtp"), "--remote-rtp-port\n");
+  EXPECT_EQ(complete("sluicectl endpoint create --mid-ext"), "--mid-extension-id\n");
   EXPECT_EQ(complete("sluicectl endpoint create call-1 --kind we"), "webrtc\n");
   EXPECT_EQ(complete("sluicectl call drop.l"), "drop.list\n");
 }
