@@ -11,20 +11,26 @@ constexpr std::size_t kMaxNamed = 20;  // of what did not end
 
 }  // namespace
 
-OrderlyEnd::OrderlyEnd(EventLoop& loop, Sessions& sessions, ApiServer& server)
-    : loop_(loop), sessions_(sessions), server_(server), limit_(loop.io()), flush_(loop.io()) {}
+OrderlyEnd::OrderlyEnd(EventLoop& loop, Sessions& sessions, ApiServer& server, Limits limits)
+    : loop_(loop),
+      sessions_(sessions),
+      server_(server),
+      limits_(limits),
+      limit_(loop.io()),
+      flush_(loop.io()) {}
 
 void OrderlyEnd::begin(std::string_view why) {
   const auto now = EventLoop::Clock::now();
   if (has_begun_) {
-    if (now - began_ >= kPatience && !is_clean_) return give_up("told again");
-    return log::warning("already stopping why={}; peers are being told goodbye, at most {} s more", why,
-                        std::chrono::duration_cast<std::chrono::seconds>(began_ + kLimit - now).count());
+    if (now - began_ >= limits_.patience && !is_clean_) return give_up("told again");
+    return log::warning(
+        "already stopping why={}; peers are being told goodbye, at most {} s more", why,
+        std::chrono::duration_cast<std::chrono::seconds>(began_ + limits_.whole - now).count());
   }
   has_begun_ = true;
   began_ = now;
   log::info("stopping why={} sessions={}", why, sessions_.list_sessions().size());
-  limit_.expires_after(kLimit);
+  limit_.expires_after(limits_.whole);
   limit_.async_wait([this](boost::system::error_code cancelled) {
     if (!cancelled && !is_clean_) give_up("time is up");
   });
@@ -35,7 +41,7 @@ void OrderlyEnd::on_sessions_gone() {
   is_clean_ = true;
   limit_.cancel();
   server_.drain();
-  flush(EventLoop::Clock::now() + kFlushLimit);
+  flush(EventLoop::Clock::now() + limits_.flush);
 }
 
 void OrderlyEnd::flush(EventLoop::Clock::time_point until) {

@@ -1,6 +1,6 @@
 // orderly_end: how the daemon stops: no new objects, close_notify and BYE to every peer, every worker's ack,
-// the last answers and events to the API's peers, then the loop ends. Bounded: after kLimit it says what has
-// not ended and ends the loop all the same. Control thread.
+// the last answers and events to the API's peers, then the loop ends. Bounded: after Limits::whole it says
+// what has not ended and ends the loop all the same. Control thread.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -15,14 +15,16 @@ namespace sluice::control {
 
 class OrderlyEnd {
  public:
-  static constexpr std::chrono::seconds kLimit{15};      // for everything
-  static constexpr std::chrono::seconds kPatience{10};   // before this a second signal changes nothing
-  static constexpr std::chrono::seconds kFlushLimit{1};  // for the last answers and events
+  struct Limits {
+    std::chrono::milliseconds whole{15000};     // for everything
+    std::chrono::milliseconds patience{10000};  // before this a second signal changes nothing
+    std::chrono::milliseconds flush{1000};      // for the last answers and events
+  };
 
   /// All outlive this.
-  OrderlyEnd(EventLoop& loop, Sessions& sessions, ApiServer& server);
+  OrderlyEnd(EventLoop& loop, Sessions& sessions, ApiServer& server, Limits limits);
 
-  /// `why` is for the log. Again, after kPatience: gives up waiting.
+  /// `why` is for the log. Again, after Limits::patience: gives up waiting.
   void begin(std::string_view why);
   /// After the loop's end: whether every session was gone by then.
   bool is_clean() const { return is_clean_; }
@@ -35,6 +37,7 @@ class OrderlyEnd {
   EventLoop& loop_;
   Sessions& sessions_;
   ApiServer& server_;
+  Limits limits_;
   boost::asio::steady_timer limit_;
   boost::asio::steady_timer flush_;
   EventLoop::Clock::time_point began_{};

@@ -148,7 +148,7 @@ int serve(const config::Config& config, const control::CryptoChoice& crypto, con
       hub, [&handlers](const std::string& method, const control::Json& params, control::Answer answer) {
         handlers.handle(method, params, std::move(answer));
       });
-  control::OrderlyEnd end(loop, sessions, server);
+  control::OrderlyEnd end(loop, sessions, server, {});
   ending = &end;
   boost::asio::signal_set signals(loop.io(), SIGTERM, SIGINT, SIGHUP);
   follow_signals(signals, end);

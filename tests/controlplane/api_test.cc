@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 #include <functional>
+#include <random>
 #include <set>
 #include <sstream>
 
@@ -123,6 +125,59 @@ TEST(ApiCodec, FingerprintsHaveOneSpelling) {
   ASSERT_TRUE(std::holds_alternative<Request>(decoded)) << std::get<RequestError>(decoded).message;
   EXPECT_EQ(std::get<EndpointConnect>(std::get<Request>(decoded)).fingerprints.at(0).value.substr(0, 5),
             "AB:CD");
+}
+
+TEST(ApiCodec, NothingThatComesInUpsetsIt) {
+  std::mt19937 random(7);
+  const auto below = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  constexpr std::string_view kBytes = "{}[]\",:0123456789-+eE.truefalsn \\\x01\xff";
+  std::size_t decoded = 0, refused = 0, unparsed = 0;
+  for (int round = 0; round < 40000; ++round) {
+    const auto& [method, params] = samples()[below(samples().size())];
+    const auto& other = samples()[below(samples().size())];
+    std::string text = params;
+    for (std::size_t changes = below(4); changes > 0 && !text.empty(); --changes) {
+      const auto at = below(text.size());
+      switch (below(4)) {
+        case 0:
+          text[at] = kBytes[below(kBytes.size())];
+          break;
+        case 1:
+          text.erase(at, 1 + below(8));
+          break;
+        case 2:
+          text.insert(at, 1, kBytes[below(kBytes.size())]);
+          break;
+        default:
+          text.insert(at, std::string_view(other.params).substr(below(std::strlen(other.params))));
+          break;
+      }
+    }
+    const auto parsed = parse_json(text);
+    if (!std::holds_alternative<Json>(parsed)) {
+      ++unparsed;
+      continue;
+    }
+    const auto request = decode_request(below(4) == 0 ? other.method : method, std::get<Json>(parsed));
+    if (const auto* error = std::get_if<RequestError>(&request)) {
+      ASSERT_FALSE(error->message.empty());
+      ASSERT_TRUE(Json::accept(error->data_json)) << error->data_json;
+      ++refused;
+    } else {
+      // What was taken means the same when it is said again.
+      const auto& taken = std::get<Request>(request);
+      const auto said = Json::parse(to_line(encode_params(taken)));
+      const auto again = decode_request(method_name(taken), said);
+      ASSERT_TRUE(std::holds_alternative<Request>(again)) << said.dump() << " of " << text;
+      ASSERT_EQ(Json::parse(to_line(encode_params(std::get<Request>(again)))), said);
+      ++decoded;
+    }
+  }
+  EXPECT_GT(decoded, 1000u);
+  EXPECT_GT(refused, 1000u);
+  EXPECT_GT(unparsed, 1000u);
 }
 
 struct Refusal {

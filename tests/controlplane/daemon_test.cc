@@ -346,6 +346,26 @@ TEST(Sluiced, SluicectlHasExitCodesThatMeanSomething) {
   EXPECT_TRUE(answer["error"]["data"]["existing"]["local"]["rtpPort"].is_number());
 }
 
+TEST(Sluiced, SluicectlWatches) {
+  NEEDS_TWO_CPUS();
+  Daemon daemon;
+  ASSERT_TRUE(daemon.is_ready()) << daemon.log();
+  const TemporaryDirectory directory;
+  Process watcher({kSluicectl, "--socket", daemon.socket(), "session", "list", "--json", "--watch", "0.1"},
+                  directory.file("out"));
+  const auto wait_for = [&](const std::string& text) {
+    for (int i = 0; i < 1000 && watcher.output().find(text) == std::string::npos; ++i)
+      std::this_thread::sleep_for(10ms);
+    EXPECT_NE(watcher.output().find(text), std::string::npos) << watcher.output();
+  };
+  wait_for("{\"sessions\":[]}\n{\"sessions\":[]}\n");
+  ASSERT_EQ(daemon.ctl({"session", "create", "seen"}).code, 0);
+  wait_for("\"seen\"");
+  EXPECT_TRUE(watcher.is_running());
+  EXPECT_EQ(daemon.ctl({"shutdown"}).code, 0);
+  EXPECT_EQ(watcher.exit_code(), 2);  // the daemon has gone
+}
+
 TEST(Sluiced, EveryExampleOfSluicectlWorks) {
   NEEDS_TWO_CPUS();
   Daemon daemon;

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace sluice::test {
+namespace sluice::control::test {
 
 class TemporaryDirectory {
  public:
@@ -94,4 +94,4 @@ class Process {
   std::optional<int> status_;
 };
 
-}  // namespace sluice::test
+}  // namespace sluice::control::test

@@ -7,10 +7,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <thread>
 
+#include "controlplane/api_socket.h"
 #include "controlplane/crypto_choice.h"
 #include "controlplane/event_loop.h"
 #include "controlplane/log.h"
+#include "controlplane/orderly_end.h"
 #include "process.h"
+#include "session_bench.h"
 
 namespace sluice::control {
 namespace {
@@ -142,6 +145,68 @@ TEST_F(EventLoopTest, RingsThatNeverDrainDoNotKeepHandlersWaiting) {
   boost::asio::steady_timer timer(loop_.io(), 20ms);
   timer.async_wait([this](auto) { loop_.stop(); });
   loop_.run({.poll = [](auto) { return false; }, .tick = [](auto now) { return now + 1h; }});
+}
+
+/// A registry over workers that the test plays, and everything that its end involves.
+class OrderlyEndTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    bench_.session();
+    bench_.create(bench_.rtp("a"));
+    bench_.settle();
+    config::Api api;
+    api.socket = directory_.file("api.sock");
+    std::string error;
+    socket_ = ApiSocket::claim(api, error);
+    ASSERT_TRUE(socket_) << error;
+    server_ = std::make_unique<ApiServer>(loop_.io(), socket_->release_fd(), ApiServer::Options{}, hub_,
+                                          [](const auto&, const auto&, const Answer&) {});
+  }
+  /// What ran until the loop's end, with workers that ack, or with workers that never do.
+  std::chrono::milliseconds run(OrderlyEnd& end, bool workers_ack,
+                                const std::function<void()>& meanwhile = {}) {
+    const auto began = EventLoop::Clock::now();
+    end.begin("test");
+    loop_.run({.poll =
+                   [&](auto) {
+                     if (meanwhile) meanwhile();
+                     if (workers_ack) bench_.plane.worker(0).turn();
+                     return bench_.sessions->poll(bench_.now);
+                   },
+               .tick = [&](auto now) { return now + 1ms; }});
+    return std::chrono::duration_cast<std::chrono::milliseconds>(EventLoop::Clock::now() - began);
+  }
+
+  test::TemporaryDirectory directory_;
+  test::Bench bench_;
+  dataplane::ControlWaker waker_;
+  EventLoop loop_{waker_};
+  EventHub hub_;
+  std::unique_ptr<ApiSocket> socket_;
+  std::unique_ptr<ApiServer> server_;
+};
+
+TEST_F(OrderlyEndTest, WaitsForTheWorkersAndNoLonger) {
+  OrderlyEnd end(loop_, *bench_.sessions, *server_, {.whole = 20s, .patience = 20s, .flush = 20s});
+  EXPECT_LT(run(end, true), 10s);
+  EXPECT_TRUE(end.is_clean());
+  EXPECT_TRUE(bench_.sessions->list_sessions().empty());
+}
+
+TEST_F(OrderlyEndTest, EndsWithoutWorkersThatNeverAckAndSaysSo) {
+  OrderlyEnd end(loop_, *bench_.sessions, *server_, {.whole = 200ms, .patience = 20s, .flush = 20s});
+  const auto took = run(end, false);
+  EXPECT_GE(took, 200ms);
+  EXPECT_LT(took, 10s);
+  EXPECT_FALSE(end.is_clean());
+}
+
+TEST_F(OrderlyEndTest, ASecondSignalCountsOnceThePatienceIsOver) {
+  OrderlyEnd end(loop_, *bench_.sessions, *server_, {.whole = 20s, .patience = 200ms, .flush = 20s});
+  const auto took = run(end, false, [&] { end.begin("again"); });
+  EXPECT_GE(took, 200ms);
+  EXPECT_LT(took, 10s);
+  EXPECT_FALSE(end.is_clean());
 }
 
 TEST(LogTest, ValuesCannotForgeALine) {
