@@ -35,9 +35,10 @@ std::string core_list(const EalOptions& options) {
 
 std::vector<std::string> arguments(const EalOptions& options, bool huge) {
   std::vector<std::string> args{
-      "sluiced", "--no-telemetry", "--log-level=*:warning",
-      // The TAP driver calls it an error that a kernel lacks a queue discipline that we do without.
-      "--log-level=pmd.net.tap:critical", "-l", core_list(options), "--main-lcore",
+      "sluiced", "--no-telemetry",
+      // The TAP driver calls it an error that a kernel lacks a queue discipline that we do without. Of two
+      // patterns that match, DPDK heeds the one given first.
+      "--log-level=pmd.net.tap:critical", "--log-level=*:warning", "-l", core_list(options), "--main-lcore",
       std::to_string(options.control_core), "-m", std::to_string(options.memory.size_mib)};
   // Nothing is shared with other DPDK processes, so that several may run side by side.
   if (huge) {
