@@ -21,6 +21,7 @@ using test::TemporaryDirectory;
 
 const std::string kSluiced = SLUICED_PATH;
 const std::string kSluicectl = SLUICECTL_PATH;
+const std::string kDevice = "net_null0,no-rx=1";  // takes everything, gives nothing
 
 struct Ran {
   int code;
@@ -38,11 +39,12 @@ void write_file(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
 }
 
-/// A port that loops back to itself, no huge pages, two CPUs of those there are.
+/// A port without a NIC, no huge pages, two CPUs of those there are.
 std::string configuration(const std::string& directory, const std::string& extra_api = "",
                           const std::string& extra = "") {
   const auto cpus = config::Host::probe().cpus;
-  return "[[ports]]\ndevice = \"net_ring0\"\naddresses = [\"198.18.0.1/15\"]\n"
+  return "[[ports]]\ndevice = \"" + kDevice +
+         "\"\naddresses = [\"198.18.0.1/15\"]\n"
          "[workers]\ncontrol_core = " +
          std::to_string(cpus.at(0)) + "\ncores = [" + std::to_string(cpus.at(1)) +
          "]\nyield_when_idle = true\n"
@@ -481,7 +483,7 @@ TEST(Sluiced, AMissingDeviceIsNamed) {
   NEEDS_TWO_CPUS();
   const TemporaryDirectory directory;
   auto text = configuration(directory.path());
-  text.replace(text.find("net_ring0"), 9, "net_af_packet0,iface=nosuchif");
+  text.replace(text.find(kDevice), kDevice.size(), "net_af_packet0,iface=nosuchif");
   write_file(directory.file("sluice.toml"), text);
   const auto ran = run({kSluiced, "--config", directory.file("sluice.toml")});
   EXPECT_EQ(ran.code, 1) << ran.output;
@@ -524,7 +526,7 @@ TEST(Sluiced, WithoutRootItSaysWhatItMayNot) {
 
   std::filesystem::create_directory(directory.file("run"));
   ASSERT_EQ(chown(directory.file("run").c_str(), 65534, 65534), 0);
-  text.replace(text.find("net_ring0"), 9, "net_tap0,iface=sluicetest0");
+  text.replace(text.find(kDevice), kDevice.size(), "net_tap0,iface=sluicetest0");
   write_file(config, text);
   const auto no_device = run(command);
   EXPECT_EQ(no_device.code, 1) << no_device.output;
