@@ -1,9 +1,12 @@
-"""The demonstration behind scripts/demo: a room with publishers and receivers of every endpoint kind, real media, switches
-of source, and a verdict.
+"""The demonstration behind scripts/demo: a room with publishers and receivers of every endpoint kind, real
+media, switches of source, and a verdict.
 
-    alice  webrtc  ->  alice-sdes, alice-rtp        bob and carol send with the same SSRCs, 1000 and 1001, and unrelated
-    bob    sdes    ->  bob-webrtc, bob-rtp          sequence numbers and timestamps; two receivers change from one to the
-    carol  rtp     ->  carol-webrtc, carol-sdes     other: switch-sdes (a strict SRTP receiver) and switch-webrtc
+    alice  webrtc  ->  alice-sdes, alice-rtp
+    bob    sdes    ->  bob-webrtc, bob-rtp
+    carol  rtp     ->  carol-webrtc, carol-sdes
+    bob or carol   ->  switch-sdes (a strict SRTP receiver), switch-webrtc
+
+bob and carol send with the same SSRCs, 1000 and 1001, and unrelated sequence numbers and timestamps.
 """
 
 import argparse
@@ -26,14 +29,31 @@ SWITCH_EVERY_S = 4
 STARTED = time.monotonic()
 
 PUBLISHERS = [
-    {"id": "alice", "kind": "webrtc",
-     "send": {"VP8": {"pt": 96, "ssrc": 0xa11ce, "color": "green"}, "OPUS": {"pt": 111, "ssrc": 0xa11cf, "frequency": 330}}},
-    {"id": "bob", "kind": "sdes", "profile": "AES_CM_128_HMAC_SHA1_80",
-     "send": {"VP8": {"pt": 96, "ssrc": 1000, "sequence": 65500, "timestamp": 4294900000, "color": "blue"},
-              "OPUS": {"pt": 111, "ssrc": 1001, "sequence": 65400, "timestamp": 5, "frequency": 440}}},
-    {"id": "carol", "kind": "rtp",
-     "send": {"VP8": {"pt": 97, "ssrc": 1000, "sequence": 12345, "timestamp": 777, "color": "red"},
-              "OPUS": {"pt": 110, "ssrc": 1001, "sequence": 4, "timestamp": 3000000000, "frequency": 550}}},
+    {
+        "id": "alice",
+        "kind": "webrtc",
+        "send": {
+            "VP8": {"pt": 96, "ssrc": 0xA11CE, "color": "green"},
+            "OPUS": {"pt": 111, "ssrc": 0xA11CF, "frequency": 330},
+        },
+    },
+    {
+        "id": "bob",
+        "kind": "sdes",
+        "profile": "AES_CM_128_HMAC_SHA1_80",
+        "send": {
+            "VP8": {"pt": 96, "ssrc": 1000, "sequence": 65500, "timestamp": 4294900000, "color": "blue"},
+            "OPUS": {"pt": 111, "ssrc": 1001, "sequence": 65400, "timestamp": 5, "frequency": 440},
+        },
+    },
+    {
+        "id": "carol",
+        "kind": "rtp",
+        "send": {
+            "VP8": {"pt": 97, "ssrc": 1000, "sequence": 12345, "timestamp": 777, "color": "red"},
+            "OPUS": {"pt": 110, "ssrc": 1001, "sequence": 4, "timestamp": 3000000000, "frequency": 550},
+        },
+    },
 ]
 RECEIVERS = [
     {"id": "alice-sdes", "kind": "sdes", "profile": "AEAD_AES_128_GCM"},
@@ -53,8 +73,12 @@ def say(text):
 
 def receiver_spec(number, spec):
     """Each receiver expects SSRCs and payload types of its own: every route rewrites."""
-    return spec | {"receive": {"VP8": {"pt": 100 + number % 4, "ssrc": 7000 + 10 * number},
-                               "OPUS": {"pt": 105 + number % 4, "ssrc": 7001 + 10 * number}}}
+    return spec | {
+        "receive": {
+            "VP8": {"pt": 100 + number % 4, "ssrc": 7000 + 10 * number},
+            "OPUS": {"pt": 105 + number % 4, "ssrc": 7001 + 10 * number},
+        }
+    }
 
 
 class Demo:
@@ -62,7 +86,7 @@ class Demo:
         self.options, self.net = options, net
         self.interrupted = False
         self.room = self.daemon = self.rpc = None
-        self.on_air = {}    # route id -> publisher that feeds it
+        self.on_air = {}  # route id -> publisher that feeds it
 
     def start_daemon(self):
         path = os.path.join(ROOT, "demo", "demo.toml")
@@ -76,8 +100,10 @@ class Demo:
         self.daemon = daemons.Daemon(self.net, binary, path, log, self.options.port)
         self.rpc = self.daemon.rpc()
         version = self.rpc.call("version")
-        say(f"sluiced {version.get('sluice')} is up: {version.get('dpdk')}, engine {version.get('engine')}, "
-            f"{len(version.get('profiles', []))} SRTP profiles")
+        say(
+            f"sluiced {version.get('sluice')} is up: {version.get('dpdk')}, engine {version.get('engine')}, "
+            f"{len(version.get('profiles', []))} SRTP profiles"
+        )
 
     def place_calls(self):
         self.room = Room(self.net, self.rpc, "demo", self.options.logs)
@@ -118,7 +144,10 @@ class Demo:
                 source = parties["carol" if turn % 2 else "bob"]
                 for receiver in switching:
                     self.set_source(receiver, source)
-                table.note(f"switch {turn}: {', '.join(r.id for r in switching)} now get {source.id} (SSRC 1000, 1001)")
+                table.note(
+                    f"switch {turn}: {', '.join(r.id for r in switching)} now get {source.id} "
+                    "(SSRC 1000, 1001)"
+                )
                 next_switch = elapsed + SWITCH_EVERY_S
             self.check_alive()
             table.draw(elapsed, None if self.options.stay else seconds)
@@ -130,18 +159,33 @@ class Demo:
 
     def check_alive(self):
         if not self.daemon.alive():
-            raise LabError(f"sluiced ended with {self.daemon.process.returncode}:\n{daemons.tail(self.daemon.log_path)}")
+            raise LabError(
+                f"sluiced ended with {self.daemon.process.returncode}:\n{daemons.tail(self.daemon.log_path)}"
+            )
         for party in self.room.parties.values():
             if party.peer.process.poll() is not None:
-                raise LabError(f"peer {party.id} ended: {party.peer.error() or 'no reason given'}; "
-                               f"log: {party.peer.log_path}")
+                raise LabError(
+                    f"peer {party.id} ended: {party.peer.error() or 'no reason given'}; "
+                    f"log: {party.peer.log_path}"
+                )
 
     def print_hints(self):
-        ctl = f"sudo {os.path.relpath(os.path.join(self.options.build, 'controlplane', 'sluicectl'))} " \
-              f"--socket {self.daemon.socket}"
+        ctl = (
+            f"sudo {os.path.relpath(os.path.join(self.options.build, 'controlplane', 'sluicectl'))} "
+            f"--socket {self.daemon.socket}"
+        )
         print("\nIt stays until Ctrl-C. To look around, in another terminal:\n")
-        for words in ("session list", "endpoint list", "stream list", "route list --session demo", "worker list", "drop list",
-                      "port list", "version", "events"):
+        for words in (
+            "session list",
+            "endpoint list",
+            "stream list",
+            "route list --session demo",
+            "worker list",
+            "drop list",
+            "port list",
+            "version",
+            "events",
+        ):
             print(f"  {ctl} {words}")
         print(f"  sudo ip netns exec {self.net.peers['bob']} tcpdump -ni media0\n")
 
@@ -153,14 +197,24 @@ class Demo:
 
 
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="scripts/demo", description="Real media through sluice, with a verdict.")
-    parser.add_argument("--seconds", type=float, default=20, metavar="N", help="how long media flows (default 20, least 6)")
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="Real media through sluice, with a verdict."
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=20, metavar="N", help="how long media flows (default 20, least 6)"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the result there")
     parser.add_argument("--stay", action="store_true", help="keep it running until Ctrl-C")
-    parser.add_argument("--port", choices=sorted(daemons.DEVICES), default="tap", help="DPDK's port: a TAP (default) or "
-                        "packet sockets on a veth pair")
+    parser.add_argument(
+        "--port",
+        choices=sorted(daemons.DEVICES),
+        default="tap",
+        help="DPDK's port: a TAP (default) or " "packet sockets on a veth pair",
+    )
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)   # the arguments, and nothing else
+    parser.add_argument(
+        "--check", action="store_true", help=argparse.SUPPRESS
+    )  # the arguments, and nothing else
     options = parser.parse_args(arguments)
     if not 6 <= options.seconds <= 86400:
         parser.error(f"--seconds {options.seconds:g}: allowed are 6 to 86400")
@@ -174,7 +228,7 @@ def main():
     if options.check:
         return 0
     if options.json:
-        open(options.json, "w").close()   # complain now, not after the run
+        open(options.json, "w").close()  # complain now, not after the run
     result = None
     step = "network namespaces"
     with Net() as net:
@@ -203,8 +257,11 @@ def main():
         except (LabError, RpcError, OSError, LookupError) as error:
             print(f"\ndemo: failed while {step}: {error}", file=sys.stderr)
             if demo.daemon is not None and not demo.daemon.alive():
-                print(f"sluiced ended with {demo.daemon.process.returncode}; the end of its log:\n"
-                      f"{daemons.tail(demo.daemon.log_path)}", file=sys.stderr)
+                print(
+                    f"sluiced ended with {demo.daemon.process.returncode}; the end of its log:\n"
+                    f"{daemons.tail(demo.daemon.log_path)}",
+                    file=sys.stderr,
+                )
             print(f"logs: {options.logs}", file=sys.stderr)
             return 1
         finally:
@@ -215,11 +272,17 @@ def main():
             file.write("\n")
     print()
     for endpoint in result["endpoints"]:
-        print(f"  {endpoint['id']:<14} {endpoint['kind']:<7} {endpoint['codec']:<5} {endpoint['framesDecoded']:>6} frames decoded")
-    print(f"\n  packets received {result['packetsReceived']}, sent {result['packetsSent']}, lost {result['packetsLost']}; "
-          f"authentication failures {result['authFailures']}; switches {result['switches']}; "
-          f"discontinuities at receivers {result['receiverDiscontinuities']}; "
-          f"ledger {'balanced' if result['ledgerBalanced'] else 'NOT balanced'}")
+        print(
+            f"  {endpoint['id']:<14} {endpoint['kind']:<7} {endpoint['codec']:<5} "
+            f"{endpoint['framesDecoded']:>6} frames decoded"
+        )
+    print(
+        f"\n  packets received {result['packetsReceived']}, sent {result['packetsSent']}, "
+        f"lost {result['packetsLost']}; "
+        f"authentication failures {result['authFailures']}; switches {result['switches']}; "
+        f"discontinuities at receivers {result['receiverDiscontinuities']}; "
+        f"ledger {'balanced' if result['ledgerBalanced'] else 'NOT balanced'}"
+    )
     for problem in problems:
         print(f"  problem: {problem}")
     print(f"\ndemo: {'OK' if result['ok'] else 'FAILED'}   (logs: {os.path.relpath(options.logs)})")

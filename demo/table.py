@@ -1,5 +1,5 @@
-"""The live table of the demo: one line per stream, from stream.list and route.list. Redrawn in place on a terminal, plain
-lines elsewhere."""
+"""The live table of the demo: one line per stream, from stream.list and route.list. Redrawn in place on a
+terminal, plain lines elsewhere."""
 
 import shutil
 
@@ -13,7 +13,7 @@ class Table:
         self.rpc, self.session, self.on_air, self.is_terminal = rpc, session, on_air, is_terminal
         self._drawn = 0
         self._route_packets = {}
-        self._out = {}      # (endpoint, payload type) -> packets out, attributed to whom the route was fed by
+        self._out = {}  # (endpoint, payload type) -> packets out, attributed to whom the route was fed by
         self._notes = []
 
     def note(self, text):
@@ -38,19 +38,33 @@ class Table:
         header = f"{'stream':<16}{'ssrc':>9}{'in':>9}{'out':>9}{'lost':>6}{'bit rate':>11}   goes to"
         lines = []
         for stream in sorted(streams, key=lambda item: (item["endpoint"], item["ssrc"])):
-            key = next((key for key in self._out if key[0] == stream["endpoint"] and stream["payloadType"] in key[1]), None)
+            key = next(
+                (
+                    key
+                    for key in self._out
+                    if key[0] == stream["endpoint"] and stream["payloadType"] in key[1]
+                ),
+                None,
+            )
             if key is None:
-                continue   # RTCP of receivers only
-            lines.append(f"{stream['endpoint'] + ' pt ' + str(stream['payloadType']):<16}{stream['ssrc']:>9}"
-                         f"{stream['packetCount']:>9}{self._out[key]:>9}{stream['packetsLost']:>6}"
-                         f"{bit_rate(stream['bitrate']):>11}   {', '.join(fed.get(key, []))}")
+                continue  # RTCP of receivers only
+            lines.append(
+                f"{stream['endpoint'] + ' pt ' + str(stream['payloadType']):<16}{stream['ssrc']:>9}"
+                f"{stream['packetCount']:>9}{self._out[key]:>9}{stream['packetsLost']:>6}"
+                f"{bit_rate(stream['bitrate']):>11}   {', '.join(fed.get(key, []))}"
+            )
         clock = f"{elapsed:.0f} s" + (f" of {seconds:.0f}" if seconds else "")
         if not self.is_terminal:
             print(f"-- {clock}\n{header}", *lines, sep="\n", flush=True)
             return
         width = shutil.get_terminal_size().columns - 1
-        output = [f"\033[1m{header[:width]}\033[0m", *(line[:width] for line in lines), "",
-                  *(f"\033[2m{note[:width]}\033[0m" for note in self._notes), f"{clock}"]
+        output = [
+            f"\033[1m{header[:width]}\033[0m",
+            *(line[:width] for line in lines),
+            "",
+            *(f"\033[2m{note[:width]}\033[0m" for note in self._notes),
+            f"{clock}",
+        ]
         up = f"\033[{self._drawn}A\033[J" if self._drawn else ""
         print(up + "\n".join(output), flush=True)
         self._drawn = len(output)

@@ -1,10 +1,19 @@
-"""What the demo proves, and whether it did: the counts of sluice held against those of the peers, packet by packet."""
+"""What the demo proves, and whether it did: the counts of sluice held against those of the peers, packet by
+packet."""
 
 import time
 
-# Copies that sluice made and a receiver should have had. (stale_after_switch: of a source that the receiver has left.)
-LOSSES = ("no_remote", "receiver_not_ready", "too_big", "no_buffer", "protect_failed", "payload_type_unmapped",
-          "transmit_queue_full")
+# Copies that sluice made and a receiver should have had. (Not stale_after_switch: of a source which the
+# receiver has left.)
+LOSSES = (
+    "no_remote",
+    "receiver_not_ready",
+    "too_big",
+    "no_buffer",
+    "protect_failed",
+    "payload_type_unmapped",
+    "transmit_queue_full",
+)
 
 
 def final_statuses(room):
@@ -27,12 +36,24 @@ def judge(demo):
     rpc, room = demo.rpc, demo.room
     problems = []
     statuses = final_statuses(room)
-    streams = {(item["endpoint"], item["ssrc"]): item for item in rpc.call("stream.list", session=room.session)["streams"]}
+    streams = {
+        (item["endpoint"], item["ssrc"]): item
+        for item in rpc.call("stream.list", session=room.session)["streams"]
+    }
     routes = {item["id"]: item for item in rpc.call("route.list", session=room.session)["routes"]}
     endpoints = rpc.call("endpoint.list", session=room.session)["endpoints"]
-    result = {"ok": False, "endpoints": [], "packetsReceived": 0, "packetsSent": 0, "packetsLost": 0, "authFailures": 0,
-              "switches": sum(route["switches"] for route in routes.values()), "receiverDiscontinuities": 0, "drops": {},
-              "ledgerBalanced": False}
+    result = {
+        "ok": False,
+        "endpoints": [],
+        "packetsReceived": 0,
+        "packetsSent": 0,
+        "packetsLost": 0,
+        "authFailures": 0,
+        "switches": sum(route["switches"] for route in routes.values()),
+        "receiverDiscontinuities": 0,
+        "drops": {},
+        "ledgerBalanced": False,
+    }
 
     for endpoint in endpoints:
         counts = rpc.call("endpoint.get", session=room.session, id=endpoint["id"])
@@ -79,18 +100,33 @@ def judge_receiver(party, status, routes, result, problems):
     wanted_ssrcs = {item["ssrc"] for item in party.receive.values()}
     for codec, item in party.receive.items():
         frames = status["decoded"].get(codec, 0)
-        result["endpoints"].append({"id": party.id, "kind": party.kind, "codec": codec, "framesDecoded": frames})
+        result["endpoints"].append(
+            {"id": party.id, "kind": party.kind, "codec": codec, "framesDecoded": frames}
+        )
         if not frames:
             problems.append(f"{party.id} decoded no {codec}")
         sent = routes[party.routes[codec]]["packets"]
-        stream = watched.get(item["ssrc"], {"packets": 0, "gaps": 0, "duplicates": 0, "timestampJumps": 0, "anomalies": [],
-                                            "payloadTypes": []})
+        stream = watched.get(
+            item["ssrc"],
+            {
+                "packets": 0,
+                "gaps": 0,
+                "duplicates": 0,
+                "timestampJumps": 0,
+                "anomalies": [],
+                "payloadTypes": [],
+            },
+        )
         result["packetsSent"] += sent
         result["packetsLost"] += max(0, sent - stream["packets"])
         if sent != stream["packets"]:
-            problems.append(f"sluice sent {sent} {codec} packets to {party.id}, which got {stream['packets']}")
+            problems.append(
+                f"sluice sent {sent} {codec} packets to {party.id}, which got {stream['packets']}"
+            )
         if stream["payloadTypes"] != [item["pt"]]:
-            problems.append(f"{party.id} got {codec} with payload types {stream['payloadTypes']}, expected {item['pt']}")
+            problems.append(
+                f"{party.id} got {codec} with payload types {stream['payloadTypes']}, expected {item['pt']}"
+            )
         breaks = stream["gaps"] + stream["duplicates"] + stream["timestampJumps"]
         result["receiverDiscontinuities"] += breaks
         if breaks:
@@ -98,9 +134,13 @@ def judge_receiver(party, status, routes, result, problems):
     # The jitter buffers' own view; what they call lost without a gap came too late to play.
     result["receiverDiscontinuities"] += status["jitterbuffer"]["lost"]
     if set(watched) - wanted_ssrcs:
-        problems.append(f"{party.id} got SSRCs {sorted(set(watched) - wanted_ssrcs)} that no route leads to it with")
+        problems.append(
+            f"{party.id} got SSRCs {sorted(set(watched) - wanted_ssrcs)} that no route leads to it with"
+        )
     if party.id.startswith("switch") and len({"blue", "red"} & set(status["colors"])) < 2:
-        problems.append(f"{party.id} did not see the pictures of both sources, only {sorted(status['colors'])}")
+        problems.append(
+            f"{party.id} did not see the pictures of both sources, only {sorted(status['colors'])}"
+        )
 
 
 def end_everything(demo):

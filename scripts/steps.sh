@@ -1,5 +1,5 @@
-# Sourced by the scripts: runs long steps with their output in a log, says how far they are, and shows the tail when one
-# fails. On a terminal the running step is one line that moves; elsewhere a line now and then.
+# Sourced by the scripts: runs long steps with their output in a log, says how far they are, and shows the tail
+# when one fails. On a terminal the running step is one line that moves; elsewhere a line now and then.
 
 steps_started=$SECONDS
 steps_tty=0
@@ -12,15 +12,16 @@ step() {
   local title=$1 log=$2 begun=$SECONDS pid rc=0 last="" said=0
   shift 2
   mkdir -p "$(dirname "$log")"
+  : >"$log"
   ((steps_tty)) || say "$title ..."
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
   steps_child=$pid
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.5
-    last=$(tail -c 400 "$log" 2>/dev/null | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | tr -cd '[:print:]' || true)
+    last=$(tail -c 400 "$log" | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | tr -cd '[:print:]' || true)
     if ((steps_tty)); then
-      printf '\r\033[K[%3d s] %s ... %s' "$((SECONDS - steps_started))" "$title" "${last:0:$((${COLUMNS:-100} - 40))}"
+      printf '\r\033[K[%3d s] %s ... %s' "$((SECONDS - steps_started))" "$title" "${last:0:60}"
     elif ((SECONDS - begun - said >= 20)); then
       said=$((SECONDS - begun))
       say "$title ... ${last:0:90}"

@@ -20,17 +20,23 @@ from .ice_client import random_text
 from .netns import LabError
 from .peer import Peer
 
-KEY_BYTES = {"AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44, "AES_CM_128_HMAC_SHA1_80": 30, "AES_CM_128_HMAC_SHA1_32": 30}
+KEY_BYTES = {
+    "AEAD_AES_128_GCM": 28,
+    "AEAD_AES_256_GCM": 44,
+    "AES_CM_128_HMAC_SHA1_80": 30,
+    "AES_CM_128_HMAC_SHA1_32": 30,
+}
 PEER_PORT = 5000
 
 
 class Party:
-    """One side of a call: `endpoint` is the API's object, `peer` the process, `send` and `receive` what flows."""
+    """One side of a call: `endpoint` is the API's object, `peer` the process, `send` and `receive` what
+    flows."""
 
     def __init__(self, id, kind, send, receive):
         self.id, self.kind, self.send, self.receive = id, kind, send or {}, receive or {}
         self.endpoint = self.peer = None
-        self.routes = {}    # codec -> route id, of what it receives
+        self.routes = {}  # codec -> route id, of what it receives
 
 
 class Room:
@@ -53,10 +59,12 @@ class Room:
         return Peer(namespace, spec, os.path.join(self.log_folder, f"{self.session}-{spec['id']}.log"))
 
     def add(self, id, kind, send=None, receive=None, family="ipv4", **options):
-        """kind: rtp, sdes, webrtc (webrtcbin) or dtls (our own ICE and DTLS client, a webrtc endpoint for sluice).
+        """kind: rtp, sdes, webrtc (webrtcbin) or dtls (our own ICE and DTLS client, a webrtc endpoint for
+        sluice).
 
-        options: rtcp_mux, profile (sdes), profiles and setup (webrtc, dtls; setup is sluice's role), transport (webrtc,
-        dtls: own or shared), namespace (default: one of its own), feedback, remote_unknown (sdes, rtp: sluice latches).
+        options: rtcp_mux, profile (sdes), profiles and setup (webrtc, dtls; setup is sluice's role),
+        transport (webrtc, dtls: own or shared), namespace (default: one of its own), feedback, remote_unknown
+        (sdes, rtp: sluice latches).
         """
         party = self.parties[id] = Party(id, kind, send, receive)
         namespace, address = self._address(options.pop("namespace", id), family)
@@ -66,11 +74,28 @@ class Room:
         getattr(self, f"_add_{kind}")(party, spec, namespace, address, family, **options)
         return party
 
-    def _add_rtp(self, party, spec, namespace, address, family, rtcp_mux=False, remote_unknown=False, profile=None,
-                 rtp_port=PEER_PORT, **create):
+    def _add_rtp(
+        self,
+        party,
+        spec,
+        namespace,
+        address,
+        family,
+        rtcp_mux=False,
+        remote_unknown=False,
+        profile=None,
+        rtp_port=PEER_PORT,
+        **create,
+    ):
         remote = {"address": address, "rtpPort": rtp_port, **({} if rtcp_mux else {"rtcpPort": rtp_port + 1})}
-        parameters = {"session": self.session, "id": party.id, "kind": party.kind, "family": family, "rtcpMux": rtcp_mux,
-                      **create}
+        parameters = {
+            "session": self.session,
+            "id": party.id,
+            "kind": party.kind,
+            "family": family,
+            "rtcpMux": rtcp_mux,
+            **create,
+        }
         if not remote_unknown:
             parameters["remote"] = remote
         if party.kind == "sdes":
@@ -79,58 +104,119 @@ class Room:
             parameters |= {"profile": profile, "receiveKey": peer_key}
         party.endpoint = self.rpc.call("endpoint.create", **parameters)
         local = party.endpoint["local"]
-        spec |= {"local": remote, "rtcpMux": rtcp_mux,
-                 "remote": {"address": local["address"], "rtpPort": local["rtpPort"], "rtcpPort": local["rtcpPort"]}}
+        spec |= {
+            "local": remote,
+            "rtcpMux": rtcp_mux,
+            "remote": {
+                "address": local["address"],
+                "rtpPort": local["rtpPort"],
+                "rtcpPort": local["rtcpPort"],
+            },
+        }
         if party.kind == "sdes":
-            spec["crypto"] = {"profile": profile, "sendKey": peer_key, "receiveKey": party.endpoint["crypto"]["sendKey"]}
+            spec["crypto"] = {
+                "profile": profile,
+                "sendKey": peer_key,
+                "receiveKey": party.endpoint["crypto"]["sendKey"],
+            }
         party.peer = self._start_peer(namespace, spec)
         party.peer.wait("ready", 30)
 
     _add_sdes = _add_rtp
 
-    def _add_dtls(self, party, spec, namespace, address, family, setup="passive", profiles=tuple(KEY_BYTES),
-                  transport="own", **create):
+    def _add_dtls(
+        self,
+        party,
+        spec,
+        namespace,
+        address,
+        family,
+        setup="passive",
+        profiles=tuple(KEY_BYTES),
+        transport="own",
+        **create,
+    ):
         party.certificate = Certificate()
         ice = {"ufrag": random_text(8), "password": random_text(32)}
         party.endpoint = self.rpc.call(
-            "endpoint.create", session=self.session, id=party.id, kind="webrtc", family=family, transport=transport,
-            ice=ice, dtls={"setup": setup, "fingerprints": [{"algorithm": "sha-256",
-                                                             "value": party.certificate.fingerprint}]}, **create)
+            "endpoint.create",
+            session=self.session,
+            id=party.id,
+            kind="webrtc",
+            family=family,
+            transport=transport,
+            ice=ice,
+            dtls={
+                "setup": setup,
+                "fingerprints": [{"algorithm": "sha-256", "value": party.certificate.fingerprint}],
+            },
+            **create,
+        )
         candidate = party.endpoint["ice"]["candidates"][0]
-        spec |= {"local": {"address": address, "rtpPort": PEER_PORT},
-                 "remote": {"address": candidate["address"], "rtpPort": candidate["port"]},
-                 "ice": {**ice, "remoteUfrag": party.endpoint["ice"]["ufrag"],
-                         "remotePassword": party.endpoint["ice"]["password"]},
-                 "dtls": {"certificate": party.certificate.certificate, "key": party.certificate.key,
-                          "profiles": list(profiles), "server": setup == "active",
-                          "fingerprint": party.endpoint["dtls"]["fingerprint"]["value"]}}
+        spec |= {
+            "local": {"address": address, "rtpPort": PEER_PORT},
+            "remote": {"address": candidate["address"], "rtpPort": candidate["port"]},
+            "ice": {
+                **ice,
+                "remoteUfrag": party.endpoint["ice"]["ufrag"],
+                "remotePassword": party.endpoint["ice"]["password"],
+            },
+            "dtls": {
+                "certificate": party.certificate.certificate,
+                "key": party.certificate.key,
+                "profiles": list(profiles),
+                "server": setup == "active",
+                "fingerprint": party.endpoint["dtls"]["fingerprint"]["value"],
+            },
+        }
         party.peer = self._start_peer(namespace, spec)
         party.dtls = party.peer.wait("ready", 30)["dtls"]
         self._wait_connected(party)
 
-    def _add_webrtc(self, party, spec, namespace, address, family, setup="passive", transport="own", offer=None, **create):
+    def _add_webrtc(
+        self, party, spec, namespace, address, family, setup="passive", transport="own", offer=None, **create
+    ):
         """A publisher offers and sluice answers; a receiver gets sluice's offer. `setup` is sluice's role."""
         offers = bool(party.send) if offer is None else offer
         party.peer = self._start_peer(namespace, spec | {"offer": offers})
-        parameters = {"session": self.session, "id": party.id, "kind": "webrtc", "family": family, "transport": transport,
-                      **create}
+        parameters = {
+            "session": self.session,
+            "id": party.id,
+            "kind": "webrtc",
+            "family": family,
+            "transport": transport,
+            **create,
+        }
         if offers:
             text = party.peer.wait("sdp", 30)["sdp"]
             theirs = sdp.peer_transport(text)
             party.endpoint = self.rpc.call(
-                "endpoint.create", **parameters, ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
-                dtls={"setup": setup, "fingerprints": [theirs["fingerprint"]]})
+                "endpoint.create",
+                **parameters,
+                ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
+                dtls={"setup": setup, "fingerprints": [theirs["fingerprint"]]},
+            )
             media = [{**item, "direction": "recvonly"} for item in sdp.peer_media(text)]
-            party.peer.command("remote", type="answer", sdp=sdp.sluice_description(party.endpoint, media, setup))
+            party.peer.command(
+                "remote", type="answer", sdp=sdp.sluice_description(party.endpoint, media, setup)
+            )
         else:
             party.endpoint = self.rpc.call("endpoint.create", **parameters, dtls={"setup": setup})
-            media = [{"mid": f"{codec.lower()}{number}", "codec": codec, "direction": "sendonly", **item}
-                     for number, (codec, item) in enumerate(party.receive.items())]
-            party.peer.command("remote", type="offer", sdp=sdp.sluice_description(party.endpoint, media, setup))
+            media = [
+                {"mid": f"{codec.lower()}{number}", "codec": codec, "direction": "sendonly", **item}
+                for number, (codec, item) in enumerate(party.receive.items())
+            ]
+            party.peer.command(
+                "remote", type="offer", sdp=sdp.sluice_description(party.endpoint, media, setup)
+            )
             theirs = sdp.peer_transport(party.peer.wait("sdp", 30, type="answer")["sdp"])
-            self.rpc.call("endpoint.connect", session=self.session, id=party.id,
-                          ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
-                          dtls={"fingerprints": [theirs["fingerprint"]]})
+            self.rpc.call(
+                "endpoint.connect",
+                session=self.session,
+                id=party.id,
+                ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
+                dtls={"fingerprints": [theirs["fingerprint"]]},
+            )
         party.peer.wait("state", 30, property="connection-state", state="connected")
         self._wait_connected(party)
 
@@ -142,25 +228,35 @@ class Room:
             if party.endpoint["state"] in ("connected", "flowing"):
                 return
             if time.monotonic() > deadline or party.endpoint["state"] == "failed":
-                raise LabError(f"endpoint {party.id} is {party.endpoint['state']} {party.endpoint.get('reason', '')}, "
-                               "expected connected")
+                raise LabError(
+                    f"endpoint {party.id} is {party.endpoint['state']} {party.endpoint.get('reason', '')}, "
+                    "expected connected"
+                )
             time.sleep(0.05)
 
     def add_all(self, parties):
-        """Several at once, each a dict of add()'s arguments; a peer takes its second to start. In the order given."""
+        """Several at once, each a dict of add()'s arguments; a peer takes its second to start. In the order
+        given."""
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda arguments: self.add(**arguments), parties))
 
     def route(self, source, target, codec, later=(), **options):
-        """The SSRC and payload type that the target expects decide the rewrite. `later`: parties that the route may be
-        switched to, whose payload types it must map as well."""
+        """The SSRC and payload type that the target expects decide the rewrite. `later`: parties that the
+        route may be switched to, whose payload types it must map as well."""
         wanted = target.receive[codec]
         payload_types = sorted({party.send[codec]["pt"] for party in (source, *later)})
         route = self.rpc.call(
-            "route.create", session=self.session, id=f"{target.id}-{codec.lower()}", to=target.id,
-            **{"from": self.source(source, codec)}, ssrc=wanted["ssrc"], clockRate=CLOCK_RATES[codec],
+            "route.create",
+            session=self.session,
+            id=f"{target.id}-{codec.lower()}",
+            to=target.id,
+            **{"from": self.source(source, codec)},
+            ssrc=wanted["ssrc"],
+            clockRate=CLOCK_RATES[codec],
             payloadTypes=[{"from": number, "to": wanted["pt"]} for number in payload_types],
-            keyframeOnSwitch=codec == "VP8", **options)
+            keyframeOnSwitch=codec == "VP8",
+            **options,
+        )
         target.routes[codec] = route["id"]
         return route
 
@@ -168,8 +264,12 @@ class Room:
         return {"endpoint": party.id, "payloadTypes": [party.send[codec]["pt"]]}
 
     def switch(self, source, target, codec):
-        return self.rpc.call("route.switch", session=self.session, id=target.routes[codec],
-                             **{"from": self.source(source, codec)})
+        return self.rpc.call(
+            "route.switch",
+            session=self.session,
+            id=target.routes[codec],
+            **{"from": self.source(source, codec)},
+        )
 
     def start(self, *parties):
         for party in parties:

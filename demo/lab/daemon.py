@@ -53,7 +53,11 @@ class Daemon:
         with open(log_path, "ab") as log:
             self.process = subprocess.Popen(
                 ["ip", "netns", "exec", net.relay, binary, "--config", config_path],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         try:
             self._wait_ready(start_timeout_s)
         except Exception:
@@ -66,7 +70,9 @@ class Daemon:
             self.net.attach_tap(self.alive, timeout_s)
         while True:
             if not self.alive():
-                raise LabError(f"sluiced ended with {self.process.returncode} at start:\n{tail(self.log_path)}")
+                raise LabError(
+                    f"sluiced ended with {self.process.returncode} at start:\n{tail(self.log_path)}"
+                )
             try:
                 with Rpc(self.socket, 5) as rpc:
                     rpc.call("version")
@@ -74,7 +80,9 @@ class Daemon:
             except OSError:
                 pass
             if time.monotonic() > deadline:
-                raise LabError(f"sluiced does not answer on {self.socket} after {timeout_s} s:\n{tail(self.log_path)}")
+                raise LabError(
+                    f"sluiced does not answer on {self.socket} after {timeout_s} s:\n{tail(self.log_path)}"
+                )
             time.sleep(0.05)
         if self.device == "tap":
             self.net.bridge_tap()
@@ -93,7 +101,9 @@ class Daemon:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise LabError(f"sluiced did not end within {timeout_s} s of SIGTERM:\n{tail(self.log_path)}") from None
+            raise LabError(
+                f"sluiced did not end within {timeout_s} s of SIGTERM:\n{tail(self.log_path)}"
+            ) from None
 
     def kill(self):
         if self.alive():

@@ -1,6 +1,8 @@
-"""DTLS-SRTP by OpenSSL's libssl through ctypes: a peer that is neither ours nor GStreamer's, with every SRTP profile.
+"""DTLS-SRTP by OpenSSL's libssl through ctypes: a peer that is neither ours nor GStreamer's, with every SRTP
+profile.
 
-A Dtls is a state machine over memory: datagrams in by receive(), out by the list that take_datagrams() empties.
+A Dtls is a state machine over memory: datagrams in by receive(), out by the list that take_datagrams()
+empties.
 """
 
 import ctypes
@@ -20,11 +22,19 @@ def _declare(library, name, result, *arguments):
     return function
 
 
-_pointer, _int, _long, _size, _bytes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_size_t, ctypes.c_char_p)
+_pointer, _int, _long, _size, _bytes = (
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.c_long,
+    ctypes.c_size_t,
+    ctypes.c_char_p,
+)
 _DTLS_method = _declare(_libssl, "DTLS_method", _pointer)
 _SSL_CTX_new = _declare(_libssl, "SSL_CTX_new", _pointer, _pointer)
 _SSL_CTX_free = _declare(_libssl, "SSL_CTX_free", None, _pointer)
-_SSL_CTX_use_certificate_file = _declare(_libssl, "SSL_CTX_use_certificate_file", _int, _pointer, _bytes, _int)
+_SSL_CTX_use_certificate_file = _declare(
+    _libssl, "SSL_CTX_use_certificate_file", _int, _pointer, _bytes, _int
+)
 _SSL_CTX_use_PrivateKey_file = _declare(_libssl, "SSL_CTX_use_PrivateKey_file", _int, _pointer, _bytes, _int)
 _SSL_CTX_set_verify = _declare(_libssl, "SSL_CTX_set_verify", None, _pointer, _int, _pointer)
 _SSL_CTX_use_srtp = _declare(_libssl, "SSL_CTX_set_tlsext_use_srtp", _int, _pointer, _bytes)
@@ -40,8 +50,19 @@ _SSL_shutdown = _declare(_libssl, "SSL_shutdown", _int, _pointer)
 _SSL_get_shutdown = _declare(_libssl, "SSL_get_shutdown", _int, _pointer)
 _SSL_ctrl = _declare(_libssl, "SSL_ctrl", _long, _pointer, _int, _long, _pointer)
 _SSL_get_srtp = _declare(_libssl, "SSL_get_selected_srtp_profile", _pointer, _pointer)
-_SSL_export = _declare(_libssl, "SSL_export_keying_material", _int, _pointer, _pointer, _size, _bytes, _size, _pointer,
-                       _size, _int)
+_SSL_export = _declare(
+    _libssl,
+    "SSL_export_keying_material",
+    _int,
+    _pointer,
+    _pointer,
+    _size,
+    _bytes,
+    _size,
+    _pointer,
+    _size,
+    _int,
+)
 _SSL_get1_peer_certificate = _declare(_libssl, "SSL_get1_peer_certificate", _pointer, _pointer)
 _i2d_X509 = _declare(_libcrypto, "i2d_X509", _int, _pointer, _pointer)
 _X509_free = _declare(_libcrypto, "X509_free", None, _pointer)
@@ -55,7 +76,7 @@ _ERR_error_string_n = _declare(_libcrypto, "ERR_error_string_n", None, ctypes.c_
 _ERR_clear_error = _declare(_libcrypto, "ERR_clear_error", None)
 
 _VERIFY_CALLBACK = ctypes.CFUNCTYPE(_int, _int, _pointer)
-_ACCEPT_ANY = _VERIFY_CALLBACK(lambda _ok, _context: 1)   # fingerprints are what counts, checked by the caller
+_ACCEPT_ANY = _VERIFY_CALLBACK(lambda _ok, _context: 1)  # fingerprints are what counts, checked by the caller
 
 _SSL_ERROR_WANT_READ, _SSL_ERROR_ZERO_RETURN = 2, 6
 _SSL_CTRL_SET_MTU, _DTLS_CTRL_HANDLE_TIMEOUT, _SSL_OP_NO_QUERY_MTU = 17, 74, 0x1000
@@ -83,16 +104,35 @@ class Certificate:
         self._folder = tempfile.TemporaryDirectory(prefix="sluice-lab-")
         self.key = os.path.join(self._folder.name, "key.pem")
         self.certificate = os.path.join(self._folder.name, "certificate.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-subj", "/CN=peer", "-days", "30", "-keyout", self.key, "-out", self.certificate],
-                       check=True, capture_output=True)
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-subj",
+                "/CN=peer",
+                "-days",
+                "30",
+                "-keyout",
+                self.key,
+                "-out",
+                self.certificate,
+            ],
+            check=True,
+            capture_output=True,
+        )
         with open(self.certificate) as file:
             self.fingerprint = fingerprint(_ssl.PEM_cert_to_DER_cert(file.read()))
 
 
 def fingerprint(der):
     digest = hashlib.sha256(der).hexdigest().upper()
-    return ":".join(digest[i:i + 2] for i in range(0, len(digest), 2))
+    return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
 
 class DtlsError(Exception):
@@ -102,12 +142,14 @@ class DtlsError(Exception):
 class Dtls:
     def __init__(self, certificate, profiles, server, mtu=1200):
         self._context = _SSL_CTX_new(_DTLS_method())
-        if (_SSL_CTX_use_certificate_file(self._context, certificate.certificate.encode(), 1) != 1
-                or _SSL_CTX_use_PrivateKey_file(self._context, certificate.key.encode(), 1) != 1):
+        if (
+            _SSL_CTX_use_certificate_file(self._context, certificate.certificate.encode(), 1) != 1
+            or _SSL_CTX_use_PrivateKey_file(self._context, certificate.key.encode(), 1) != 1
+        ):
             raise DtlsError(f"certificate: {self._library_error()}")
         _SSL_CTX_set_verify(self._context, _SSL_VERIFY_PEER_AND_REQUIRE, ctypes.cast(_ACCEPT_ANY, _pointer))
         names = ":".join(PROFILES[name][0] for name in profiles)
-        if _SSL_CTX_use_srtp(self._context, names.encode()) != 0:   # 0 is success, here only
+        if _SSL_CTX_use_srtp(self._context, names.encode()) != 0:  # 0 is success, here only
             raise DtlsError(f"profiles {names}: {self._library_error()}")
         self._ssl = _SSL_new(self._context)
         self._in, self._out = _BIO_new(_BIO_s_mem()), _BIO_new(_BIO_s_mem())
@@ -147,8 +189,8 @@ class Dtls:
             data += buffer.raw[:count]
         at = 0
         while at + 13 <= len(data):
-            size = 13 + int.from_bytes(data[at + 11:at + 13], "big")
-            self._datagrams.append(data[at:at + size])
+            size = 13 + int.from_bytes(data[at + 11 : at + 13], "big")
+            self._datagrams.append(data[at : at + size])
             at += size
 
     def take_datagrams(self):
@@ -166,7 +208,10 @@ class Dtls:
         if self.connected:
             buffer = ctypes.create_string_buffer(2048)
             result = _SSL_read(self._ssl, buffer, len(buffer))
-            if result <= 0 and _SSL_get_error(self._ssl, result) not in (_SSL_ERROR_WANT_READ, _SSL_ERROR_ZERO_RETURN):
+            if result <= 0 and _SSL_get_error(self._ssl, result) not in (
+                _SSL_ERROR_WANT_READ,
+                _SSL_ERROR_ZERO_RETURN,
+            ):
                 self.error = self._library_error()
             if _SSL_get_shutdown(self._ssl) & 2:
                 self.closed_by_peer = True
@@ -205,8 +250,8 @@ class Dtls:
         if _SSL_export(self._ssl, material, size, label, len(label), None, 0, 0) != 1:
             raise DtlsError(f"key export: {self._library_error()}")
         raw = material.raw
-        client = raw[:key_size] + raw[2 * key_size:2 * key_size + salt_size]
-        server = raw[key_size:2 * key_size] + raw[2 * key_size + salt_size:]
+        client = raw[:key_size] + raw[2 * key_size : 2 * key_size + salt_size]
+        server = raw[key_size : 2 * key_size] + raw[2 * key_size + salt_size :]
         return (profile, server, client) if self.server else (profile, client, server)
 
     def peer_fingerprint(self):
@@ -227,15 +272,25 @@ def is_close_notify(datagram):
 
 
 def fragmented(record, size, first_sequence=40):
-    """A datagram with one handshake message, as datagrams with fragments of up to `size` bytes (RFC 6347 4.2.3). Their
-    record numbers begin at `first_sequence`, within the replay window of those that follow."""
+    """A datagram with one handshake message, as datagrams with fragments of up to `size` bytes (RFC 6347
+    4.2.3). Their record numbers begin at `first_sequence`, within the replay window of those that follow."""
     kind, length, message_number = record[13], int.from_bytes(record[14:17], "big"), record[17:19]
-    body = record[25:25 + length]
+    body = record[25 : 25 + length]
     pieces = []
     for number, at in enumerate(range(0, length, size)):
-        piece = body[at:at + size]
-        handshake = (bytes([kind]) + length.to_bytes(3, "big") + message_number + at.to_bytes(3, "big") +
-                     len(piece).to_bytes(3, "big") + piece)
-        pieces.append(record[:5] + (first_sequence + number).to_bytes(6, "big") + len(handshake).to_bytes(2, "big") +
-                      handshake)
+        piece = body[at : at + size]
+        handshake = (
+            bytes([kind])
+            + length.to_bytes(3, "big")
+            + message_number
+            + at.to_bytes(3, "big")
+            + len(piece).to_bytes(3, "big")
+            + piece
+        )
+        pieces.append(
+            record[:5]
+            + (first_sequence + number).to_bytes(6, "big")
+            + len(handshake).to_bytes(2, "big")
+            + handshake
+        )
     return pieces

@@ -1,6 +1,7 @@
 """The media side that all GStreamer peers share: encoders, decoders, and what passed through them.
 
-A publisher's video is a ball over a plain background; the background's colour says whose video a receiver decoded.
+A publisher's video is a ball over a plain background; the background's colour says whose video a receiver
+decoded.
 """
 
 import gi
@@ -10,19 +11,31 @@ from gi.repository import Gst  # noqa: E402
 
 from .gst_facts import CLOCK_RATES, MEDIA_OF  # noqa: E402
 
-COLORS = {"red": 0xffd02020, "green": 0xff20a030, "blue": 0xff2030d0, "yellow": 0xffd0c020, "grey": 0xff808080}
+COLORS = {
+    "red": 0xFFD02020,
+    "green": 0xFF20A030,
+    "blue": 0xFF2030D0,
+    "yellow": 0xFFD0C020,
+    "grey": 0xFF808080,
+}
 
 
 def nearest_color(y, u, v):
     """BT.601 limited range, as videotestsrc and vp8 use below 720 lines."""
+
     def yuv(argb):
         r, g, b = (argb >> 16) & 255, (argb >> 8) & 255, argb & 255
-        return (16 + 0.257 * r + 0.504 * g + 0.098 * b, 128 - 0.148 * r - 0.291 * g + 0.439 * b,
-                128 + 0.439 * r - 0.368 * g - 0.071 * b)
+        return (
+            16 + 0.257 * r + 0.504 * g + 0.098 * b,
+            128 - 0.148 * r - 0.291 * g + 0.439 * b,
+            128 + 0.439 * r - 0.368 * g - 0.071 * b,
+        )
+
     def distance(argb):
         return sum((a - b) ** 2 for a, b in zip((y, u, v), yuv(argb)))
+
     name = min(COLORS, key=lambda name: distance(COLORS[name]))
-    return name if distance(COLORS[name]) < 40 ** 2 else "other"
+    return name if distance(COLORS[name]) < 40**2 else "other"
 
 
 def make(factory, **properties):
@@ -35,24 +48,42 @@ def make(factory, **properties):
 
 
 class Publisher:
-    """One encoder: source ! valve ! encoder ! payloader ! valve. The first valve stops the media, without a gap in its
-    sequence numbers; the second holds back what a `primed` publisher encodes before its start."""
+    """One encoder: source ! valve ! encoder ! payloader ! valve. The first valve stops the media, without a
+    gap in its sequence numbers; the second holds back what a `primed` publisher encodes before its start."""
 
     def __init__(self, pipeline, codec, spec, stats, primed=False):
         self.codec, self.stats = codec, stats
         if codec == "VP8":
             width, height, fps = spec.get("width", 320), spec.get("height", 180), spec.get("fps", 15)
             color = COLORS[spec.get("color", "grey")]
-            self.source = make("videotestsrc", is_live=True, pattern=spec.get("pattern", "ball"),
-                               background_color=color, foreground_color=0xffffffff)
+            self.source = make(
+                "videotestsrc",
+                is_live=True,
+                pattern=spec.get("pattern", "ball"),
+                background_color=color,
+                foreground_color=0xFFFFFFFF,
+            )
             caps = f"video/x-raw,format=I420,width={width},height={height},framerate={fps}/1"
-            encoder = make("vp8enc", deadline=1, cpu_used=12, threads=1, end_usage="cbr", lag_in_frames=0,
-                           keyframe_max_dist=spec.get("keyframeDistance", 1000),
-                           target_bitrate=spec.get("bitrate", 300000))
+            encoder = make(
+                "vp8enc",
+                deadline=1,
+                cpu_used=12,
+                threads=1,
+                end_usage="cbr",
+                lag_in_frames=0,
+                keyframe_max_dist=spec.get("keyframeDistance", 1000),
+                target_bitrate=spec.get("bitrate", 300000),
+            )
             payloader = make("rtpvp8pay", mtu=1200, picture_id_mode="15-bit")
         elif codec == "OPUS":
-            self.source = make("audiotestsrc", is_live=True, wave="sine", freq=spec.get("frequency", 440), volume=0.3,
-                               samplesperbuffer=960)
+            self.source = make(
+                "audiotestsrc",
+                is_live=True,
+                wave="sine",
+                freq=spec.get("frequency", 440),
+                volume=0.3,
+                samplesperbuffer=960,
+            )
             caps = "audio/x-raw,rate=48000,channels=1"
             encoder = make("opusenc", bitrate=32000, frame_size=20, complexity=0)
             payloader = make("rtpopuspay")
@@ -65,8 +96,10 @@ class Publisher:
         source_filter = make("capsfilter")
         source_filter.set_property("caps", Gst.Caps.from_string(caps))
         rtp_filter = make("capsfilter")
-        rtp_caps = (f"application/x-rtp,media={MEDIA_OF[codec]},encoding-name={codec},"
-                    f"clock-rate={CLOCK_RATES[codec]},payload={spec['pt']}")
+        rtp_caps = (
+            f"application/x-rtp,media={MEDIA_OF[codec]},encoding-name={codec},"
+            f"clock-rate={CLOCK_RATES[codec]},payload={spec['pt']}"
+        )
         if codec == "VP8":
             rtp_caps += ",rtcp-fb-nack-pli=(boolean)true,rtcp-fb-ccm-fir=(boolean)true"
         elif codec == "OPUS":
@@ -78,8 +111,16 @@ class Publisher:
         self.source_valve = make("valve", drop=not primed)
         self.rtp_valve = make("valve", drop=primed, drop_mode="forward-sticky-events")
         self.encoder = encoder
-        chain = [self.source, source_filter, self.source_valve, make("queue"), encoder, payloader, rtp_filter,
-                 self.rtp_valve]
+        chain = [
+            self.source,
+            source_filter,
+            self.source_valve,
+            make("queue"),
+            encoder,
+            payloader,
+            rtp_filter,
+            self.rtp_valve,
+        ]
         for element in chain:
             pipeline.add(element)
         for left, right in zip(chain, chain[1:]):
@@ -102,7 +143,8 @@ class Publisher:
                 structure = Gst.Structure.new_empty("GstForceKeyUnit")
                 structure.set_value("all-headers", True)
                 self.encoder.get_static_pad("src").send_event(
-                    Gst.Event.new_custom(Gst.EventType.CUSTOM_UPSTREAM, structure))
+                    Gst.Event.new_custom(Gst.EventType.CUSTOM_UPSTREAM, structure)
+                )
             self.rtp_valve.set_property("drop", False)
 
     def finish(self):
@@ -145,7 +187,9 @@ class Decoder:
             stride, chroma = (width + 3) // 4 * 4, ((width + 1) // 2 + 3) // 4 * 4
             size_y, size_u = stride * ((height + 1) // 2 * 2), chroma * ((height + 1) // 2)
             at = lambda offset: buffer.extract_dup(offset, 1)[0]
-            corner = nearest_color(at(2 * stride + 2), at(size_y + chroma + 1), at(size_y + size_u + chroma + 1))
+            corner = nearest_color(
+                at(2 * stride + 2), at(size_y + chroma + 1), at(size_y + size_u + chroma + 1)
+            )
             self.stats["colors"][corner] = self.stats["colors"].get(corner, 0) + 1
             if self.stats.get("lastColor") != corner:
                 self.stats["lastColor"] = corner

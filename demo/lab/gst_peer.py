@@ -1,6 +1,8 @@
-"""What every GStreamer peer has, whatever its transport: the pipeline, its statistics, its status lines, its commands.
+"""What every GStreamer peer has, whatever its transport: the pipeline, its statistics, its status lines, its
+commands.
 
-The probes run on streaming threads, the rest on the GLib main loop; counters are plain Python integers under the GIL.
+The probes run on streaming threads, the rest on the GLib main loop; counters are plain Python integers under
+the GIL.
 """
 
 import json
@@ -36,8 +38,11 @@ class Peer:
         send = spec.get("send", {})
         receive = spec.get("receive", {})
         self.codec_of_pt = {item["pt"]: codec for codec, item in receive.items()}
-        rates = {item["pt"]: CLOCK_RATES[codec]
-                 for direction in (send, receive) for codec, item in direction.items()}
+        rates = {
+            item["pt"]: CLOCK_RATES[codec]
+            for direction in (send, receive)
+            for codec, item in direction.items()
+        }
         self.watch = RtpWatch(rates)
         for codec in receive:
             self.stats["decoded"][codec] = 0
@@ -121,8 +126,13 @@ class Peer:
             found, dropped = stats.get_uint("recv-drop-count")
             rejected += dropped if found else 0
         self.stats["rejected"] = rejected
-        return {"id": self.spec["id"], "kind": self.spec["kind"], **self.stats, **self.watch.as_dict(),
-                "jitterbuffer": gst_media.jitterbuffer_losses(self.jitterbuffers)}
+        return {
+            "id": self.spec["id"],
+            "kind": self.spec["kind"],
+            **self.stats,
+            **self.watch.as_dict(),
+            "jitterbuffer": gst_media.jitterbuffer_losses(self.jitterbuffers),
+        }
 
     def _status_tick(self):
         say("status", **self.snapshot())

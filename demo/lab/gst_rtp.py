@@ -1,5 +1,5 @@
-"""Peers of kind `rtp` (plain), `sdes` (SRTP with given keys) and `dtls` (ICE and DTLS by our own client, then SRTP):
-udpsrc/udpsink around rtpbin, with srtpenc/srtpdec between.
+"""Peers of kind `rtp` (plain), `sdes` (SRTP with given keys) and `dtls` (ICE and DTLS by our own client, then
+SRTP): udpsrc/udpsink around rtpbin, with srtpenc/srtpdec between.
 
     publishers -> rtpfunnel -> rtpbin -> [srtpenc] -> udpsink        one socket with rtcpMux, else two
        decoders <-------------- rtpbin <- [srtpdec] <- udpsrc
@@ -31,15 +31,17 @@ CIPHERS = {
 
 
 class RtpPeer(Peer):
-    """spec: kind, local {address, rtpPort, rtcpPort?}, remote {the same} | null, rtcpMux, crypto {profile, sendKey,
-    receiveKey} (base64; the peer's view) for sdes, ice and dtls for dtls, send and receive {codec: {...}}, feedback: "pli"
-    (default) or "fir", how it asks for key frames."""
+    """spec: kind, local {address, rtpPort, rtcpPort?}, remote {the same} | null, rtcpMux, crypto {profile,
+    sendKey, receiveKey} (base64; the peer's view) for sdes, ice and dtls for dtls, send and receive {codec:
+    {...}}, feedback: "pli" (default) or "fir", how it asks for key frames."""
 
     def __init__(self, spec):
         super().__init__(spec)
         local = spec["local"]
         self.mux = spec.get("rtcpMux", False) or spec["kind"] == "dtls"
-        self.family = socket.AF_INET6 if ipaddress.ip_address(local["address"]).version == 6 else socket.AF_INET
+        self.family = (
+            socket.AF_INET6 if ipaddress.ip_address(local["address"]).version == 6 else socket.AF_INET
+        )
         self.remote = spec.get("remote")
         self._feedback = {"pli": "rtcp-fb-nack-pli", "fir": "rtcp-fb-ccm-fir"}[spec.get("feedback", "pli")]
         self.ice = None
@@ -47,7 +49,11 @@ class RtpPeer(Peer):
             self._set_up_ice_and_dtls()
             sockets = [self.ice.socket]
         else:
-            ports = [local["rtpPort"]] if self.mux else [local["rtpPort"], local.get("rtcpPort", local["rtpPort"] + 1)]
+            ports = (
+                [local["rtpPort"]]
+                if self.mux
+                else [local["rtpPort"], local.get("rtcpPort", local["rtpPort"] + 1)]
+            )
             sockets = []
             for port in ports:
                 bound = socket.socket(self.family, socket.SOCK_DGRAM)
@@ -62,8 +68,13 @@ class RtpPeer(Peer):
     def _set_up_ice_and_dtls(self):
         ice, dtls = self.spec["ice"], self.spec["dtls"]
         local, remote = self.spec["local"], self.spec["remote"]
-        self.ice = IceClient((local["address"], local["rtpPort"]), (remote["address"], remote["rtpPort"]), self.family,
-                             ice["ufrag"], ice["password"])
+        self.ice = IceClient(
+            (local["address"], local["rtpPort"]),
+            (remote["address"], remote["rtpPort"]),
+            self.family,
+            ice["ufrag"],
+            ice["password"],
+        )
         answer = self.ice.check(ice["remoteUfrag"], ice["remotePassword"])
         if answer is None or answer["type"] != stun.BINDING_SUCCESS:
             raise RuntimeError(f"no ICE success from {remote['address']}: {answer}")
@@ -74,8 +85,11 @@ class RtpPeer(Peer):
         if dtls.get("fingerprint") and self.ice.dtls.peer_fingerprint() != dtls["fingerprint"]:
             raise RuntimeError("sluice's certificate does not match its fingerprint")
         profile, send, receive = self.ice.dtls.keys()
-        self.spec["crypto"] = {"profile": profile, "sendKey": base64.b64encode(send).decode(),
-                               "receiveKey": base64.b64encode(receive).decode()}
+        self.spec["crypto"] = {
+            "profile": profile,
+            "sendKey": base64.b64encode(send).decode(),
+            "receiveKey": base64.b64encode(receive).decode(),
+        }
         self.ice.socket.setblocking(False)
         GLib.timeout_add(2500, self._consent)
 
@@ -103,20 +117,25 @@ class RtpPeer(Peer):
 
     def _build(self):
         crypto = self.spec.get("crypto")
-        self.rtpbin = make("rtpbin", latency=self.spec.get("latencyMs", 200), rtp_profile="avpf" if not crypto else "savpf")
+        self.rtpbin = make(
+            "rtpbin", latency=self.spec.get("latencyMs", 200), rtp_profile="avpf" if not crypto else "savpf"
+        )
         self.rtpbin.connect("request-pt-map", self._caps_of)
         self.rtpbin.connect("pad-added", self._pad_added)
         self.pipeline.add(self.rtpbin)
         self.encoder = self.decoder = None
         if crypto:
             cipher, rtp_tag, rtcp_tag = CIPHERS[crypto["profile"]]
-            self.encoder = make("srtpenc", rtp_cipher=cipher, rtp_auth=rtp_tag, rtcp_cipher=cipher, rtcp_auth=rtcp_tag)
+            self.encoder = make(
+                "srtpenc", rtp_cipher=cipher, rtp_auth=rtp_tag, rtcp_cipher=cipher, rtcp_auth=rtcp_tag
+            )
             self.encoder.set_property("key", Gst.Buffer.new_wrapped(base64.b64decode(crypto["sendKey"])))
             self.decoder = make("srtpdec")
             key = base64.b64decode(crypto["receiveKey"]).hex()
             self._decoder_caps = Gst.Caps.from_string(
                 f"application/x-srtp,srtp-key=(buffer){key},srtp-cipher={cipher},srtp-auth={rtp_tag},"
-                f"srtcp-cipher={cipher},srtcp-auth={rtcp_tag}")
+                f"srtcp-cipher={cipher},srtcp-auth={rtcp_tag}"
+            )
             self.decoder.connect("request-key", lambda _decoder, _ssrc: self._decoder_caps)
             self.pipeline.add(self.encoder)
             self.pipeline.add(self.decoder)
@@ -128,8 +147,10 @@ class RtpPeer(Peer):
         if codec is None:
             return None
         return Gst.Caps.from_string(
-            f"application/x-rtp,media={MEDIA_OF[codec]},encoding-name={codec},clock-rate={CLOCK_RATES[codec]},"
-            f"payload={payload_type},{self._feedback}=(boolean)true")
+            f"application/x-rtp,media={MEDIA_OF[codec]},encoding-name={codec},"
+            f"clock-rate={CLOCK_RATES[codec]},"
+            f"payload={payload_type},{self._feedback}=(boolean)true"
+        )
 
     def _pad_added(self, _rtpbin, pad):
         name = pad.get_name()
@@ -167,7 +188,9 @@ class RtpPeer(Peer):
             rtp.get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, self._demultiplex)
         else:
             rtcp = self._udpsrc(self.sockets[1])
-            rtcp.set_property("caps", Gst.Caps.from_string("application/x-srtcp" if self.decoder else "application/x-rtcp"))
+            rtcp.set_property(
+                "caps", Gst.Caps.from_string("application/x-srtcp" if self.decoder else "application/x-rtcp")
+            )
             if self.decoder:
                 rtcp.link_pads("src", self.decoder, "rtcp_sink")
             else:
@@ -181,7 +204,9 @@ class RtpPeer(Peer):
                 GLib.idle_add(self._not_media, buffer.extract_dup(0, buffer.get_size()))
             return Gst.PadProbeReturn.DROP
         if is_rtcp(head) and not self.decoder:
-            self.rtcp_feed.emit("push-buffer", Gst.Buffer.new_wrapped(buffer.extract_dup(0, buffer.get_size())))
+            self.rtcp_feed.emit(
+                "push-buffer", Gst.Buffer.new_wrapped(buffer.extract_dup(0, buffer.get_size()))
+            )
             return Gst.PadProbeReturn.DROP
         return Gst.PadProbeReturn.OK
 

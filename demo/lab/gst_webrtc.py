@@ -29,8 +29,9 @@ class WebrtcPeer(Peer):
             publisher = Publisher(self.pipeline, codec, item, self.stats, primed=True)
             publisher.src.link(self.webrtc.request_pad_simple("sink_%u"))
             self.publishers.append(publisher)
-        self.webrtc.connect("on-ice-candidate", lambda _, line, candidate: say("candidate", line=line,
-                                                                                candidate=candidate))
+        self.webrtc.connect(
+            "on-ice-candidate", lambda _, line, candidate: say("candidate", line=line, candidate=candidate)
+        )
         self._negotiating = False
         if spec.get("offer"):
             self.webrtc.connect("on-negotiation-needed", lambda _: GLib.idle_add(self._offer))
@@ -80,7 +81,9 @@ class WebrtcPeer(Peer):
         if command.get("do") != "remote":
             return super().command(command)
         _, message = GstSdp.SDPMessage.new_from_text(command["sdp"])
-        kind = {"offer": GstWebRTC.WebRTCSDPType.OFFER, "answer": GstWebRTC.WebRTCSDPType.ANSWER}[command["type"]]
+        kind = {"offer": GstWebRTC.WebRTCSDPType.OFFER, "answer": GstWebRTC.WebRTCSDPType.ANSWER}[
+            command["type"]
+        ]
         description = GstWebRTC.WebRTCSessionDescription.new(kind, message)
         promise = Gst.Promise.new_with_change_func(self._remote_set, command["type"])
         self.webrtc.emit("set-remote-description", description, promise)
@@ -91,7 +94,9 @@ class WebrtcPeer(Peer):
         if reply and reply.has_field("error"):
             say("error", message=f"webrtcbin refused the {kind}: {reply.to_string()}")
         elif kind == "offer":
-            self.webrtc.emit("create-answer", None, Gst.Promise.new_with_change_func(self._described, "answer"))
+            self.webrtc.emit(
+                "create-answer", None, Gst.Promise.new_with_change_func(self._described, "answer")
+            )
         else:
             say("ready")
 

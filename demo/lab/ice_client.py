@@ -1,4 +1,5 @@
-"""An ICE-controlling, DTLS-SRTP client on one UDP socket, in plain Python: for what GStreamer does not let one do wrong.
+"""An ICE-controlling, DTLS-SRTP client on one UDP socket, in plain Python: for what GStreamer does not let
+one do wrong.
 
 Blocking, with deadlines; for tests and for the set-up phase of the `dtls` peer.
 """
@@ -24,8 +25,8 @@ class IceClient:
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(local)
-        self.other = []      # datagrams that were neither STUN nor DTLS
-        self.received = []   # all datagrams, (first byte, length)
+        self.other = []  # datagrams that were neither STUN nor DTLS
+        self.received = []  # all datagrams, (first byte, length)
         self.dtls = None
         self._next_timeout = 0.0
 
@@ -44,9 +45,12 @@ class IceClient:
         return datagram
 
     def check(self, remote_ufrag, remote_password, timeout_s=5.0, **options):
-        """A connectivity check, repeated as RFC 8489 says. The parsed answer, with `raw`; None when there was none."""
+        """A connectivity check, repeated as RFC 8489 says. The parsed answer, with `raw`; None when there was
+        none."""
         transaction = os.urandom(12)
-        request = stun.binding_request(f"{remote_ufrag}:{self.ufrag}", remote_password, transaction=transaction, **options)
+        request = stun.binding_request(
+            f"{remote_ufrag}:{self.ufrag}", remote_password, transaction=transaction, **options
+        )
         deadline, wait = time.monotonic() + timeout_s, 0.25
         while time.monotonic() < deadline:
             self.send(request)

@@ -3,9 +3,9 @@
     relay namespace                              peer namespace
     sluiced = TAP or veth --- bridge ---- veth ======= media0 (198.18.x.y, 2001:db8::x:y)
 
-Every run has its own names, so that runs may overlap; each run leaves a note in STATE_DIR until it is cleaned up, and
-the next run of anybody removes what a dead run left behind. The bridge has no address: the kernel of the relay
-namespace forwards frames and takes no part in the traffic.
+Every run has its own names, so that runs may overlap; each run leaves a note in STATE_DIR until it is cleaned
+up, and the next run of anybody removes what a dead run left behind. The bridge has no address: the kernel of
+the relay namespace forwards frames and takes no part in the traffic.
 """
 
 import atexit
@@ -21,7 +21,7 @@ import time
 
 STATE_DIR = "/run/sluice-lab"
 PEER_DEVICE = "media0"
-RELAY_DEVICE = "sluice0"   # the name that the daemon's [[ports]] device uses
+RELAY_DEVICE = "sluice0"  # the name that the daemon's [[ports]] device uses
 BRIDGE = "bridge0"
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -34,12 +34,15 @@ class LabError(Exception):
 def run(*command, check=True, timeout=20):
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     if check and done.returncode != 0:
-        raise LabError(f"'{' '.join(command)}' failed ({done.returncode}): {done.stderr.strip() or done.stdout.strip()}")
+        raise LabError(
+            f"'{' '.join(command)}' failed ({done.returncode}): {done.stderr.strip() or done.stdout.strip()}"
+        )
     return done.stdout
 
 
 def process_start_time(pid):
-    """Clock ticks after boot, or None when there is no such process: with the pid, an identity that is not reused."""
+    """Clock ticks after boot, or None when there is no such process: with the pid, an identity that is not
+    reused."""
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return int(stat.read().rsplit(")", 1)[1].split()[19])
@@ -70,7 +73,7 @@ def remove_dead_runs():
             with open(path) as file:
                 state = json.load(file)
         except (OSError, ValueError):
-            continue   # being written this moment, or gone
+            continue  # being written this moment, or gone
         if process_start_time(state["pid"]) == state["started"]:
             continue
         existing = {line.split()[0] for line in run("ip", "netns", "list", check=False).splitlines() if line}
@@ -86,7 +89,8 @@ def remove_dead_runs():
 
 
 class Net:
-    """The namespaces of one run. Use as a context manager; also cleans up at exit and at SIGTERM, SIGINT and SIGHUP."""
+    """The namespaces of one run. Use as a context manager; also cleans up at exit and at SIGTERM, SIGINT and
+    SIGHUP."""
 
     def __init__(self, ipv6=True):
         if os.geteuid() != 0:
@@ -95,7 +99,7 @@ class Net:
         self.run_id = f"{os.getpid():x}-{int(time.time() * 1000) & 0xfff:x}"
         self.relay = f"sluice-{self.run_id}-relay"
         self.ipv6 = ipv6
-        self.peers = {}         # name -> namespace
+        self.peers = {}  # name -> namespace
         self.namespaces = []
         self._note = os.path.join(STATE_DIR, self.run_id)
         self._closed = False
@@ -120,8 +124,14 @@ class Net:
         self.namespaces.append(name)
         partial = self._note + ".new"
         with open(partial, "w") as file:
-            json.dump({"pid": os.getpid(), "started": process_start_time(os.getpid()),
-                       "namespaces": self.namespaces}, file)
+            json.dump(
+                {
+                    "pid": os.getpid(),
+                    "started": process_start_time(os.getpid()),
+                    "namespaces": self.namespaces,
+                },
+                file,
+            )
         os.replace(partial, self._note)
         run("ip", "netns", "add", name)
 
@@ -141,18 +151,42 @@ class Net:
         run(*in_relay, "link", "add", BRIDGE, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
         # Where bridged packets pass the IP firewall, it judges them before sluice does: out of the way.
         for family in ("arptables", "iptables", "ip6tables"):
-            run("ip", "netns", "exec", self.relay, "sysctl", "-q", "-w", f"net.bridge.bridge-nf-call-{family}=0", check=False)
+            run(
+                "ip",
+                "netns",
+                "exec",
+                self.relay,
+                "sysctl",
+                "-q",
+                "-w",
+                f"net.bridge.bridge-nf-call-{family}=0",
+                check=False,
+            )
         run(*in_relay, "link", "set", BRIDGE, "up")
 
     def add_peer(self, name, ipv4, ipv6=None):
-        """A namespace with the device media0 on the bridge. Addresses with prefix length. Returns the namespace."""
+        """A namespace with the device media0 on the bridge. Addresses with prefix length. Returns the
+        namespace."""
         if not re.fullmatch(r"[a-z0-9-]{1,24}", name):
             raise LabError(f"peer name '{name}': allowed are 1 to 24 characters of a-z, 0-9 and '-'")
         namespace = f"sluice-{self.run_id}-{name}"
         self._add(namespace)
         bridge_end = f"peer{len(self.peers)}"
-        run("ip", "-n", self.relay, "link", "add", bridge_end, "type", "veth",
-            "peer", "name", PEER_DEVICE, "netns", namespace)
+        run(
+            "ip",
+            "-n",
+            self.relay,
+            "link",
+            "add",
+            bridge_end,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            PEER_DEVICE,
+            "netns",
+            namespace,
+        )
         # A sender on veth leaves UDP checksums to a NIC that is not there: let the kernel fill them in.
         run("ip", "netns", "exec", namespace, "ethtool", "-K", PEER_DEVICE, "tx", "off", check=False)
         run("ip", "-n", namespace, "link", "set", "lo", "up")
@@ -165,18 +199,33 @@ class Net:
         return namespace
 
     def add_relay_veth(self):
-        """For the net_af_packet device: a veth pair, one end for the daemon (no IPv6 of the kernel's), one on the bridge."""
+        """For the net_af_packet device: a veth pair, one end for the daemon (no IPv6 of the kernel's), one on
+        the bridge."""
         run("ip", "-n", self.relay, "link", "add", RELAY_DEVICE, "type", "veth", "peer", "name", "relay0")
         for device in (RELAY_DEVICE, "relay0"):
-            run("ip", "netns", "exec", self.relay, "ethtool", "-K", device, "tx", "off", "gro", "off", check=False)
+            run(
+                "ip",
+                "netns",
+                "exec",
+                self.relay,
+                "ethtool",
+                "-K",
+                device,
+                "tx",
+                "off",
+                "gro",
+                "off",
+                check=False,
+            )
         run("ip", "-n", self.relay, "link", "set", RELAY_DEVICE, "promisc", "on", "up")
         run("ip", "-n", self.relay, "link", "set", "relay0", "master", BRIDGE, "up")
 
     def attach_tap(self, is_alive, timeout_s=60):
-        """For the net_tap device: waits until the daemon has made its TAP and puts the kernel's end on the bridge.
+        """For the net_tap device: waits until the daemon has made its TAP and puts the kernel's end on the
+        bridge.
 
-        DPDK gives the kernel's end the MAC of its own port. A bridge takes frames to a MAC of one of its devices for
-        itself, so the kernel's end gets another one first.
+        DPDK gives the kernel's end the MAC of its own port. A bridge takes frames to a MAC of one of its
+        devices for itself, so the kernel's end gets another one first.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -206,8 +255,8 @@ class Net:
 
 
 def inside(namespace, function, *arguments):
-    """Runs function(*arguments) in a thread that lives in the namespace, and returns its result. A socket made there stays
-    there, and may then be used from anywhere."""
+    """Runs function(*arguments) in a thread that lives in the namespace, and returns its result. A socket
+    made there stays there, and may then be used from anywhere."""
     result = []
 
     def work():
@@ -216,7 +265,7 @@ def inside(namespace, function, *arguments):
                 if _libc.setns(file.fileno(), _CLONE_NEWNET) != 0:
                     raise OSError(ctypes.get_errno(), f"setns to {namespace}")
             result.append((function(*arguments), None))
-        except BaseException as error:   # handed to the caller, whatever it is
+        except BaseException as error:  # handed to the caller, whatever it is
             result.append((None, error))
 
     thread = threading.Thread(target=work)

@@ -1,4 +1,5 @@
-"""The parent's side of a peer process (peer_main.py): start it in a namespace, command it, read what it says."""
+"""The parent's side of a peer process (peer_main.py): start it in a namespace, command it, read what it says.
+"""
 
 import json
 import os
@@ -8,7 +9,7 @@ import time
 
 from .netns import LabError
 
-PYTHON = "/usr/bin/python3"   # Debian's: the one that has gi
+PYTHON = "/usr/bin/python3"  # Debian's: the one that has gi
 MAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer_main.py")
 
 
@@ -21,9 +22,15 @@ class Peer:
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "GST_REGISTRY_FORK": "no"}
         environment.setdefault("GST_DEBUG", "*:ERROR")
         with open(log_path, "ab") as log:
-            self.process = subprocess.Popen(["ip", "netns", "exec", namespace, PYTHON, MAIN], text=True,
-                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                            env=environment, start_new_session=True)
+            self.process = subprocess.Popen(
+                ["ip", "netns", "exec", namespace, PYTHON, MAIN],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+            )
         threading.Thread(target=self._read, daemon=True).start()
         self._write(spec)
 
@@ -32,7 +39,7 @@ class Peer:
             self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            pass   # it ended; wait() says so
+            pass  # it ended; wait() says so
 
     def _read(self):
         with open(self.log_path, "a") as log:
@@ -58,10 +65,13 @@ class Peer:
     def error(self):
         """What it complained of, or None."""
         with self._changed:
-            return next((message["message"] for message in self.messages if message["event"] == "error"), None)
+            return next(
+                (message["message"] for message in self.messages if message["event"] == "error"), None
+            )
 
     def wait_until(self, condition, timeout_s, what):
-        """condition(self) on each message; LabError at the deadline, at an error of the peer, or when it ended."""
+        """condition(self) on each message; LabError at the deadline, at an error of the peer, or when it
+        ended."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
@@ -70,20 +80,36 @@ class Peer:
                     return result
                 failed = next((m for m in self.messages if m["event"] in ("error", "ended")), None)
                 if failed:
-                    raise LabError(f"peer {self.id} ({self.kind}), waiting for {what}: "
-                                   f"{failed.get('message', 'it ended')}; log: {self.log_path}")
+                    raise LabError(
+                        f"peer {self.id} ({self.kind}), waiting for {what}: "
+                        f"{failed.get('message', 'it ended')}; log: {self.log_path}"
+                    )
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise LabError(f"peer {self.id} ({self.kind}): no {what} within {timeout_s} s; log: {self.log_path}")
+                    raise LabError(
+                        f"peer {self.id} ({self.kind}): no {what} within {timeout_s} s; log: {self.log_path}"
+                    )
                 self._changed.wait(left)
 
     def wait(self, event, timeout_s=20, **fields):
-        return self.wait_until(lambda peer: next((m for m in peer.messages if m["event"] == event and all(
-            m.get(key) == value for key, value in fields.items())), None), timeout_s, f"{event} {fields or ''}".strip())
+        return self.wait_until(
+            lambda peer: next(
+                (
+                    m
+                    for m in peer.messages
+                    if m["event"] == event and all(m.get(key) == value for key, value in fields.items())
+                ),
+                None,
+            ),
+            timeout_s,
+            f"{event} {fields or ''}".strip(),
+        )
 
     def wait_status(self, condition, timeout_s, what):
         """condition(status) on each status line, the last one first. The status."""
-        return self.wait_until(lambda peer: peer.status and condition(peer.status) and peer.status, timeout_s, what)
+        return self.wait_until(
+            lambda peer: peer.status and condition(peer.status) and peer.status, timeout_s, what
+        )
 
     def command(self, do, **fields):
         self._write({"do": do, **fields})

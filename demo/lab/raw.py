@@ -10,8 +10,17 @@ from .rtp_watch import is_rtcp
 
 
 def rtp(ssrc, sequence, timestamp, payload_type, payload=bytes(40), marker=False):
-    return struct.pack("!BBHII", 0x80, payload_type | (0x80 if marker else 0), sequence & 0xffff, timestamp & 0xffffffff,
-                       ssrc) + payload
+    return (
+        struct.pack(
+            "!BBHII",
+            0x80,
+            payload_type | (0x80 if marker else 0),
+            sequence & 0xFFFF,
+            timestamp & 0xFFFFFFFF,
+            ssrc,
+        )
+        + payload
+    )
 
 
 def _rtcp(kind, count, body):
@@ -19,7 +28,7 @@ def _rtcp(kind, count, body):
 
 
 def sender_report(ssrc, ntp, rtp_time, packets=0, octets=0):
-    return _rtcp(200, 0, struct.pack("!IQIII", ssrc, ntp, rtp_time & 0xffffffff, packets, octets))
+    return _rtcp(200, 0, struct.pack("!IQIII", ssrc, ntp, rtp_time & 0xFFFFFFFF, packets, octets))
 
 
 def receiver_report(ssrc, *blocks):
@@ -51,7 +60,7 @@ def parts(compound):
     found, at = [], 0
     while at + 8 <= len(compound):
         end = at + 4 * (struct.unpack_from("!H", compound, at + 2)[0] + 1)
-        found.append((compound[at + 1], compound[at] & 0x1f, compound[at + 4:end]))
+        found.append((compound[at + 1], compound[at] & 0x1F, compound[at + 4 : end]))
         at = end
     return found
 
@@ -80,7 +89,9 @@ class RawPeer:
         return None
 
     def receive_rtp(self, timeout_s=1.0):
-        return self.receive(timeout_s, lambda data: len(data) >= 12 and 128 <= data[0] <= 191 and not is_rtcp(data))
+        return self.receive(
+            timeout_s, lambda data: len(data) >= 12 and 128 <= data[0] <= 191 and not is_rtcp(data)
+        )
 
     def receive_rtcp(self, timeout_s=1.0, kind=None):
         """(type, count, body) of the next RTCP packet of that type."""

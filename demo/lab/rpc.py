@@ -12,7 +12,9 @@ class RpcError(Exception):
     def __init__(self, method, error):
         self.method, self.code = method, error.get("code")
         self.message, self.data = error.get("message"), error.get("data")
-        super().__init__(f"{method}: {self.message} ({self.code}) {json.dumps(self.data) if self.data else ''}".rstrip())
+        super().__init__(
+            f"{method}: {self.message} ({self.code}) {json.dumps(self.data) if self.data else ''}".rstrip()
+        )
 
 
 class Rpc:
@@ -23,8 +25,8 @@ class Rpc:
         self._socket.connect(path)
         self._pending = b""
         self._id = 0
-        self._lock = threading.Lock()   # one request at a time; threads may share a client
-        self.events = []    # notifications that came while waiting for an answer
+        self._lock = threading.Lock()  # one request at a time; threads may share a client
+        self.events = []  # notifications that came while waiting for an answer
 
     def close(self):
         self._socket.close()
@@ -39,7 +41,8 @@ class Rpc:
         self._socket.sendall(data)
 
     def receive_line(self, timeout_s=None):
-        """One line as parsed JSON. TimeoutError after the deadline, ConnectionError when the daemon hung up."""
+        """One line as parsed JSON. TimeoutError after the deadline, ConnectionError when the daemon hung up.
+        """
         deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
@@ -70,20 +73,27 @@ class Rpc:
             if answer.get("method") == "event":
                 self.events.append(answer["params"])
                 continue
-            if answer.get("id") is None and "error" in answer:   # about the connection, or a line without a readable id
+            if (
+                answer.get("id") is None and "error" in answer
+            ):  # about the connection, or a line without a readable id
                 raise RpcError(method, answer["error"])
             if answer.get("id") != self._id:
-                raise LookupError(f"{method}: answer to id {answer.get('id')} instead of {self._id}: {answer}")
+                raise LookupError(
+                    f"{method}: answer to id {answer.get('id')} instead of {self._id}: {answer}"
+                )
             if "error" in answer:
                 raise RpcError(method, answer["error"])
             return answer["result"]
 
     def wait_event(self, type, timeout_s=10.0, **fields):
-        """The first event of that type and those fields, past or to come (needs event.subscribe). It is taken out."""
+        """The first event of that type and those fields, past or to come (needs event.subscribe). It is taken
+        out."""
         deadline = time.monotonic() + timeout_s
         while True:
             for event in self.events:
-                if event.get("type") == type and all(event.get(key) == value for key, value in fields.items()):
+                if event.get("type") == type and all(
+                    event.get(key) == value for key, value in fields.items()
+                ):
                     self.events.remove(event)
                     return event
             left = deadline - time.monotonic()

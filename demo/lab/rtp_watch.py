@@ -1,11 +1,13 @@
-"""What a strict receiver would object to: per SSRC, gaps and repeats in sequence numbers and jumps in timestamps.
+"""What a strict receiver would object to: per SSRC, gaps and repeats in sequence numbers and jumps in
+timestamps.
 
-Looks at RTP and RTCP headers only; independent of sluice and of GStreamer. Times are seconds of a monotonic clock.
+Looks at RTP and RTCP headers only; independent of sluice and of GStreamer. Times are seconds of a monotonic
+clock.
 """
 
 import struct
 
-TIMESTAMP_TOLERANCE_S = 0.5   # media against arrival: more apart than this is a jump
+TIMESTAMP_TOLERANCE_S = 0.5  # media against arrival: more apart than this is a jump
 RTCP_NAMES = {200: "sr", 201: "rr", 202: "sdes", 203: "bye", 204: "app", 205: "rtpfb", 206: "psfb"}
 
 
@@ -19,11 +21,11 @@ class StreamWatch:
         self.packets = self.bytes = self.gaps = self.missing = 0
         self.late = self.duplicates = self.timestamp_jumps = 0
         self.payload_types = set()
-        self.first_sequence = self.highest = None     # extended by the cycles
+        self.first_sequence = self.highest = None  # extended by the cycles
         self.last_timestamp = self.last_arrival = None
-        self.anomalies = []                           # the first few, in words
+        self.anomalies = []  # the first few, in words
         self._absent = set()
-        self.report_offset_s = None                   # sender report's RTP time against the media's, at the last SR
+        self.report_offset_s = None  # sender report's RTP time against the media's, at the last SR
 
     def _note(self, text):
         if len(self.anomalies) < 10:
@@ -36,7 +38,7 @@ class StreamWatch:
         if self.highest is None:
             self.first_sequence = self.highest = sequence
         else:
-            index = self.highest + ((sequence - self.highest + 0x8000) & 0xffff) - 0x8000
+            index = self.highest + ((sequence - self.highest + 0x8000) & 0xFFFF) - 0x8000
             if index == self.highest + 1:
                 self.highest = index
             elif index > self.highest:
@@ -56,7 +58,9 @@ class StreamWatch:
                 self._note(f"sequence {sequence} again, or from before the start")
                 return
         if self.last_timestamp is not None and self.clock_rate:
-            media = (((timestamp - self.last_timestamp + 0x80000000) & 0xffffffff) - 0x80000000) / self.clock_rate
+            media = (
+                ((timestamp - self.last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+            ) / self.clock_rate
             elapsed = now - self.last_arrival
             if abs(media - elapsed) > TIMESTAMP_TOLERANCE_S:
                 self.timestamp_jumps += 1
@@ -66,16 +70,25 @@ class StreamWatch:
     def sender_report(self, rtp_time, now):
         if self.last_timestamp is None or not self.clock_rate:
             return
-        ticks = ((rtp_time - self.last_timestamp + 0x80000000) & 0xffffffff) - 0x80000000
+        ticks = ((rtp_time - self.last_timestamp + 0x80000000) & 0xFFFFFFFF) - 0x80000000
         self.report_offset_s = ticks / self.clock_rate - (now - self.last_arrival)
 
     def as_dict(self):
-        return {"ssrc": self.ssrc, "payloadTypes": sorted(self.payload_types), "packets": self.packets,
-                "bytes": self.bytes, "gaps": self.gaps, "missing": self.missing, "late": self.late,
-                "duplicates": self.duplicates, "timestampJumps": self.timestamp_jumps,
-                "firstSequence": self.first_sequence,
-                "lastSequence": None if self.highest is None else self.highest & 0xffff,
-                "reportOffset": self.report_offset_s, "anomalies": self.anomalies}
+        return {
+            "ssrc": self.ssrc,
+            "payloadTypes": sorted(self.payload_types),
+            "packets": self.packets,
+            "bytes": self.bytes,
+            "gaps": self.gaps,
+            "missing": self.missing,
+            "late": self.late,
+            "duplicates": self.duplicates,
+            "timestampJumps": self.timestamp_jumps,
+            "firstSequence": self.first_sequence,
+            "lastSequence": None if self.highest is None else self.highest & 0xFFFF,
+            "reportOffset": self.report_offset_s,
+            "anomalies": self.anomalies,
+        }
 
 
 class RtpWatch:
@@ -84,7 +97,7 @@ class RtpWatch:
     def __init__(self, clock_rates):
         self.clock_rates = clock_rates
         self.streams = {}
-        self.rtcp = {}      # name -> count, of packets inside compounds; "pli", "fir", "nack" apart
+        self.rtcp = {}  # name -> count, of packets inside compounds; "pli", "fir", "nack" apart
         self.rtcp_ssrcs = set()
         self.byes = set()
         self.reported = {}  # SSRC that a report block is about -> cumulative loss
@@ -93,7 +106,7 @@ class RtpWatch:
     def rtp(self, packet, now):
         if len(packet) < 12 or packet[0] >> 6 != 2:
             return
-        payload_type = packet[1] & 0x7f
+        payload_type = packet[1] & 0x7F
         sequence, timestamp, ssrc = struct.unpack_from("!HII", packet, 2)
         stream = self.streams.get(ssrc)
         if stream is None:
@@ -106,7 +119,11 @@ class RtpWatch:
     def compound(self, packet, now):
         at = 0
         while at + 8 <= len(packet):
-            count, kind, words = packet[at] & 0x1f, packet[at + 1], struct.unpack_from("!H", packet, at + 2)[0]
+            count, kind, words = (
+                packet[at] & 0x1F,
+                packet[at + 1],
+                struct.unpack_from("!H", packet, at + 2)[0],
+            )
             end = at + 4 * (words + 1)
             if end > len(packet) or packet[at] >> 6 != 2:
                 self._count("malformed")
@@ -125,7 +142,7 @@ class RtpWatch:
             for number in range(count):
                 if blocks + 24 * number + 24 <= len(body):
                     about, loss = struct.unpack_from("!II", body, blocks + 24 * number)
-                    self.reported[about] = loss & 0xffffff
+                    self.reported[about] = loss & 0xFFFFFF
         elif kind == 203:
             self.byes.update(struct.unpack_from(f"!{count}I", body, 4) if len(body) >= 4 + 4 * count else ())
         elif kind in (205, 206) and len(body) >= 12:
@@ -137,7 +154,11 @@ class RtpWatch:
                 self.feedback_media_ssrcs.add(struct.unpack_from("!I", body, 12)[0])
 
     def as_dict(self):
-        return {"streams": [stream.as_dict() for stream in self.streams.values()], "rtcp": self.rtcp,
-                "rtcpSsrcs": sorted(self.rtcp_ssrcs), "byes": sorted(self.byes),
-                "reported": {str(ssrc): loss for ssrc, loss in self.reported.items()},
-                "feedbackMediaSsrcs": sorted(self.feedback_media_ssrcs)}
+        return {
+            "streams": [stream.as_dict() for stream in self.streams.values()],
+            "rtcp": self.rtcp,
+            "rtcpSsrcs": sorted(self.rtcp_ssrcs),
+            "byes": sorted(self.byes),
+            "reported": {str(ssrc): loss for ssrc, loss in self.reported.items()},
+            "feedbackMediaSsrcs": sorted(self.feedback_media_ssrcs),
+        }

@@ -19,8 +19,10 @@ def _attribute(kind, value):
 
 def _sealed(message, password):
     """Adds MESSAGE-INTEGRITY (when there is a password) and FINGERPRINT."""
+
     def with_length(extra):
         return message[:2] + struct.pack("!H", len(message) - 20 + extra) + message[4:]
+
     if password is not None:
         digest = hmac.new(password.encode(), with_length(24), hashlib.sha1).digest()
         message += _attribute(MESSAGE_INTEGRITY, digest)
@@ -28,7 +30,9 @@ def _sealed(message, password):
     return with_length(8) + _attribute(FINGERPRINT, struct.pack("!I", crc))
 
 
-def binding_request(username, password, controlling=True, use_candidate=True, transaction=None, priority=0x7e0000ff):
+def binding_request(
+    username, password, controlling=True, use_candidate=True, transaction=None, priority=0x7E0000FF
+):
     transaction = transaction or os.urandom(12)
     message = struct.pack("!HHI", BINDING_REQUEST, 0, COOKIE) + transaction
     message += _attribute(USERNAME, username.encode())
@@ -51,7 +55,7 @@ def parse(message):
         name, size = struct.unpack_from("!HH", message, at)
         if at + 4 + size > len(message):
             return None
-        attributes.setdefault(name, message[at + 4:at + 4 + size])
+        attributes.setdefault(name, message[at + 4 : at + 4 + size])
         if name == MESSAGE_INTEGRITY:
             attributes["integrity_at"] = at
         at += 4 + size + (-size % 4)

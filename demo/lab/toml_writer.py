@@ -26,7 +26,9 @@ def dumps(config):
         lines.extend(f"{key} = {_value(value)}" for key, value in table.items())
         lines.append("")
 
-    body({key: item for key, item in config.items() if not isinstance(item, dict) and not is_table_array(item)})
+    body(
+        {key: item for key, item in config.items() if not isinstance(item, dict) and not is_table_array(item)}
+    )
     for key, item in config.items():
         if isinstance(item, dict):
             lines.append(f"[{key}]")

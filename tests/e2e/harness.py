@@ -1,7 +1,8 @@
-"""What every end-to-end test file shares: cases, a daemon in namespaces of the file's own, and checks on what flowed.
+"""What every end-to-end test file shares: cases, a daemon in namespaces of the file's own, and checks on what
+flowed.
 
-A file registers functions with @case and ends with main(); each gets the Lab. Alone: /usr/bin/python3 tests/e2e/test_x.py
-[--only REGEX] [--build DIR]. Prints a line a case; last line `N passed, N failed`.
+A file registers functions with @case and ends with main(); each gets the Lab. Alone: /usr/bin/python3
+tests/e2e/test_x.py [--only REGEX] [--build DIR]. Prints a line a case; last line `N passed, N failed`.
 """
 
 import argparse
@@ -58,8 +59,10 @@ class Lab:
         # A file's whole life lies under this name, so files may run beside each other.
         self.socket = f"/run/sluice-lab/{self.net.run_id}.sock"
         base = daemons.load_config(os.path.join(ROOT, "demo", "demo.toml"))
-        self.config = daemons.merged(base, {"api": {"socket": self.socket}, "workers": {"yield_when_idle": True},
-                                            "log": {"level": "debug"}})
+        self.config = daemons.merged(
+            base,
+            {"api": {"socket": self.socket}, "workers": {"yield_when_idle": True}, "log": {"level": "debug"}},
+        )
         self.config = daemons.merged(self.config, changes or {})
         if options.port != "tap":
             self.config["ports"][0]["device"] = daemons.DEVICES[options.port]
@@ -71,7 +74,9 @@ class Lab:
     def start(self, changes=None, name="sluiced"):
         config = daemons.merged(self.config, changes or {})
         path = daemons.write_config(os.path.join(self.logs, f"{name}.toml"), config)
-        self.daemon = daemons.Daemon(self.net, self.binary, path, os.path.join(self.logs, f"{name}.log"), options.port)
+        self.daemon = daemons.Daemon(
+            self.net, self.binary, path, os.path.join(self.logs, f"{name}.log"), options.port
+        )
         self.rpc = self.daemon.rpc()
         self.rpc.call("event.subscribe")
         return self.rpc
@@ -86,15 +91,25 @@ class Lab:
     def run(self, *arguments, config=None, timeout_s=30, prefix=()):
         """sluiced to its end in the relay namespace, for starts that fail: (exit code, output)."""
         if config is not None:
-            path = daemons.write_config(os.path.join(self.logs, "run.toml"), daemons.merged(self.config, config))
+            path = daemons.write_config(
+                os.path.join(self.logs, "run.toml"), daemons.merged(self.config, config)
+            )
             arguments = ("--config", path, *arguments)
-        done = subprocess.run(["ip", "netns", "exec", self.net.relay, *prefix, self.binary, *arguments],
-                              capture_output=True, text=True, timeout=timeout_s)
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.net.relay, *prefix, self.binary, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
         return done.returncode, done.stdout + done.stderr
 
     def sluicectl(self, *arguments, socket=None, timeout_s=20):
-        done = subprocess.run([self.ctl, "--socket", socket or self.socket, *arguments], capture_output=True, text=True,
-                              timeout=timeout_s)
+        done = subprocess.run(
+            [self.ctl, "--socket", socket or self.socket, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
         return done.returncode, done.stdout, done.stderr
 
     def room(self, session):
@@ -103,8 +118,11 @@ class Lab:
         return room
 
     def ledger_balances(self, timeout_s=8):
-        eventually(lambda: all(worker["ledgerBalanced"] for worker in self.rpc.call("worker.list")["workers"]), timeout_s,
-                   "the ledger of every worker balances")
+        eventually(
+            lambda: all(worker["ledgerBalanced"] for worker in self.rpc.call("worker.list")["workers"]),
+            timeout_s,
+            "the ledger of every worker balances",
+        )
 
     def drops(self):
         return self.rpc.call("drop.list")["drops"]
@@ -122,8 +140,9 @@ def frames(party, codec):
 
 
 def wait_frames(party, codec, count, timeout_s=15):
-    party.peer.wait_status(lambda status: status["decoded"].get(codec, 0) >= count, timeout_s,
-                           f"{count} decoded {codec} frames")
+    party.peer.wait_status(
+        lambda status: status["decoded"].get(codec, 0) >= count, timeout_s, f"{count} decoded {codec} frames"
+    )
 
 
 def watched(status, ssrc):
@@ -131,10 +150,13 @@ def watched(status, ssrc):
 
 
 def check_continuous(party, codec, status):
-    """The receiver's view of one stream: its own SSRC and payload type, no gap, no repeat, no jump, nothing refused."""
+    """The receiver's view of one stream: its own SSRC and payload type, no gap, no repeat, no jump, nothing
+    refused."""
     wanted = party.receive[codec]
     stream = watched(status, wanted["ssrc"])
-    assert stream, f"{party.id} got no {codec} with SSRC {wanted['ssrc']}, only {[s['ssrc'] for s in status['streams']]}"
+    assert (
+        stream
+    ), f"{party.id} got no {codec} with SSRC {wanted['ssrc']}, only {[s['ssrc'] for s in status['streams']]}"
     equal(stream["payloadTypes"], [wanted["pt"]], f"{party.id}'s {codec} payload types")
     breaks = {key: stream[key] for key in ("gaps", "duplicates", "timestampJumps")}
     assert not any(breaks.values()), f"{party.id}, {codec}: {breaks} {stream['anomalies']}"
@@ -162,12 +184,21 @@ def main(changes=None, **lab_options):
             except Exception as error:
                 failed += 1
                 where = traceback.extract_tb(error.__traceback__)
-                line = next((entry for entry in reversed(where) if entry.filename == os.path.abspath(sys.argv[0])), where[-1])
-                print(f"FAILED {name}.{function.__name__} ({time.monotonic() - begun:.1f} s), line {line.lineno}: "
-                      f"{type(error).__name__}: {error}", flush=True)
+                line = next(
+                    (entry for entry in reversed(where) if entry.filename == os.path.abspath(sys.argv[0])),
+                    where[-1],
+                )
+                print(
+                    f"FAILED {name}.{function.__name__} ({time.monotonic() - begun:.1f} s), "
+                    f"line {line.lineno}: "
+                    f"{type(error).__name__}: {error}",
+                    flush=True,
+                )
                 if lab is None:
                     failed += len(chosen) - 1
-                    print(f"FAILED the other {len(chosen) - 1} of {name}: no daemon to run them on", flush=True)
+                    print(
+                        f"FAILED the other {len(chosen) - 1} of {name}: no daemon to run them on", flush=True
+                    )
                     break
             else:
                 passed += 1

@@ -45,7 +45,9 @@ def creating_is_idempotent(lab):
     again = rpc.call("endpoint.create", session="same", id="e", kind="rtp")
     equal((first["created"], again["created"]), (True, False), "created")
     equal(again["local"], first["local"], "the same port")
-    error = refused(-32010, lambda: rpc.call("endpoint.create", session="same", id="e", kind="rtp", rtcpMux=True))
+    error = refused(
+        -32010, lambda: rpc.call("endpoint.create", session="same", id="e", kind="rtp", rtcpMux=True)
+    )
     equal(error.data["existing"]["id"], "e", "the existing object")
     rpc.call("session.remove", id="same")
 
@@ -60,20 +62,40 @@ def racing_creates_make_one(lab):
     def create():
         with lab.daemon.rpc() as rpc:
             gate.wait()
-            results.append(rpc.call("endpoint.create", session="race", id="one", kind="sdes", rtcpMux=True,
-                                    profile="AES_CM_128_HMAC_SHA1_80", receiveKey="A" * 40))
+            results.append(
+                rpc.call(
+                    "endpoint.create",
+                    session="race",
+                    id="one",
+                    kind="sdes",
+                    rtcpMux=True,
+                    profile="AES_CM_128_HMAC_SHA1_80",
+                    receiveKey="A" * 40,
+                )
+            )
 
     # lab.rpc holds one of the 64 connections; it races too.
     threads = [threading.Thread(target=create) for _ in range(63)]
     for thread in threads:
         thread.start()
-    results.append(lab.rpc.call("endpoint.create", session="race", id="one", kind="sdes", rtcpMux=True,
-                                profile="AES_CM_128_HMAC_SHA1_80", receiveKey="A" * 40))
+    results.append(
+        lab.rpc.call(
+            "endpoint.create",
+            session="race",
+            id="one",
+            kind="sdes",
+            rtcpMux=True,
+            profile="AES_CM_128_HMAC_SHA1_80",
+            receiveKey="A" * 40,
+        )
+    )
     for thread in threads:
         thread.join()
     equal(len(results), 64, "answers")
     equal(sum(result["created"] for result in results), 1, "answers with created = true")
-    equal(len({json.dumps([result["local"], result["crypto"]]) for result in results}), 1, "different objects")
+    equal(
+        len({json.dumps([result["local"], result["crypto"]]) for result in results}), 1, "different objects"
+    )
     equal(lab.rpc.call("port.list")["media"]["allocated"] - before, 1, "allocated ports")
     lab.rpc.call("session.remove", id="race")
 
@@ -102,18 +124,27 @@ def _answers(lab):
 @case
 def bad_lines_are_answered_and_the_connection_lives(lab):
     with lab.daemon.rpc() as rpc:
-        for line, code in ((b"{", -32700), (b"nonsense", -32700), (b"\xff\xfe\x00", -32700), (b'{"jsonrpc":"2.0",', -32700),
-                           (b"[]", -32600), (b"17", -32600), (b'"text"', -32600), (b"{}", -32600), (b"null", -32600),
-                           (b'[{"jsonrpc":"2.0","id":1,"method":"version"}]', -32600),
-                           (b'{"jsonrpc":"1.0","id":1,"method":"version"}', -32600),
-                           (b'{"jsonrpc":"2.0","id":{},"method":"version"}', -32600),
-                           (b'{"jsonrpc":"2.0","id":1,"method":5}', -32600),
-                           (b'{"jsonrpc":"2.0","id":1,"method":"no.such"}', -32601),
-                           (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":[]}', -32602),
-                           (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"id":5}}', -32602),
-                           (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"id":"a b"}}', -32602),
-                           (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"colour":"red"}}', -32602),
-                           (b"[" * 20000, -32700)):
+        for line, code in (
+            (b"{", -32700),
+            (b"nonsense", -32700),
+            (b"\xff\xfe\x00", -32700),
+            (b'{"jsonrpc":"2.0",', -32700),
+            (b"[]", -32600),
+            (b"17", -32600),
+            (b'"text"', -32600),
+            (b"{}", -32600),
+            (b"null", -32600),
+            (b'[{"jsonrpc":"2.0","id":1,"method":"version"}]', -32600),
+            (b'{"jsonrpc":"1.0","id":1,"method":"version"}', -32600),
+            (b'{"jsonrpc":"2.0","id":{},"method":"version"}', -32600),
+            (b'{"jsonrpc":"2.0","id":1,"method":5}', -32600),
+            (b'{"jsonrpc":"2.0","id":1,"method":"no.such"}', -32601),
+            (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":[]}', -32602),
+            (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"id":5}}', -32602),
+            (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"id":"a b"}}', -32602),
+            (b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"colour":"red"}}', -32602),
+            (b"[" * 20000, -32700),
+        ):
             rpc.send_raw(line + b"\n")
             answer = rpc.receive_line(5)
             equal(answer.get("error", {}).get("code"), code, f"code for {line[:60]!r} ({answer})")
@@ -138,7 +169,11 @@ def half_a_request_and_a_slow_one(lab):
     with lab.daemon.rpc() as rpc:
         rpc.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"id":"half"}')
     time.sleep(0.2)
-    equal([s["id"] for s in lab.rpc.call("session.list")["sessions"] if s["id"] == "half"], [], "sessions from half a line")
+    equal(
+        [s["id"] for s in lab.rpc.call("session.list")["sessions"] if s["id"] == "half"],
+        [],
+        "sessions from half a line",
+    )
     with lab.daemon.rpc() as rpc:
         for byte in b'{"jsonrpc":"2.0","id":9,"method":"version"}\n':
             rpc.send_raw(bytes([byte]))
@@ -174,28 +209,54 @@ def wrong_parameters_say_what_is_allowed(lab):
     rpc = lab.rpc
     rpc.call("session.create", id="bad")
     for parameters, word in (
-            ({"kind": "h323"}, "kind"), ({"kind": "sdes"}, "receiveKey"),
-            ({"kind": "sdes", "receiveKey": "short", "profile": "AEAD_AES_128_GCM"}, "receiveKey"),
-            ({"kind": "sdes", "receiveKey": "A" * 40, "profile": "ROT13"}, "profile"),
-            ({"kind": "rtp", "remote": {"address": "198.18.0.9", "rtpPort": 0}}, "rtpPort"),
-            ({"kind": "rtp", "remote": {"address": "somewhere", "rtpPort": 5}}, "address"),
-            ({"kind": "rtp", "remote": {"address": "2001:db8::5", "rtpPort": 5}, "family": "ipv4"}, "address"),
-            ({"kind": "rtp", "port": "eth9"}, "port"), ({"kind": "rtp", "dscp": 64}, "dscp"),
-            ({"kind": "webrtc", "dtls": {"fingerprints": [{"algorithm": "md5", "value": ":".join(["AA"] * 16)}]}}, "algorithm"),
-            ({"kind": "webrtc", "dtls": {"setup": "actpass"}}, "setup"), ({"kind": "rtp", "family": "ipx"}, "family")):
+        ({"kind": "h323"}, "kind"),
+        ({"kind": "sdes"}, "receiveKey"),
+        ({"kind": "sdes", "receiveKey": "short", "profile": "AEAD_AES_128_GCM"}, "receiveKey"),
+        ({"kind": "sdes", "receiveKey": "A" * 40, "profile": "ROT13"}, "profile"),
+        ({"kind": "rtp", "remote": {"address": "198.18.0.9", "rtpPort": 0}}, "rtpPort"),
+        ({"kind": "rtp", "remote": {"address": "somewhere", "rtpPort": 5}}, "address"),
+        ({"kind": "rtp", "remote": {"address": "2001:db8::5", "rtpPort": 5}, "family": "ipv4"}, "address"),
+        ({"kind": "rtp", "port": "eth9"}, "port"),
+        ({"kind": "rtp", "dscp": 64}, "dscp"),
+        (
+            {
+                "kind": "webrtc",
+                "dtls": {"fingerprints": [{"algorithm": "md5", "value": ":".join(["AA"] * 16)}]},
+            },
+            "algorithm",
+        ),
+        ({"kind": "webrtc", "dtls": {"setup": "actpass"}}, "setup"),
+        ({"kind": "rtp", "family": "ipx"}, "family"),
+    ):
         error = refused(-32602, lambda: rpc.call("endpoint.create", session="bad", id="x", **parameters))
         assert word in f"{error.message} {json.dumps(error.data)}", f"{word} is not named: {error}"
     rpc.call("endpoint.create", session="bad", id="a", kind="rtp")
     rpc.call("endpoint.create", session="bad", id="b", kind="rtp")
     refused(-32602, lambda: rpc.call("route.create", session="bad", to="b", **{"from": {"endpoint": "a"}}))
-    refused(-32602, lambda: rpc.call("route.create", session="bad", to="b", clockRate=0, **{"from": {"endpoint": "a"}}))
-    refused(-32001, lambda: rpc.call("route.create", session="bad", to="nobody", clockRate=8000, **{"from": {"endpoint": "a"}}))
-    for method, parameters in (("session.get", {"id": "none"}), ("endpoint.get", {"session": "bad", "id": "none"}),
-                               ("endpoint.remove", {"session": "none", "id": "a"}), ("session.remove", {"id": "none"}),
-                               ("route.switch", {"session": "bad", "id": "none", "from": {"endpoint": "a"}})):
+    refused(
+        -32602,
+        lambda: rpc.call("route.create", session="bad", to="b", clockRate=0, **{"from": {"endpoint": "a"}}),
+    )
+    refused(
+        -32001,
+        lambda: rpc.call(
+            "route.create", session="bad", to="nobody", clockRate=8000, **{"from": {"endpoint": "a"}}
+        ),
+    )
+    for method, parameters in (
+        ("session.get", {"id": "none"}),
+        ("endpoint.get", {"session": "bad", "id": "none"}),
+        ("endpoint.remove", {"session": "none", "id": "a"}),
+        ("session.remove", {"id": "none"}),
+        ("route.switch", {"session": "bad", "id": "none", "from": {"endpoint": "a"}}),
+    ):
         error = refused(-32001, lambda: rpc.call(method, **parameters))
         assert error.data and error.data.get("id"), f"data of {method}: {error.data}"
-    equal([endpoint["id"] for endpoint in rpc.call("endpoint.list", session="bad")["endpoints"]], ["a", "b"], "endpoints")
+    equal(
+        [endpoint["id"] for endpoint in rpc.call("endpoint.list", session="bad")["endpoints"]],
+        ["a", "b"],
+        "endpoints",
+    )
     rpc.call("session.remove", id="bad")
 
 
@@ -225,7 +286,9 @@ def create_and_remove_leaks_nothing(lab):
         rpc.call("session.create", id="churn")
         rpc.call("endpoint.create", session="churn", id="a", kind="rtp")
         rpc.call("endpoint.create", session="churn", id="b", kind="webrtc")
-        rpc.call("route.create", session="churn", id="r", to="b", clockRate=8000, **{"from": {"endpoint": "a"}})
+        rpc.call(
+            "route.create", session="churn", id="r", to="b", clockRate=8000, **{"from": {"endpoint": "a"}}
+        )
         rpc.call("session.remove", id="churn")
     after = rpc.call("port.list")["media"]
     equal((after["allocated"], after["free"]), (before["allocated"], before["free"]), "ports")
@@ -241,7 +304,9 @@ def silent_endpoints_are_reclaimed(lab):
     rpc.call("endpoint.create", session="idle", id="silent", kind="rtp", rtcpMux=True)
     event = rpc.wait_event("endpoint.removed", 10, endpoint="silent")
     equal(event["reason"], "idle", "reason")
-    eventually(lambda: rpc.call("endpoint.list", session="idle")["endpoints"] == [], 5, "the endpoint is gone")
+    eventually(
+        lambda: rpc.call("endpoint.list", session="idle")["endpoints"] == [], 5, "the endpoint is gone"
+    )
     rpc.call("session.remove", id="idle")
 
 
@@ -266,6 +331,7 @@ def sluicectl_speaks_for_people_and_programs(lab):
         got, out, err = lab.sluicectl(*arguments)
         equal(got, code, f"exit code of 'sluicectl {' '.join(arguments)}' ({out}{err})")
         return out, err
+
     equal(json.loads(run("--json", "session", "create", "--id", "cli")[0])["created"], True, "created")
     out, _ = run("session", "list")
     assert "cli" in out and "active" in out, out

@@ -1,4 +1,5 @@
-"""ICE and DTLS against a client by hand (libssl): what a peer may do wrong or out of order, and what sluice does then."""
+"""ICE and DTLS against a client by hand (libssl): what a peer may do wrong or out of order, and what sluice
+does then."""
 
 import os
 import socket
@@ -27,14 +28,30 @@ class Caller:
         namespace, address = room._address("browser", family)
         ufrag, password = random_text(8), random_text(32)
         self.endpoint = lab.rpc.call(
-            "endpoint.create", session=SESSION, id=id, kind="webrtc", transport=transport, family=family,
+            "endpoint.create",
+            session=SESSION,
+            id=id,
+            kind="webrtc",
+            transport=transport,
+            family=family,
             ice={"ufrag": ufrag, "password": password},
-            dtls={"setup": setup, "fingerprints": [{"algorithm": "sha-256",
-                                                    "value": fingerprint or CERTIFICATE.fingerprint}]}, **create)
+            dtls={
+                "setup": setup,
+                "fingerprints": [{"algorithm": "sha-256", "value": fingerprint or CERTIFICATE.fingerprint}],
+            },
+            **create,
+        )
         Caller._port += 2
         candidate = self.endpoint["ice"]["candidates"][0]
-        self.client = inside(namespace, IceClient, (address, Caller._port), (candidate["address"], candidate["port"]),
-                             socket.AF_INET6 if family == "ipv6" else socket.AF_INET, ufrag, password)
+        self.client = inside(
+            namespace,
+            IceClient,
+            (address, Caller._port),
+            (candidate["address"], candidate["port"]),
+            socket.AF_INET6 if family == "ipv6" else socket.AF_INET,
+            ufrag,
+            password,
+        )
         self.address = address
 
     def check(self, password=None, **options):
@@ -64,7 +81,9 @@ def binding_answers_are_complete(lab):
     answer = caller.check()
     equal(answer["type"], stun.BINDING_SUCCESS, "answer")
     equal(stun.mapped_address(answer), caller.client.socket.getsockname()[:2], "XOR-MAPPED-ADDRESS")
-    assert stun.integrity_holds(answer["raw"], caller.endpoint["ice"]["password"]), "MESSAGE-INTEGRITY is wrong"
+    assert stun.integrity_holds(
+        answer["raw"], caller.endpoint["ice"]["password"]
+    ), "MESSAGE-INTEGRITY is wrong"
     assert stun.fingerprint_holds(answer["raw"]), "FINGERPRINT is wrong"
     caller.remove()
 
@@ -73,13 +92,17 @@ def binding_answers_are_complete(lab):
 def wrong_stun_password_gets_no_success(lab):
     caller = Caller(lab, "password")
     answer = caller.check(password="wrong" * 6, timeout_s=1.2)
-    assert answer is None or answer["type"] == stun.BINDING_ERROR, "a wrong password was answered with success"
+    assert (
+        answer is None or answer["type"] == stun.BINDING_ERROR
+    ), "a wrong password was answered with success"
     wrong_user = caller.client.check("nobody", caller.endpoint["ice"]["password"], timeout_s=0.8)
-    assert wrong_user is None or wrong_user["type"] == stun.BINDING_ERROR, "a wrong user name was answered with success"
+    assert (
+        wrong_user is None or wrong_user["type"] == stun.BINDING_ERROR
+    ), "a wrong user name was answered with success"
     caller.client.start_dtls(CERTIFICATE, list(PROFILES), False)
     assert not caller.client.handshake(1.2), "DTLS was answered on a pair that STUN had not validated"
     equal(caller.state()["state"] in ("allocated", "connecting"), True, "the endpoint waits")
-    caller.connect()   # and the right one still gets in
+    caller.connect()  # and the right one still gets in
     caller.connected()
     caller.remove()
 
@@ -89,10 +112,14 @@ def dtls_before_stun_is_not_answered(lab):
     caller = Caller(lab, "early")
     caller.client.start_dtls(CERTIFICATE, list(PROFILES), False)
     caller.client.pump(lambda: False, 1.5)
-    equal([first for first, _ in caller.client.received if 20 <= first[0] <= 63], [], "DTLS answers before STUN")
+    equal(
+        [first for first, _ in caller.client.received if 20 <= first[0] <= 63], [], "DTLS answers before STUN"
+    )
     answer = caller.check()
     equal(answer["type"], stun.BINDING_SUCCESS, "the check after it")
-    assert caller.client.handshake(10), f"handshake after the check: {caller.client.dtls.error or 'timed out'}"
+    assert caller.client.handshake(
+        10
+    ), f"handshake after the check: {caller.client.dtls.error or 'timed out'}"
     caller.connected()
     caller.remove()
 
@@ -105,7 +132,9 @@ def wrong_fingerprint_is_an_alert_and_an_event(lab):
         caller.client.start_dtls(CERTIFICATE, list(PROFILES), setup == "active")
         caller.client.pump(lambda: caller.client.dtls.error or caller.client.dtls.closed_by_peer, 6)
         error = caller.client.dtls.error or ""
-        assert "alert" in error and "bad certificate" in error.lower(), f"{setup}: expected an alert, got '{error}'"
+        assert (
+            "alert" in error and "bad certificate" in error.lower()
+        ), f"{setup}: expected an alert, got '{error}'"
         event = lab.rpc.wait_event("endpoint.failed", 5, session=SESSION, endpoint=caller.id)
         assert "fingerprint" in event["reason"], event
         view = caller.state()
@@ -148,13 +177,16 @@ def lost_flights_are_repeated(lab):
     equal(caller.check()["type"], stun.BINDING_SUCCESS, "the check")
     caller.client.dtls = Dtls(CERTIFICATE, list(PROFILES), False)
     caller.client.dtls.start()
-    assert caller.client.dtls.take_datagrams(), "no first flight"   # and it is not sent
+    assert caller.client.dtls.take_datagrams(), "no first flight"  # and it is not sent
     while not caller.client.dtls.take_datagrams():
         time.sleep(0.1)
         caller.client.dtls.handle_timeout()
     caller.client.dtls.start()
-    eventually(lambda: (caller.client.dtls.handle_timeout(), caller.client._flush(), caller.client.receive(0.2))[2], 6,
-               "an answer to the repeated ClientHello")   # the answer is lost
+    eventually(
+        lambda: (caller.client.dtls.handle_timeout(), caller.client._flush(), caller.client.receive(0.2))[2],
+        6,
+        "an answer to the repeated ClientHello",
+    )  # the answer is lost
     assert caller.client.handshake(12), f"handshake: {caller.client.dtls.error or 'timed out'}"
     caller.connected()
     caller.remove()
@@ -196,12 +228,15 @@ def hello_from_another_address_does_not_harm(lab):
 @case
 def truncated_dtls_and_stun_at_each_length(lab):
     caller = Caller(lab, "truncated")
-    request = stun.binding_request(f"{caller.endpoint['ice']['ufrag']}:{caller.client.ufrag}",
-                                   caller.endpoint["ice"]["password"])
+    request = stun.binding_request(
+        f"{caller.endpoint['ice']['ufrag']}:{caller.client.ufrag}", caller.endpoint["ice"]["password"]
+    )
     for length in range(len(request)):
         caller.client.send(request[:length])
     got = caller.client.receive(0.5)
-    assert got is None or stun.parse(got)["type"] != stun.BINDING_SUCCESS, "a truncated request was answered with success"
+    assert (
+        got is None or stun.parse(got)["type"] != stun.BINDING_SUCCESS
+    ), "a truncated request was answered with success"
     equal(caller.check()["type"], stun.BINDING_SUCCESS, "the whole request")
     probe = Dtls(CERTIFICATE, list(PROFILES), False)
     probe.start()
@@ -232,14 +267,20 @@ def rtp_before_keys_is_counted_and_dropped(lab):
         caller.client.send(raw.rtp(1, number, number, 96, os.urandom(60)))
     eventually(lambda: caller.state()["authFailures"] == 10, 3, "10 authentication failures")
     equal(lab.drops()["auth_failed"] - before["auth_failed"], 10, "drops as auth_failed")
-    equal(lab.rpc.call("stream.list", session=SESSION, endpoint="hasty")["streams"], [], "streams born of forgeries")
+    equal(
+        lab.rpc.call("stream.list", session=SESSION, endpoint="hasty")["streams"],
+        [],
+        "streams born of forgeries",
+    )
     caller.remove()
 
 
 @case
 def profile_preference_is_sluices(lab):
-    for offered, expected in ((["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"], "AEAD_AES_128_GCM"),
-                              (["AES_CM_128_HMAC_SHA1_32"], "AES_CM_128_HMAC_SHA1_32")):
+    for offered, expected in (
+        (["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"], "AEAD_AES_128_GCM"),
+        (["AES_CM_128_HMAC_SHA1_32"], "AES_CM_128_HMAC_SHA1_32"),
+    ):
         caller = Caller(lab, f"prefers-{len(offered)}", transport="shared")
         caller.connect(offered)
         caller.connected()
@@ -250,12 +291,18 @@ def profile_preference_is_sluices(lab):
 
 @case
 def removal_says_close_notify(lab):
-    for transport, setup, family in (("own", "passive", "ipv4"), ("shared", "active", "ipv4"), ("own", "passive", "ipv6")):
+    for transport, setup, family in (
+        ("own", "passive", "ipv4"),
+        ("shared", "active", "ipv4"),
+        ("own", "passive", "ipv6"),
+    ):
         caller = Caller(lab, f"bye-{transport}-{family}", setup, transport, family=family)
         caller.connect()
         caller.connected()
         lab.rpc.call("endpoint.remove", session=SESSION, id=caller.id, timeout_s=15)
-        assert caller.client.pump(lambda: caller.client.dtls.closed_by_peer, 3), f"no close_notify ({transport})"
+        assert caller.client.pump(
+            lambda: caller.client.dtls.closed_by_peer, 3
+        ), f"no close_notify ({transport})"
         event = lab.rpc.wait_event("endpoint.removed", 3, endpoint=caller.id)
         equal(event["reason"], "request", "reason")
         caller.client.close()

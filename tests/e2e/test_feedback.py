@@ -1,4 +1,5 @@
-"""RTCP through routes: key-frame requests, NACK, reports and BYE, each with the numbers of the side that it goes to."""
+"""RTCP through routes: key-frame requests, NACK, reports and BYE, each with the numbers of the side that it
+goes to."""
 
 import struct
 import sys
@@ -13,10 +14,23 @@ NTP = 0xE0000000_80000000
 
 def _call(lab, session, publisher_kind, receiver_kind, **receiver):
     room = lab.room(session)
-    publisher, target = room.add_all([
-        {"id": "publisher", "namespace": "fa", "kind": publisher_kind, "send": {"VP8": {"pt": 96, "ssrc": 4242,
-                                                                                       "color": "green"}}},
-        {"id": "receiver", "namespace": "fb", "kind": receiver_kind, "receive": {"VP8": {"pt": 100, "ssrc": 7000}}, **receiver}])
+    publisher, target = room.add_all(
+        [
+            {
+                "id": "publisher",
+                "namespace": "fa",
+                "kind": publisher_kind,
+                "send": {"VP8": {"pt": 96, "ssrc": 4242, "color": "green"}},
+            },
+            {
+                "id": "receiver",
+                "namespace": "fb",
+                "kind": receiver_kind,
+                "receive": {"VP8": {"pt": 100, "ssrc": 7000}},
+                **receiver,
+            },
+        ]
+    )
     room.route(publisher, target, "VP8")
     room.start(publisher)
     wait_frames(target, "VP8", 8)
@@ -24,20 +38,31 @@ def _call(lab, session, publisher_kind, receiver_kind, **receiver):
 
 
 def _key_frame_on_request(lab, session, publisher_kind, receiver_kind, name, **receiver):
-    """The receiver asks; the publisher is asked in its own SSRC, and answers with a key frame that arrives."""
+    """The receiver asks; the publisher is asked in its own SSRC, and answers with a key frame that arrives.
+    """
     room, publisher, target = _call(lab, session, publisher_kind, receiver_kind, **receiver)
-    time.sleep(1.1)   # past the requests of the start, which are held to one a while
+    time.sleep(1.1)  # past the requests of the start, which are held to one a while
     before = publisher.peer.fresh_status()
     target.peer.command("keyframe")
-    after = publisher.peer.wait_status(lambda status: status["keyframesSent"] > before["keyframesSent"], 5, "key frame")
+    after = publisher.peer.wait_status(
+        lambda status: status["keyframesSent"] > before["keyframesSent"], 5, "key frame"
+    )
     after = publisher.peer.fresh_status()
     asked = after["rtcp"].get("pli", 0) + after["rtcp"].get("fir", 0)
-    assert asked > before["rtcp"].get("pli", 0) + before["rtcp"].get("fir", 0), f"no request arrived: {after['rtcp']}"
-    assert 4242 in after["feedbackMediaSsrcs"], f"requests name SSRCs {after['feedbackMediaSsrcs']}, expected 4242"
+    assert asked > before["rtcp"].get("pli", 0) + before["rtcp"].get(
+        "fir", 0
+    ), f"no request arrived: {after['rtcp']}"
+    assert (
+        4242 in after["feedbackMediaSsrcs"]
+    ), f"requests name SSRCs {after['feedbackMediaSsrcs']}, expected 4242"
     assert 7000 not in after["feedbackMediaSsrcs"], "a request came through with the receiver's SSRC"
     if name:
         assert after["rtcp"].get(name, 0) >= 1, f"no {name} among {after['rtcp']}"
-    stream = next(item for item in lab.rpc.call("stream.list", session=session)["streams"] if item["endpoint"] == "publisher")
+    stream = next(
+        item
+        for item in lab.rpc.call("stream.list", session=session)["streams"]
+        if item["endpoint"] == "publisher"
+    )
     assert stream["pliCount"] + stream["firCount"] >= 1, f"sluice counted no request: {stream}"
     room.close()
     lab.rpc.call("session.remove", id=session, timeout_s=15)
@@ -73,13 +98,27 @@ class Pair:
         for number, name in enumerate(("publisher", "receiver")):
             namespace, address = room._address(f"f{'ab'[number]}", "ipv4")
             port = 6000
-            endpoint = lab.rpc.call("endpoint.create", session=session, id=name, kind="rtp", rtcpMux=True,
-                                    remote={"address": address, "rtpPort": port})
+            endpoint = lab.rpc.call(
+                "endpoint.create",
+                session=session,
+                id=name,
+                kind="rtp",
+                rtcpMux=True,
+                remote={"address": address, "rtpPort": port},
+            )
             local = endpoint["local"]
             self.peers.append(raw.RawPeer(namespace, (address, port), (local["address"], local["rtpPort"])))
         self.publisher, self.receiver = self.peers
-        lab.rpc.call("route.create", session=session, id="route", to="receiver", ssrc=7000, clockRate=90000,
-                     payloadTypes=[{"from": 96, "to": 100}], **{"from": {"endpoint": "publisher"}})
+        lab.rpc.call(
+            "route.create",
+            session=session,
+            id="route",
+            to="receiver",
+            ssrc=7000,
+            clockRate=90000,
+            payloadTypes=[{"from": 96, "to": 100}],
+            **{"from": {"endpoint": "publisher"}},
+        )
 
     def flow(self, first, count, ssrc=4242, timestamp=1000):
         """Sends packets; [(sequence, timestamp, ssrc, payload type)] as received."""
@@ -89,7 +128,7 @@ class Pair:
             packet = self.receiver.receive_rtp(2)
             assert packet, f"packet {number} of {count} did not arrive"
             payload_type, sequence, stamp, out = struct.unpack_from("!xBHII", packet)
-            got.append((sequence, stamp, out, payload_type & 0x7f))
+            got.append((sequence, stamp, out, payload_type & 0x7F))
         return got
 
     def close(self):
@@ -103,7 +142,7 @@ def nack_names_the_publishers_packet(lab):
     pair = Pair(lab, "nack")
     got = pair.flow(65530, 12)
     equal({(ssrc, pt) for _, _, ssrc, pt in got}, {(7000, 100)}, "SSRC and payload type at the receiver")
-    steps = [(b[0] - a[0]) & 0xffff for a, b in zip(got, got[1:])]
+    steps = [(b[0] - a[0]) & 0xFFFF for a, b in zip(got, got[1:])]
     equal(steps, [1] * 11, "sequence steps across the wrap")
     # The 9th out was 65530 + 8 = 2 on the way in; the mask bit adds the 10th.
     pair.receiver.send(raw.receiver_report(99) + raw.nack(99, 7000, got[8][0], 0x0001))
@@ -120,14 +159,14 @@ def nack_names_the_publishers_packet(lab):
 def sender_report_is_translated(lab):
     pair = Pair(lab, "sr")
     got = pair.flow(100, 5, timestamp=500000)
-    shift = (got[0][1] - 500000) & 0xffffffff
+    shift = (got[0][1] - 500000) & 0xFFFFFFFF
     pair.publisher.send(raw.sender_report(4242, NTP, 512345, 5, 200))
     kind, _, body = pair.receiver.receive_rtcp(3, 200) or (None, None, None)
     equal(kind, 200, "a sender report at the receiver")
     ssrc, ntp, rtp_time = struct.unpack_from("!IQI", body)
     equal(ssrc, 7000, "SSRC of the report")
     equal(ntp, NTP, "its NTP time")
-    equal(rtp_time, (512345 + shift) & 0xffffffff, "its RTP time")
+    equal(rtp_time, (512345 + shift) & 0xFFFFFFFF, "its RTP time")
     pair.close()
 
 
@@ -163,7 +202,7 @@ def bye_does_not_pass_but_the_routes_end_says_it(lab):
 def reduced_size_and_truncated_rtcp(lab):
     pair = Pair(lab, "odd")
     pair.flow(10, 3)
-    pair.receiver.send(raw.pli(99, 7000))                      # RFC 5506: no report before it
+    pair.receiver.send(raw.pli(99, 7000))  # RFC 5506: no report before it
     part = pair.publisher.receive_rtcp(3, 206)
     assert part, "a reduced-size PLI did not reach the publisher"
     equal(struct.unpack_from("!4xI", part[2])[0], 4242, "media SSRC of the PLI")
@@ -172,8 +211,10 @@ def reduced_size_and_truncated_rtcp(lab):
         pair.receiver.send(whole[:length])
     for length in range(1, 12):
         pair.publisher.send(raw.rtp(4242, 13, 13000, 96, b"")[:length])
-    eventually(lambda: lab.drops()["bad_rtcp"] > 0 and lab.drops()["bad_rtp"] > 0, 3, "truncated packets are counted")
-    pair.flow(13, 3, timestamp=10000)   # and the stream goes on
+    eventually(
+        lambda: lab.drops()["bad_rtcp"] > 0 and lab.drops()["bad_rtp"] > 0, 3, "truncated packets are counted"
+    )
+    pair.flow(13, 3, timestamp=10000)  # and the stream goes on
     lab.ledger_balances()
     pair.close()
 

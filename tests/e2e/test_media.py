@@ -1,40 +1,62 @@
-"""Real media between every pair of endpoint kinds, every SRTP profile both ways, IPv4 and IPv6, RTCP muxed and apart, both
-DTLS roles, ports of their own and shared. Every packet is accounted for: sent by the publisher, counted by sluice in and out,
-received by the peer."""
+"""Real media between every pair of endpoint kinds, every SRTP profile both ways, IPv4 and IPv6, RTCP muxed
+and apart, both DTLS roles, ports of their own and shared. Every packet is accounted for: sent by the
+publisher, counted by sluice in and out, received by the peer."""
 
 import sys
 import time
 
 from harness import case, check_continuous, equal, main, wait_frames, watched
 
-CM80, CM32, GCM128, GCM256 = ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM")
+CM80, CM32, GCM128, GCM256 = (
+    "AES_CM_128_HMAC_SHA1_80",
+    "AES_CM_128_HMAC_SHA1_32",
+    "AEAD_AES_128_GCM",
+    "AEAD_AES_256_GCM",
+)
 
 # publisher -> receiver, in rooms of six calls that run at once
 FIRST = {
     "rtp_to_sdes_gcm128": ({"kind": "rtp"}, {"kind": "sdes", "profile": GCM128}),
     "sdes_gcm128_to_webrtc": ({"kind": "sdes", "profile": GCM128}, {"kind": "webrtc"}),
-    "sdes_gcm256_to_dtls_gcm256": ({"kind": "sdes", "profile": GCM256, "family": "ipv6"},
-                                   {"kind": "dtls", "profiles": [GCM256]}),
-    "sdes_cm80_to_rtp_ipv6": ({"kind": "sdes", "profile": CM80, "rtcp_mux": True}, {"kind": "rtp", "family": "ipv6"}),
-    "sdes_cm32_to_dtls_cm32_active": ({"kind": "sdes", "profile": CM32}, {"kind": "dtls", "profiles": [CM32],
-                                                                         "setup": "active"}),
+    "sdes_gcm256_to_dtls_gcm256": (
+        {"kind": "sdes", "profile": GCM256, "family": "ipv6"},
+        {"kind": "dtls", "profiles": [GCM256]},
+    ),
+    "sdes_cm80_to_rtp_ipv6": (
+        {"kind": "sdes", "profile": CM80, "rtcp_mux": True},
+        {"kind": "rtp", "family": "ipv6"},
+    ),
+    "sdes_cm32_to_dtls_cm32_active": (
+        {"kind": "sdes", "profile": CM32},
+        {"kind": "dtls", "profiles": [CM32], "setup": "active"},
+    ),
     "webrtc_to_sdes_cm32": ({"kind": "webrtc"}, {"kind": "sdes", "profile": CM32, "rtcp_mux": True}),
 }
 SECOND = {
     "webrtc_active_to_rtp_mux": ({"kind": "webrtc", "setup": "active"}, {"kind": "rtp", "rtcp_mux": True}),
-    "dtls_gcm128_to_sdes_gcm256": ({"kind": "dtls", "profiles": [GCM128]}, {"kind": "sdes", "profile": GCM256}),
-    "dtls_gcm256_active_to_sdes_cm80_ipv6": ({"kind": "dtls", "profiles": [GCM256], "setup": "active", "family": "ipv6"},
-                                             {"kind": "sdes", "profile": CM80, "family": "ipv6"}),
+    "dtls_gcm128_to_sdes_gcm256": (
+        {"kind": "dtls", "profiles": [GCM128]},
+        {"kind": "sdes", "profile": GCM256},
+    ),
+    "dtls_gcm256_active_to_sdes_cm80_ipv6": (
+        {"kind": "dtls", "profiles": [GCM256], "setup": "active", "family": "ipv6"},
+        {"kind": "sdes", "profile": CM80, "family": "ipv6"},
+    ),
     "dtls_cm80_shared_to_rtp": ({"kind": "dtls", "profiles": [CM80], "transport": "shared"}, {"kind": "rtp"}),
-    "dtls_cm32_to_dtls_gcm128_shared": ({"kind": "dtls", "profiles": [CM32]},
-                                        {"kind": "dtls", "profiles": [GCM128], "transport": "shared"}),
-    "rtp_mux_to_webrtc_shared_active": ({"kind": "rtp", "rtcp_mux": True},
-                                        {"kind": "webrtc", "transport": "shared", "setup": "active"}),
+    "dtls_cm32_to_dtls_gcm128_shared": (
+        {"kind": "dtls", "profiles": [CM32]},
+        {"kind": "dtls", "profiles": [GCM128], "transport": "shared"},
+    ),
+    "rtp_mux_to_webrtc_shared_active": (
+        {"kind": "rtp", "rtcp_mux": True},
+        {"kind": "webrtc", "transport": "shared", "setup": "active"},
+    ),
 }
 
 
 class Calls:
-    """One room of calls: placed, run and ended by the first case that asks; the others look at the outcome."""
+    """One room of calls: placed, run and ended by the first case that asks; the others look at the outcome.
+    """
 
     def __init__(self, session, pairs):
         self.session, self.pairs, self.outcome = session, pairs, None
@@ -46,11 +68,35 @@ class Calls:
         room = lab.room(self.session)
         specs = []
         for number, (publisher, receiver) in enumerate(self.pairs.values()):
-            specs.append({"id": f"p{number}", "namespace": f"p{number}", **publisher, "send": {
-                "VP8": {"pt": 96, "ssrc": 1000 + number, "color": "green", "width": 160, "height": 120, "fps": 10},
-                "OPUS": {"pt": 111, "ssrc": 2000 + number}}})
-            specs.append({"id": f"r{number}", "namespace": f"r{number}", **receiver, "receive": {
-                "VP8": {"pt": 100, "ssrc": 7000 + number}, "OPUS": {"pt": 105, "ssrc": 8000 + number}}})
+            specs.append(
+                {
+                    "id": f"p{number}",
+                    "namespace": f"p{number}",
+                    **publisher,
+                    "send": {
+                        "VP8": {
+                            "pt": 96,
+                            "ssrc": 1000 + number,
+                            "color": "green",
+                            "width": 160,
+                            "height": 120,
+                            "fps": 10,
+                        },
+                        "OPUS": {"pt": 111, "ssrc": 2000 + number},
+                    },
+                }
+            )
+            specs.append(
+                {
+                    "id": f"r{number}",
+                    "namespace": f"r{number}",
+                    **receiver,
+                    "receive": {
+                        "VP8": {"pt": 100, "ssrc": 7000 + number},
+                        "OPUS": {"pt": 105, "ssrc": 8000 + number},
+                    },
+                }
+            )
         parties = room.add_all(specs)
         pairs = list(zip(parties[0::2], parties[1::2]))
         for publisher, receiver in pairs:
@@ -62,11 +108,21 @@ class Calls:
             wait_frames(receiver, "OPUS", 150, 30)
         room.stop(*parties[0::2])
         time.sleep(0.8)
-        streams = {(item["endpoint"], item["ssrc"]): item for item in lab.rpc.call("stream.list", session=self.session)["streams"]}
+        streams = {
+            (item["endpoint"], item["ssrc"]): item
+            for item in lab.rpc.call("stream.list", session=self.session)["streams"]
+        }
         routes = {item["id"]: item for item in lab.rpc.call("route.list", session=self.session)["routes"]}
         for name, (publisher, receiver) in zip(self.pairs, pairs):
-            self.outcome[name] = (publisher, receiver, publisher.peer.fresh_status(), receiver.peer.fresh_status(), streams,
-                                  routes, lab.rpc.call("endpoint.get", session=self.session, id=publisher.id))
+            self.outcome[name] = (
+                publisher,
+                receiver,
+                publisher.peer.fresh_status(),
+                receiver.peer.fresh_status(),
+                streams,
+                routes,
+                lab.rpc.call("endpoint.get", session=self.session, id=publisher.id),
+            )
         for party in parties:
             party.peer.finish()
         lab.rpc.call("session.remove", id=self.session, timeout_s=15)
@@ -91,22 +147,28 @@ def check_call(publisher, receiver, sent, got, streams, routes, endpoint):
     assert got["rtcp"].get("sr", 0) > 0, f"no sender report reached {receiver.id}: {got['rtcp']}"
     foreign = {publisher.send[codec]["ssrc"] for codec in publisher.send} & set(got["rtcpSsrcs"])
     assert not foreign, f"RTCP to {receiver.id} names the publisher's SSRCs {foreign}"
-    if publisher.kind != "webrtc":   # webrtcbin's own reports drift from its media after a late start
+    if publisher.kind != "webrtc":  # webrtcbin's own reports drift from its media after a late start
         offset = watched(got, receiver.receive["OPUS"]["ssrc"])["reportOffset"]
         assert offset is not None and abs(offset) < 1.5, f"sender report is {offset} s off its media"
     # Receiver reports came back, about the publisher's own SSRCs.
-    assert sent["rtcp"].get("rr", 0) + sent["rtcp"].get("sr", 0) > 0, f"no report reached {publisher.id}: {sent['rtcp']}"
+    assert (
+        sent["rtcp"].get("rr", 0) + sent["rtcp"].get("sr", 0) > 0
+    ), f"no report reached {publisher.id}: {sent['rtcp']}"
     about = {int(ssrc) for ssrc in sent["reported"]}
-    assert about and about <= {item["ssrc"] for item in publisher.send.values()}, f"reports about SSRCs {about}"
+    assert about and about <= {
+        item["ssrc"] for item in publisher.send.values()
+    }, f"reports about SSRCs {about}"
 
 
 for _session, _pairs in (("media-1", FIRST), ("media-2", SECOND)):
     _calls = Calls(_session, _pairs)
     for _name in _pairs:
+
         def _check(lab, calls=_calls, name=_name):
             outcome = calls.run(lab)
             assert name in outcome, "the calls did not run (see the first failure of this room)"
             check_call(*outcome[name])
+
         _check.__name__ = _name
         case(_check)
 
@@ -125,9 +187,13 @@ def nothing_is_left_and_the_ledger_closes(lab):
     equal(lab.rpc.call("endpoint.list")["endpoints"], [], "endpoints after the sessions were removed")
     equal(lab.rpc.call("port.list")["media"]["allocated"], 0, "allocated ports")
     drops = lab.drops()
-    bad = {reason: count for reason, count in drops.items() if count and reason not in
-           # noise of the peers' kernels, and what still came while calls were taken down
-           ("not_for_us", "no_endpoint", "no_route", "unknown_protocol", "feedback_suppressed", "no_keys")}
+    bad = {
+        reason: count
+        for reason, count in drops.items()
+        if count and reason not in
+        # noise of the peers' kernels, and what still came while calls were taken down
+        ("not_for_us", "no_endpoint", "no_route", "unknown_protocol", "feedback_suppressed", "no_keys")
+    }
     assert not bad, f"drops: {bad}"
 
 

@@ -1,4 +1,5 @@
-"""The port as a host on its link: ARP, neighbour discovery, ICMP echo, and frames that are cut off anywhere."""
+"""The port as a host on its link: ARP, neighbour discovery, ICMP echo, and frames that are cut off anywhere.
+"""
 
 import socket
 import struct
@@ -12,8 +13,11 @@ from lab.netns import PEER_DEVICE, inside
 
 
 def _ping(lab, namespace, address, *options):
-    return subprocess.run(["ip", "netns", "exec", namespace, "ping", "-c", "3", "-i", "0.2", "-W", "2", *options, address],
-                          capture_output=True, text=True)
+    return subprocess.run(
+        ["ip", "netns", "exec", namespace, "ping", "-c", "3", "-i", "0.2", "-W", "2", *options, address],
+        capture_output=True,
+        text=True,
+    )
 
 
 @case
@@ -43,8 +47,16 @@ def echo_large_and_small(lab):
 @case
 def only_its_own_addresses_are_answered(lab):
     namespace, _ = lab.room("net")._address("host", "ipv4")
-    equal(_ping(lab, namespace, "198.18.99.99", "-c", "1", "-W", "1").returncode, 1, "ping of nobody's IPv4 address")
-    equal(_ping(lab, namespace, "2001:db8::99", "-6", "-c", "1", "-W", "1").returncode, 1, "ping of nobody's IPv6 address")
+    equal(
+        _ping(lab, namespace, "198.18.99.99", "-c", "1", "-W", "1").returncode,
+        1,
+        "ping of nobody's IPv4 address",
+    )
+    equal(
+        _ping(lab, namespace, "2001:db8::99", "-6", "-c", "1", "-W", "1").returncode,
+        1,
+        "ping of nobody's IPv6 address",
+    )
 
 
 @case
@@ -77,19 +89,34 @@ class Wire:
 def _checksum(data):
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
 
 
 def _ipv4(source, target, payload, protocol=17, total=None, fragment=0):
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, total or 20 + len(payload), 1, fragment, 64, protocol, 0,
-                         socket.inet_aton(source), socket.inet_aton(target))
+    header = struct.pack(
+        "!BBHHHBBH4s4s",
+        0x45,
+        0,
+        total or 20 + len(payload),
+        1,
+        fragment,
+        64,
+        protocol,
+        0,
+        socket.inet_aton(source),
+        socket.inet_aton(target),
+    )
     return header[:10] + struct.pack("!H", _checksum(header)) + header[12:] + payload
 
 
 def _ipv6(source, target, payload, protocol=17):
-    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + socket.inet_pton(socket.AF_INET6, source) + \
-        socket.inet_pton(socket.AF_INET6, target) + payload
+    return (
+        struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64)
+        + socket.inet_pton(socket.AF_INET6, source)
+        + socket.inet_pton(socket.AF_INET6, target)
+        + payload
+    )
 
 
 def _udp(source, target, payload, length=None):
@@ -98,20 +125,35 @@ def _udp(source, target, payload, length=None):
 
 @case
 def truncated_frames_at_each_length(lab):
-    """A good frame of each kind, cut at each length, and with lengths that lie: counted, and nothing breaks."""
+    """A good frame of each kind, cut at each length, and with lengths that lie: counted, and nothing breaks.
+    """
     room = lab.room("net")
     namespace, address = room._address("host", "ipv4")
-    endpoint = lab.rpc.call("endpoint.create", session="net", id="victim", kind="rtp", rtcpMux=True,
-                            remote={"address": address, "rtpPort": 5004})
+    endpoint = lab.rpc.call(
+        "endpoint.create",
+        session="net",
+        id="victim",
+        kind="rtp",
+        rtcpMux=True,
+        remote={"address": address, "rtpPort": 5004},
+    )
     port = endpoint["local"]["rtpPort"]
     wire = Wire(lab, namespace)
     packet = raw.rtp(77, 1, 1, 96)
     whole = [
         wire.ethernet(0x0800, _ipv4(address, "198.18.0.1", _udp(5004, port, packet))),
-        wire.ethernet(0x86dd, _ipv6("2001:db8::10", "2001:db8::1", _udp(5004, port, packet))),
-        wire.ethernet(0x0806, struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + wire.own + socket.inet_aton(address) +
-                      bytes(6) + socket.inet_aton("198.18.0.1")),
-        wire.ethernet(0x0800, _ipv4(address, "198.18.0.1", struct.pack("!BBHHH", 8, 0, 0xf7fd, 1, 1), protocol=1)),
+        wire.ethernet(0x86DD, _ipv6("2001:db8::10", "2001:db8::1", _udp(5004, port, packet))),
+        wire.ethernet(
+            0x0806,
+            struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1)
+            + wire.own
+            + socket.inet_aton(address)
+            + bytes(6)
+            + socket.inet_aton("198.18.0.1"),
+        ),
+        wire.ethernet(
+            0x0800, _ipv4(address, "198.18.0.1", struct.pack("!BBHHH", 8, 0, 0xF7FD, 1, 1), protocol=1)
+        ),
     ]
     before = lab.rpc.call("worker.list")["workers"][0]
     sent = 0
@@ -119,18 +161,26 @@ def truncated_frames_at_each_length(lab):
         for length in range(14, len(frame)):
             wire.send(frame[:length])
             sent += 1
-    for lie in (_ipv4(address, "198.18.0.1", _udp(5004, port, packet), total=1400),
-                _ipv4(address, "198.18.0.1", _udp(5004, port, packet), total=19),
-                _ipv4(address, "198.18.0.1", _udp(5004, port, packet, length=1400)),
-                _ipv4(address, "198.18.0.1", _udp(5004, port, packet, length=7)),
-                _ipv4(address, "198.18.0.1", _udp(5004, port, packet), fragment=0x2000),
-                _ipv4(address, "198.18.0.1", _udp(5004, port, packet), fragment=0x0010)):
+    for lie in (
+        _ipv4(address, "198.18.0.1", _udp(5004, port, packet), total=1400),
+        _ipv4(address, "198.18.0.1", _udp(5004, port, packet), total=19),
+        _ipv4(address, "198.18.0.1", _udp(5004, port, packet, length=1400)),
+        _ipv4(address, "198.18.0.1", _udp(5004, port, packet, length=7)),
+        _ipv4(address, "198.18.0.1", _udp(5004, port, packet), fragment=0x2000),
+        _ipv4(address, "198.18.0.1", _udp(5004, port, packet), fragment=0x0010),
+    ):
         wire.send(wire.ethernet(0x0800, lie))
         sent += 1
-    eventually(lambda: lab.rpc.call("worker.list")["workers"][0]["received"] - before["received"] >= sent, 5,
-               f"{sent} frames received")
-    eventually(lambda: all(lab.drops()[reason] > 0 for reason in ("bad_ip", "bad_udp", "ip_fragment")), 3,
-               "drops as bad_ip, bad_udp and ip_fragment")
+    eventually(
+        lambda: lab.rpc.call("worker.list")["workers"][0]["received"] - before["received"] >= sent,
+        5,
+        f"{sent} frames received",
+    )
+    eventually(
+        lambda: all(lab.drops()[reason] > 0 for reason in ("bad_ip", "bad_udp", "ip_fragment")),
+        3,
+        "drops as bad_ip, bad_udp and ip_fragment",
+    )
     lab.ledger_balances()
     equal(_ping(lab, namespace, "198.18.0.1").returncode, 0, "ping after it")
     lab.rpc.call("session.remove", id="net", timeout_s=10)
@@ -141,8 +191,14 @@ def latch_is_once_and_from_the_network_asked_for(lab):
     room = lab.room("latch")
     near, near_address = room._address("near", "ipv4")
     far, far_address = room._address("far", "ipv4")
-    endpoint = lab.rpc.call("endpoint.create", session="latch", id="late", kind="rtp", rtcpMux=True,
-                            latchNetwork=f"{near_address}/32")
+    endpoint = lab.rpc.call(
+        "endpoint.create",
+        session="latch",
+        id="late",
+        kind="rtp",
+        rtcpMux=True,
+        latchNetwork=f"{near_address}/32",
+    )
     local = (endpoint["local"]["address"], endpoint["local"]["rtpPort"])
     equal(endpoint["remote"], None, "remote before anything came")
     good, bad = raw.RawPeer(near, (near_address, 5100), local), raw.RawPeer(far, (far_address, 5100), local)
@@ -153,7 +209,11 @@ def latch_is_once_and_from_the_network_asked_for(lab):
     event = lab.rpc.wait_event("endpoint.latched", 5, session="latch")
     equal(event["endpoint"], "late", "endpoint that latched")
     bad.send(raw.rtp(1, 2, 2, 96))
-    eventually(lambda: lab.drops()["wrong_source"] >= before + 2, 3, "media from elsewhere is dropped after the latch")
+    eventually(
+        lambda: lab.drops()["wrong_source"] >= before + 2,
+        3,
+        "media from elsewhere is dropped after the latch",
+    )
     view = lab.rpc.call("endpoint.get", session="latch", id="late")
     equal((view["remote"]["address"], view["remote"]["rtpPort"]), (near_address, 5100), "the latched remote")
     for peer in (good, bad):

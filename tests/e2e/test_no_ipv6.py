@@ -1,4 +1,5 @@
-"""A host without IPv6 (disable_ipv6=1): everything runs on IPv4, and an explicit IPv6 address is an error that names its key."""
+"""A host without IPv6 (disable_ipv6=1): everything runs on IPv4, and an explicit IPv6 address is an error
+that names its key."""
 
 import sys
 import time
@@ -10,8 +11,10 @@ ADDRESSES = {"ports": [{"name": "lab", "device": "net_tap0,iface=sluice0", "addr
 
 @case
 def explicit_ipv6_address_names_the_key(lab):
-    for ports in ([{**lab.config["ports"][0], "addresses": ["198.18.0.1/16", "2001:db8::1/64"]}],
-                  [{**lab.config["ports"][0], "gateway6": "2001:db8::ff"}]):
+    for ports in (
+        [{**lab.config["ports"][0], "addresses": ["198.18.0.1/16", "2001:db8::1/64"]}],
+        [{**lab.config["ports"][0], "gateway6": "2001:db8::ff"}],
+    ):
         code, output = lab.run(config={"ports": ports})
         equal(code, 2, f"exit code ({output.strip()[-300:]})")
         key = "gateway6" if "gateway6" in ports[0] else "addresses"
@@ -22,10 +25,13 @@ def explicit_ipv6_address_names_the_key(lab):
 @case
 def all_kinds_flow_on_ipv4(lab):
     room = lab.room("four")
-    publisher, browser, plain = room.add_all([
-        {"id": "publisher", "kind": "sdes", "send": {"OPUS": {"pt": 111, "ssrc": 1001}}},
-        {"id": "browser", "kind": "webrtc", "receive": {"OPUS": {"pt": 105, "ssrc": 7001}}},
-        {"id": "plain", "kind": "rtp", "receive": {"OPUS": {"pt": 106, "ssrc": 7011}}}])
+    publisher, browser, plain = room.add_all(
+        [
+            {"id": "publisher", "kind": "sdes", "send": {"OPUS": {"pt": 111, "ssrc": 1001}}},
+            {"id": "browser", "kind": "webrtc", "receive": {"OPUS": {"pt": 105, "ssrc": 7001}}},
+            {"id": "plain", "kind": "rtp", "receive": {"OPUS": {"pt": 106, "ssrc": 7011}}},
+        ]
+    )
     for receiver in (browser, plain):
         room.route(publisher, receiver, "OPUS")
     room.start(publisher)
@@ -41,6 +47,7 @@ def all_kinds_flow_on_ipv4(lab):
 @case
 def ipv6_endpoint_is_refused_clearly(lab):
     from lab.rpc import RpcError
+
     try:
         lab.rpc.call("endpoint.create", session="four", kind="rtp", family="ipv6")
     except RpcError as error:

@@ -1,4 +1,5 @@
-"""Starts that fail, each with a clear error, and the answers that need no daemon: --version, --self-test, --check-config."""
+"""Starts that fail, each with a clear error, and the answers that need no daemon: --version, --self-test,
+--check-config."""
 
 import json
 import mmap
@@ -39,7 +40,12 @@ def version_names_what_it_is_linked_to(lab):
 def self_test_passes(lab):
     code, output = lab.run("--self-test")
     equal(code, 0, output)
-    for profile in ("AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"):
+    for profile in (
+        "AEAD_AES_128_GCM",
+        "AEAD_AES_256_GCM",
+        "AES_CM_128_HMAC_SHA1_80",
+        "AES_CM_128_HMAC_SHA1_32",
+    ):
         assert profile in output, f"{profile} is missing: {output}"
 
 
@@ -54,13 +60,21 @@ def check_config_takes_the_projects_files(lab):
 def all_errors_of_a_file_at_once(lab):
     path = os.path.join(lab.logs, "bad.toml")
     with open(path, "w") as file:
-        file.write('[[ports]]\ndevice = "net_tap0,iface=sluice0"\naddresses = ["198.18.0.1/16"]\nmtu = 9000\nspeed = 10\n'
-                   '[workers]\ncores = "one"\n[api]\nmode = "9999"\n[telemetry]\nx = 1\n')
+        file.write(
+            '[[ports]]\ndevice = "net_tap0,iface=sluice0"\naddresses = ["198.18.0.1/16"]\n'
+            "mtu = 9000\nspeed = 10\n"
+            '[workers]\ncores = "one"\n[api]\nmode = "9999"\n[telemetry]\nx = 1\n'
+        )
     for arguments in (("--check-config", path), ("--config", path)):
         code, output = lab.run(*arguments)
         equal(code, 2, f"exit code of {arguments[0]}: {output}")
-        for line, key, found in ((4, "mtu", "9000"), (5, "speed", ""), (7, "cores", "one"), (9, "mode", "9999"),
-                                 (10, "telemetry", "")):
+        for line, key, found in (
+            (4, "mtu", "9000"),
+            (5, "speed", ""),
+            (7, "cores", "one"),
+            (9, "mode", "9999"),
+            (10, "telemetry", ""),
+        ):
             match = [text for text in output.splitlines() if re.search(rf"bad\.toml:{line}:\d+", text)]
             assert match and key in match[0] and found in match[0], f"line {line}, {key}: {output}"
 
@@ -68,7 +82,7 @@ def all_errors_of_a_file_at_once(lab):
 @case
 def broken_toml(lab):
     path = os.path.join(lab.logs, "broken.toml")
-    for text in ('[[ports]\ndevice = 1\n', 'ports = "', "\x00\xff", "", "a = 1\na = 2\n"):
+    for text in ("[[ports]\ndevice = 1\n", 'ports = "', "\x00\xff", "", "a = 1\na = 2\n"):
         with open(path, "w", encoding="latin-1") as file:
             file.write(text)
         code, output = lab.run("--config", path)
@@ -148,7 +162,9 @@ def both_engines_serve(lab):
     for engine in ("ipsec_mb", "libsrtp"):
         lab.start({"crypto": {"engine": engine}}, engine)
         version = lab.rpc.call("version")
-        assert engine.replace("_", "") in json.dumps(version["engine"]).replace("_", "").replace("-", ""), version
+        assert engine.replace("_", "") in json.dumps(version["engine"]).replace("_", "").replace(
+            "-", ""
+        ), version
         equal(len(version["profiles"]), 4, f"profiles on {engine}")
         code, out, err = lab.sluicectl("--json", "version")
         equal(code, 0, err)

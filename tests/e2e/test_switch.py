@@ -1,5 +1,6 @@
-"""Switching sources while media flows: two publishers that both use SSRC 1000 (and 1001), with unrelated numbering, seen by
-strict receivers: no gap, no repeat, no jump of time, no packet refused, and the picture is the other one's."""
+"""Switching sources while media flows: two publishers that both use SSRC 1000 (and 1001), with unrelated
+numbering, seen by strict receivers: no gap, no repeat, no jump of time, no packet refused, and the picture is
+the other one's."""
 
 import sys
 import time
@@ -13,19 +14,49 @@ SWITCHES = 6
 def same_ssrc_switch_is_seamless(lab):
     room = lab.room("switch")
     # Sequence numbers and timestamps of the one wrap early on; the other's are far away.
-    blue, red, strict, browser, plain = room.add_all([
-        {"id": "blue", "kind": "sdes", "profile": "AEAD_AES_128_GCM", "send": {
-            "VP8": {"pt": 96, "ssrc": 1000, "sequence": 65520, "timestamp": 4294960000, "color": "blue"},
-            "OPUS": {"pt": 111, "ssrc": 1001, "sequence": 65500, "timestamp": 4294967000}}},
-        {"id": "red", "kind": "rtp", "send": {
-            "VP8": {"pt": 97, "ssrc": 1000, "sequence": 30000, "timestamp": 12345, "color": "red"},
-            "OPUS": {"pt": 110, "ssrc": 1001, "sequence": 65000, "timestamp": 2000000000}}},
-        {"id": "strict", "kind": "sdes", "profile": "AES_CM_128_HMAC_SHA1_80",
-         "receive": {"VP8": {"pt": 100, "ssrc": 7000}, "OPUS": {"pt": 105, "ssrc": 7001}}},
-        {"id": "browser", "kind": "webrtc",
-         "receive": {"VP8": {"pt": 101, "ssrc": 1000}, "OPUS": {"pt": 106, "ssrc": 1001}}},
-        {"id": "plain", "kind": "rtp", "receive": {"VP8": {"pt": 102, "ssrc": 7020}, "OPUS": {"pt": 107, "ssrc": 7021}}},
-    ])
+    blue, red, strict, browser, plain = room.add_all(
+        [
+            {
+                "id": "blue",
+                "kind": "sdes",
+                "profile": "AEAD_AES_128_GCM",
+                "send": {
+                    "VP8": {
+                        "pt": 96,
+                        "ssrc": 1000,
+                        "sequence": 65520,
+                        "timestamp": 4294960000,
+                        "color": "blue",
+                    },
+                    "OPUS": {"pt": 111, "ssrc": 1001, "sequence": 65500, "timestamp": 4294967000},
+                },
+            },
+            {
+                "id": "red",
+                "kind": "rtp",
+                "send": {
+                    "VP8": {"pt": 97, "ssrc": 1000, "sequence": 30000, "timestamp": 12345, "color": "red"},
+                    "OPUS": {"pt": 110, "ssrc": 1001, "sequence": 65000, "timestamp": 2000000000},
+                },
+            },
+            {
+                "id": "strict",
+                "kind": "sdes",
+                "profile": "AES_CM_128_HMAC_SHA1_80",
+                "receive": {"VP8": {"pt": 100, "ssrc": 7000}, "OPUS": {"pt": 105, "ssrc": 7001}},
+            },
+            {
+                "id": "browser",
+                "kind": "webrtc",
+                "receive": {"VP8": {"pt": 101, "ssrc": 1000}, "OPUS": {"pt": 106, "ssrc": 1001}},
+            },
+            {
+                "id": "plain",
+                "kind": "rtp",
+                "receive": {"VP8": {"pt": 102, "ssrc": 7020}, "OPUS": {"pt": 107, "ssrc": 7021}},
+            },
+        ]
+    )
     receivers = (strict, browser, plain)
     for receiver in receivers:
         for codec in ("VP8", "OPUS"):
@@ -39,8 +70,9 @@ def same_ssrc_switch_is_seamless(lab):
             for codec in ("VP8", "OPUS"):
                 room.switch(source, receiver, codec)
         for receiver in receivers:
-            receiver.peer.wait_status(lambda status: status.get("lastColor") == color, 6,
-                                      f"{color} pictures after switch {turn}")
+            receiver.peer.wait_status(
+                lambda status: status.get("lastColor") == color, 6, f"{color} pictures after switch {turn}"
+            )
         time.sleep(0.3)
     room.stop(blue, red)
     time.sleep(0.8)
@@ -57,17 +89,23 @@ def same_ssrc_switch_is_seamless(lab):
     events = [event for event in lab.rpc.events if event["type"] == "route.switched"]
     equal(len(events), SWITCHES * 6, "route.switched events")
     lab.ledger_balances()
-    equal(lab.drops()["auth_failed"] + lab.drops()["replayed"] + lab.drops()["too_old"], 0, "packets that sluice refused")
+    equal(
+        lab.drops()["auth_failed"] + lab.drops()["replayed"] + lab.drops()["too_old"],
+        0,
+        "packets that sluice refused",
+    )
 
 
 @case
 def switch_to_a_silent_source_waits_for_its_first_packet(lab):
     room = lab.room("silent")
-    talker, mute, receiver = room.add_all([
-        {"id": "talker", "kind": "rtp", "send": {"OPUS": {"pt": 111, "ssrc": 1000}}},
-        {"id": "mute", "kind": "rtp", "send": {"OPUS": {"pt": 111, "ssrc": 1000}}},
-        {"id": "receiver", "kind": "sdes", "receive": {"OPUS": {"pt": 105, "ssrc": 7001}}},
-    ])
+    talker, mute, receiver = room.add_all(
+        [
+            {"id": "talker", "kind": "rtp", "send": {"OPUS": {"pt": 111, "ssrc": 1000}}},
+            {"id": "mute", "kind": "rtp", "send": {"OPUS": {"pt": 111, "ssrc": 1000}}},
+            {"id": "receiver", "kind": "sdes", "receive": {"OPUS": {"pt": 105, "ssrc": 7001}}},
+        ]
+    )
     room.route(talker, receiver, "OPUS")
     room.start(talker)
     wait_frames(receiver, "OPUS", 30)

@@ -1,5 +1,5 @@
-"""The orderly end: SIGTERM, and `shutdown`, tell every connected DTLS peer on UDP before the process is gone, and leave
-nothing behind."""
+"""The orderly end: SIGTERM, and `shutdown`, tell every connected DTLS peer on UDP before the process is gone,
+and leave nothing behind."""
 
 import os
 import socket
@@ -18,7 +18,9 @@ class Sniffer:
     """What comes to a peer's device on UDP from sluice, straight from the wire."""
 
     def __init__(self, namespace):
-        self.socket = inside(namespace, socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
+        self.socket = inside(
+            namespace, socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003)
+        )
         self.socket.bind((PEER_DEVICE, 0x0003))
         self.socket.setblocking(False)
 
@@ -29,9 +31,13 @@ class Sniffer:
                 packet, source = self.socket.recvfrom(65536)
             except BlockingIOError:
                 return found
-            if source[2] != socket.PACKET_OUTGOING and packet[0] >> 4 == 4 and packet[9] == socket.IPPROTO_UDP:
+            if (
+                source[2] != socket.PACKET_OUTGOING
+                and packet[0] >> 4 == 4
+                and packet[9] == socket.IPPROTO_UDP
+            ):
                 header = 4 * (packet[0] & 15)
-                found.append((struct.unpack_from("!H", packet, header + 2)[0], packet[header + 8:]))
+                found.append((struct.unpack_from("!H", packet, header + 2)[0], packet[header + 8 :]))
 
 
 def _connect_three(lab):
@@ -40,28 +46,55 @@ def _connect_three(lab):
     clients = []
     certificate = Certificate()
     namespace, address = room._address("callers", "ipv4")
-    for number, (transport, setup) in enumerate((("own", "passive"), ("shared", "passive"), ("own", "active"))):
+    for number, (transport, setup) in enumerate(
+        (("own", "passive"), ("shared", "passive"), ("own", "active"))
+    ):
         ufrag, password = random_text(8), random_text(32)
         endpoint = lab.rpc.call(
-            "endpoint.create", session="end", id=f"client-{number}", kind="webrtc", transport=transport,
+            "endpoint.create",
+            session="end",
+            id=f"client-{number}",
+            kind="webrtc",
+            transport=transport,
             ice={"ufrag": ufrag, "password": password},
-            dtls={"setup": setup, "fingerprints": [{"algorithm": "sha-256", "value": certificate.fingerprint}]})
+            dtls={
+                "setup": setup,
+                "fingerprints": [{"algorithm": "sha-256", "value": certificate.fingerprint}],
+            },
+        )
         candidate = endpoint["ice"]["candidates"][0]
-        client = inside(namespace, IceClient, (address, 8000 + number), (candidate["address"], candidate["port"]),
-                        socket.AF_INET, ufrag, password)
+        client = inside(
+            namespace,
+            IceClient,
+            (address, 8000 + number),
+            (candidate["address"], candidate["port"]),
+            socket.AF_INET,
+            ufrag,
+            password,
+        )
         assert client.check(endpoint["ice"]["ufrag"], endpoint["ice"]["password"]), "no ICE answer"
         client.start_dtls(certificate, list(PROFILES), setup == "active")
         assert client.handshake(10), client.dtls.error
         clients.append(client)
     browser = room.add("browser", "webrtc", receive={"OPUS": {"pt": 105, "ssrc": 7001}})
-    eventually(lambda: all(endpoint["state"] in ("connected", "flowing") for endpoint in
-                           lab.rpc.call("endpoint.list", session="end")["endpoints"]), 5, "all connected")
+    eventually(
+        lambda: all(
+            endpoint["state"] in ("connected", "flowing")
+            for endpoint in lab.rpc.call("endpoint.list", session="end")["endpoints"]
+        ),
+        5,
+        "all connected",
+    )
     return clients, browser, Sniffer(namespace)
 
 
 def _check_goodbyes(clients, browser, sniffer, ended):
     alerts = {port for port, payload in sniffer.udp_payloads() if is_close_notify(payload)}
-    equal(alerts, {8000, 8001, 8002}, "ports that an alert record was seen for on the wire, before the process ended")
+    equal(
+        alerts,
+        {8000, 8001, 8002},
+        "ports that an alert record was seen for on the wire, before the process ended",
+    )
     for number, client in enumerate(clients):
         assert client.pump(lambda: client.dtls.closed_by_peer, 2), f"client {number} read no close_notify"
         client.close()
