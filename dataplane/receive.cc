@@ -16,8 +16,12 @@ std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_
   for (std::size_t i = 0; i < state.ports.size() && count < packets.size(); ++i) {
     const PortInfo& port = state.ports[(first_port + i) % state.ports.size()];
     if (state.index >= port.queues) continue;
+    const std::size_t before = count;
     count += rte_eth_rx_burst(port.id, static_cast<std::uint16_t>(state.index), packets.data() + count,
                               static_cast<std::uint16_t>(packets.size() - count));
+    // Whence it came decides whose it is; not every driver says it (net_ring passes on what the sender
+    // wrote).
+    for (std::size_t k = before; k < count; ++k) packets[k]->port = port.id;
   }
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < count; ++i) bytes += packets[i]->pkt_len;
