@@ -14,7 +14,7 @@ step() {
   mkdir -p "$(dirname "$log")"
   : >"$log"
   ((steps_tty)) || say "$title ..."
-  "$@" >"$log" 2>&1 </dev/null &
+  setsid "$@" >"$log" 2>&1 </dev/null &   # a session of its own, to be ended whole
   pid=$!
   steps_child=$pid
   while kill -0 "$pid" 2>/dev/null; do
@@ -41,6 +41,6 @@ step() {
 
 # An interrupted script takes the running step with it.
 steps_child=
-trap '[[ -z $steps_child ]] || kill "$steps_child" 2>/dev/null' EXIT
+trap '[[ -z $steps_child ]] || kill -- "-$steps_child" 2>/dev/null' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM

@@ -10,6 +10,7 @@ the relay namespace forwards frames and takes no part in the traffic.
 
 import atexit
 import ctypes
+import glob
 import json
 import os
 import re
@@ -81,11 +82,17 @@ def remove_dead_runs():
             if name in existing:
                 remove_namespace(name)
                 removed.append(name)
+        remove_files(note)
+    return removed
+
+
+def remove_files(run_id):
+    """A run's note, and what else lies under its name: the socket of a daemon that was killed."""
+    for path in glob.glob(os.path.join(STATE_DIR, run_id) + "*"):
         try:
             os.unlink(path)
         except FileNotFoundError:
             pass
-    return removed
 
 
 class Net:
@@ -247,11 +254,7 @@ class Net:
         self._closed = True
         for name in reversed(self.namespaces):
             remove_namespace(name)
-        for path in (self._note, self._note + ".new"):
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                pass
+        remove_files(self.run_id)
 
 
 def inside(namespace, function, *arguments):

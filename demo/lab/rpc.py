@@ -67,7 +67,10 @@ class Rpc:
         self._id += 1
         request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
         self._socket.settimeout(self.timeout_s)
-        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+        except BrokenPipeError:
+            pass  # the daemon has hung up; what it said before that says why
         while True:
             answer = self.receive_line(timeout_s)
             if answer.get("method") == "event":
