@@ -200,6 +200,8 @@ OrderedJson render_worker(const WorkerShare& share, const dataplane::WorkerCount
           {"transmittedBytes", counters.transmitted_bytes.read()},
           {"receiveDrops", ledger.receive_drops},
           {"sendDrops", ledger.send_drops},
+          {"busyCycles", counters.busy_cycles.read()},
+          {"totalCycles", counters.total_cycles.read()},
           {"commands", counters.commands.read()},
           {"staleCommands", counters.stale_commands.read()},
           {"lostEvents", counters.lost_events.read()},

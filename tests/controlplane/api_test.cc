@@ -400,9 +400,13 @@ TEST(ApiViews, AWorkerShowsItsLedger) {
   counters.drop(dataplane::DropReason::kReplayed);
   counters.copies.add(18);
   counters.transmitted.add(18);
+  counters.busy_cycles.add(700);
+  counters.total_cycles.add(1000);
   auto object = render_worker({.worker = 1, .core = 3, .busy = 0.5}, counters);
   EXPECT_EQ(object["received"], 10);
   EXPECT_EQ(object["receiveDrops"], 1);
+  EXPECT_EQ(object["busyCycles"], 700);
+  EXPECT_EQ(object["totalCycles"], 1000);
   EXPECT_EQ(object["ledgerBalanced"], true);
   counters.received.add();
   EXPECT_EQ(render_worker({}, counters)["ledgerBalanced"], false);
