@@ -123,8 +123,9 @@ void check_cpus(const Workers& workers, const Host& host, Findings& findings) {
     if (!findings.is_good(path)) continue;
     const std::string found = std::to_string(workers.cores[i]);
     if (!exists(workers.cores[i])) findings.add(path, found, cpus);
-    if (control_good && workers.cores[i] == workers.control_core)
-      findings.add(path, found + ", the control core", "a CPU other than workers.control_core");
+    if (control_good && workers.cores[i] == workers.control_core && !workers.yield_when_idle)
+      findings.add(path, found + ", the control core",
+                   "a CPU other than workers.control_core, unless workers.yield_when_idle is true");
   }
 }
 

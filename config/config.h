@@ -38,7 +38,7 @@ inline constexpr Limits kDescriptorLimits{64, 4096};
 /// [workers]
 struct Workers {
   std::uint16_t control_core = 0;  // CPU id of the control thread
-  // CPU ids, one poll-mode worker each; distinct; not the control core.
+  // CPU ids, one poll-mode worker each; distinct; not the control core, unless they yield.
   std::vector<std::uint16_t> cores = {1};
   // A worker whose core is shared with others (a 1-CPU test machine) may yield the CPU when it finds no work.
   bool yield_when_idle = false;

@@ -177,7 +177,7 @@ std::vector<Key> machine_keys() {
   const ListForm<ProfileForm> profiles{{}, "profiles", kProfileCountLimits};
   return {
     key("workers", w, &Workers::control_core, IntegerForm{kCpuLimits}, {"control_core", kRestart, "CPU of the control thread"}),
-    key("workers", w, &Workers::cores, cpus, {"cores", kRestart, "CPUs of the workers, one each; distinct, and not control_core"}),
+    key("workers", w, &Workers::cores, cpus, {"cores", kRestart, "CPUs of the workers, one each; distinct, and not control_core unless yield_when_idle"}),
     key("workers", w, &Workers::yield_when_idle, BooleanForm{}, {"yield_when_idle", kRestart, "A worker that finds no work yields its CPU: for shared CPUs, costs latency"}),
     key("memory", m, &Memory::huge_pages, kHugePages, {"huge_pages", kRestart, "auto: use huge pages if there are any; require: refuse to start without; never: ordinary pages"}),
     key("memory", m, &Memory::size_mib, IntegerForm{kMemoryMibLimits}, {"size_mib", kRestart, "DPDK memory (packet buffers, rings), MiB"}),

@@ -28,21 +28,9 @@ Route* WorkerBooks::route(dataplane::SlotRef ref) const {
 }
 
 Context::Context(Sessions::Options given, MediaPlane& media, std::unique_ptr<crypto::SrtpEngine> srtp)
-    : options(std::move(given)),
-      plane(media),
-      engine(std::move(srtp)),
-      udp_ports(options.config.media.port_min, options.config.media.port_max, media.worker_count(),
-                options.config.ice.shared_port,
-                static_cast<std::uint16_t>(std::min<std::size_t>(
-                    options.config.ice.shared_port + media.worker_count() - 1, 65535))) {
-  for (std::size_t i = 0; i < plane.worker_count(); ++i) {
+    : options(std::move(given)), plane(media), engine(std::move(srtp)), udp_ports(options.config, media) {
+  for (std::size_t i = 0; i < plane.worker_count(); ++i)
     workers.push_back(std::make_unique<WorkerBooks>(plane, i));
-    plane.steer(static_cast<std::uint16_t>(options.config.ice.shared_port + i), i);
-  }
-  // Who owns a port never changes, so the table is filled once, before any endpoint is installed.
-  for (std::uint32_t port = udp_ports.min(); port <= udp_ports.max(); ++port)
-    if (const auto owner = udp_ports.owner(static_cast<std::uint16_t>(port)))
-      plane.steer(static_cast<std::uint16_t>(port), *owner);
 }
 
 std::uint32_t Context::random32() {

@@ -13,9 +13,9 @@
 #include "controlplane/command_queue.h"
 #include "controlplane/media_plane.h"
 #include "controlplane/objects.h"
-#include "controlplane/port_allocator.h"
 #include "controlplane/sessions.h"
 #include "controlplane/slot_pool.h"
+#include "controlplane/udp_ports.h"
 
 namespace sluice::control {
 
@@ -88,7 +88,7 @@ struct Context {
   Sessions::Options options;
   MediaPlane& plane;
   std::unique_ptr<crypto::SrtpEngine> engine;
-  PortAllocator udp_ports;
+  UdpPorts udp_ports;
   std::vector<std::unique_ptr<WorkerBooks>> workers;
   std::unordered_map<std::string, std::unique_ptr<Session>> sessions;
   std::list<Session*> empty_sessions;  // longest empty first

@@ -84,8 +84,7 @@ std::optional<RequestError> Endpoints::take_ports(const Session& session, Endpoi
   if (endpoint.shared_port)
     udp_port = static_cast<std::uint16_t>(config.ice.shared_port + session.worker);
   else
-    udp_port = plan.rtcp_mux ? context_.udp_ports.acquire_single(session.worker)
-                             : context_.udp_ports.acquire_pair(session.worker);
+    udp_port = context_.udp_ports.acquire(session.worker, plan.port_index, !plan.rtcp_mux);
   if (!udp_port) return refuse_limit("media_ports", config.media.port_max - config.media.port_min + 1u);
   endpoint.local.mac = context_.plane.port(plan.port_index).mac;
   endpoint.local.address = {plan.local_address, *udp_port};
@@ -95,10 +94,7 @@ std::optional<RequestError> Endpoints::take_ports(const Session& session, Endpoi
 
 void Endpoints::give_ports_back(const Endpoint& endpoint) {
   if (endpoint.shared_port) return;
-  if (endpoint.rtcp_mux)
-    context_.udp_ports.release_single(endpoint.local.address.port);
-  else
-    context_.udp_ports.release_pair(endpoint.local.address.port);
+  context_.udp_ports.release(endpoint.local.address.port, !endpoint.rtcp_mux);
 }
 
 std::optional<RequestError> Endpoints::make_keys(Endpoint& endpoint) {

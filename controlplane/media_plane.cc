@@ -15,6 +15,11 @@ class DataPlaneDoor final : public MediaPlane {
   dataplane::WorkerMemory& memory(std::size_t worker) override { return plane_.memory(worker); }
   std::size_t port_count() const override { return plane_.port_count(); }
   const dataplane::PortInfo& port(std::size_t index) const override { return plane_.port(index).info(); }
+  std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const override {
+    const std::uint8_t queue = plane_.port(port).steering().queue_of(udp_port);
+    if (queue == dataplane::PortSteering::kAnyQueue) return std::nullopt;
+    return queue;
+  }
   void steer(std::uint16_t udp_port, std::size_t worker) override { plane_.steer(udp_port, worker); }
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) override { return plane_.make_frame(bytes); }
   void free_frame(rte_mbuf* frame) override { plane_.free_frame(frame); }

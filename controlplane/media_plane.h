@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "dataplane/port.h"
@@ -26,6 +27,10 @@ class MediaPlane {
 
   virtual std::size_t port_count() const = 0;
   virtual const dataplane::PortInfo& port(std::size_t index) const = 0;  // in the order of [[ports]]
+
+  /// The queue, and so the worker, that the port's hardware brings a local UDP port to; nullopt when nobody
+  /// knows.
+  virtual std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const = 0;
 
   /// Which worker owns a local UDP port. Said before the endpoint is installed.
   virtual void steer(std::uint16_t udp_port, std::size_t worker) = 0;

@@ -9,6 +9,7 @@ add_library(sluice_sessions STATIC
   media_plane.cc
   outgoing_ssrcs.cc
   port_allocator.cc
+  udp_ports.cc
   punt_desk.cc
   refusals.cc
   remote_desk.cc

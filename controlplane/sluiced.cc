@@ -153,6 +153,12 @@ int serve(const config::Config& config, const control::CryptoChoice& crypto, con
   boost::asio::signal_set signals(loop.io(), SIGTERM, SIGINT, SIGHUP);
   follow_signals(signals, end);
 
+  for (std::size_t i = 0; i < plane.port_count(); ++i) {
+    const dataplane::PortInfo& port = plane.port(i).info();
+    log::info("port name={} driver={} queues={} transmit_queues={} steering={} remark={}", port.name,
+              port.driver, port.queues, port.transmit_queues, dataplane::steering_mode_name(port.steering),
+              log::value(plane.port(i).steering().remark()));
+  }
   log::info(
       "ready version={} engine={} library={} profiles={} ports={} workers={} huge_pages={} socket={} pid={}",
       SLUICE_VERSION, crypto::engine_name(crypto.engine), log::value(crypto.library), crypto.profiles.size(),

@@ -4,7 +4,7 @@
 //
 // The closed ledger, exact on an idle worker (our own invariant, tested and exported):
 //   received    = forwarded + consumed + punted + handed_off + sum(receive-side drops)
-//   transmitted = copies + reports + injected - sum(send-side drops)
+//   transmitted + passed_on = copies + reports + injected + carried - sum(send-side drops)
 #pragma once
 
 #include <array>
@@ -40,7 +40,9 @@ struct alignas(64) WorkerCounters {
   Counter copies;       // media packets made for routes
   Counter reports;      // RTCP packets that the worker made
   Counter injected;     // frames of the control plane
+  Counter carried;      // frames that workers without a queue of their own passed on to this one
   Counter transmitted;  // taken by a port
+  Counter passed_on;    // frames given to a worker that has a queue of the port
   Counter transmitted_bytes;
   std::array<Counter, kDropReasonCount> drops;
   // RTCP items inside consumed packets
@@ -63,11 +65,16 @@ struct alignas(64) WorkerCounters {
 /// A copy at one moment, for the control thread and tests.
 struct Ledger {
   std::uint64_t received = 0, forwarded = 0, consumed = 0, punted = 0, handed_off = 0, receive_drops = 0;
-  std::uint64_t copies = 0, reports = 0, injected = 0, transmitted = 0, send_drops = 0;
+  std::uint64_t copies = 0, reports = 0, injected = 0, carried = 0;
+  std::uint64_t transmitted = 0, passed_on = 0, send_drops = 0;
 
   bool balanced() const {
     return received == forwarded + consumed + punted + handed_off + receive_drops &&
-           transmitted + send_drops == copies + reports + injected;
+           transmitted + passed_on + send_drops == copies + reports + injected + carried;
+  }
+  /// The share of what came in that was another worker's: 0 to 1.
+  double misdirected() const {
+    return received == 0 ? 0 : static_cast<double>(handed_off) / static_cast<double>(received);
   }
 };
 
@@ -81,6 +88,8 @@ inline Ledger read_ledger(const WorkerCounters& counters) {
   ledger.copies = counters.copies.read();
   ledger.reports = counters.reports.read();
   ledger.injected = counters.injected.read();
+  ledger.carried = counters.carried.read();
+  ledger.passed_on = counters.passed_on.read();
   ledger.transmitted = counters.transmitted.read();
   for (std::size_t i = 0; i < kDropReasonCount; ++i)
     (i < kFirstSendDrop ? ledger.receive_drops : ledger.send_drops) += counters.drops[i].read();

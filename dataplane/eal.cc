@@ -27,9 +27,12 @@ bool is_pci_address(const std::string& device) {
          device.find_first_not_of("0123456789abcdefABCDEF:.") == std::string::npos;
 }
 
-std::string core_list(const EalOptions& options) {
-  std::string list = std::to_string(options.control_core);
-  for (const std::uint16_t core : options.worker_cores) list += "," + std::to_string(core);
+// DPDK's lcores are numbered by us and laid onto CPUs, so that a CPU may carry two of them and have any
+// number.
+std::string lcore_list(const EalOptions& options) {
+  std::string list = "0@" + std::to_string(options.control_core);
+  for (std::size_t i = 0; i < options.worker_cores.size(); ++i)
+    list += "," + std::to_string(Eal::worker_lcore(i)) + "@" + std::to_string(options.worker_cores[i]);
   return list;
 }
 
@@ -38,8 +41,8 @@ std::vector<std::string> arguments(const EalOptions& options, bool huge) {
       "sluiced", "--no-telemetry",
       // The TAP driver calls it an error that a kernel lacks a queue discipline that we do without. Of two
       // patterns that match, DPDK heeds the one given first.
-      "--log-level=pmd.net.tap:critical", "--log-level=*:warning", "-l", core_list(options), "--main-lcore",
-      std::to_string(options.control_core), "-m", std::to_string(options.memory.size_mib)};
+      "--log-level=pmd.net.tap:critical", "--log-level=*:warning", "--lcores", lcore_list(options),
+      "--main-lcore", "0", "-m", std::to_string(options.memory.size_mib)};
   // Nothing is shared with other DPDK processes, so that several may run side by side.
   if (huge) {
     args.push_back("--in-memory");

@@ -2,6 +2,7 @@
 // only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ class Eal {
   /// device) and how to get it. huge_pages = auto falls back to ordinary pages and says so in warnings().
   static std::unique_ptr<Eal> start(const EalOptions& options, std::string& error);
   ~Eal();
+
+  /// DPDK's number for the thread of worker `index`; the control thread's is 0.
+  static unsigned worker_lcore(std::size_t index) { return static_cast<unsigned>(index + 1); }
 
   bool uses_huge_pages() const { return huge_pages_; }
   const std::vector<std::string>& warnings() const { return warnings_; }

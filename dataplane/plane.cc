@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
@@ -59,7 +60,7 @@ std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto
     const std::string name = "sluice_packets_" + std::to_string(i);
     state->pools.emplace_back(rte_pktmbuf_pool_create(
         name.c_str(), config.memory.mbufs_per_worker, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-        static_cast<int>(rte_lcore_to_socket_id(state->cores[i]))));
+        static_cast<int>(rte_lcore_to_socket_id(Eal::worker_lcore(i)))));
     if (!state->pools.back()) {
       error = "no room for " + std::to_string(config.memory.mbufs_per_worker) +
               " packet buffers ([memory] mbufs_per_worker) for worker " + std::to_string(i) + " in " +
@@ -70,14 +71,16 @@ std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto
   }
   std::vector<PortInfo> infos;
   for (const config::Port& port : config.ports) {
-    state->ports.push_back(Port::open(port, workers, pools, error));
+    state->ports.push_back(Port::open(port, workers, config.ice.shared_port, pools, error));
     if (!state->ports.back()) {
       state->ports.pop_back();
       return nullptr;
     }
     infos.push_back(state->ports.back()->info());
   }
-  state->steering = std::make_unique<Steering>(workers);
+  const bool shares_queues = std::any_of(
+      infos.begin(), infos.end(), [&](const PortInfo& info) { return info.transmit_queues < workers; });
+  state->steering = std::make_unique<Steering>(workers, shares_queues);
   for (std::size_t i = 0; i < workers; ++i) {
     auto srtp = crypto::make_engine(engine, error);
     if (!srtp) return nullptr;
@@ -91,7 +94,7 @@ std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto
   }
   state->running = true;
   for (std::size_t i = 0; i < workers; ++i) {
-    const int code = rte_eal_remote_launch(run_worker, state->workers[i].get(), state->cores[i]);
+    const int code = rte_eal_remote_launch(run_worker, state->workers[i].get(), Eal::worker_lcore(i));
     if (code != 0) {
       error = "worker " + std::to_string(i) + " did not start on core " + std::to_string(state->cores[i]);
       DataPlane(std::move(state)).stop(std::chrono::seconds(1));
@@ -114,9 +117,10 @@ bool DataPlane::stop(std::chrono::milliseconds timeout) {
   for (auto& memory : state_->memories)
     while (!memory->commands.push(stop) && std::chrono::steady_clock::now() < deadline) pause();
   bool stopped = true;
-  for (const std::uint16_t core : state_->cores) {
-    while (rte_eal_get_lcore_state(core) == RUNNING && std::chrono::steady_clock::now() < deadline) pause();
-    stopped = stopped && rte_eal_get_lcore_state(core) != RUNNING;
+  for (std::size_t i = 0; i < state_->cores.size(); ++i) {
+    const unsigned lcore = Eal::worker_lcore(i);
+    while (rte_eal_get_lcore_state(lcore) == RUNNING && std::chrono::steady_clock::now() < deadline) pause();
+    stopped = stopped && rte_eal_get_lcore_state(lcore) != RUNNING;
   }
   if (stopped) state_->running = false;
   return stopped;

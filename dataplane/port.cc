@@ -57,7 +57,8 @@ std::string missing_device_hint(const std::string& device) {
 }  // namespace
 
 std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers,
-                                 const std::vector<rte_mempool*>& pools, std::string& error) {
+                                 std::uint16_t first_shared_port, const std::vector<rte_mempool*>& pools,
+                                 std::string& error) {
   Opening opening(config, error);
   std::uint16_t id = 0;
   const std::string device_name = config.device.substr(0, config.device.find(','));
@@ -67,12 +68,11 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   }
   rte_eth_dev_info device{};
   if (!opening.check(rte_eth_dev_info_get(id, &device), "reading its capabilities")) return nullptr;
-  const auto queues = static_cast<std::uint16_t>(workers);
-  if (device.max_rx_queues < queues || device.max_tx_queues < queues) {
-    opening.fail("has " + std::to_string(device.max_rx_queues) + " receive and " +
-                     std::to_string(device.max_tx_queues) +
-                     " transmit queues, and [workers] cores asks for " + std::to_string(queues) + " of each",
-                 0);
+  const auto wanted = static_cast<std::uint16_t>(workers);
+  const std::uint16_t queues = std::min(wanted, device.max_rx_queues);
+  const std::uint16_t transmit_queues = std::min(wanted, device.max_tx_queues);
+  if (queues == 0 || transmit_queues == 0) {
+    opening.fail("has no queue to receive or to transmit by", 0);
     return nullptr;
   }
   std::unique_ptr<Port> port(new Port);
@@ -83,6 +83,7 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   info.vlan = config.vlan;
   info.mtu = config.mtu;
   info.queues = queues;
+  info.transmit_queues = transmit_queues;
   info.gateway = config.gateway;
   info.gateway6 = config.gateway6;
   info.checks_udp_checksum =
@@ -91,27 +92,26 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   info.offloads_udp_checksum = (device.tx_offload_capa & kChecksums) == kChecksums;
 
   rte_eth_conf conf{};
-  if (queues > 1 && (device.flow_type_rss_offloads & RTE_ETH_RSS_UDP) != 0) {
-    conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    conf.rx_adv_conf.rss_conf.rss_hf = device.flow_type_rss_offloads & RTE_ETH_RSS_UDP;
-  }
+  port->steering_.prepare(device, queues, conf);
   if (info.offloads_udp_checksum) conf.txmode.offloads = kChecksums;
   std::uint16_t rx_descriptors = config.rx_descriptors;
   std::uint16_t tx_descriptors = config.tx_descriptors;
-  if (!opening.check(rte_eth_dev_configure(id, queues, queues, &conf),
-                     "configuring " + std::to_string(queues) + " queue pairs"))
+  if (!opening.check(rte_eth_dev_configure(id, queues, transmit_queues, &conf),
+                     "configuring " + std::to_string(queues) + " receive and " +
+                         std::to_string(transmit_queues) + " transmit queues"))
     return nullptr;
   if (!opening.check(rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx_descriptors, &tx_descriptors),
                      "setting its descriptors"))
     return nullptr;
   const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(id)));
-  for (std::uint16_t queue = 0; queue < queues; ++queue) {
+  for (std::uint16_t queue = 0; queue < queues; ++queue)
     if (!opening.check(rte_eth_rx_queue_setup(id, queue, rx_descriptors, socket, nullptr, pools[queue]),
-                       "setting up receive queue " + std::to_string(queue)) ||
-        !opening.check(rte_eth_tx_queue_setup(id, queue, tx_descriptors, socket, nullptr),
+                       "setting up receive queue " + std::to_string(queue)))
+      return nullptr;
+  for (std::uint16_t queue = 0; queue < transmit_queues; ++queue)
+    if (!opening.check(rte_eth_tx_queue_setup(id, queue, tx_descriptors, socket, nullptr),
                        "setting up transmit queue " + std::to_string(queue)))
       return nullptr;
-  }
   const int mtu_code = rte_eth_dev_set_mtu(id, config.mtu);
   if (mtu_code != 0 && mtu_code != -ENOTSUP) {
     opening.fail("setting an MTU of " + std::to_string(config.mtu), mtu_code);
@@ -125,12 +125,15 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
                   [](const auto& own) { return own.address.is_v6(); }))
     info.addresses.push_back(link_local(info.mac));
   if (!opening.check(rte_eth_dev_start(id), "starting it")) return nullptr;
+  port->steering_.settle(id, device, queues, info.vlan != 0, first_shared_port);
+  info.steering = port->steering_.mode();
   rte_eth_allmulticast_enable(
       id);  // neighbour solicitations come by multicast; drivers without filters need no asking
   return port;
 }
 
 Port::~Port() {
+  steering_.end();
   rte_eth_dev_stop(info_.id);
   rte_eth_dev_close(info_.id);
 }

@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "dataplane/frame.h"
+#include "dataplane/port_steering.h"
 
 struct rte_mempool;
 
@@ -23,7 +24,11 @@ struct PortInfo {
   MacAddress mac{};
   std::uint16_t vlan = 0;
   std::uint16_t mtu = 1500;
-  std::uint16_t queues = 0;  // RX and TX pairs; worker w polls queue w when w < queues
+  // Worker w polls receive queue w when w < queues, and sends by transmit queue w when w < transmit_queues.
+  // The other workers receive what these hand over, and pass on to these what they send.
+  std::uint16_t queues = 0;
+  std::uint16_t transmit_queues = 0;
+  SteeringMode steering = SteeringMode::kHandoff;
   bool checks_udp_checksum =
       false;  // the driver delivers complete checksums, so that bad ones may be dropped
   bool offloads_udp_checksum = false;  // TX: hardware fills UDP and IPv4 checksums
@@ -43,20 +48,23 @@ struct PortStatistics {
 
 class Port {
  public:
-  /// `pools`: one packet pool per worker. nullptr with the reason in `error`, naming the port, device and
-  /// step.
+  /// `pools`: one packet pool per worker. Worker n's shared ICE port is first_shared_port + n. nullptr with
+  /// the reason in `error`, naming the port, device and step.
   static std::unique_ptr<Port> open(const config::Port& config, std::size_t workers,
-                                    const std::vector<rte_mempool*>& pools, std::string& error);
+                                    std::uint16_t first_shared_port, const std::vector<rte_mempool*>& pools,
+                                    std::string& error);
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
   const PortInfo& info() const { return info_; }
   PortStatistics statistics() const;
+  const PortSteering& steering() const { return steering_; }
 
  private:
   Port() = default;
   PortInfo info_;
+  PortSteering steering_;
 };
 
 }  // namespace sluice::dataplane

@@ -1,6 +1,8 @@
 // steering: which worker owns a local UDP port, and the rings by which a worker passes on what reached the
-// wrong queue. We steer on what we own: the local port, never the peer's address, which NAT may change.
-// Writers: the control thread writes the table, worker a writes ring (a -> b), worker b reads it.
+// wrong queue. We steer on what we own: the local port, never the peer's address, which NAT may change. Where
+// a port has fewer transmit queues than there are workers, a second set of rings takes what the others send
+// to one that has a queue. Writers: the control thread writes the table, worker a writes ring (a -> b),
+// worker b reads it.
 #pragma once
 
 #include <array>
@@ -20,10 +22,14 @@ class Steering {
   static constexpr std::uint8_t kNobody = 0xff;
   static constexpr std::size_t kRingEntries = 1024;
 
-  explicit Steering(std::size_t workers) : workers_(workers) {
+  /// `shares_queues`: some port has fewer transmit queues than there are workers.
+  explicit Steering(std::size_t workers, bool shares_queues = false)
+      : workers_(workers), shares_queues_(shares_queues) {
     for (auto& owner : owners_) owner.store(kNobody, std::memory_order_relaxed);
     for (std::size_t i = 0; i < workers * workers; ++i)
       rings_.push_back(std::make_unique<SpscRing<rte_mbuf*>>(workers == 1 ? 2 : kRingEntries));
+    for (std::size_t i = 0; shares_queues && i < workers * workers; ++i)
+      send_rings_.push_back(std::make_unique<SpscRing<rte_mbuf*>>(kRingEntries));
   }
 
   std::size_t workers() const { return workers_; }
@@ -37,10 +43,18 @@ class Steering {
 
   SpscRing<rte_mbuf*>& ring(std::size_t from, std::size_t to) { return *rings_[from * workers_ + to]; }
 
+  bool shares_queues() const { return shares_queues_; }
+  /// Whole frames on their way out, their mbufs' port set. REQUIRES: shares_queues().
+  SpscRing<rte_mbuf*>& send_ring(std::size_t from, std::size_t to) {
+    return *send_rings_[from * workers_ + to];
+  }
+
  private:
   const std::size_t workers_;
+  const bool shares_queues_;
   std::array<std::atomic<std::uint8_t>, 65536> owners_;
   std::vector<std::unique_ptr<SpscRing<rte_mbuf*>>> rings_;
+  std::vector<std::unique_ptr<SpscRing<rte_mbuf*>>> send_rings_;
 };
 
 }  // namespace sluice::dataplane

@@ -3,6 +3,8 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "dataplane/carry.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -10,6 +12,7 @@ constexpr int kBurstTries = 8;
 
 void flush_port(WorkerState& state, std::size_t index) {
   TransmitBuffer& buffer = state.transmit[index];
+  if (state.index >= state.ports[index].transmit_queues) return pass_on(state, state.ports[index], buffer);
   std::uint64_t bytes = 0;
   for (std::uint16_t i = 0; i < buffer.count; ++i) bytes += buffer.packets[i]->pkt_len;
   std::uint16_t sent = 0;
@@ -27,13 +30,6 @@ void flush_port(WorkerState& state, std::size_t index) {
   buffer.count = 0;
 }
 
-void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
-  const std::size_t index = state.port_index[port_id & 0xff];
-  TransmitBuffer& buffer = state.transmit[index];
-  buffer.packets[buffer.count++] = mbuf;
-  if (buffer.count == buffer.packets.size()) flush_port(state, index);
-}
-
 // The port fills the IPv4 and UDP checksums; DPDK wants the pseudo header's sum in the UDP field.
 void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header, std::uint8_t* frame) {
   mbuf->l2_len = header.l3_offset & 0x7f;
@@ -49,6 +45,13 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header, std::uint8_
 }
 
 }  // namespace
+
+void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
+  const std::size_t index = state.port_index[port_id & 0xff];
+  TransmitBuffer& buffer = state.transmit[index];
+  buffer.packets[buffer.count++] = mbuf;
+  if (buffer.count == buffer.packets.size()) flush_port(state, index);
+}
 
 void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const HeaderTemplate& header) {
   EndpointSlot& endpoint = state.endpoint(slot);

@@ -5,6 +5,7 @@
 #include <rte_pause.h>
 #include <sched.h>
 
+#include "dataplane/carry.h"
 #include "dataplane/classify.h"
 #include "dataplane/commands.h"
 #include "dataplane/feedback.h"
@@ -48,12 +49,13 @@ bool Worker::turn(std::uint64_t now) {
   const std::size_t count = receive(state, received_, next_port_++);
   if (count != 0) process(std::span(received_).first(count));
   if (state.reports.count != 0) protect_.reports(state);
+  const std::size_t carried = state.steering.shares_queues() ? carry(state) : 0;
   flush_transmit(state);
   if (state.notified) {
     state.notified = false;
     state.memory.waker.wake();
   }
-  return commands + count != 0;
+  return commands + count + carried != 0;
 }
 
 void Worker::run() {

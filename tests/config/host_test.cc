@@ -103,6 +103,8 @@ TEST(Host, DefaultsAreHeldToTheHostToo) {
   EXPECT_THAT(
       errors_in(kLeast + "[workers]\ncontrol_core = 1\n"),
       ElementsAre(HasSubstr("f:4:1: workers.cores[0]: found 1, the control core (the default); allowed: ")));
+  EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 1\nyield_when_idle = true\n"), ElementsAre())
+      << "who yields may share";
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ TEST(PortAllocator, BlocksAreDisjointAndCoverTheRange) {
   std::set<std::uint16_t> seen;
   for (std::size_t worker = 0; worker < 3; ++worker) {
     while (const auto port = ports.acquire_single(worker)) {
-      EXPECT_EQ(ports.owner(*port), worker);
+      EXPECT_EQ(ports.block_of(*port), worker);
       EXPECT_TRUE(seen.insert(*port).second) << *port;
     }
   }
@@ -108,7 +108,7 @@ TEST(PortAllocator, LeavesTheIcePortsOut) {
   EXPECT_EQ(seen.size(), 14u);
   EXPECT_FALSE(seen.contains(3478));
   EXPECT_FALSE(seen.contains(3479));
-  EXPECT_FALSE(ports.owner(3478));
+  EXPECT_FALSE(ports.block_of(3478));
 }
 
 TEST(PortAllocator, TopOfTheRange) {
@@ -118,9 +118,9 @@ TEST(PortAllocator, TopOfTheRange) {
   EXPECT_EQ(singles, 6);
 }
 
-TEST(PortAllocator, RandomUseKeepsItsBooks) {
+// With blocks by any rule, even one that parts a pair.
+void use_at_random(PortAllocator ports) {
   std::mt19937 random(7);
-  PortAllocator ports(30001, 30300, 4);
   std::vector<std::uint16_t> singles, pairs;
   std::set<std::uint16_t> used;
   for (int i = 0; i < 100000; ++i) {
@@ -129,7 +129,7 @@ TEST(PortAllocator, RandomUseKeepsItsBooks) {
       case 0:
         if (const auto port = ports.acquire_single(worker)) {
           ASSERT_TRUE(used.insert(*port).second);
-          ASSERT_EQ(ports.owner(*port), worker);
+          ASSERT_EQ(ports.block_of(*port), worker);
           singles.push_back(*port);
         }
         break;
@@ -159,6 +159,35 @@ TEST(PortAllocator, RandomUseKeepsItsBooks) {
     }
     ASSERT_EQ(ports.allocated(), used.size());
   }
+  for (const auto port : singles) ASSERT_TRUE(ports.release_single(port));
+  for (const auto port : pairs) ASSERT_TRUE(ports.release_pair(port));
+  std::size_t free_singles = 0;
+  for (std::size_t block = 0; block < 4; ++block) free_singles += ports.free_singles(block);
+  EXPECT_EQ(free_singles, 151u) << "149 pairs are whole again, and the ends of the range are single";
+}
+
+TEST(PortAllocator, RandomUseKeepsItsBooks) {
+  use_at_random(PortAllocator(30001, 30300, 4));
+}
+
+TEST(PortAllocator, RandomUseKeepsItsBooksInBlocksOfAnyKind) {
+  use_at_random(PortAllocator(30001, 30300, 4, 1, 0, [](std::uint16_t port) { return (port >> 1) % 4; }));
+  use_at_random(PortAllocator(30001, 30300, 4, 1, 0, [](std::uint16_t port) { return port * 7 % 4; }));
+}
+
+TEST(PortAllocator, ASingleComesFromItsOwnBlock) {
+  PortAllocator ports(20000, 20099, 2, 1, 0, [](std::uint16_t port) { return port & 1; });
+  EXPECT_FALSE(ports.acquire_single(1)) << "every odd port is half of a pair that is still whole";
+  std::set<std::uint16_t> seen;
+  while (const auto port = ports.acquire_single(0)) {
+    EXPECT_EQ(*port % 2, 0);
+    seen.insert(*port);
+  }
+  while (const auto port = ports.acquire_single(1)) {
+    EXPECT_EQ(*port % 2, 1);
+    seen.insert(*port);
+  }
+  EXPECT_EQ(seen.size(), 100u);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -97,6 +98,10 @@ class ScriptedPlane final : public MediaPlane {
   dataplane::WorkerMemory& memory(std::size_t worker) override { return *memories_[worker]; }
   std::size_t port_count() const override { return ports.size(); }
   const dataplane::PortInfo& port(std::size_t index) const override { return ports[index]; }
+  std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const override {
+    if (!landing) return std::nullopt;
+    return landing(port, udp_port);
+  }
   void steer(std::uint16_t udp_port, std::size_t worker) override { steered[udp_port] = worker; }
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) override;
   void free_frame(rte_mbuf* frame) override;
@@ -113,6 +118,8 @@ class ScriptedPlane final : public MediaPlane {
 
   std::vector<dataplane::PortInfo> ports;
   std::map<std::uint16_t, std::size_t> steered;
+  /// What the hardware does. Set before the sessions are made.
+  std::function<std::optional<std::uint8_t>(std::size_t port, std::uint16_t udp_port)> landing;
   std::uint64_t tsc = 1000000;
   bool frames_exhausted = false;
 

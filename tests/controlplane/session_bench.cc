@@ -49,7 +49,12 @@ std::unique_ptr<crypto::SrtpEngine> any_engine() {
 }  // namespace
 
 Bench::Bench(config::Config with, std::size_t workers, bool with_v6)
+    : Bench([](ScriptedPlane&) {}, std::move(with), workers, with_v6) {}
+
+Bench::Bench(const std::function<void(ScriptedPlane&)>& prepare, config::Config with, std::size_t workers,
+             bool with_v6)
     : config(std::move(with)), plane(config.limits, workers, with_v6) {
+  prepare(plane);
   Sessions::Options options;
   options.config = config;
   options.profiles.assign(crypto::kAllSrtpProfiles.begin(), crypto::kAllSrtpProfiles.end());

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -51,6 +52,9 @@ inline constexpr dataplane::MacAddress kPeerMac{0x02, 0, 0, 0, 0, 0x77};
 class Bench {
  public:
   explicit Bench(config::Config config = small_config(), std::size_t workers = 1, bool with_v6 = true);
+  /// `prepare`: what the data plane is like, before anybody asks it.
+  Bench(const std::function<void(ScriptedPlane&)>& prepare, config::Config config, std::size_t workers,
+        bool with_v6 = true);
 
   /// Lets workers, notes and punts run until nothing moves any more.
   void settle();

@@ -66,6 +66,50 @@ TEST(Sessions, PortsAreTheWorkersOwnAndSteered) {
   EXPECT_EQ(ports.free, 940u);
 }
 
+// What the hardware brings to a worker by itself is given to that worker's endpoints, per DPDK port, as long
+// as there is any; then the others', which the workers hand over.
+TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
+  config::Config config = test::small_config();
+  config.media.port_min = 20000;
+  config.media.port_max = 20399;
+  config.limits.endpoints_per_worker = 1000;
+  const auto prepare = [](test::ScriptedPlane& plane) {
+    plane.ports.push_back(plane.ports[0]);
+    plane.ports[1].name = "other";
+    plane.ports.push_back(plane.ports[0]);
+    plane.ports[2].name = "plain";
+    plane.landing = [](std::size_t port, std::uint16_t udp_port) -> std::optional<std::uint8_t> {
+      if (port == 2) return std::nullopt;
+      return static_cast<std::uint8_t>((port == 0 ? udp_port >> 1 : udp_port >> 4) & 1);
+    };
+  };
+  Bench bench(prepare, config, 2);
+  bench.session("s0");
+  bench.session("s1");
+  for (int i = 0; i < 100; ++i) {
+    EndpointCreate request = bench.rtp("e" + std::to_string(i));
+    request.session = i % 2 == 0 ? "s0" : "s1";
+    const std::size_t port = static_cast<std::size_t>(i / 2 % 3);
+    request.port = bench.plane.ports[port].name;
+    request.rtcp_mux = i % 5 != 0;
+    const EndpointView view = made(bench.sessions->create_endpoint(request)).object;
+    EXPECT_EQ(bench.plane.steered[view.local_rtp_port], view.worker);
+    EXPECT_EQ(bench.plane.steered[view.local_rtcp_port], view.worker);
+    if (port == 2) continue;
+    EXPECT_EQ(bench.plane.landing(port, view.local_rtp_port), view.worker) << i;
+  }
+  // Past its own share a worker goes on with what is left.
+  std::size_t given = 0;
+  for (int i = 100;; ++i, ++given) {
+    EndpointCreate request = bench.rtp("e" + std::to_string(i));
+    request.session = "s0";
+    request.rtcp_mux = true;
+    if (std::holds_alternative<RequestError>(bench.sessions->create_endpoint(request))) break;
+  }
+  EXPECT_GT(given, 200u);
+  EXPECT_EQ(bench.sessions->list_udp_ports().free, 0u);
+}
+
 TEST(Sessions, CreationIsIdempotent) {
   Bench bench;
   EXPECT_TRUE(std::get<0>(bench.sessions->create_session("s")).created);

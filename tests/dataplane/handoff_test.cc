@@ -1,5 +1,6 @@
 // What reaches the wrong worker's queue gets to the right one, and both ledgers stay closed.
 #include <gtest/gtest.h>
+#include <rte_mbuf.h>
 
 #include "harness.h"
 
@@ -33,6 +34,14 @@ class Neighbour {
     command.ref = {0, 1};
     ASSERT_TRUE(memory_.commands.push(command));
     worker_->turn(2);
+  }
+  void inject(rte_mbuf* mbuf, std::uint16_t port_id) {
+    Command command;
+    command.kind = CommandKind::kInject;
+    command.mbuf = mbuf;
+    command.port_id = port_id;
+    while (!memory_.commands.push(command)) worker_->turn(3);
+    if (memory_.commands.size() >= 32) worker_->turn(3);
   }
   WorkerCounters& counters() { return memory_.counters; }
   void turn() { worker_->turn(3); }
@@ -75,6 +84,55 @@ TEST(HandoffTest, AFullRingIsANamedDrop) {
   for (int i = 0; i < 64; ++i) neighbour.turn();
   EXPECT_EQ(neighbour.counters().received.read(), Steering::kRingEntries);
   EXPECT_TRUE(read_ledger(neighbour.counters()).balanced());
+}
+
+// The neighbour has no transmit queue of the port either.
+TEST(HandoffTest, AWorkerWithoutATransmitQueuePassesItsFramesOn) {
+  Harness plane(crypto::EngineKind::kIpsecMb, 2);
+  Neighbour neighbour(plane);
+  const std::uint16_t port_id = plane.worker().state().ports[0].id;
+  const Bytes frame = plane.frame_from(plane.add_peer(), make_rtp({}));
+  constexpr std::size_t kFrames = 3 * kBatch;
+  for (std::size_t i = 0; i < kFrames; ++i) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(plane.pool());
+    std::copy(frame.begin(), frame.end(), rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())));
+    neighbour.inject(mbuf, port_id);
+  }
+  neighbour.turn();
+  neighbour.turn();
+  EXPECT_EQ(neighbour.counters().passed_on.read(), kFrames);
+  EXPECT_EQ(neighbour.counters().transmitted.read(), 0u);
+  EXPECT_TRUE(read_ledger(neighbour.counters()).balanced());
+  std::size_t sent = 0;
+  for (int i = 0; i < 4; ++i) {
+    for (const Sent& out : plane.sent()) {
+      EXPECT_EQ(out.frame, frame);
+      ++sent;
+    }
+  }
+  EXPECT_EQ(sent, kFrames);
+  EXPECT_EQ(plane.counters().carried.read(), kFrames);
+  EXPECT_TRUE(read_ledger(plane.counters()).balanced());
+}
+
+TEST(HandoffTest, ASendRingThatIsFullIsANamedDrop) {
+  Harness plane(crypto::EngineKind::kIpsecMb, 2);
+  Neighbour neighbour(plane);
+  const std::uint16_t port_id = plane.worker().state().ports[0].id;
+  constexpr std::size_t kFrames = Steering::kRingEntries + 10;
+  for (std::size_t i = 0; i < kFrames; ++i) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(plane.pool());
+    rte_pktmbuf_append(mbuf, 60);
+    neighbour.inject(mbuf, port_id);
+  }
+  neighbour.turn();
+  EXPECT_EQ(neighbour.counters().passed_on.read(), Steering::kRingEntries);
+  EXPECT_EQ(neighbour.counters().drops[static_cast<std::size_t>(DropReason::kTransmitQueueFull)].read(), 10u);
+  EXPECT_TRUE(read_ledger(neighbour.counters()).balanced());
+  while (plane.counters().carried.read() < Steering::kRingEntries) {
+    plane.worker().turn(5);
+    plane.drain();
+  }
 }
 
 }  // namespace

@@ -84,6 +84,7 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers) {
   info.driver = "net_ring";
   info.mac = kOurMac;
   info.queues = 1;
+  info.transmit_queues = 1;
   info.checks_udp_checksum = true;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
   std::string error;
@@ -91,7 +92,7 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers) {
   control_engine_ = crypto::make_engine(engine, error);
   if (!worker_engine || !control_engine_) throw std::runtime_error(error);
   memory_ = std::make_unique<WorkerMemory>(config_.limits, waker_);
-  steering_ = std::make_unique<Steering>(workers);
+  steering_ = std::make_unique<Steering>(workers, workers > 1);
   worker_ = std::make_unique<Worker>(
       std::make_unique<WorkerState>(0, config_, *memory_, *steering_, std::move(worker_engine),
                                     std::vector{info}, pool_, tsc_hz(), now_),

@@ -8,6 +8,7 @@ sluice_add_test(dataplane_pure_test
     flat_table_test.cc
     frame_test.cc
     header_template_test.cc
+    landing_test.cc
     mailbox_thread_test.cc
     pure_support.cc
     rtcp_test.cc

@@ -199,6 +199,7 @@ PortInfo nowhere() {
   info.name = "nowhere";
   info.mac = {2, 0, 0, 0, 0, 1};
   info.queues = 0;  // so that a turn of the loop asks no driver
+  info.transmit_queues = 1;
   info.checks_udp_checksum = true;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
   return info;

@@ -1,0 +1,43 @@
+// udp_ports: which local UDP port an endpoint gets. One that the port's hardware brings to the endpoint's
+// worker, when it knows how to (dataplane/port_steering.h) and has one left; else any, and the workers hand
+// over. A port belongs to a worker from the moment it is given; the steering table hears of it here. Control
+// thread only.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "controlplane/media_plane.h"
+#include "controlplane/port_allocator.h"
+
+namespace sluice::control {
+
+class UdpPorts {
+ public:
+  UdpPorts(const config::Config& config, MediaPlane& plane);
+
+  /// For an endpoint of `worker` on the port of that index. The even port of a pair. nullopt when all are
+  /// taken.
+  std::optional<std::uint16_t> acquire(std::size_t worker, std::size_t port_index, bool pair);
+  void release(std::uint16_t udp_port, bool pair);
+
+  std::uint16_t min() const { return ports_.min(); }
+  std::uint16_t max() const { return ports_.max(); }
+  std::size_t allocated() const { return ports_.allocated(); }
+  std::size_t free() const { return ports_.free(); }
+
+ private:
+  /// Of UDP ports that every DPDK port treats alike: the queue that each brings them to, if that is known.
+  using Kind = std::vector<std::optional<std::uint8_t>>;
+
+  static std::vector<Kind> find_kinds(const config::Config& config, const MediaPlane& plane);
+  static Kind kind_of(const MediaPlane& plane, std::uint16_t udp_port);
+
+  MediaPlane& plane_;
+  std::vector<Kind> kinds_;  // sorted; a block of the allocator each
+  PortAllocator ports_;
+};
+
+}  // namespace sluice::control
