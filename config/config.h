@@ -104,6 +104,9 @@ struct Capacity {
   std::uint32_t streams_per_worker = 65536;
   std::uint16_t streams_per_endpoint = 64;
   std::uint16_t routes_per_endpoint = 1024;  // routes that lead to one endpoint
+  // A new session is refused while even the least loaded worker carries more than this share of what it
+  // could; 100 = never.
+  std::uint8_t worker_load_percent = 85;
   // An allocated endpoint on which nothing flows for this long is reclaimed; 0 = never.
   std::uint32_t idle_timeout_s = 60;
   std::uint32_t stream_timeout_s = 30;  // a stream without packets is forgotten
@@ -112,6 +115,7 @@ inline constexpr Limits kSessionLimits{1, 1000000};
 inline constexpr Limits kSlotLimits{16, 1048576};
 inline constexpr Limits kStreamsPerEndpointLimits{1, 1024};
 inline constexpr Limits kRoutesPerEndpointLimits{1, 16384};
+inline constexpr Limits kWorkerLoadLimits{1, 100};
 inline constexpr Limits kIdleTimeoutLimits{0, 86400};
 inline constexpr Limits kStreamTimeoutLimits{2, 3600};
 

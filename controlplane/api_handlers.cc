@@ -10,8 +10,6 @@
 namespace sluice::control {
 namespace {
 
-constexpr std::chrono::seconds kSampleInterval{1};
-
 /// With the object that stands in the way, when there is one.
 RequestError with_existing(RequestError error) {
   if (!error.existing) return error;
@@ -151,7 +149,7 @@ struct ApiHandlers::Carrier {
 };
 
 ApiHandlers::ApiHandlers(Context context)
-    : context_(std::move(context)), loads_(context_.plane.worker_count()) {}
+    : context_(std::move(context)) {}
 
 void ApiHandlers::handle(const std::string& method, const Json& params, Answer answer) {
   auto decoded = decode_request(method, params);
@@ -162,20 +160,6 @@ void ApiHandlers::handle(const std::string& method, const Json& params, Answer a
   }
   log::debug("request method={}", method);
   std::visit(Carrier{*this, std::move(answer)}, std::get<Request>(decoded));
-}
-
-void ApiHandlers::sample(Clock::time_point now) {
-  if (now < next_sample_) return;
-  next_sample_ = now + kSampleInterval;
-  for (std::size_t i = 0; i < loads_.size(); ++i) {
-    const auto& counters = context_.plane.memory(i).counters;
-    const std::uint64_t busy = counters.busy_cycles.read(), total = counters.total_cycles.read();
-    auto& load = loads_[i];
-    const auto passed = static_cast<double>(total - load.total_cycles);
-    load.busy = passed > 0 ? std::min(1.0, static_cast<double>(busy - load.busy_cycles) / passed) : 0;
-    load.busy_cycles = busy;
-    load.total_cycles = total;
-  }
 }
 
 OrderedJson ApiHandlers::version() const {
@@ -218,7 +202,11 @@ OrderedJson ApiHandlers::workers() const {
     const auto carried = context_.sessions.worker_load(i);
     const WorkerShare share{.worker = i,
                             .core = context_.plane.worker_core(i),
-                            .busy = loads_[i].busy,
+                            .busy_share = carried.reading.busy_share,
+                            .load = carried.reading.load,
+                            .packets_per_second = carried.reading.packets_per_second,
+                            .cycles_per_packet = carried.reading.cycles_per_packet,
+                            .capacity_left_pps = carried.capacity_left_pps,
                             .sessions = carried.sessions,
                             .endpoints = carried.endpoints,
                             .routes = carried.routes,

@@ -17,8 +17,6 @@ namespace sluice::control {
 
 class ApiHandlers {
  public:
-  using Clock = std::chrono::steady_clock;
-
   struct Context {
     Sessions& sessions;
     const dataplane::DataPlane& plane;
@@ -31,15 +29,9 @@ class ApiHandlers {
   explicit ApiHandlers(Context context);
 
   void handle(const std::string& method, const Json& params, Answer answer);
-  /// Keeps the workers' load up to date; now and then is enough.
-  void sample(Clock::time_point now);
 
  private:
   struct Carrier;  // one request's way through: api_handlers.cc
-  struct Load {
-    std::uint64_t busy_cycles = 0, total_cycles = 0;
-    double busy = 0;
-  };
 
   OrderedJson version() const;
   OrderedJson ports() const;
@@ -47,8 +39,6 @@ class ApiHandlers {
   std::variant<OrderedJson, RequestError> drops(std::optional<std::uint16_t> worker) const;
 
   Context context_;
-  std::vector<Load> loads_;  // by worker
-  Clock::time_point next_sample_{};
 };
 
 }  // namespace sluice::control

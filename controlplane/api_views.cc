@@ -180,15 +180,31 @@ OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortSt
           {"noBuffer", statistics.no_buffer}};
 }
 
-OrderedJson render_worker(const WorkerShare& share, const dataplane::WorkerCounters& counters) {
+namespace {
+
+OrderedJson rounded(std::optional<double> value) {
+  return value ? OrderedJson(std::llround(*value)) : OrderedJson(nullptr);
+}
+
+double share(double value) {
+  return std::round(value * 1000) / 1000;
+}
+
+}  // namespace
+
+OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters& counters) {
   const auto ledger = dataplane::read_ledger(counters);
-  return {{"worker", share.worker},
-          {"core", share.core},
-          {"busy", share.busy},
-          {"sessions", share.sessions},
-          {"endpoints", share.endpoints},
-          {"routes", share.routes},
-          {"streams", share.streams},
+  return {{"worker", of.worker},
+          {"core", of.core},
+          {"busyShare", share(of.busy_share)},
+          {"load", share(of.load)},
+          {"packetsPerSecond", rounded(of.packets_per_second)},
+          {"cyclesPerPacket", rounded(of.cycles_per_packet)},
+          {"capacityLeftPps", rounded(of.capacity_left_pps)},
+          {"sessions", of.sessions},
+          {"endpoints", of.endpoints},
+          {"routes", of.routes},
+          {"streams", of.streams},
           {"received", ledger.received},
           {"receivedBytes", counters.received_bytes.read()},
           {"forwarded", ledger.forwarded},

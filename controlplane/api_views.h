@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "controlplane/json.h"
@@ -28,7 +29,11 @@ OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortSt
 struct WorkerShare {
   std::size_t worker = 0;
   std::uint16_t core = 0;
-  double busy = 0;  // share of its time spent on work lately, 0..1
+  double busy_share = 0;  // of its time, 0..1
+  double load = 0;        // of what it could carry, 0..1
+  double packets_per_second = 0;
+  std::optional<double> cycles_per_packet;  // nothing while nothing flows
+  std::optional<double> capacity_left_pps;
   std::size_t sessions = 0, endpoints = 0, routes = 0, streams = 0;
 };
 OrderedJson render_worker(const WorkerShare& share, const dataplane::WorkerCounters& counters);

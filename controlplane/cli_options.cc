@@ -176,6 +176,11 @@ std::vector<std::string> words_of(const Method& method) {
   return words;
 }
 
+std::string alias_of(const Method& method) {
+  const auto words = words_of(method);
+  return words.back() == "list" ? words.front() + "s" : "";
+}
+
 bool put(OrderedJson& params, const Leaf& leaf, const std::vector<std::string>& values, std::string& error) {
   OrderedJson* place = &params;
   for (const auto& name : leaf.path) place = &(*place)[name];

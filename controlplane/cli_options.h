@@ -30,6 +30,10 @@ std::vector<Leaf> leaves_of(const Method& method);
 /// The words of its sub-command: {"session", "create"}, {"events"}.
 std::vector<std::string> words_of(const Method& method);
 
+/// A short form of the same: "workers" for `worker list`; empty where there is none. Not completed, or every
+/// object would be two.
+std::string alias_of(const Method& method);
+
 /// Puts what was given for one option into `params`. False with the reason in `error`.
 bool put(OrderedJson& params, const Leaf& leaf, const std::vector<std::string>& values, std::string& error);
 

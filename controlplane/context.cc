@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <tuple>
+
+#include "controlplane/refusals.h"
 
 namespace sluice::control {
 
@@ -28,7 +32,11 @@ Route* WorkerBooks::route(dataplane::SlotRef ref) const {
 }
 
 Context::Context(Sessions::Options given, MediaPlane& media, std::unique_ptr<crypto::SrtpEngine> srtp)
-    : options(std::move(given)), plane(media), engine(std::move(srtp)), udp_ports(options.config, media) {
+    : options(std::move(given)),
+      plane(media),
+      engine(std::move(srtp)),
+      udp_ports(options.config, media),
+      load(media) {
   for (std::size_t i = 0; i < plane.worker_count(); ++i)
     workers.push_back(std::make_unique<WorkerBooks>(plane, i));
 }
@@ -106,6 +114,22 @@ void Context::run_completions() {
     ready.swap(completions);
     for (const auto& call : ready) call();
   }
+}
+
+WorkerBooks& Context::least_loaded() {
+  const auto rank = [this](const std::unique_ptr<WorkerBooks>& books) {
+    return std::tuple(static_cast<int>(load.expected_load(books->index) * 20), books->endpoint_slots.used(),
+                      books->sessions);
+  };
+  return **std::min_element(workers.begin(), workers.end(),
+                            [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+}
+
+std::optional<RequestError> Context::check_load(const WorkerBooks& home) const {
+  const std::uint8_t allowed = options.config.limits.worker_load_percent;
+  const double found = load.expected_load(home.index);
+  if (allowed == 100 || found <= load_limit()) return std::nullopt;
+  return refuse_load(allowed, static_cast<unsigned>(std::min(100.0, std::ceil(found * 100))), home.index);
 }
 
 void Context::mark_empty(Session& session) {

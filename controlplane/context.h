@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "controlplane/command_queue.h"
+#include "controlplane/load_meter.h"
 #include "controlplane/media_plane.h"
 #include "controlplane/objects.h"
 #include "controlplane/sessions.h"
@@ -82,6 +83,14 @@ struct Context {
   void complete(std::vector<Done>& done);
   void run_completions();
 
+  /// Where a new session belongs: the least loaded worker, by steps of 5 %; among equals the one with the
+  /// fewest endpoints, then the one with the fewest sessions, which will have endpoints soon.
+  WorkerBooks& least_loaded();
+  /// limits.worker_load_percent as a share.
+  double load_limit() const { return options.config.limits.worker_load_percent / 100.0; }
+  /// Why `home`, the least loaded, takes no new session; nothing when it does.
+  std::optional<RequestError> check_load(const WorkerBooks& home) const;
+
   void mark_empty(Session& session);
   void mark_occupied(Session& session);
 
@@ -89,6 +98,7 @@ struct Context {
   MediaPlane& plane;
   std::unique_ptr<crypto::SrtpEngine> engine;
   UdpPorts udp_ports;
+  LoadMeter load;
   std::vector<std::unique_ptr<WorkerBooks>> workers;
   std::unordered_map<std::string, std::unique_ptr<Session>> sessions;
   std::list<Session*> empty_sessions;  // longest empty first

@@ -33,6 +33,14 @@ RequestError refuse_limit(std::string_view limit, std::uint64_t value) {
           dump({{"limit", limit}, {"value", value}})};
 }
 
+RequestError refuse_load(unsigned allowed, unsigned found, std::size_t worker) {
+  constexpr std::string_view kLimit = "worker_load_percent";
+  return {kErrorLimit,
+          fmt::format("limit reached: {} is {}, and worker {}, the least loaded, is at {}", kLimit, allowed,
+                      worker, found),
+          dump({{"limit", kLimit}, {"value", allowed}, {"found", found}, {"worker", worker}})};
+}
+
 RequestError refuse_state(std::string message) {
   return {kErrorState, std::move(message)};
 }

@@ -2,6 +2,7 @@
 // docs/api.md says. Pure functions; control thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -17,6 +18,8 @@ RequestError refuse_parameter(std::string_view parameter, std::string_view found
 /// "no endpoint "x" in session "y""; `session` empty for sessions themselves.
 RequestError refuse_unknown(std::string_view kind, std::string_view id, std::string_view session = {});
 RequestError refuse_limit(std::string_view limit, std::uint64_t value);
+/// limits.worker_load_percent: even `worker`, the least loaded, is at `found`.
+RequestError refuse_load(unsigned allowed, unsigned found, std::size_t worker);
 RequestError refuse_state(std::string message);
 RequestError refuse_conflict(std::string message);
 RequestError refuse_existing(const EndpointView& existing);

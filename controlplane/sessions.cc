@@ -149,17 +149,13 @@ Result<Created<SessionView>> Sessions::create_session(const std::string& id) {
   }
   if (context.sessions.size() >= context.options.config.limits.sessions)
     return refuse_limit("sessions", context.options.config.limits.sessions);
+  WorkerBooks& home = context.least_loaded();
+  if (auto refused = context.check_load(home)) return *refused;
   auto session = std::make_unique<Session>();
   session->id = id.empty() ? context.make_id("s-") : id;
-  // The worker with the fewest endpoints; among equals the one with the fewest sessions, which will have
-  // endpoints soon.
-  const auto home =
-      std::min_element(context.workers.begin(), context.workers.end(), [](const auto& a, const auto& b) {
-        return std::pair(a->endpoint_slots.used(), a->sessions) <
-               std::pair(b->endpoint_slots.used(), b->sessions);
-      });
-  session->worker = (*home)->index;
-  ++(*home)->sessions;
+  session->worker = home.index;
+  ++home.sessions;
+  context.load.placed(home.index, context.sessions.size());
   session->created_at = rfc3339_now();
   Session& placed = *session;
   context.sessions.emplace(placed.id, std::move(session));
@@ -327,8 +323,10 @@ Sessions::MediaPortsView Sessions::list_udp_ports() const {
 
 Sessions::WorkerLoad Sessions::worker_load(std::size_t worker) const {
   const WorkerBooks& books = *state_->context.workers[worker];
-  return {books.endpoint_slots.used(), books.route_slots.used(), state_->streams.count(worker),
-          books.sessions};
+  const Context& context = state_->context;
+  return {books.endpoint_slots.used(),   books.route_slots.used(),
+          state_->streams.count(worker), books.sessions,
+          context.load.reading(worker),  context.load.capacity_left_pps(worker, context.load_limit())};
 }
 
 Sessions::Totals Sessions::totals() const {
@@ -352,8 +350,9 @@ bool Sessions::poll(Clock::time_point now) {
 }
 
 Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {
-  const Clock::time_point next = std::min({state_->idle.tick(now), state_->streams.tick(now),
-                                           state_->remotes.tick(now), state_->webrtc.tick(now)});
+  const Clock::time_point next =
+      std::min({state_->idle.tick(now), state_->streams.tick(now), state_->remotes.tick(now),
+                state_->webrtc.tick(now), state_->context.load.tick(now)});
   state_->settle();
   if (totals().pending_commands == 0) return next;
   // A full ring makes no noise when it empties.

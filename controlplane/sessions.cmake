@@ -6,6 +6,7 @@ add_library(sluice_sessions STATIC
   endpoint_plan.cc
   endpoints.cc
   idle_watch.cc
+  load_meter.cc
   media_plane.cc
   outgoing_ssrcs.cc
   port_allocator.cc

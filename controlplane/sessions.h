@@ -20,8 +20,11 @@
 // continues the longest rested one, and one that names a fresh SSRC is refused. Across endpoints nothing
 // is remembered: a sendKey that the operator gives must never have been used before.
 //
-// Idle: see idle_watch.h. Limits that a refusal may name: sessions, endpoints_per_worker, media_ports,
-// routes_per_worker, routes_per_endpoint, outgoing_ssrcs_per_endpoint.
+// A new session goes to the least loaded worker, and is refused when that one is above
+// limits.worker_load_percent. What belongs to a session that was admitted is taken whatever the load.
+//
+// Idle: see idle_watch.h. Limits that a refusal may name: sessions, worker_load_percent, endpoints_per_worker,
+// media_ports, routes_per_worker, routes_per_endpoint, outgoing_ssrcs_per_endpoint.
 #pragma once
 
 #include <chrono>
@@ -35,6 +38,7 @@
 
 #include "config/config.h"
 #include "controlplane/dtls_context.h"
+#include "controlplane/load_meter.h"
 #include "controlplane/media_plane.h"
 #include "controlplane/requests.h"
 #include "crypto/srtp_engine.h"
@@ -100,6 +104,8 @@ class Sessions {
 
   struct WorkerLoad {
     std::size_t endpoints, routes, streams, sessions;
+    LoadMeter::Reading reading;
+    std::optional<double> capacity_left_pps;  // until limits.worker_load_percent
   };
   WorkerLoad worker_load(std::size_t worker) const;
 

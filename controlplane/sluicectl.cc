@@ -104,6 +104,13 @@ std::list<Command> make_commands(CLI::App& root) {
     command.app = parent_of(root, words, parents)->add_subcommand(words.back(), std::string(method.summary));
     command.app->footer(fmt::format("Example: sluicectl {}", method.example));
     add_options(command);
+    const auto alias = cli::alias_of(method);
+    if (alias.empty()) continue;
+    auto& same = commands.emplace_back();
+    same.method = &method;
+    same.app = root.add_subcommand(alias, fmt::format("same as {} list", words[0]));
+    same.app->footer(fmt::format("Example: sluicectl {}", alias));
+    add_options(same);
   }
   return commands;
 }

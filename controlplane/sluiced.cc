@@ -165,11 +165,7 @@ int serve(const config::Config& config, const control::CryptoChoice& crypto, con
       plane.port_count(), plane.worker_count(), plane.eal().uses_huge_pages(), log::value(config.api.socket),
       getpid());
   loop.run({.poll = [&](auto now) { return sessions.poll(now); },
-            .tick =
-                [&](auto now) {
-                  handlers.sample(now);
-                  return sessions.tick(now);
-                }});
+            .tick = [&](auto now) { return sessions.tick(now); }});
   return end.is_clean() ? kExitOk : kExitFailure;
 }
 

@@ -28,6 +28,23 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
+/// Sums over sampled busy turns: see turn_cost.h.
+struct TurnSamples {
+  Counter turns;
+  Counter packets;
+  Counter cycles;
+  Counter packets_squared;
+  Counter packets_by_cycles;
+
+  void add(std::uint64_t packet_count, std::uint64_t cycle_count) {
+    turns.add();
+    packets.add(packet_count);
+    cycles.add(cycle_count);
+    packets_squared.add(packet_count * packet_count);
+    packets_by_cycles.add(packet_count * cycle_count);
+  }
+};
+
 struct alignas(64) WorkerCounters {
   // receive side, packets
   Counter received;        // from the ports' queues and from other workers' handoff rings
@@ -51,10 +68,11 @@ struct alignas(64) WorkerCounters {
   Counter feedback_suppressed;  // repeats of what was just sent on
   Counter feedback_unmatched;   // about an SSRC that no route sends, or of a kind that is not relayed
   // the loop itself
-  Counter polls;           // turns of the loop
-  Counter busy_polls;      // turns that found work
-  Counter busy_cycles;     // TSC cycles of busy turns
-  Counter total_cycles;    // TSC cycles since start
+  Counter polls;         // turns of the loop
+  Counter busy_polls;    // turns that found work
+  Counter busy_cycles;   // TSC cycles of busy turns
+  Counter total_cycles;  // TSC cycles since start
+  TurnSamples turn_samples;
   Counter commands;        // mailbox commands carried out
   Counter stale_commands;  // commands whose generation had passed
   Counter lost_events;     // notes for the control plane that found no room (never acks)

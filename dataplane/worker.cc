@@ -11,6 +11,7 @@
 #include "dataplane/feedback.h"
 #include "dataplane/receive.h"
 #include "dataplane/transmit.h"
+#include "dataplane/turn_cost.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -61,6 +62,7 @@ bool Worker::turn(std::uint64_t now) {
 void Worker::run() {
   WorkerCounters& counters = state_->counters();
   std::uint64_t before = rte_rdtsc();
+  TurnMeter turn_meter;
   unsigned idle_turns = 0;
   while (!state_->stop_requested) {
     const bool busy = turn(before);
@@ -70,6 +72,7 @@ void Worker::run() {
     if (busy) {
       counters.busy_polls.add();
       counters.busy_cycles.add(after - before);
+      turn_meter.turned(counters, after - before);
       idle_turns = 0;
     } else {
       rte_pause();

@@ -48,6 +48,7 @@ const std::vector<Edge>& edges() {
       {"limits.streams_per_endpoint", 1, 1024, "", ""},
       {"limits.routes_per_endpoint", 1, 16384, "", ""},
       {"limits.idle_timeout_s", 0, 86400, "", ""},
+      {"limits.worker_load_percent", 1, 100, "", ""},
       {"limits.stream_timeout_s", 2, 3600, "", ""},
       {"api.connections", 1, 1024, "", ""},
       {"api.line_bytes", 4096, 16777216, "", ""},

@@ -53,9 +53,9 @@ TEST(Reload, ExactlyTheseKeysAreLive) {
   std::set<std::string> live;
   for (const Key& key : keys())
     if (key.apply == Apply::kLive) live.insert(path_of(key, 0));
-  EXPECT_THAT(
-      live, ElementsAre("dtls.handshake_timeout_ms", "ice.consent_timeout_ms", "limits.idle_timeout_s",
-                        "limits.sessions", "limits.stream_timeout_s", "log.level", "media.latch_window_ms"));
+  EXPECT_THAT(live, ElementsAre("dtls.handshake_timeout_ms", "ice.consent_timeout_ms",
+                                "limits.idle_timeout_s", "limits.sessions", "limits.stream_timeout_s",
+                                "limits.worker_load_percent", "log.level", "media.latch_window_ms"));
 }
 
 TEST(Reload, OnlyLiveKeysTakeEffect) {

@@ -402,12 +402,17 @@ TEST(ApiViews, AWorkerShowsItsLedger) {
   counters.transmitted.add(18);
   counters.busy_cycles.add(700);
   counters.total_cycles.add(1000);
-  auto object = render_worker({.worker = 1, .core = 3, .busy = 0.5}, counters);
+  const WorkerShare share{
+      .worker = 1, .core = 3, .busy_share = 0.5, .cycles_per_packet = 812.4, .capacity_left_pps = {}};
+  auto object = render_worker(share, counters);
   EXPECT_EQ(object["received"], 10);
   EXPECT_EQ(object["receiveDrops"], 1);
   EXPECT_EQ(object["busyCycles"], 700);
   EXPECT_EQ(object["totalCycles"], 1000);
   EXPECT_EQ(object["ledgerBalanced"], true);
+  EXPECT_EQ(object["busyShare"], 0.5);
+  EXPECT_EQ(object["cyclesPerPacket"], 812);
+  EXPECT_TRUE(object["capacityLeftPps"].is_null());
   counters.received.add();
   EXPECT_EQ(render_worker({}, counters)["ledgerBalanced"], false);
 }

@@ -25,6 +25,62 @@ TEST(Limits, Sessions) {
   EXPECT_TRUE(std::get<0>(bench.sessions->create_session("v")).created);
 }
 
+/// Time goes by in which each worker works that share of it.
+void work(Bench& bench, const std::vector<double>& shares, std::chrono::milliseconds by) {
+  for (; by > std::chrono::milliseconds(0); by -= std::chrono::milliseconds(100)) {
+    bench.advance(std::chrono::milliseconds(100));
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      auto& counters = bench.plane.memory(i).counters;
+      counters.busy_cycles.add(static_cast<std::uint64_t>(shares[i] * 100000));
+      counters.busy_polls.add(1000);
+      counters.received.add(1000);
+      counters.transmitted.add(1000);
+    }
+    bench.sessions->tick(bench.now);
+  }
+}
+
+TEST(Limits, WorkerLoad) {
+  config::Config config = test::small_config();
+  config.limits.worker_load_percent = 70;
+  Bench bench(config, 2);
+  bench.session("s");
+  work(bench, {0.75, 0.9}, std::chrono::seconds(3));
+  const RequestError error = Bench::error_of(bench.sessions->create_session("t"));
+  EXPECT_EQ(error.code, kErrorLimit);
+  EXPECT_EQ(error.message,
+            "limit reached: worker_load_percent is 70, and worker 0, the least loaded, is at 75");
+  EXPECT_EQ(error.data_json, R"({"found":75,"limit":"worker_load_percent","value":70,"worker":0})");
+  EXPECT_EQ(bench.sessions->list_sessions().size(), 1u);
+  // What was admitted is not cut: it gets its endpoints and routes, and asking for it again is no new
+  // session.
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_session("s")).created);
+  bench.create(bench.rtp("a"));
+  bench.create(bench.rtp("b"));
+  bench.route("r", "a", "b");
+  work(bench, {0.75, 0.1}, std::chrono::seconds(5));
+  EXPECT_EQ(std::get<0>(bench.sessions->create_session("t")).object.worker, 1u);
+}
+
+TEST(Limits, WorkerLoadOfAHundredIsNone) {
+  config::Config config = test::small_config();
+  config.limits.worker_load_percent = 100;
+  Bench bench(config);
+  work(bench, {1}, std::chrono::seconds(3));
+  EXPECT_TRUE(std::get<0>(bench.sessions->create_session("t")).created);
+}
+
+TEST(Limits, SessionsGoToTheLeastLoadedWorker) {
+  Bench bench(test::small_config(), 3);
+  work(bench, {0.5, 0.2, 0.6}, std::chrono::seconds(3));
+  EXPECT_EQ(std::get<0>(bench.sessions->create_session("s")).object.worker, 1u);
+  const auto load = bench.sessions->worker_load(1);
+  EXPECT_NEAR(load.reading.busy_share, 0.2, 0.01);
+  EXPECT_NEAR(*load.reading.cycles_per_packet, 20, 0.1);
+  EXPECT_NEAR(load.reading.packets_per_second, 10000, 1);
+  EXPECT_NEAR(*load.capacity_left_pps, 10000 * 0.85 / 0.2 - 10000, 100);
+}
+
 TEST(Limits, EndpointsPerWorker) {
   config::Config config = test::small_config();
   config.limits.endpoints_per_worker = 16;

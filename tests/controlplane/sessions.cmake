@@ -7,7 +7,7 @@ sluice_add_test(controlplane_mailbox_test
   SOURCES mailbox_test.cc scripted_plane.cc session_bench.cc
   LIBS GTest::gtest_main sluice_sessions)
 sluice_add_test(controlplane_sessions_test
-  SOURCES sessions_test.cc routes_test.cc idle_test.cc limits_test.cc webrtc_test.cc streams_test.cc leak_test.cc
+  SOURCES sessions_test.cc routes_test.cc idle_test.cc limits_test.cc load_meter_test.cc webrtc_test.cc streams_test.cc leak_test.cc
           scripted_plane.cc session_bench.cc web_peer.cc
   LIBS GTest::gtest_main sluice_sessions)
 
