@@ -9,6 +9,7 @@
 #include <rte_mempool.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <stdexcept>
 
@@ -59,17 +60,17 @@ void start_eal() {
   (void)started;
 }
 
-Harness::Harness(crypto::EngineKind engine, std::size_t workers) {
+Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t peers) {
   start_eal();
-  config_.limits.endpoints_per_worker = 256;
-  config_.limits.routes_per_worker = 4096;
-  config_.limits.streams_per_worker = 512;
+  config_.limits.endpoints_per_worker = peers;
+  config_.limits.routes_per_worker = std::max(4096u, peers);
+  config_.limits.streams_per_worker = 2 * peers;
   pool_ =
       rte_pktmbuf_pool_create(unique_name("test_pool").c_str(), 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
   if (pool_ == nullptr) throw std::runtime_error("no pool");
   ring_ = make_ring();
-  empty_ring_ = make_ring();
-  const int port = rte_eth_from_rings(unique_name("test_port").c_str(), &empty_ring_, 1, &ring_, 1, 0);
+  receive_ring_ = make_ring();
+  const int port = rte_eth_from_rings(unique_name("test_port").c_str(), &receive_ring_, 1, &ring_, 1, 0);
   if (port < 0) throw std::runtime_error("no port");
   port_id_ = static_cast<std::uint16_t>(port);
   rte_eth_conf conf{};
@@ -113,7 +114,7 @@ Harness::~Harness() {
   rte_eth_dev_stop(port_id_);
   rte_eth_dev_close(port_id_);
   rte_ring_free(ring_);
-  rte_ring_free(empty_ring_);
+  rte_ring_free(receive_ring_);
   rte_mempool_free(pool_);
 }
 
@@ -131,15 +132,18 @@ Peer Harness::add_peer(const PeerOptions& options) {
   peer.slot = peers_++;
   peer.kind = options.kind;
   peer.profile = options.profile;
-  const auto n = static_cast<std::uint8_t>(peer.slot + 1);
+  const std::uint32_t n = peer.slot + 1;
+  const auto low = static_cast<std::uint8_t>(n % 250);
+  const auto high = static_cast<std::uint8_t>(n / 250);
   peer.local = {kOurMac, {kOurIp, static_cast<std::uint16_t>(20000 + 2 * peer.slot)}};
-  peer.remote = {{2, 0, 0, 0, 1, n},
-                 {config::IpAddress::v4(198, 18, 1, n), static_cast<std::uint16_t>(5000 + 2 * n)}};
+  peer.remote = {{2, 0, 0, high, 1, low},
+                 {config::IpAddress::v4(198, 18, static_cast<std::uint8_t>(1 + high), low),
+                  static_cast<std::uint16_t>(5000 + 2 * n)}};
   if (options.v6) {
     peer.local.address.ip = *config::IpAddress::parse("2001:db8::1");
     peer.remote.address.ip = *config::IpAddress::parse("2001:db8::1:" + std::to_string(n));
   }
-  peer.to_sluice = make_master(options.profile, n);
+  peer.to_sluice = make_master(options.profile, static_cast<std::uint8_t>(n));
   peer.from_sluice = make_master(options.profile, static_cast<std::uint8_t>(n + 100));
 
   EndpointSlot& slot = memory_->endpoints[peer.slot];
@@ -274,18 +278,24 @@ void Harness::deliver_frames(const std::vector<Bytes>& frames) {
   worker_->process(make_mbufs(frames));
 }
 
-std::uint64_t Harness::deliver_timed(const std::vector<Bytes>& frames) {
-  const auto mbufs = make_mbufs(frames);
+void Harness::enqueue(std::span<rte_mbuf* const> frames) {
+  for (rte_mbuf* frame : frames)
+    if (rte_ring_enqueue(receive_ring_, frame) != 0) throw std::runtime_error("the port's ring is full");
+}
+
+std::uint64_t Harness::turn_timed() {
   const std::uint64_t before = rte_rdtsc_precise();
-  worker_->process(mbufs);
-  flush_transmit(worker_->state());
+  worker_->turn(now_);
   return rte_rdtsc_precise() - before;
 }
 
 std::size_t Harness::drain() {
   std::size_t count = 0;
-  for (void* object = nullptr; rte_ring_dequeue(ring_, &object) == 0; ++count)
-    rte_pktmbuf_free(static_cast<rte_mbuf*>(object));
+  std::array<void*, 64> left;
+  while (const unsigned some = rte_ring_dequeue_burst(ring_, left.data(), left.size(), nullptr)) {
+    rte_pktmbuf_free_bulk(reinterpret_cast<rte_mbuf**>(left.data()), some);
+    count += some;
+  }
   return count;
 }
 

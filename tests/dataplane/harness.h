@@ -70,8 +70,9 @@ struct Sent {
 
 class Harness {
  public:
-  /// `workers`: how many the steering table knows; this harness is number 0.
-  explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1);
+  /// `workers`: how many the steering table knows; this harness is number 0. `peers`: the most there will be.
+  explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
+                   std::uint32_t peers = 256);
   ~Harness();
 
   Worker& worker() { return *worker_; }
@@ -94,9 +95,10 @@ class Harness {
   void deliver(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false);
   void deliver_frame(std::span<const std::uint8_t> frame);
   void deliver_frames(const std::vector<Bytes>& frames);  // as one batch of at most kBatch
-  /// As one batch; the TSC cycles of the stages and the flush alone. For benchmarks, with drain() after it.
-  std::uint64_t deliver_timed(const std::vector<Bytes>& frames);
-  std::size_t drain();  // throws away what left; how many packets
+  /// Puts frames where the port receives them, for whoever times turns. REQUIRES: at most kBatch of them.
+  void enqueue(std::span<rte_mbuf* const> frames);
+  std::uint64_t turn_timed();  // TSC cycles of one turn of the loop
+  std::size_t drain();         // throws away what left; how many packets
   Bytes frame_from(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false) const;
 
   /// Ends the turn: seals reports, flushes, and returns what left.
@@ -121,7 +123,7 @@ class Harness {
   std::unique_ptr<Worker> worker_;
   rte_mempool* pool_ = nullptr;
   rte_ring* ring_ = nullptr;        // what the port transmitted
-  rte_ring* empty_ring_ = nullptr;  // what the port receives: nothing, tests call process()
+  rte_ring* receive_ring_ = nullptr;  // what the port receives: tests call process() instead
   std::uint16_t port_id_ = 0;
   std::uint64_t now_ = 1'000'000'000;
   std::uint32_t peers_ = 0, sources_ = 0, routes_ = 0;
