@@ -53,6 +53,12 @@ struct alignas(64) SrtpKeys {
   void* context;  // libsrtp_engine: its sessions; otherwise null
 };
 
+/// Asks for the cache lines that an RTP packet of common size needs of the keys. Any thread.
+inline void prefetch(const SrtpKeys& keys) {
+  for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(&keys.rtp.bytes[line * 64]);
+  __builtin_prefetch(&keys.rtp_salt);
+}
+
 enum class SrtpStatus : std::uint8_t {
   kOk,
   kAuthFailed,  // tag mismatch: forged, corrupted, or other keys

@@ -22,6 +22,7 @@ struct MediaPacket {
   std::uint16_t length;     // of the packet; without the tag after unprotect
   std::uint16_t l3_offset;  // in the frame, for latching
   std::uint16_t l4_offset;
+  std::uint16_t local_port;
   bool is_v6;
   Component component;
   RtpView rtp;

@@ -1,10 +1,12 @@
 #include "dataplane/classify.h"
 
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
+
+#include "dataplane/prefetch.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -15,10 +17,14 @@ bool is_group_mac(const std::uint8_t* mac) {
   return (mac[0] & 1) != 0;
 }
 
-bool is_own_address(const PortInfo& port, const config::IpAddress& address) {
-  return std::any_of(port.addresses.begin(), port.addresses.end(),
-                     [&](const config::IpPrefix& own) { return own.address == address; });
-}
+// One packet between the two passes: where its layers lie, and whose it seems to be.
+struct Arrival {
+  rte_mbuf* mbuf;
+  Frame frame;
+  std::uint32_t endpoint;    // slot; kNoSlot on the shared port from a sender that is not bound yet
+  std::uint32_t stream;      // a guess
+  std::uint8_t local_index;  // of the destination address, among the port's
+};
 
 void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpoint) {
   Punt entry;
@@ -49,109 +55,184 @@ void hand_off_or_drop(WorkerState& state, rte_mbuf* mbuf, std::uint16_t udp_port
   }
 }
 
-// A UDP datagram to one of our ports. `slot` is kNoSlot on the shared port from a sender that is not bound
-// yet.
-void classify_datagram(WorkerState& state, rte_mbuf* mbuf, std::span<const std::uint8_t> bytes,
-                       const Frame& frame, std::uint32_t slot, ClassifiedBatch& batch) {
-  if (frame.payload_length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
-  const std::uint8_t* payload = bytes.data() + frame.payload_offset;
-  const std::uint8_t first = payload[0];
-  const bool webrtc = slot == kNoSlot || state.endpoint(slot).kind == EndpointKind::kWebrtc;
-  if (first <= 3) {
-    return webrtc ? punt(state, mbuf, PuntKind::kStun, slot) : state.drop(mbuf, DropReason::kUnknownProtocol);
-  }
-  if (slot == kNoSlot) return state.drop(mbuf, DropReason::kNoEndpoint);
-  if (first >= 20 && first <= 63) {
-    return webrtc ? punt(state, mbuf, PuntKind::kDtls, slot) : state.drop(mbuf, DropReason::kUnknownProtocol);
-  }
-  if (first < 128 || first > 191) return state.drop(mbuf, DropReason::kUnknownProtocol);
+bool port_checked(const rte_mbuf* mbuf, std::uint64_t mask, std::uint64_t good) {
+  return (mbuf->ol_flags & mask) == good;
+}
 
-  const EndpointSlot& endpoint = state.endpoint(slot);
+bool ip_checked(const rte_mbuf* mbuf) {
+  return port_checked(mbuf, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+}
+
+bool udp_checked(const rte_mbuf* mbuf) {
+  return port_checked(mbuf, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_GOOD);
+}
+
+std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
+  return {rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len};
+}
+
+// ---- the first pass: headers, and whose it is. Fetches what the second will look at.
+
+// A datagram to one of our addresses. True when the second pass is to have it.
+bool find_owner(WorkerState& state, Arrival& arrival) {
+  const Frame& frame = arrival.frame;
+  arrival.stream = kNoSlot;
+  if (frame.destination_port == state.shared_ice_port) {
+    arrival.endpoint = state.endpoint_by_tuple.find(
+        {source_ip(bytes_of(arrival.mbuf), frame), frame.source_port, frame.destination_port});
+    if (arrival.endpoint == kNoSlot) return true;  // STUN may bind it
+  } else {
+    arrival.endpoint = state.endpoint_by_port[frame.destination_port];
+    if (arrival.endpoint == kNoSlot) {
+      hand_off_or_drop(state, arrival.mbuf, frame.destination_port);
+      return false;
+    }
+    arrival.stream = state.stream_guess_by_port[frame.destination_port];
+    if (arrival.stream != kNoSlot) prefetch_to_write(&state.memory.streams[arrival.stream], 2);
+  }
+  prefetch_to_write(&state.endpoint(arrival.endpoint));
+  return true;
+}
+
+bool parse_ip(WorkerState& state, Arrival& arrival) {
+  rte_mbuf* mbuf = arrival.mbuf;
+  const Frame& frame = arrival.frame;
+  const bool is_v6 = frame.ip_version == 6;
+  const std::uint8_t* destination = bytes_of(mbuf).data() + frame.l3_offset + (is_v6 ? 24 : 16);
+  const std::size_t port_index = state.port_index[mbuf->port & 0xff];
+  arrival.local_index = state.own_addresses[port_index].find(is_v6, destination);
+  const bool ours = arrival.local_index != OwnAddresses::kNone;
+  if (ours && frame.ip_protocol == kIpProtoUdp) return find_owner(state, arrival);
+  if (is_v6 && frame.ip_protocol == kIpProtoIcmpv6 && (ours || destination[0] == 0xff)) {
+    punt(state, mbuf, PuntKind::kIcmpv6, kNoSlot);
+  } else if (ours && !is_v6 && frame.ip_protocol == kIpProtoIcmp) {
+    punt(state, mbuf, PuntKind::kIcmp, kNoSlot);
+  } else {
+    state.drop(mbuf, DropReason::kNotForUs);
+  }
+  return false;
+}
+
+// True when it is a datagram for one of our ports; else it is punted, handed off or dropped already.
+bool parse(WorkerState& state, rte_mbuf* mbuf, Arrival& arrival) {
+  const auto end = [&](DropReason reason) {
+    state.drop(mbuf, reason);
+    return false;
+  };
+  arrival.mbuf = mbuf;
+  Frame& frame = arrival.frame;
+  const auto bytes = bytes_of(mbuf);
+  if (mbuf->nb_segs != 1) return end(DropReason::kBadEthernet);
+  if (const auto problem = parse_frame(bytes, frame, ip_checked(mbuf))) return end(*problem);
   const PortInfo& port = state.port(mbuf->port);
-  // An SRTP tag covers more than the UDP checksum does; only plain media needs it checked.
-  if (!endpoint.encrypted && port.checks_udp_checksum && !udp_checksum_ok(bytes, frame))
-    return state.drop(mbuf, DropReason::kBadUdp);
+  if (frame.vlan != port.vlan) return end(DropReason::kBadEthernet);
+  const bool to_us = std::equal(port.mac.begin(), port.mac.end(), bytes.begin());
+  if (!to_us && !is_group_mac(bytes.data())) return end(DropReason::kNotForUs);
+  if (frame.ether_type == kEtherTypeArp) {
+    punt(state, mbuf, PuntKind::kArp, kNoSlot);
+    return false;
+  }
+  if (frame.ip_version == 0) return end(DropReason::kNotForUs);
+  return parse_ip(state, arrival);
+}
+
+// ---- the second pass: what it is, and what its endpoint makes of it
+
+// A guess from the port alone, now that the packet is known: true when it was right.
+bool is_stream_of(const StreamSlot& stream, std::uint32_t endpoint, std::uint32_t ssrc) {
+  return stream.ssrc.load(std::memory_order_relaxed) == ssrc &&
+         stream.endpoint.load(std::memory_order_relaxed) == endpoint &&
+         (stream.tenancy.load(std::memory_order_relaxed) & 1) != 0;
+}
+
+// Fetches what unprotect and forward will need.
+void take_rtp(WorkerState& state, MediaPacket& packet, const EndpointSlot& endpoint, std::uint32_t guess,
+              ClassifiedBatch& batch) {
+  if (!parse_rtp({packet.data, packet.length}, packet.rtp))
+    return state.drop(packet.mbuf, DropReason::kBadRtp);
+  ++batch.rtp_count;
+  if (endpoint.encrypted) crypto::prefetch(state.memory.keys[packet.endpoint].receive);
+  if (guess != kNoSlot && is_stream_of(state.memory.streams[guess], packet.endpoint, packet.rtp.ssrc)) {
+    packet.stream = guess;
+  } else {
+    packet.stream = kNoSlot;
+    state.stream_by_ssrc.prefetch({packet.endpoint, packet.rtp.ssrc});
+  }
+}
+
+void take_media(WorkerState& state, const Arrival& arrival, const EndpointSlot& endpoint,
+                ClassifiedBatch& batch) {
+  const Frame& frame = arrival.frame;
+  auto* payload = rte_pktmbuf_mtod_offset(arrival.mbuf, std::uint8_t*, frame.payload_offset);
   const bool to_rtcp_port = !endpoint.rtcp_mux && frame.destination_port == endpoint.rtcp_port;
   const bool looks_rtcp = frame.payload_length >= 2 && payload[1] >= 192 && payload[1] <= 223;
   const bool rtcp = to_rtcp_port || (endpoint.rtcp_mux && looks_rtcp);
   MediaPacket& packet = rtcp ? batch.rtcp[batch.rtcp_count] : batch.rtp[batch.rtp_count];
-  packet.mbuf = mbuf;
-  packet.data = rte_pktmbuf_mtod_offset(mbuf, std::uint8_t*, frame.payload_offset);
-  packet.endpoint = slot;
+  packet.mbuf = arrival.mbuf;
+  packet.data = payload;
+  packet.endpoint = arrival.endpoint;
   packet.stream = kNoSlot;
   packet.length = frame.payload_length;
   packet.l3_offset = frame.l3_offset;
   packet.l4_offset = frame.l4_offset;
+  packet.local_port = frame.destination_port;
   packet.is_v6 = frame.ip_version == 6;
   packet.component = to_rtcp_port ? Component::kRtcp : Component::kRtp;
   if (rtcp) {
     ++batch.rtcp_count;
-  } else if (!parse_rtp({packet.data, packet.length}, packet.rtp)) {
-    state.drop(mbuf, DropReason::kBadRtp);
   } else {
-    ++batch.rtp_count;
-    __builtin_prefetch(&endpoint.rtp);
-    state.stream_by_ssrc.prefetch({slot, packet.rtp.ssrc});
+    take_rtp(state, packet, endpoint, arrival.stream, batch);
   }
-}
-
-std::uint32_t find_endpoint(const WorkerState& state, std::span<const std::uint8_t> bytes,
-                            const Frame& frame) {
-  if (frame.destination_port == state.shared_ice_port)
-    return state.endpoint_by_tuple.find({source_ip(bytes, frame), frame.source_port, frame.destination_port});
-  return state.endpoint_by_port[frame.destination_port];
 }
 
 // A local UDP port belongs to one endpoint, and the endpoint to one address of one port. A 5-tuple that
 // outlived its endpoint leads nowhere.
-bool is_addressed(const EndpointSlot& endpoint, std::uint16_t port_id, const config::IpAddress& destination) {
-  return endpoint.installed && endpoint.port_id == port_id && endpoint.local.address.ip == destination;
+bool is_addressed(const EndpointSlot& endpoint, const Arrival& arrival) {
+  return endpoint.installed && endpoint.port_id == arrival.mbuf->port &&
+         endpoint.local_index == arrival.local_index;
 }
 
-void classify_ip(WorkerState& state, rte_mbuf* mbuf, const PortInfo& port,
-                 std::span<const std::uint8_t> bytes, const Frame& frame, ClassifiedBatch& batch) {
-  const config::IpAddress destination = destination_ip(bytes, frame);
-  if (frame.ip_protocol == kIpProtoIcmpv6 && frame.ip_version == 6 &&
-      (destination.is_multicast() || is_own_address(port, destination)))
-    return punt(state, mbuf, PuntKind::kIcmpv6, kNoSlot);
-  if (!is_own_address(port, destination)) return state.drop(mbuf, DropReason::kNotForUs);
-  if (frame.ip_protocol == kIpProtoIcmp && frame.ip_version == 4)
-    return punt(state, mbuf, PuntKind::kIcmp, kNoSlot);
-  if (frame.ip_protocol != kIpProtoUdp) return state.drop(mbuf, DropReason::kNotForUs);
-
-  const std::uint32_t slot = find_endpoint(state, bytes, frame);
-  if (slot == kNoSlot && frame.destination_port != state.shared_ice_port)
-    return hand_off_or_drop(state, mbuf, frame.destination_port);
-  if (slot != kNoSlot && !is_addressed(state.endpoint(slot), mbuf->port, destination))
+// Demultiplexes by first byte (RFC 7983).
+void classify_datagram(WorkerState& state, const Arrival& arrival, ClassifiedBatch& batch) {
+  rte_mbuf* mbuf = arrival.mbuf;
+  const Frame& frame = arrival.frame;
+  const EndpointSlot* endpoint = arrival.endpoint == kNoSlot ? nullptr : &state.endpoint(arrival.endpoint);
+  if (endpoint != nullptr && !is_addressed(*endpoint, arrival))
     return state.drop(mbuf, DropReason::kNoEndpoint);
-  classify_datagram(state, mbuf, bytes, frame, slot, batch);
-}
-
-void classify_one(WorkerState& state, rte_mbuf* mbuf, ClassifiedBatch& batch) {
-  const std::span<const std::uint8_t> bytes{rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len};
-  Frame frame;
-  if (mbuf->nb_segs != 1) return state.drop(mbuf, DropReason::kBadEthernet);
-  if (const auto problem = parse_frame(bytes, frame)) return state.drop(mbuf, *problem);
-  const PortInfo& port = state.port(mbuf->port);
-  if (frame.vlan != port.vlan) return state.drop(mbuf, DropReason::kBadEthernet);
-  const bool to_us = std::equal(port.mac.begin(), port.mac.end(), bytes.begin());
-  if (!to_us && !is_group_mac(bytes.data())) return state.drop(mbuf, DropReason::kNotForUs);
-  if (frame.ether_type == kEtherTypeArp) return punt(state, mbuf, PuntKind::kArp, kNoSlot);
-  if (frame.ip_version == 0) return state.drop(mbuf, DropReason::kNotForUs);
-  classify_ip(state, mbuf, port, bytes, frame, batch);
+  if (frame.payload_length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
+  const auto bytes = bytes_of(mbuf);
+  const std::uint8_t first = bytes[frame.payload_offset];
+  const bool webrtc = endpoint == nullptr || endpoint->kind == EndpointKind::kWebrtc;
+  if (first <= 3) {
+    return webrtc ? punt(state, mbuf, PuntKind::kStun, arrival.endpoint)
+                  : state.drop(mbuf, DropReason::kUnknownProtocol);
+  }
+  if (endpoint == nullptr) return state.drop(mbuf, DropReason::kNoEndpoint);
+  if (first >= 20 && first <= 63) {
+    return webrtc ? punt(state, mbuf, PuntKind::kDtls, arrival.endpoint)
+                  : state.drop(mbuf, DropReason::kUnknownProtocol);
+  }
+  if (first < 128 || first > 191) return state.drop(mbuf, DropReason::kUnknownProtocol);
+  // An SRTP tag covers more than the UDP checksum does; only plain media needs it checked.
+  if (!endpoint->encrypted && !udp_checked(mbuf) && state.port(mbuf->port).checks_udp_checksum &&
+      !udp_checksum_ok(bytes, frame))
+    return state.drop(mbuf, DropReason::kBadUdp);
+  take_media(state, arrival, *endpoint, batch);
 }
 
 }  // namespace
 
 void classify(WorkerState& state, std::span<rte_mbuf* const> packets, ClassifiedBatch& batch) {
   batch.rtp_count = batch.rtcp_count = 0;
+  std::array<Arrival, kBatch> arrivals;
+  std::size_t count = 0;
   for (std::size_t i = 0; i < packets.size() && i < kPrefetchAhead; ++i)
-    rte_prefetch0(rte_pktmbuf_mtod(packets[i], void*));
+    prefetch(rte_pktmbuf_mtod(packets[i], void*));
   for (std::size_t i = 0; i < packets.size(); ++i) {
-    if (i + kPrefetchAhead < packets.size())
-      rte_prefetch0(rte_pktmbuf_mtod(packets[i + kPrefetchAhead], void*));
-    classify_one(state, packets[i], batch);
+    if (i + kPrefetchAhead < packets.size()) prefetch(rte_pktmbuf_mtod(packets[i + kPrefetchAhead], void*));
+    if (parse(state, packets[i], arrivals[count])) ++count;
   }
+  for (std::size_t i = 0; i < count; ++i) classify_datagram(state, arrivals[i], batch);
 }
 
 }  // namespace sluice::dataplane

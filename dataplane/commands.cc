@@ -2,6 +2,7 @@
 
 #include "dataplane/fanout.h"
 #include "dataplane/feedback.h"
+#include "dataplane/latch.h"
 #include "dataplane/streams.h"
 #include "dataplane/transmit.h"
 
@@ -42,7 +43,11 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   if (endpoint == nullptr) return;
   endpoint->installed = true;
   endpoint->keys_ready = false;
+  endpoint->can_seal = !endpoint->encrypted;
+  endpoint->tag_length = 0;
   endpoint->rtp_latched = endpoint->rtcp_latched = false;
+  endpoint->local_index = state.own_address_index(endpoint->port_id, endpoint->local.address.ip);
+  aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});
   endpoint->rtcp_index = 0;
   endpoint->stream_count = 0;
   endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;
@@ -59,6 +64,7 @@ void uninstall_route(WorkerState& state, std::uint32_t slot) {
     state.route_by_ssrc.erase(key);  // a successor may have it by now
   unlink(state.endpoint(route.endpoint.slot).first_incoming_route, slot,
          [&](std::uint32_t i) -> std::uint32_t& { return state.memory.routes[i].next_to_endpoint; });
+  route.next_index.set(route.started ? route.highest_index + 1 : route.first_index);
   route.installed = false;
 }
 
@@ -88,7 +94,7 @@ void remove_endpoint(WorkerState& state, Protect& protect, SlotRef ref) {
       state.endpoint_by_port[endpoint->rtcp_port] = kNoSlot;
     }
     endpoint->installed = false;
-    endpoint->keys_ready = false;
+    endpoint->keys_ready = endpoint->can_seal = false;
   }
   ack(state, NoteKind::kEndpointRemoved, ref);
 }
@@ -96,7 +102,7 @@ void remove_endpoint(WorkerState& state, Protect& protect, SlotRef ref) {
 void set_remote(WorkerState& state, const Command& command) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
   if (endpoint == nullptr) return;
-  (command.component == Component::kRtcp ? endpoint->rtcp : endpoint->rtp) = command.remote;
+  aim(*endpoint, command.component, command.remote);
 }
 
 void bind_tuple(WorkerState& state, const Command& command, bool bind) {
@@ -110,7 +116,11 @@ void bind_tuple(WorkerState& state, const Command& command, bool bind) {
 }
 
 void keys_ready(WorkerState& state, SlotRef ref) {
-  if (EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true)) endpoint->keys_ready = true;
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true);
+  if (endpoint == nullptr) return;
+  endpoint->keys_ready = endpoint->can_seal = true;
+  endpoint->tag_length = endpoint->encrypted ? static_cast<std::uint8_t>(
+      crypto::profile_info(state.memory.keys[ref.slot].send.profile).rtp_tag_length) : std::uint8_t{0};
 }
 
 // ---- sources and routes

@@ -1,5 +1,7 @@
 #include "dataplane/fanout.h"
 
+#include "dataplane/streams.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -27,6 +29,7 @@ bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) 
   FanoutChunk& chunk = state.chunks[source.first_chunk];
   chunk.routes[chunk.count++] = route;
   ++source.route_count;
+  if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
   return true;
 }
 
@@ -44,6 +47,7 @@ void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t ro
         first.next = state.free_chunk;
         state.free_chunk = emptied;
       }
+      if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
       return;
     }
   }

@@ -10,19 +10,13 @@
 namespace sluice::dataplane {
 namespace {
 
-// What hangs on a packet: how many routes, over all the sources that its stream feeds.
-std::uint32_t count_routes(const WorkerState& state, const MediaPacket& packet) {
+bool has_routes(const WorkerState& state, const MediaPacket& packet) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
-  std::uint32_t routes = 0;
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream == packet.stream) routes += source.route_count;
+    if (source.stream == packet.stream && source.route_count != 0) return true;
   }
-  return routes;
-}
-
-std::size_t trailer_length(const WorkerState& state, const EndpointSlot& endpoint, std::uint32_t slot) {
-  return endpoint.encrypted ? crypto::profile_info(state.memory.keys[slot].send.profile).rtp_tag_length : 0;
+  return false;
 }
 
 std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_t from) {
@@ -34,11 +28,10 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
 
 // Why the endpoint cannot be sent to now; checked before the route moves, so that no number is spent on
 // nothing.
-std::optional<DropReason> unsendable(const WorkerState& state, const EndpointSlot& endpoint,
-                                     std::uint32_t slot, const MediaPacket& packet) {
+std::optional<DropReason> unsendable(const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (!endpoint.rtp.known()) return DropReason::kNoRemote;
-  if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kReceiverNotReady;
-  if (endpoint.rtp.length + packet.length + trailer_length(state, endpoint, slot) > endpoint.max_frame)
+  if (!endpoint.can_seal) return DropReason::kReceiverNotReady;
+  if (endpoint.rtp.length + packet.length + endpoint.tag_length > endpoint.max_frame)
     return DropReason::kTooBig;
   return std::nullopt;
 }
@@ -97,7 +90,6 @@ std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, s
     route.highest_index = mapped.index;
     route.last_timestamp = mapped.timestamp;
     route.last_sent_tsc = state.now;
-    route.next_index.set(mapped.index + 1);
   }
   return mapped;
 }
@@ -136,7 +128,7 @@ std::optional<DropReason> make_copy(WorkerState& state, MediaPacket& packet, std
   RouteSlot& route = state.memory.routes[route_slot];
   const std::uint32_t endpoint_slot = route.endpoint.slot;
   const EndpointSlot& endpoint = state.endpoint(endpoint_slot);
-  if (const auto reason = unsendable(state, endpoint, endpoint_slot, packet)) return reason;
+  if (const auto reason = unsendable(endpoint, packet)) return reason;
   const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
   if (!payload_type) return DropReason::kPayloadTypeUnmapped;
   rte_mbuf* copy = in_place ? packet.mbuf : rte_pktmbuf_alloc(state.pool);
@@ -170,24 +162,18 @@ std::optional<DropReason> make_copy(WorkerState& state, MediaPacket& packet, std
 
 // Counts the packet as forwarded or drops it. A single route is served here, in place.
 void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
-  const std::uint32_t routes = count_routes(state, packet);
-  if (routes == 0) return state.drop(packet.mbuf, DropReason::kNoRoute);
+  const std::uint32_t direct = state.memory.streams[packet.stream].direct_route;
+  if (direct == kNoSlot && !has_routes(state, packet)) return state.drop(packet.mbuf, DropReason::kNoRoute);
   state.counters().forwarded.add();
-  begun_ = true;
-  source_ = 0;
-  chunk_ = kNoSlot;
-  entry_ = 0;
-  if (routes != 1) return;
-  begun_ = false;
-  const StreamSlot& stream = state.memory.streams[packet.stream];
-  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
-    const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream != packet.stream || source.route_count == 0) continue;
-    state.counters().copies.add();
-    const std::uint32_t route = state.chunks[source.first_chunk].routes[0];
-    if (const auto reason = make_copy(state, packet, route, true, out)) state.drop(packet.mbuf, *reason);
+  if (direct == kNoSlot) {
+    begun_ = true;
+    source_ = 0;
+    chunk_ = kNoSlot;
+    entry_ = 0;
     return;
   }
+  state.counters().copies.add();
+  if (const auto reason = make_copy(state, packet, direct, true, out)) state.drop(packet.mbuf, *reason);
 }
 
 // Goes on from the present position. False when `out` is full before the packet is done.

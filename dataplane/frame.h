@@ -56,8 +56,10 @@ struct Frame {
 
 /// Fills `frame` as far as the layers go. nullopt when all is well; otherwise the reason to drop it
 /// (kBadEthernet, kBadIp, kIpFragment, kBadUdp). A well-formed frame of another protocol is well: look at
-/// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791), not UDP's (udp_checksum_ok below).
-std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame);
+/// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791) unless the port has done so, not UDP's
+/// (udp_checksum_ok below).
+std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame,
+                                      bool ip_checksum_known_good = false);
 
 /// REQUIRES: parse_frame was well, ip_protocol is UDP. True also for IPv4's "no checksum" (RFC 768).
 bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame);

@@ -20,13 +20,14 @@ struct LinkEnd {
 struct HeaderTemplate {
   static constexpr std::size_t kMaxLength = 66;  // Ethernet 14, 802.1Q 4, IPv6 40, UDP 8
 
-  std::array<std::uint8_t, 72> bytes;  // lengths and checksums zero
-  std::uint8_t length;                 // of the headers; 0 = the remote is not known, nothing can be sent
+  std::uint8_t length;  // of the headers; 0 = the remote is not known, nothing can be sent
   std::uint8_t l3_offset;
   std::uint8_t l4_offset;
   bool is_v6;
-  std::uint32_t ip_sum;      // IPv4 header sum with total length 0
-  std::uint32_t pseudo_sum;  // UDP pseudo header and ports, without lengths
+  std::uint32_t ip_sum;                // IPv4 header sum with total length 0
+  std::uint32_t address_sum;           // UDP pseudo header without length
+  std::uint32_t port_sum;              // of the two UDP ports
+  std::array<std::uint8_t, 72> bytes;  // lengths and checksums zero
 
   bool known() const { return length != 0; }
 };

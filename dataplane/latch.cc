@@ -17,11 +17,7 @@ std::span<const std::uint8_t> source_bytes(const MediaPacket& packet) {
   return packet.is_v6 ? std::span{ip + 8, 16} : std::span{ip + 12, 4};
 }
 
-const HeaderTemplate& template_of(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  return packet.component == Component::kRtcp ? endpoint.rtcp : endpoint.rtp;
-}
-
-/// Same IP address and UDP port as the ones that we send to.
+/// Same IP address and UDP port as the ones that `header` leads to.
 bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
   if (header.is_v6 != packet.is_v6) return false;
   const std::uint8_t* ours = header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16);
@@ -31,8 +27,26 @@ bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
              load_be16(frame_of(packet) + packet.l4_offset);
 }
 
-bool same_mac(const HeaderTemplate& header, const MediaPacket& packet) {
-  return std::memcmp(header.bytes.data(), frame_of(packet) + 6, 6) == 0;
+/// The same for the RTP port, from the line of the slot that every packet meets anyway.
+bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  const std::uint8_t* frame = frame_of(packet);
+  const std::uint8_t* ip = frame + packet.l3_offset;
+  std::uint16_t port;
+  std::memcpy(&port, frame + packet.l4_offset, sizeof port);
+  if (endpoint.remote.port != port) return false;
+  if (!packet.is_v6) return endpoint.remote_family == 4 && std::memcmp(endpoint.remote.ip.data(), ip + 12, 4) == 0;
+  return endpoint.remote_family == 6 && std::memcmp(endpoint.remote.ip.data(), ip + 8, 16) == 0;
+}
+
+bool from_known_address(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (packet.component == Component::kRtp) return from_rtp_remote(endpoint, packet);
+  return endpoint.rtcp.known() && same_address(endpoint.rtcp, packet);
+}
+
+bool from_known_mac(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  const std::uint8_t* known =
+      packet.component == Component::kRtp ? endpoint.remote.mac.data() : endpoint.rtcp.bytes.data();
+  return std::memcmp(known, frame_of(packet) + 6, 6) == 0;
 }
 
 bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
@@ -52,8 +66,7 @@ void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacke
   remote.address.port = load_be16(frame_of(packet) + packet.l4_offset);
   LinkEnd local = endpoint.local;
   if (packet.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
-  (packet.component == Component::kRtcp ? endpoint.rtcp : endpoint.rtp) =
-      make_header_template(local, remote, endpoint.vlan, endpoint.dscp);
+  aim(endpoint, packet.component, make_header_template(local, remote, endpoint.vlan, endpoint.dscp));
   Note note;
   note.kind = NoteKind::kLatched;
   note.component = packet.component;
@@ -64,28 +77,41 @@ void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacke
 
 }  // namespace
 
+void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header) {
+  if (component == Component::kRtcp) {
+    endpoint.rtcp = header;
+    return;
+  }
+  endpoint.rtp = header;
+  endpoint.remote_family = 0;
+  if (!header.known()) return;
+  endpoint.remote_family = header.is_v6 ? 6 : 4;
+  std::copy_n(header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16), header.is_v6 ? 16 : 4,
+              endpoint.remote.ip.begin());
+  std::copy_n(header.bytes.data(), endpoint.remote.mac.size(), endpoint.remote.mac.begin());
+  std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
+}
+
 bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
   const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
   if (endpoint.encrypted) return true;  // the tag decides
-  const HeaderTemplate& header = template_of(endpoint, packet);
-  if (header.known() && same_address(header, packet)) return true;
+  if (from_known_address(endpoint, packet)) return true;
   const bool latched = packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched;
   return endpoint.latch == LatchPolicy::kOnce && !latched && may_latch_once(state, endpoint, packet);
 }
 
 void latch(WorkerState& state, const MediaPacket& packet) {
   EndpointSlot& endpoint = state.endpoint(packet.endpoint);
-  const HeaderTemplate& header = template_of(endpoint, packet);
   switch (endpoint.latch) {
     case LatchPolicy::kFixed:
       return;
     case LatchPolicy::kOnce:
       // source_allowed() lets strangers come this far only as long as nothing has latched.
       (packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched) = true;
-      if (!header.known() || !same_address(header, packet)) move_to_source(state, endpoint, packet);
+      if (!from_known_address(endpoint, packet)) move_to_source(state, endpoint, packet);
       return;
     case LatchPolicy::kAuthenticated:
-      if (!header.known() || !same_address(header, packet) || !same_mac(header, packet))
+      if (!from_known_address(endpoint, packet) || !from_known_mac(endpoint, packet))
         move_to_source(state, endpoint, packet);
       return;
   }

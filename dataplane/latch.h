@@ -6,6 +6,9 @@
 
 namespace sluice::dataplane {
 
+/// From now on the endpoint sends that component to where `header` leads.
+void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header);
+
 /// Before anything else is done with a plain packet: may it come from there at all? Moves nothing.
 bool source_allowed(const WorkerState& state, const MediaPacket& packet);
 

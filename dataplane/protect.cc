@@ -17,7 +17,7 @@ void Protect::rtp(WorkerState& state, OutgoingBatch& batch) {
   const auto packets = std::span(batch.packets).first(batch.count);
   std::size_t jobs = 0;
   for (OutgoingPacket& packet : packets) {
-    if (!state.endpoint(packet.endpoint).encrypted) {
+    if (state.endpoint(packet.endpoint).tag_length == 0) {
       std::uint8_t* payload = packet.packet + packet.header_length;
       if (payload != packet.payload) std::memcpy(payload, packet.payload, packet.payload_length);
       packet.length = static_cast<std::uint16_t>(packet.header_length + packet.payload_length);
@@ -35,7 +35,7 @@ void Protect::rtp(WorkerState& state, OutgoingBatch& batch) {
   if (jobs != 0) state.engine->protect(std::span(rtp_jobs_).first(jobs));
   const crypto::RtpProtectJob* job = rtp_jobs_.data();
   for (OutgoingPacket& packet : packets) {
-    if (!state.endpoint(packet.endpoint).encrypted) continue;
+    if (state.endpoint(packet.endpoint).tag_length == 0) continue;
     packet.length = job->length;
     if ((job++)->status == crypto::SrtpStatus::kOk) continue;
     state.drop(packet.mbuf, DropReason::kProtectFailed);

@@ -2,6 +2,8 @@
 
 #include <rte_ethdev.h>
 
+#include "dataplane/prefetch.h"
+
 namespace sluice::dataplane {
 
 std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first_port) {
@@ -21,6 +23,7 @@ std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_
                               static_cast<std::uint16_t>(packets.size() - count));
     // Whence it came decides whose it is; not every driver says it (net_ring passes on what the sender
     // wrote).
+    for (std::size_t k = before; k < count; ++k) prefetch_to_write(packets[k]);
     for (std::size_t k = before; k < count; ++k) packets[k]->port = port.id;
   }
   std::uint64_t bytes = 0;

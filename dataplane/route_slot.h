@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "dataplane/counters.h"
@@ -54,40 +55,45 @@ struct PayloadTypeMapping {
   std::uint8_t to;
 };
 
+/// Laid out as StreamSlot: the first two cache lines with each packet (a third where payload types or header
+/// extensions are mapped), the rest now and then.
 struct alignas(64) RouteSlot {
   // control thread, constant once installed
   std::uint32_t generation;
   SlotRef endpoint;          // where it leads
   std::uint32_t ssrc;        // outgoing
   std::uint32_t clock_rate;  // of the outgoing stream, Hz
-  bool keyframe_on_switch;   // ask the publisher for a key frame when a source starts to feed this route
   bool map_extensions;       // false = header extensions pass as they are
   std::uint8_t payload_type_count;  // 0 = all pass as they are
-  std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
-  std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = taken out (RFC 8285)
-  std::uint64_t
-      first_index;  // packet index of the first packet out. Control picks it so that none is ever used twice
+  bool keyframe_on_switch;  // ask the publisher for a key frame when a source starts to feed this route
 
   // worker
-  std::uint32_t source;  // control thread prefills it; kSwitchRoute changes it
   bool installed;
   bool started;  // something has been sent
-  std::uint32_t next_to_endpoint;
+  bool fir_seen;
+  std::uint8_t fir_sequence;  // RFC 5104 4.3.1.1, of the FIRs that came by this route
   std::uint32_t stream;  // the stream that the deltas belong to; kNoSlot = switch at the next packet
   std::uint32_t stream_tenancy;
   std::uint32_t stream_epoch;
-  std::uint64_t index_delta;    // outgoing = incoming + delta, modulo 2^64
-  std::uint64_t base_index;     // outgoing indices below this one belong to earlier sources and are spent
-  std::uint64_t highest_index;  // sent so far
   std::uint32_t timestamp_delta;
   std::uint32_t last_timestamp;  // outgoing, of the highest index
+  std::uint64_t index_delta;     // outgoing = incoming + delta, modulo 2^64
+  std::uint64_t base_index;      // outgoing indices below this one belong to earlier sources and are spent
+  // the second line
+  std::uint64_t highest_index;  // sent so far
   std::uint64_t last_sent_tsc;
-  std::uint8_t fir_sequence;  // RFC 5104 4.3.1.1, of the FIRs that came by this route
-  bool fir_seen;
-
   Counter packets, bytes;  // sent; payload bytes
   Counter switches;        // times that the feeding stream changed, the first not counted
-  Counter next_index;      // first unused index, for whoever continues this SSRC
+  std::uint32_t source;    // control thread prefills it; kSwitchRoute changes it
+  std::uint32_t next_to_endpoint;
+  Counter next_index;  // first unused index, for whoever continues this SSRC; final when the route is removed
+
+  // control thread, constant once installed
+  std::uint64_t
+      first_index;  // packet index of the first packet out. Control picks it so that none is ever used twice
+  std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
+  std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = taken out (RFC 8285)
 };
+static_assert(offsetof(RouteSlot, highest_index) == 64 && offsetof(RouteSlot, payload_types) == 128);
 
 }  // namespace sluice::dataplane

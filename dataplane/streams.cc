@@ -60,8 +60,12 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
     if (stream.source_count == kMaxSourcesPerStream) return;
     stream.sources[stream.source_count++] = source_slot;
   }
+  const std::uint32_t before = source.stream;
   source.stream = stream_slot;
   stream.clock_rate.set(source.clock_rate);
+  stream.jitter_clock_rate = source.clock_rate;
+  refresh_direct_route(state, stream_slot);
+  if (before != kNoSlot && before != stream_slot) refresh_direct_route(state, before);
 }
 
 // What the stream feeds goes to the next best. REQUIRES: the stream is dormant or out of its endpoint's list.
@@ -74,6 +78,7 @@ void release_sources(WorkerState& state, std::uint32_t slot) {
     bind_source(state, stream.sources[i]);
   }
   stream.source_count = 0;
+  stream.direct_route = kNoSlot;
 }
 
 // Fields that the control thread reads are written between two steps of `tenancy` (see stream_slot.h).
@@ -87,6 +92,8 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.dormant.store(true, std::memory_order_relaxed);
   stream.epoch = 0;
   stream.source_count = 0;
+  stream.direct_route = stream.direct_endpoint = kNoSlot;
+  stream.jitter_clock_rate = 0;
   stream.mid_length = 0;
   stream.restart_suspected = false;
   stream.rtp_window.reset();
@@ -103,6 +110,20 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
 }
 
 }  // namespace
+
+void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  std::uint32_t routes = 0;
+  std::uint32_t one = kNoSlot;
+  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    const SourceSlot& source = state.memory.sources[stream.sources[i]];
+    if (source.stream != stream_slot || source.route_count == 0) continue;
+    routes += source.route_count;
+    one = state.chunks[source.first_chunk].routes[0];
+  }
+  stream.direct_route = routes == 1 ? one : kNoSlot;
+  if (routes == 1) stream.direct_endpoint = state.memory.routes[one].endpoint.slot;
+}
 
 std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint_slot, std::uint32_t ssrc) {
   EndpointSlot& endpoint = state.endpoint(endpoint_slot);
@@ -197,13 +218,14 @@ void bind_source(WorkerState& state, std::uint32_t source_slot) {
 
 void unbind_source(WorkerState& state, std::uint32_t source_slot) {
   SourceSlot& source = state.memory.sources[source_slot];
+  source.stream = kNoSlot;
   for (std::uint32_t at = state.endpoint(source.endpoint.slot).first_stream; at != kNoSlot;
        at = state.memory.streams[at].next) {
     StreamSlot& stream = state.memory.streams[at];
     for (std::uint8_t i = 0; i < stream.source_count; ++i)
       if (stream.sources[i] == source_slot) stream.sources[i--] = stream.sources[--stream.source_count];
+    refresh_direct_route(state, at);
   }
-  source.stream = kNoSlot;
 }
 
 }  // namespace sluice::dataplane

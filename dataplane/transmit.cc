@@ -38,8 +38,7 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header, std::uint8_
                    (header.is_v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM);
   std::uint8_t* ip = frame + header.l3_offset;
   std::uint8_t* udp = frame + header.l4_offset;
-  const std::uint64_t addresses = header.is_v6 ? checksum_add({ip + 8, 32}) : checksum_add({ip + 12, 8});
-  const std::uint64_t sum = addresses + kIpProtoUdp + load_be16(udp + 4);
+  const std::uint64_t sum = std::uint64_t{header.address_sum} + load_be16(udp + 4);
   store_be16(udp + 6, static_cast<std::uint16_t>(~checksum_finish(sum)));
   if (!header.is_v6) store_be16(ip + 10, 0);
 }
@@ -57,7 +56,10 @@ void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const
   EndpointSlot& endpoint = state.endpoint(slot);
   const std::uint16_t payload_length = mbuf->data_len;
   const PortInfo& port = state.port(endpoint.port_id);
-  auto* frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_prepend(mbuf, header.length));
+  mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off - header.length);
+  mbuf->data_len = static_cast<std::uint16_t>(mbuf->data_len + header.length);
+  mbuf->pkt_len = mbuf->data_len;
+  auto* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   mbuf->ol_flags = 0;
   write_headers(header, frame, payload_length, !port.offloads_udp_checksum);
   if (port.offloads_udp_checksum) ask_for_checksums(mbuf, header, frame);

@@ -4,6 +4,7 @@
 
 #include "crypto/packet_index.h"
 #include "dataplane/latch.h"
+#include "dataplane/prefetch.h"
 #include "dataplane/streams.h"
 
 namespace sluice::dataplane {
@@ -36,13 +37,17 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
   const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
   if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kNoKeys;
   if (!source_allowed(state, packet)) return DropReason::kWrongSource;
-  packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
+  if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
   const std::uint64_t first_cycle = endpoint.encrypted ? 0 : kPlainFirstCycle;
   if (packet.stream == kNoSlot) {
     packet.index = first_cycle | packet.rtp.sequence;
     return std::nullopt;
   }
   const StreamSlot& stream = state.memory.streams[packet.stream];
+  if (stream.direct_route != kNoSlot) {  // what forward and transmit will need
+    prefetch_to_write(&state.memory.routes[stream.direct_route], 2);
+    prefetch_to_write(&state.memory.endpoints[stream.direct_endpoint].packets_sent, 2);
+  }
   if (!stream.rtp_window.started()) {
     packet.index = first_cycle | packet.rtp.sequence;
     return std::nullopt;
@@ -94,16 +99,17 @@ bool learn_mid(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPack
 }
 
 bool feeds_something(const WorkerState& state, const StreamSlot& stream, std::uint32_t slot) {
+  if (stream.direct_route != kNoSlot) return true;
   for (std::uint8_t i = 0; i < stream.source_count; ++i)
     if (state.memory.sources[stream.sources[i]].stream == slot) return true;
   return false;
 }
 
 // RFC 3550 6.4.1 and A.8, in 1/16 of a clock unit.
-void update_jitter(const WorkerState& state, StreamSlot& stream, const MediaPacket& packet) {
-  const std::uint64_t rate = stream.clock_rate.read();
+void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& packet) {
+  const std::uint32_t rate = stream.jitter_clock_rate;
   if (rate == 0) return;
-  const std::uint32_t transit = state.clock_units(state.now - state.start_tsc, rate) - packet.rtp.timestamp;
+  const std::uint32_t transit = state.clock_now(rate) - packet.rtp.timestamp;
   if (stream.transit_known) {
     const auto distance =
         static_cast<std::uint32_t>(std::abs(static_cast<std::int32_t>(transit - stream.transit)));
@@ -160,9 +166,13 @@ std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
     bind_mid(state, packet.stream);
   }
   stream.highest_index.set(stream.rtp_window.highest());
+  if (stream.direct_route != kNoSlot && state.endpoint(stream.direct_endpoint).tag_length != 0)
+    crypto::prefetch(state.memory.keys[stream.direct_endpoint].send);
   count_rtp(state, endpoint, stream, packet);
   if (!feeds_something(state, stream, packet.stream)) bind_stream(state, packet.stream, false);
   if (newest) latch(state, packet);
+  std::uint32_t& guess = state.stream_guess_by_port[packet.local_port];
+  if (guess != packet.stream) guess = packet.stream;
   return std::nullopt;
 }
 

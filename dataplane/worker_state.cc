@@ -14,6 +14,12 @@ std::uint64_t TupleKey::hash() const {
   return mix64(low ^ mix64(high ^ (std::uint64_t{remote_port} << 16 | local_port)));
 }
 
+std::uint8_t OwnAddresses::find(bool is_v6, const std::uint8_t* raw) const {
+  for (std::uint8_t i = 0; i < count; ++i)
+    if (list[i].is_v6() == is_v6 && std::memcmp(list[i].bytes.data(), raw, is_v6 ? 16 : 4) == 0) return i;
+  return kNone;
+}
+
 WorkerState::WorkerState(std::size_t worker_index, const config::Config& config, WorkerMemory& worker_memory,
                          Steering& steer, std::unique_ptr<crypto::SrtpEngine> srtp,
                          std::vector<PortInfo> port_infos, rte_mempool* packet_pool,
@@ -37,7 +43,13 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
   port_index.fill(0);
   for (std::size_t i = 0; i < ports.size(); ++i)
     port_index[ports[i].id & 0xff] = static_cast<std::uint8_t>(i);
+  for (const PortInfo& port : ports) {
+    OwnAddresses& own = own_addresses.emplace_back();
+    for (const config::IpPrefix& prefix : port.addresses)
+      if (own.count < own.list.size()) own.list[own.count++] = prefix.address;
+  }
   endpoint_by_port.fill(kNoSlot);
+  stream_guess_by_port.fill(kNoSlot);
 }
 
 void WorkerState::tell(const Note& note) {

@@ -43,6 +43,16 @@ struct TupleKey {
   std::uint64_t hash() const;
 };
 
+/// The addresses of one port, in the order of PortInfo::addresses, as classify compares them with a frame.
+struct OwnAddresses {
+  static constexpr std::uint8_t kNone = 0xff;
+  std::array<config::IpAddress, 16> list;
+  std::uint8_t count = 0;
+
+  /// `raw`: the address as it lies in the frame. kNone when it is not ours.
+  std::uint8_t find(bool is_v6, const std::uint8_t* raw) const;
+};
+
 /// Packets of one port waiting for the next burst.
 struct TransmitBuffer {
   std::array<rte_mbuf*, kBatch> packets;
@@ -70,6 +80,7 @@ struct WorkerState {
   const std::unique_ptr<crypto::SrtpEngine> engine;
   const std::vector<PortInfo> ports;         // in the order of [[ports]]
   std::array<std::uint8_t, 256> port_index;  // DPDK port id -> index in ports
+  std::vector<OwnAddresses> own_addresses;   // per port
   rte_mempool* const pool;
   const std::uint64_t tsc_hz;
   const std::uint16_t shared_ice_port;  // this worker's
@@ -77,6 +88,9 @@ struct WorkerState {
   std::uint64_t now = 0;  // TSC of the present turn
 
   std::array<std::uint32_t, 65536> endpoint_by_port;  // local UDP port -> endpoint slot
+  /// Local UDP port -> the stream slot that its last packet belonged to. A guess, to be checked: it lets a
+  /// stream be fetched before its packet has been looked at.
+  std::array<std::uint32_t, 65536> stream_guess_by_port;
   FlatTable<TupleKey> endpoint_by_tuple;
   FlatTable<SsrcKey> stream_by_ssrc;
   FlatTable<SsrcKey> route_by_ssrc;
@@ -93,6 +107,21 @@ struct WorkerState {
   EndpointSlot& endpoint(std::uint32_t slot) { return memory.endpoints[slot]; }
   const PortInfo& port(std::uint16_t port_id) const { return ports[port_index[port_id]]; }
 
+  /// Of the address among those of the port; OwnAddresses::kNone when it is none of them.
+  std::uint8_t own_address_index(std::uint16_t port_id, const config::IpAddress& address) const {
+    return own_addresses[port_index[port_id & 0xff]].find(address.is_v6(), address.bytes.data());
+  }
+
+  /// The time since start in units of a clock of `rate` Hz, modulo 2^32.
+  std::uint32_t clock_now(std::uint32_t rate) {
+    if (rate != clock_rate_ || now != clock_tsc_) {
+      clock_rate_ = rate;
+      clock_tsc_ = now;
+      clock_units_ = clock_units(now - start_tsc, rate);
+    }
+    return clock_units_;
+  }
+
   /// `tsc` in units of a clock of `rate` Hz, modulo 2^32.
   std::uint32_t clock_units(std::uint64_t tsc, std::uint64_t rate) const {
     return static_cast<std::uint32_t>(static_cast<std::uint64_t>(
@@ -106,6 +135,9 @@ struct WorkerState {
 
  private:
   const double seconds_per_tick_;
+  std::uint32_t clock_rate_ = 0;  // what clock_now() said last, and for when
+  std::uint32_t clock_units_ = 0;
+  std::uint64_t clock_tsc_ = 0;
 };
 
 }  // namespace sluice::dataplane

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "dataplane/classify.h"
+#include "dataplane/latch.h"
 #include "dataplane/commands.h"
 #include "dataplane/unprotect.h"
 #include "pure_support.h"
@@ -418,7 +419,7 @@ class StreamPacketsTest : public StreamsTest {
     ASSERT_EQ(batch_.rtp_count, 1) << "the packet did not come through";
   }
   void let_in_from(const config::SocketAddress& peer) {
-    endpoint_->rtp = make_header_template(endpoint_->local, {{2, 0, 0, 0, 0, 2}, peer}, 0);
+    aim(*endpoint_, Component::kRtp, make_header_template(endpoint_->local, {{2, 0, 0, 0, 0, 2}, peer}, 0));
   }
 
   struct Packet {
@@ -457,6 +458,7 @@ TEST_F(StreamPacketsTest, AMidThatComesLateStillFindsItsSource) {
 TEST_F(StreamPacketsTest, LatchesBehindLongExtensionHeaders) {
   FrameSpec spec = v6_spec();
   endpoint_->local.address.ip = spec.destination;
+  endpoint_->local_index = worker_.state->own_address_index(endpoint_->port_id, spec.destination);
   endpoint_->latch = LatchPolicy::kOnce;
   spec.destination_port = kPort;
   spec.source_port = 6789;
