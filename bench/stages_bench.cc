@@ -37,7 +37,7 @@ struct Sender {
 class Load {
  public:
   Load(const Case& c, std::size_t endpoints)
-      : case_(c), plane_(crypto::EngineKind::kIpsecMb, 1, static_cast<std::uint32_t>(endpoints + 64)) {
+      : case_(c), plane_(crypto::EngineKind::kIpsecMb, 1, static_cast<std::uint32_t>(endpoints + 64), true) {
     std::string error;
     engine_ = crypto::make_engine(crypto::EngineKind::kIpsecMb, error);
     if (!engine_) throw std::runtime_error(error);

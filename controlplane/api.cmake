@@ -38,7 +38,7 @@ target_link_libraries(sluice_daemon PUBLIC sluice_api_server sluice_sessions slu
                                            PRIVATE spdlog::spdlog OpenSSL::Crypto)
 
 add_executable(sluiced sluiced.cc)
-target_link_libraries(sluiced PRIVATE sluice_options sluice_daemon CLI11::CLI11 OpenSSL::Crypto)
+target_link_libraries(sluiced PRIVATE sluice_options sluice_whole_program sluice_daemon CLI11::CLI11 OpenSSL::Crypto)
 
 add_library(sluice_cli STATIC
   cli_client.cc

@@ -12,6 +12,9 @@ inline constexpr std::uint64_t kMaxPacketIndex = (std::uint64_t{1} << 48) - 1;
 /// Never below 0 or above 2^48-1: at ROC 0 a sequence number that would lie before 0 is taken as the one
 /// ahead, and at ROC 2^32-1 one that would lie past the end is taken as the one behind.
 constexpr std::uint64_t estimate_packet_index(std::uint64_t highest, std::uint16_t sequence) {
+  // Nearly every packet is a little ahead of the last one.
+  const auto ahead = static_cast<std::uint16_t>(sequence - static_cast<std::uint16_t>(highest));
+  if (ahead < 0x4000 && highest + ahead <= kMaxPacketIndex) return highest + ahead;
   const auto roc = highest >> 16;
   const auto last = static_cast<std::uint16_t>(highest);
   std::uint64_t guess = roc;

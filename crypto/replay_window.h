@@ -27,7 +27,11 @@ class ReplayWindow {
 
   /// REQUIRES: check(index) == kFresh, and the packet authenticated.
   void commit(std::uint64_t index) {
-    if (!started_) {
+    if (index == highest_ + 1 && started_) {  // nearly always
+      high_ = high_ << 1 | low_ >> 63;
+      low_ = low_ << 1 | 1;
+      highest_ = index;
+    } else if (!started_) {
       started_ = true;
       highest_ = index;
       low_ = 1;

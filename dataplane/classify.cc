@@ -94,13 +94,12 @@ bool find_owner(WorkerState& state, Arrival& arrival) {
   return true;
 }
 
-bool parse_ip(WorkerState& state, Arrival& arrival) {
+bool parse_ip(WorkerState& state, const OwnAddresses& own, Arrival& arrival) {
   rte_mbuf* mbuf = arrival.mbuf;
   const Frame& frame = arrival.frame;
   const bool is_v6 = frame.ip_version == 6;
   const std::uint8_t* destination = bytes_of(mbuf).data() + frame.l3_offset + (is_v6 ? 24 : 16);
-  const std::size_t port_index = state.port_index[mbuf->port & 0xff];
-  arrival.local_index = state.own_addresses[port_index].find(is_v6, destination);
+  arrival.local_index = own.find(is_v6, destination);
   const bool ours = arrival.local_index != OwnAddresses::kNone;
   if (ours && frame.ip_protocol == kIpProtoUdp) return find_owner(state, arrival);
   if (is_v6 && frame.ip_protocol == kIpProtoIcmpv6 && (ours || destination[0] == 0xff)) {
@@ -123,17 +122,19 @@ bool parse(WorkerState& state, rte_mbuf* mbuf, Arrival& arrival) {
   Frame& frame = arrival.frame;
   const auto bytes = bytes_of(mbuf);
   if (mbuf->nb_segs != 1) return end(DropReason::kBadEthernet);
-  if (const auto problem = parse_frame(bytes, frame, ip_checked(mbuf))) return end(*problem);
-  const PortInfo& port = state.port(mbuf->port);
-  if (frame.vlan != port.vlan) return end(DropReason::kBadEthernet);
-  const bool to_us = std::equal(port.mac.begin(), port.mac.end(), bytes.begin());
-  if (!to_us && !is_group_mac(bytes.data())) return end(DropReason::kNotForUs);
+  const bool checked = ip_checked(mbuf);
+  if (!checked || !parse_common_frame(bytes, frame)) {
+    if (const auto problem = parse_frame(bytes, frame, checked)) return end(*problem);
+  }
+  const OwnAddresses& own = state.own_addresses[state.port_index[mbuf->port & 0xff]];
+  if (frame.vlan != own.vlan) return end(DropReason::kBadEthernet);
+  if (!own.is_mac(bytes.data()) && !is_group_mac(bytes.data())) return end(DropReason::kNotForUs);
   if (frame.ether_type == kEtherTypeArp) {
     punt(state, mbuf, PuntKind::kArp, kNoSlot);
     return false;
   }
   if (frame.ip_version == 0) return end(DropReason::kNotForUs);
-  return parse_ip(state, arrival);
+  return parse_ip(state, own, arrival);
 }
 
 // ---- the second pass: what it is, and what its endpoint makes of it

@@ -123,8 +123,9 @@ namespace {
 
 // Rewrites one packet for one route, in its own buffer or, with `in_place`, in the one that it came in.
 // On failure the reason; the received buffer is untouched.
-std::optional<DropReason> make_copy(WorkerState& state, MediaPacket& packet, std::uint32_t route_slot,
-                                    bool in_place, OutgoingBatch& out) {
+template <bool in_place>
+std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet, std::uint32_t route_slot,
+                                    OutgoingBatch& out) {
   RouteSlot& route = state.memory.routes[route_slot];
   const std::uint32_t endpoint_slot = route.endpoint.slot;
   const EndpointSlot& endpoint = state.endpoint(endpoint_slot);
@@ -138,21 +139,26 @@ std::optional<DropReason> make_copy(WorkerState& state, MediaPacket& packet, std
     if (!in_place) rte_pktmbuf_free(copy);
     return DropReason::kStaleAfterSwitch;
   }
-  const auto payload_length = static_cast<std::uint16_t>(packet.length - packet.rtp.header_length);
-  OutgoingPacket& made = out.packets[out.count++];
-  made.mbuf = copy;
-  made.packet = packet.data;
+  const std::uint16_t header_length = packet.rtp.header_length;
+  const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
+  std::uint8_t* made_packet = packet.data;
   if (!in_place) {
-    made.packet = rte_pktmbuf_mtod(copy, std::uint8_t*);
-    std::memcpy(made.packet, packet.data, packet.rtp.header_length);
+    made_packet = rte_pktmbuf_mtod(copy, std::uint8_t*);
+    std::memcpy(made_packet, packet.data, kRtpFixedHeader);
+    if (header_length != kRtpFixedHeader)
+      std::memcpy(made_packet + kRtpFixedHeader, packet.data + kRtpFixedHeader,
+                  header_length - kRtpFixedHeader);
   }
-  write_rtp_header(packet, route, *mapped, *payload_type, made.packet);
-  made.payload = packet.data + packet.rtp.header_length;
-  made.index = mapped->index;
-  made.endpoint = endpoint_slot;
-  made.ssrc = route.ssrc;
-  made.header_length = packet.rtp.header_length;
-  made.payload_length = payload_length;
+  write_rtp_header(packet, route, *mapped, *payload_type, made_packet);
+  out.packets[out.count++] = OutgoingPacket{.mbuf = copy,
+                                            .packet = made_packet,
+                                            .payload = packet.data + header_length,
+                                            .index = mapped->index,
+                                            .endpoint = endpoint_slot,
+                                            .ssrc = route.ssrc,
+                                            .header_length = header_length,
+                                            .payload_length = payload_length,
+                                            .length = 0};
   route.packets.add();
   route.bytes.add(payload_length);
   return std::nullopt;
@@ -173,7 +179,7 @@ void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch
     return;
   }
   state.counters().copies.add();
-  if (const auto reason = make_copy(state, packet, direct, true, out)) state.drop(packet.mbuf, *reason);
+  if (const auto reason = make_copy<true>(state, packet, direct, out)) state.drop(packet.mbuf, *reason);
 }
 
 // Goes on from the present position. False when `out` is full before the packet is done.
@@ -191,7 +197,7 @@ bool Forward::fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& ou
       for (; entry_ < chunk.count; ++entry_) {
         if (out.count == kOutputs) return false;
         state.counters().copies.add();
-        if (const auto reason = make_copy(state, packet, chunk.routes[entry_], false, out))
+        if (const auto reason = make_copy<false>(state, packet, chunk.routes[entry_], out))
           state.counters().drop(*reason);
       }
     }

@@ -61,6 +61,32 @@ struct Frame {
 std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame,
                                       bool ip_checksum_known_good = false);
 
+/// parse_frame for what nearly every frame is: untagged, IPv4 without options, whole, UDP, its IP checksum known
+/// to be good. False for any other and for any that does not fit: then `frame` is untouched; ask parse_frame.
+inline bool parse_common_frame(std::span<const std::uint8_t> bytes, Frame& frame) {
+  constexpr std::size_t kHeaders = 14 + 20 + 8;
+  if (bytes.size() < kHeaders || bytes.size() > 0xffff) return false;
+  const std::uint8_t* p = bytes.data();
+  if (load_be16(p + 12) != kEtherTypeIpv4 || p[14] != 0x45 || p[23] != kIpProtoUdp) return false;
+  const std::size_t total = load_be16(p + 16);
+  const std::size_t udp = load_be16(p + 38);
+  if ((load_be16(p + 20) & 0x3fff) != 0 || total > bytes.size() - 14 || udp < 8 || udp + 20 > total)
+    return false;
+  frame = Frame{.ether_type = kEtherTypeIpv4,
+                .vlan = 0,
+                .l3_offset = 14,
+                .l3_length = static_cast<std::uint16_t>(total),
+                .ip_version = 4,
+                .ip_protocol = kIpProtoUdp,
+                .l4_offset = 34,
+                .l4_length = static_cast<std::uint16_t>(udp),
+                .source_port = load_be16(p + 34),
+                .destination_port = load_be16(p + 36),
+                .payload_offset = kHeaders,
+                .payload_length = static_cast<std::uint16_t>(udp - 8)};
+  return true;
+}
+
 /// REQUIRES: parse_frame was well, ip_protocol is UDP. True also for IPv4's "no checksum" (RFC 768).
 bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame);
 

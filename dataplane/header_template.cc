@@ -71,7 +71,7 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
   p += 8;
   header.length = static_cast<std::uint8_t>(p - header.bytes.data());
   if (!header.is_v6) header.ip_sum = fold32(checksum_add({header.bytes.data() + header.l3_offset, 20}));
-  header.address_sum = fold32(checksum_add({addresses, 2 * size}, kIpProtoUdp));
+  header.address_sum = static_cast<std::uint16_t>(~checksum_finish(checksum_add({addresses, 2 * size}, kIpProtoUdp)));
   header.port_sum = std::uint32_t{local.address.port} + remote.address.port;
   return header;
 }
@@ -90,24 +90,24 @@ MacAddress template_next_hop(const HeaderTemplate& header) {
 }
 
 void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length,
-                   bool with_checksum) {
+                   UdpChecksum checksum) {
   copy_headers(header, frame);
   const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);
   std::uint8_t* ip = frame + header.l3_offset;
   std::uint8_t* udp = frame + header.l4_offset;
-  if (header.is_v6) {
-    store_be16(ip + 4, udp_length);
-  } else {
-    const auto total = static_cast<std::uint16_t>(udp_length + 20);
-    store_be16(ip + 2, total);
-    store_be16(ip + 10, checksum_finish(std::uint64_t{header.ip_sum} + total));
-  }
   store_be16(udp + 4, udp_length);
-  if (!with_checksum) return;
+  const auto total = static_cast<std::uint16_t>(udp_length + 20);
+  store_be16(header.is_v6 ? ip + 4 : ip + 2, header.is_v6 ? udp_length : total);
+  if (checksum == UdpChecksum::kPseudoHeader) {
+    const std::uint32_t sum = header.address_sum + udp_length;
+    store_be16(udp + 6, static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16)));
+    return;
+  }
+  if (!header.is_v6) store_be16(ip + 10, checksum_finish(std::uint64_t{header.ip_sum} + total));
   // The length counts twice: in the pseudo header and in the UDP header.
   const std::uint64_t sum = std::uint64_t{header.address_sum} + header.port_sum + udp_length + udp_length;
-  const std::uint16_t checksum = checksum_finish(checksum_add({udp + 8, payload_length}, sum));
-  store_be16(udp + 6, checksum == 0 ? 0xffff : checksum);
+  const std::uint16_t whole = checksum_finish(checksum_add({udp + 8, payload_length}, sum));
+  store_be16(udp + 6, whole == 0 ? 0xffff : whole);
 }
 
 }  // namespace sluice::dataplane

@@ -25,7 +25,7 @@ struct HeaderTemplate {
   std::uint8_t l4_offset;
   bool is_v6;
   std::uint32_t ip_sum;                // IPv4 header sum with total length 0
-  std::uint32_t address_sum;           // UDP pseudo header without length
+  std::uint32_t address_sum;           // UDP pseudo header without length, folded to 16 bits
   std::uint32_t port_sum;              // of the two UDP ports
   std::array<std::uint8_t, 72> bytes;  // lengths and checksums zero
 
@@ -40,9 +40,14 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
 config::SocketAddress template_remote(const HeaderTemplate& header);
 MacAddress template_next_hop(const HeaderTemplate& header);
 
-/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, and the UDP
-/// checksum when `with_checksum` (a port that offloads it wants the pseudo-header sum instead: see port.h).
+/// What write_headers leaves in the UDP checksum's field.
+enum class UdpChecksum : std::uint8_t {
+  kWhole,         // the checksum
+  kPseudoHeader,  // the pseudo header's sum, as a port wants it that does the rest; the IPv4 one stays zero
+};
+
+/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them.
 void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length,
-                   bool with_checksum);
+                   UdpChecksum checksum);
 
 }  // namespace sluice::dataplane

@@ -27,26 +27,14 @@ bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
              load_be16(frame_of(packet) + packet.l4_offset);
 }
 
-/// The same for the RTP port, from the line of the slot that every packet meets anyway.
-bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  const std::uint8_t* frame = frame_of(packet);
-  const std::uint8_t* ip = frame + packet.l3_offset;
-  std::uint16_t port;
-  std::memcpy(&port, frame + packet.l4_offset, sizeof port);
-  if (endpoint.remote.port != port) return false;
-  if (!packet.is_v6) return endpoint.remote_family == 4 && std::memcmp(endpoint.remote.ip.data(), ip + 12, 4) == 0;
-  return endpoint.remote_family == 6 && std::memcmp(endpoint.remote.ip.data(), ip + 8, 16) == 0;
-}
-
 bool from_known_address(const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (packet.component == Component::kRtp) return from_rtp_remote(endpoint, packet);
   return endpoint.rtcp.known() && same_address(endpoint.rtcp, packet);
 }
 
 bool from_known_mac(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  const std::uint8_t* known =
-      packet.component == Component::kRtp ? endpoint.remote.mac.data() : endpoint.rtcp.bytes.data();
-  return std::memcmp(known, frame_of(packet) + 6, 6) == 0;
+  if (packet.component == Component::kRtp) return from_rtp_next_hop(endpoint, packet);
+  return std::memcmp(endpoint.rtcp.bytes.data(), frame_of(packet) + 6, 6) == 0;
 }
 
 bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
@@ -92,16 +80,13 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
 }
 
-bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
-  const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
-  if (endpoint.encrypted) return true;  // the tag decides
+bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (from_known_address(endpoint, packet)) return true;
   const bool latched = packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched;
   return endpoint.latch == LatchPolicy::kOnce && !latched && may_latch_once(state, endpoint, packet);
 }
 
-void latch(WorkerState& state, const MediaPacket& packet) {
-  EndpointSlot& endpoint = state.endpoint(packet.endpoint);
+void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
   switch (endpoint.latch) {
     case LatchPolicy::kFixed:
       return;

@@ -2,6 +2,10 @@
 // Worker only.
 #pragma once
 
+#include <rte_mbuf.h>
+
+#include <cstring>
+
 #include "dataplane/batch.h"
 
 namespace sluice::dataplane {
@@ -9,10 +13,45 @@ namespace sluice::dataplane {
 /// From now on the endpoint sends that component to where `header` leads.
 void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header);
 
+/// Same IP address and UDP port as the ones that the endpoint's RTP goes to. Looks at the line of the slot that
+/// every packet meets anyway.
+inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  const auto* frame = rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*);
+  const std::uint8_t* ip = frame + packet.l3_offset;
+  std::uint16_t port;
+  std::memcpy(&port, frame + packet.l4_offset, sizeof port);
+  if (endpoint.remote.port != port) return false;
+  if (!packet.is_v6)
+    return endpoint.remote_family == 4 && std::memcmp(endpoint.remote.ip.data(), ip + 12, 4) == 0;
+  return endpoint.remote_family == 6 && std::memcmp(endpoint.remote.ip.data(), ip + 8, 16) == 0;
+}
+
+inline bool from_rtp_next_hop(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  const auto* from = rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*) + 6;
+  return std::memcmp(endpoint.remote.mac.data(), from, 4) == 0 &&
+         std::memcmp(endpoint.remote.mac.data() + 4, from + 4, 2) == 0;
+}
+
+bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet);
+
 /// Before anything else is done with a plain packet: may it come from there at all? Moves nothing.
-bool source_allowed(const WorkerState& state, const MediaPacket& packet);
+inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
+  const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
+  if (endpoint.encrypted) return true;  // the tag decides
+  if (packet.component == Component::kRtp && from_rtp_remote(endpoint, packet)) return true;
+  return source_allowed_slowly(state, endpoint, packet);
+}
+
+void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet);
 
 /// After the packet proved authentic (or, for plain RTP, allowed) and the newest of its stream.
-void latch(WorkerState& state, const MediaPacket& packet);
+inline void latch(WorkerState& state, const MediaPacket& packet) {
+  EndpointSlot& endpoint = state.endpoint(packet.endpoint);
+  if (endpoint.latch == LatchPolicy::kFixed) return;
+  if (endpoint.latch == LatchPolicy::kAuthenticated && packet.component == Component::kRtp &&
+      from_rtp_remote(endpoint, packet) && from_rtp_next_hop(endpoint, packet))
+    return;
+  latch_slowly(state, endpoint, packet);
+}
 
 }  // namespace sluice::dataplane

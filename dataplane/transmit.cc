@@ -12,9 +12,11 @@ constexpr int kBurstTries = 8;
 
 void flush_port(WorkerState& state, std::size_t index) {
   TransmitBuffer& buffer = state.transmit[index];
-  if (state.index >= state.ports[index].transmit_queues) return pass_on(state, state.ports[index], buffer);
-  std::uint64_t bytes = 0;
-  for (std::uint16_t i = 0; i < buffer.count; ++i) bytes += buffer.packets[i]->pkt_len;
+  if (state.index >= state.ports[index].transmit_queues) {
+    buffer.bytes = 0;
+    return pass_on(state, state.ports[index], buffer);
+  }
+  std::uint64_t bytes = buffer.bytes;
   std::uint16_t sent = 0;
   for (int tries = 0; sent < buffer.count && tries < kBurstTries; ++tries)
     sent = static_cast<std::uint16_t>(
@@ -28,44 +30,51 @@ void flush_port(WorkerState& state, std::size_t index) {
   state.counters().transmitted.add(sent);
   state.counters().transmitted_bytes.add(bytes);
   buffer.count = 0;
+  buffer.bytes = 0;
 }
 
-// The port fills the IPv4 and UDP checksums; DPDK wants the pseudo header's sum in the UDP field.
-void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header, std::uint8_t* frame) {
-  mbuf->l2_len = header.l3_offset & 0x7f;
-  mbuf->l3_len = (header.is_v6 ? 40 : 20);
+// The port fills in the IPv4 and UDP checksums, from the pseudo header's sum that write_headers left.
+void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
+  mbuf->tx_offload = header.l3_offset | (header.is_v6 ? 40u : 20u) << RTE_MBUF_L2_LEN_BITS;
   mbuf->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM |
                    (header.is_v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM);
-  std::uint8_t* ip = frame + header.l3_offset;
-  std::uint8_t* udp = frame + header.l4_offset;
-  const std::uint64_t sum = std::uint64_t{header.address_sum} + load_be16(udp + 4);
-  store_be16(udp + 6, static_cast<std::uint16_t>(~checksum_finish(sum)));
-  if (!header.is_v6) store_be16(ip + 10, 0);
+}
+
+void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
+  TransmitBuffer& buffer = state.transmit[index];
+  buffer.packets[buffer.count++] = mbuf;
+  buffer.bytes += mbuf->pkt_len;
+  if (buffer.count == buffer.packets.size()) flush_port(state, index);
+}
+
+// `packet`: what goes into the datagram, `length` bytes of it, with room before it for the headers.
+void send(WorkerState& state, rte_mbuf* mbuf, std::uint8_t* packet, std::uint16_t length,
+          EndpointSlot& endpoint, const HeaderTemplate& header) {
+  const std::size_t index = state.port_index[endpoint.port_id & 0xff];
+  std::uint8_t* frame = packet - header.length;
+  mbuf->data_off = static_cast<std::uint16_t>(frame - static_cast<std::uint8_t*>(mbuf->buf_addr));
+  mbuf->data_len = static_cast<std::uint16_t>(length + header.length);
+  mbuf->pkt_len = mbuf->data_len;
+  if (state.transmit[index].port_does_checksums) {
+    write_headers(header, frame, length, UdpChecksum::kPseudoHeader);
+    ask_for_checksums(mbuf, header);
+  } else {
+    write_headers(header, frame, length, UdpChecksum::kWhole);
+    mbuf->ol_flags = 0;
+  }
+  endpoint.packets_sent.add();
+  endpoint.bytes_sent.add(length);
+  queue_on(state, index, mbuf);
 }
 
 }  // namespace
 
 void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
-  const std::size_t index = state.port_index[port_id & 0xff];
-  TransmitBuffer& buffer = state.transmit[index];
-  buffer.packets[buffer.count++] = mbuf;
-  if (buffer.count == buffer.packets.size()) flush_port(state, index);
+  queue_on(state, state.port_index[port_id & 0xff], mbuf);
 }
 
 void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const HeaderTemplate& header) {
-  EndpointSlot& endpoint = state.endpoint(slot);
-  const std::uint16_t payload_length = mbuf->data_len;
-  const PortInfo& port = state.port(endpoint.port_id);
-  mbuf->data_off = static_cast<std::uint16_t>(mbuf->data_off - header.length);
-  mbuf->data_len = static_cast<std::uint16_t>(mbuf->data_len + header.length);
-  mbuf->pkt_len = mbuf->data_len;
-  auto* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
-  mbuf->ol_flags = 0;
-  write_headers(header, frame, payload_length, !port.offloads_udp_checksum);
-  if (port.offloads_udp_checksum) ask_for_checksums(mbuf, header, frame);
-  endpoint.packets_sent.add();
-  endpoint.bytes_sent.add(payload_length);
-  queue_frame(state, mbuf, endpoint.port_id);
+  send(state, mbuf, rte_pktmbuf_mtod(mbuf, std::uint8_t*), mbuf->data_len, state.endpoint(slot), header);
 }
 
 void send_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
@@ -77,12 +86,8 @@ void transmit(WorkerState& state, OutgoingBatch& batch) {
   for (std::uint16_t i = 0; i < batch.count; ++i) {
     OutgoingPacket& packet = batch.packets[i];
     if (packet.mbuf == nullptr) continue;
-    // In place, the packet starts behind the headers that it came with.
-    packet.mbuf->data_off =
-        static_cast<std::uint16_t>(packet.packet - static_cast<std::uint8_t*>(packet.mbuf->buf_addr));
-    packet.mbuf->data_len = packet.length;
-    packet.mbuf->pkt_len = packet.length;
-    send_datagram(state, packet.mbuf, packet.endpoint, state.endpoint(packet.endpoint).rtp);
+    EndpointSlot& endpoint = state.endpoint(packet.endpoint);
+    send(state, packet.mbuf, packet.packet, packet.length, endpoint, endpoint.rtp);
   }
 }
 

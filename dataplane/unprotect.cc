@@ -52,8 +52,9 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
     packet.index = first_cycle | packet.rtp.sequence;
     return std::nullopt;
   }
-  packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
   if (!endpoint.encrypted) return std::nullopt;  // plain RTP is judged at the commit, packet by packet
+  packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
+  if (packet.index > stream.rtp_window.highest()) return std::nullopt;
   const auto verdict = stream.rtp_window.check(packet.index);
   if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
   return std::nullopt;
@@ -67,6 +68,7 @@ std::optional<DropReason> follow_plain_numbering(StreamSlot& stream, MediaPacket
   const auto ahead = static_cast<std::uint16_t>(packet.rtp.sequence - static_cast<std::uint16_t>(highest));
   if (ahead < kMaxDropout || ahead > 0xffff - kMaxMisorder) {
     stream.restart_suspected = false;
+    if (packet.index > highest) return std::nullopt;
     const auto verdict = stream.rtp_window.check(packet.index);
     if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
     return std::nullopt;
@@ -144,9 +146,9 @@ std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
   if (!first) {
     if (!endpoint.encrypted) {
       if (const auto reason = follow_plain_numbering(stream, packet)) return reason;
-    } else if (const auto verdict = stream.rtp_window.check(packet.index);
-               verdict != crypto::ReplayVerdict::kFresh) {
-      return reason_of(verdict);
+    } else if (packet.index <= stream.rtp_window.highest()) {
+      const auto verdict = stream.rtp_window.check(packet.index);
+      if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
     }
   }
   stream.rtp_window.commit(packet.index);

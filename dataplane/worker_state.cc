@@ -14,12 +14,6 @@ std::uint64_t TupleKey::hash() const {
   return mix64(low ^ mix64(high ^ (std::uint64_t{remote_port} << 16 | local_port)));
 }
 
-std::uint8_t OwnAddresses::find(bool is_v6, const std::uint8_t* raw) const {
-  for (std::uint8_t i = 0; i < count; ++i)
-    if (list[i].is_v6() == is_v6 && std::memcmp(list[i].bytes.data(), raw, is_v6 ? 16 : 4) == 0) return i;
-  return kNone;
-}
-
 WorkerState::WorkerState(std::size_t worker_index, const config::Config& config, WorkerMemory& worker_memory,
                          Steering& steer, std::unique_ptr<crypto::SrtpEngine> srtp,
                          std::vector<PortInfo> port_infos, rte_mempool* packet_pool,
@@ -45,9 +39,13 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
     port_index[ports[i].id & 0xff] = static_cast<std::uint8_t>(i);
   for (const PortInfo& port : ports) {
     OwnAddresses& own = own_addresses.emplace_back();
+    own.vlan = port.vlan;
+    own.mac = port.mac;
     for (const config::IpPrefix& prefix : port.addresses)
       if (own.count < own.list.size()) own.list[own.count++] = prefix.address;
   }
+  for (std::size_t i = 0; i < ports.size(); ++i)
+    transmit[i].port_does_checksums = ports[i].offloads_udp_checksum;
   endpoint_by_port.fill(kNoSlot);
   stream_guess_by_port.fill(kNoSlot);
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -43,20 +44,34 @@ struct TupleKey {
   std::uint64_t hash() const;
 };
 
-/// The addresses of one port, in the order of PortInfo::addresses, as classify compares them with a frame.
+/// What makes a frame ours on one port, as classify compares it with the frame. The IP addresses are in the order
+/// of PortInfo::addresses.
 struct OwnAddresses {
   static constexpr std::uint8_t kNone = 0xff;
   std::array<config::IpAddress, 16> list;
   std::uint8_t count = 0;
+  std::uint16_t vlan = 0;
+  MacAddress mac{};
 
+  bool is_mac(const std::uint8_t* raw) const {
+    return std::memcmp(raw, mac.data(), 4) == 0 && std::memcmp(raw + 4, mac.data() + 4, 2) == 0;
+  }
   /// `raw`: the address as it lies in the frame. kNone when it is not ours.
-  std::uint8_t find(bool is_v6, const std::uint8_t* raw) const;
+  std::uint8_t find(bool is_v6, const std::uint8_t* raw) const {
+    for (std::uint8_t i = 0; i < count; ++i) {
+      if (list[i].is_v6() != is_v6 || std::memcmp(list[i].bytes.data(), raw, 4) != 0) continue;
+      if (!is_v6 || std::memcmp(list[i].bytes.data() + 4, raw + 4, 12) == 0) return i;
+    }
+    return kNone;
+  }
 };
 
 /// Packets of one port waiting for the next burst.
 struct TransmitBuffer {
   std::array<rte_mbuf*, kBatch> packets;
   std::uint16_t count = 0;
+  bool port_does_checksums = false;
+  std::uint64_t bytes = 0;
 };
 
 /// RTCP packets that wait to be protected together. Each mbuf holds the plain compound.

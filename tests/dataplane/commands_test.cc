@@ -2,6 +2,8 @@
 // installed and one to no slot at all.
 #include "dataplane/commands.h"
 
+#include <rte_mbuf.h>
+
 #include "commands_fixture.h"
 #include "dataplane/streams.h"
 
@@ -312,13 +314,15 @@ TEST_F(CommandsTest, ForgetStream) {
 TEST_F(CommandsTest, InjectHandsTheFrameToThePort) {
   Command command = make_command(CommandKind::kInject, {});
   command.port_id = 3;
-  for (std::uintptr_t i = 1; i < kBatch; ++i) {
-    command.mbuf = reinterpret_cast<rte_mbuf*>(i * 64);  // never looked into before the burst
+  std::vector<rte_mbuf> frames(kBatch);  // of which nothing but the length is looked at before the burst
+  for (std::size_t i = 1; i < kBatch; ++i) {
+    frames[i].pkt_len = 60;
+    command.mbuf = &frames[i];
     good(command);
   }
   ASSERT_EQ(state().transmit[0].count, kBatch - 1);
-  for (std::uintptr_t i = 1; i < kBatch; ++i)
-    EXPECT_EQ(state().transmit[0].packets[i - 1], reinterpret_cast<rte_mbuf*>(i * 64));
+  EXPECT_EQ(state().transmit[0].bytes, (kBatch - 1) * 60);
+  for (std::size_t i = 1; i < kBatch; ++i) EXPECT_EQ(state().transmit[0].packets[i - 1], &frames[i]);
   EXPECT_EQ(memory().counters.injected.read(), kBatch - 1);
 }
 

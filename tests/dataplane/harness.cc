@@ -60,7 +60,8 @@ void start_eal() {
   (void)started;
 }
 
-Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t peers) {
+Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t peers,
+                 bool port_does_checksums) {
   start_eal();
   config_.limits.endpoints_per_worker = peers;
   config_.limits.routes_per_worker = std::max(4096u, peers);
@@ -87,6 +88,7 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t p
   info.queues = 1;
   info.transmit_queues = 1;
   info.checks_udp_checksum = true;
+  info.offloads_udp_checksum = port_does_checksums;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
   std::string error;
   auto worker_engine = crypto::make_engine(engine, error);
@@ -245,7 +247,7 @@ Bytes Harness::frame_from(const Peer& from, std::span<const std::uint8_t> payloa
   const HeaderTemplate header = make_header_template(source, to, 0);
   Bytes frame(header.length + payload.size());
   std::copy(payload.begin(), payload.end(), frame.begin() + header.length);
-  write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()), true);
+  write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()), UdpChecksum::kWhole);
   return frame;
 }
 

@@ -71,8 +71,9 @@ struct Sent {
 class Harness {
  public:
   /// `workers`: how many the steering table knows; this harness is number 0. `peers`: the most there will be.
+  /// `port_does_checksums`: as a NIC's port, or one on rings shared with another process; what leaves then lacks them.
   explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
-                   std::uint32_t peers = 256);
+                   std::uint32_t peers = 256, bool port_does_checksums = false);
   ~Harness();
 
   Worker& worker() { return *worker_; }
