@@ -53,9 +53,12 @@ struct Memory {
   HugePages huge_pages = HugePages::kAuto;
   std::uint32_t size_mib = 512;  // DPDK memory: packet buffers and rings
   std::uint32_t mbufs_per_worker = 32768;
+  // Of each worker, beside size_mib: packets kept for receivers that ask for them again; 0 = none.
+  std::uint32_t packet_cache_mib = 64;
 };
 inline constexpr Limits kMemoryMibLimits{128, 262144};
 inline constexpr Limits kMbufLimits{2048, 4194304};
+inline constexpr Limits kPacketCacheMibLimits{0, 65536};
 
 enum class CryptoEngine : std::uint8_t { kAuto, kIpsecMb, kLibsrtp };
 

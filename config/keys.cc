@@ -182,6 +182,7 @@ std::vector<Key> machine_keys() {
     key("memory", m, &Memory::huge_pages, kHugePages, {"huge_pages", kRestart, "auto: use huge pages if there are any; require: refuse to start without; never: ordinary pages"}),
     key("memory", m, &Memory::size_mib, IntegerForm{kMemoryMibLimits}, {"size_mib", kRestart, "DPDK memory (packet buffers, rings), MiB"}),
     key("memory", m, &Memory::mbufs_per_worker, IntegerForm{kMbufLimits}, {"mbufs_per_worker", kRestart, "Packet buffers of each worker"}),
+    key("memory", m, &Memory::packet_cache_mib, IntegerForm{kPacketCacheMibLimits}, {"packet_cache_mib", kRestart, "Packets that each worker keeps for receivers that ask again (NACK), MiB, beside size_mib; 0: none"}),
     key("crypto", c, &Crypto::engine, kEngine, {"engine", kRestart, "SRTP engine; auto: ipsec_mb where the CPU has AES-NI, else libsrtp"}),
     key("crypto", c, &Crypto::profiles, profiles, {"profiles", kRestart, "SRTP profiles offered, in order of preference"}),
   };

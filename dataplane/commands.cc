@@ -133,7 +133,7 @@ void install_source(WorkerState& state, SlotRef ref) {
   source->installed = true;
   source->stream = kNoSlot;
   source->first_chunk = kNoSlot;
-  source->route_count = 0;
+  source->route_count = source->retransmit_count = 0;
   source->next = endpoint->first_source;
   endpoint->first_source = ref.slot;
   bind_source(state, ref.slot);
@@ -166,6 +166,7 @@ void install_route(WorkerState& state, Protect& protect, SlotRef ref) {
   route->installed = true;
   route->started = false;
   route->fir_seen = false;
+  route->retransmit_credit = route->retransmit_earned = 0;
   route->highest_index = route->base_index = route->first_index;
   route->next_index.set(route->first_index);
   route->next_to_endpoint = endpoint->first_incoming_route;

@@ -4,7 +4,7 @@
 //
 // The closed ledger, exact on an idle worker (our own invariant, tested and exported):
 //   received    = forwarded + consumed + punted + handed_off + sum(receive-side drops)
-//   transmitted + passed_on = copies + reports + injected + carried - sum(send-side drops)
+//   transmitted + passed_on = copies + retransmitted + reports + injected + carried - sum(send-side drops)
 #pragma once
 
 #include <array>
@@ -54,12 +54,13 @@ struct alignas(64) WorkerCounters {
   Counter punted;          // handed to the control plane
   Counter handed_off;      // given to the worker that owns the endpoint
   // send side, packets
-  Counter copies;       // media packets made for routes
-  Counter reports;      // RTCP packets that the worker made
-  Counter injected;     // frames of the control plane
-  Counter carried;      // frames that workers without a queue of their own passed on to this one
-  Counter transmitted;  // taken by a port
-  Counter passed_on;    // frames given to a worker that has a queue of the port
+  Counter copies;         // media packets made for routes
+  Counter retransmitted;  // media packets made again, for receivers that had lost them
+  Counter reports;        // RTCP packets that the worker made
+  Counter injected;       // frames of the control plane
+  Counter carried;        // frames that workers without a queue of their own passed on to this one
+  Counter transmitted;    // taken by a port
+  Counter passed_on;      // frames given to a worker that has a queue of the port
   Counter transmitted_bytes;
   std::array<Counter, kDropReasonCount> drops;
   // RTCP items inside consumed packets
@@ -67,6 +68,9 @@ struct alignas(64) WorkerCounters {
       feedback_forwarded;  // report blocks, PLI, FIR and NACK sent on to a publisher, SR sent on to receivers
   Counter feedback_suppressed;  // repeats of what was just sent on
   Counter feedback_unmatched;   // about an SSRC that no route sends, or of a kind that is not relayed
+  // sequence numbers in NACKs about routes that answer them: each is retransmitted or one of these
+  Counter retransmit_suppressed;  // asked for again too soon, or more than the route or the turn allows
+  Counter retransmit_misses;      // not in the packet cache; the publisher is asked if it never came
   // the loop itself
   Counter polls;         // turns of the loop
   Counter busy_polls;    // turns that found work
@@ -83,12 +87,12 @@ struct alignas(64) WorkerCounters {
 /// A copy at one moment, for the control thread and tests.
 struct Ledger {
   std::uint64_t received = 0, forwarded = 0, consumed = 0, punted = 0, handed_off = 0, receive_drops = 0;
-  std::uint64_t copies = 0, reports = 0, injected = 0, carried = 0;
+  std::uint64_t copies = 0, retransmitted = 0, reports = 0, injected = 0, carried = 0;
   std::uint64_t transmitted = 0, passed_on = 0, send_drops = 0;
 
   bool balanced() const {
     return received == forwarded + consumed + punted + handed_off + receive_drops &&
-           transmitted + passed_on + send_drops == copies + reports + injected + carried;
+           transmitted + passed_on + send_drops == copies + retransmitted + reports + injected + carried;
   }
   /// The share of what came in that was another worker's: 0 to 1.
   double misdirected() const {
@@ -104,6 +108,7 @@ inline Ledger read_ledger(const WorkerCounters& counters) {
   ledger.punted = counters.punted.read();
   ledger.handed_off = counters.handed_off.read();
   ledger.copies = counters.copies.read();
+  ledger.retransmitted = counters.retransmitted.read();
   ledger.reports = counters.reports.read();
   ledger.injected = counters.injected.read();
   ledger.carried = counters.carried.read();

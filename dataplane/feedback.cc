@@ -8,6 +8,7 @@
 #include "crypto/packet_index.h"
 #include "crypto/srtp_profile.h"
 #include "dataplane/protect.h"
+#include "dataplane/retransmit.h"
 #include "dataplane/rtcp.h"
 #include "dataplane/streams.h"
 
@@ -186,11 +187,26 @@ void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const
   store_be32(item->bytes.data() + 8, static_cast<std::uint32_t>(*highest - stream.cycle_base));
 }
 
+void answer_nack(WorkerState& state, std::uint32_t route_slot, std::span<const std::uint8_t> entries,
+                 OutboundList& out, Retransmit& retransmit) {
+  std::array<std::uint8_t, kMaxNackEntries * 4> ask;
+  const std::size_t length = retransmit.answer(state, route_slot, entries, ask);
+  if (length == 0) return;
+  StreamSlot& stream = state.memory.streams[state.memory.routes[route_slot].stream];
+  Outbound* item =
+      out.add(publisher_of(stream), RtcpType::kTransportFeedback, kFeedbackNack, ssrc_of(stream));
+  if (item == nullptr) return;
+  item->length = static_cast<std::uint16_t>(length);
+  std::copy_n(ask.begin(), length, item->bytes.begin());
+  stream.nacks.add();
+}
+
 void translate_nack(WorkerState& state, std::uint32_t receiver, std::uint32_t media,
-                    std::span<const std::uint8_t> entries, OutboundList& out) {
+                    std::span<const std::uint8_t> entries, OutboundList& out, Retransmit& retransmit) {
   const std::uint32_t route_slot = fed_route(state, receiver, media);
   if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
   const RouteSlot& route = state.memory.routes[route_slot];
+  if (route.retransmit) return answer_nack(state, route_slot, entries, out, retransmit);
   StreamSlot& stream = state.memory.streams[route.stream];
   Outbound* item =
       out.add(publisher_of(stream), RtcpType::kTransportFeedback, kFeedbackNack, ssrc_of(stream));
@@ -251,13 +267,14 @@ void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const s
   }
 }
 
-void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpItem& item, OutboundList& out) {
+void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpItem& item, OutboundList& out,
+                        Retransmit& retransmit) {
   if (item.body.size() < 8) return state.counters().feedback_unmatched.add();
   const std::uint32_t media = load_be32(item.body.data() + 4);
   const auto information = item.body.subspan(8);
   const bool transport = item.type == static_cast<std::uint8_t>(RtcpType::kTransportFeedback);
   if (transport && item.count == kFeedbackNack)
-    return translate_nack(state, receiver, media, information, out);
+    return translate_nack(state, receiver, media, information, out, retransmit);
   if (!transport && item.count == kFeedbackPli) return translate_pli(state, receiver, media, out);
   if (!transport && item.count == kFeedbackFir) return translate_fir(state, receiver, information, out);
   state.counters().feedback_unmatched.add();
@@ -297,7 +314,7 @@ void send_outbound(WorkerState& state, OutboundList& list, Protect& protect) {
 }
 
 void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std::uint8_t> bytes,
-             OutboundList& out, Protect& protect) {
+             OutboundList& out, Protect& protect, Retransmit& retransmit) {
   out.count = 0;
   RtcpItem item;
   RtcpItem sdes;
@@ -321,7 +338,7 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
       for (std::uint8_t i = 0; i < item.count && (i + 1u) * 4 <= item.body.size(); ++i)
         end_stream(state, packet, load_be32(item.body.data() + i * 4));
     } else if (type == RtcpType::kTransportFeedback || type == RtcpType::kPayloadFeedback) {
-      translate_feedback(state, packet.endpoint, item, out);
+      translate_feedback(state, packet.endpoint, item, out, retransmit);
     }
   }
   send_outbound(state, out, protect);
@@ -329,8 +346,9 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
 
 }  // namespace
 
-void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect) {
+void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect, Retransmit& retransmit) {
   OutboundList out;
+  retransmit.start();
   for (MediaPacket& packet : packets) {
     const std::span<const std::uint8_t> bytes{packet.data, packet.length};
     if (!rtcp_holds_together(bytes)) {
@@ -338,9 +356,10 @@ void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& prote
       continue;
     }
     state.counters().consumed.add();
-    take_in(state, packet, bytes, out, protect);
+    take_in(state, packet, bytes, out, protect, retransmit);
     rte_pktmbuf_free(packet.mbuf);
   }
+  retransmit.send(state, protect);
 }
 
 void request_keyframe(WorkerState& state, std::uint32_t source_slot, Protect& protect) {

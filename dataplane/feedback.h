@@ -4,7 +4,8 @@
 //     a BYE ends the stream but not the route, whose SSRC may go on with another source.
 //   receiver -> publisher: report blocks, PLI, FIR and NACK go to the publisher that feeds the route now,
 //   with its own SSRC
-//     and its own sequence numbers; what concerns packets from before a switch goes nowhere.
+//     and its own sequence numbers; what concerns packets from before a switch goes nowhere. A NACK about a
+//     route that retransmits is answered here, and the publisher is asked for what it alone has.
 // Worker only. What it makes gathers in WorkerState::reports until protect seals it.
 #pragma once
 
@@ -13,9 +14,10 @@
 namespace sluice::dataplane {
 
 class Protect;
+class Retransmit;
 
 /// Takes ownership of the packets (unprotected RTCP compounds).
-void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect);
+void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect, Retransmit& retransmit);
 
 /// PLI to the publisher of the stream that feeds `source`, unless one was just sent.
 void request_keyframe(WorkerState& state, std::uint32_t source, Protect& protect);

@@ -166,10 +166,46 @@ std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packe
 
 }  // namespace
 
+std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::uint8_t> received,
+                                     std::uint32_t route_slot, std::uint64_t outgoing_index,
+                                     OutgoingBatch& out) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  const std::uint32_t endpoint_slot = route.endpoint.slot;
+  MediaPacket packet{};
+  packet.length = static_cast<std::uint16_t>(received.size());
+  parse_rtp(received, packet.rtp);  // true: it was when the packet came
+  if (const auto reason = unsendable(state.endpoint(endpoint_slot), packet)) return reason;
+  const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
+  if (!payload_type) return DropReason::kPayloadTypeUnmapped;
+  rte_mbuf* copy = rte_pktmbuf_alloc(state.pool);
+  if (copy == nullptr) return DropReason::kNoBuffer;
+  const std::uint16_t header_length = packet.rtp.header_length;
+  OutgoingPacket& made = out.packets[out.count++];
+  made.mbuf = copy;
+  made.packet = rte_pktmbuf_mtod(copy, std::uint8_t*);
+  std::memcpy(made.packet, received.data(), header_length);
+  const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
+  write_rtp_header(packet, route, mapped, *payload_type, made.packet);
+  made.payload = received.data() + header_length;
+  made.index = outgoing_index;
+  made.endpoint = endpoint_slot;
+  made.ssrc = route.ssrc;
+  made.header_length = header_length;
+  made.payload_length = static_cast<std::uint16_t>(packet.length - header_length);
+  route.packets.add();
+  route.bytes.add(made.payload_length);
+  route.retransmitted.add();
+  return std::nullopt;
+}
+
 // Counts the packet as forwarded or drops it. A single route is served here, in place.
 void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
-  const std::uint32_t direct = state.memory.streams[packet.stream].direct_route;
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  const std::uint32_t direct = stream.direct_route;
   if (direct == kNoSlot && !has_routes(state, packet)) return state.drop(packet.mbuf, DropReason::kNoRoute);
+  if (stream.kept)
+    state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
+                     {packet.data, packet.length});
   state.counters().forwarded.add();
   if (direct == kNoSlot) {
     begun_ = true;

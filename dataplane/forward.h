@@ -28,6 +28,12 @@ class Forward {
   std::uint32_t entry_ = 0;  // in the chunk
 };
 
+/// A received packet (plaintext, as it came) once more for one route that has sent it as `outgoing_index`:
+/// the same bytes. Moves nothing but counts. REQUIRES: room in `out`; `received` and the route's present
+/// stream are of one tenancy; `received` stays where it is until `out` is sealed.
+std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::uint8_t> received,
+                                     std::uint32_t route, std::uint64_t outgoing_index, OutgoingBatch& out);
+
 /// The route's mapping of one incoming packet: outgoing index and timestamp. Moves the route's state. Exposed
 /// for feedback and tests. nullopt: the packet belongs before the switch.
 struct Mapped {

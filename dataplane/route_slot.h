@@ -40,6 +40,7 @@ struct alignas(64) SourceSlot {
   std::uint32_t stream;       // the stream that feeds it now; kNoSlot = none yet
   std::uint32_t first_chunk;  // fan-out
   std::uint32_t route_count;
+  std::uint32_t retransmit_count;  // of these, routes that answer NACK: packets of this source are kept
 };
 
 /// Some of the routes of one source. A list of chunks keeps a large fan-out dense in memory.
@@ -66,6 +67,7 @@ struct alignas(64) RouteSlot {
   bool map_extensions;       // false = header extensions pass as they are
   std::uint8_t payload_type_count;  // 0 = all pass as they are
   bool keyframe_on_switch;  // ask the publisher for a key frame when a source starts to feed this route
+  bool retransmit;          // NACK is answered from the packet cache
 
   // worker
   bool installed;
@@ -82,7 +84,7 @@ struct alignas(64) RouteSlot {
   // the second line
   std::uint64_t highest_index;  // sent so far
   std::uint64_t last_sent_tsc;
-  Counter packets, bytes;  // sent; payload bytes
+  Counter packets, bytes;  // sent; payload bytes; those sent again are among them
   Counter switches;        // times that the feeding stream changed, the first not counted
   std::uint32_t source;    // control thread prefills it; kSwitchRoute changes it
   std::uint32_t next_to_endpoint;
@@ -93,6 +95,11 @@ struct alignas(64) RouteSlot {
       first_index;  // packet index of the first packet out. Control picks it so that none is ever used twice
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = taken out (RFC 8285)
+
+  // worker
+  Counter retransmitted;            // packets sent again
+  std::uint64_t retransmit_credit;  // see retransmit.h: packets that may be sent again now
+  std::uint64_t retransmit_earned;  // first-time packets that the credit is counted up to
 };
 static_assert(offsetof(RouteSlot, highest_index) == 64 && offsetof(RouteSlot, payload_types) == 128);
 

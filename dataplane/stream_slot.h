@@ -40,6 +40,7 @@ struct alignas(64) StreamSlot {
   bool restart_suspected;
   std::uint8_t mid_length;    // RFC 8843 mid, once a packet named it; 0 = not known
   std::uint8_t fir_sequence;  // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
+  bool kept;                  // its packets go into the packet cache: a route that retransmits hangs on it
   std::uint32_t jitter_clock_rate;  // what clock_rate says
 
   // shared: WebRTC-stats names

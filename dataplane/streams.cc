@@ -79,6 +79,7 @@ void release_sources(WorkerState& state, std::uint32_t slot) {
   }
   stream.source_count = 0;
   stream.direct_route = kNoSlot;
+  stream.kept = false;
 }
 
 // Fields that the control thread reads are written between two steps of `tenancy` (see stream_slot.h).
@@ -93,6 +94,7 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.epoch = 0;
   stream.source_count = 0;
   stream.direct_route = stream.direct_endpoint = kNoSlot;
+  stream.kept = false;
   stream.jitter_clock_rate = 0;
   stream.mid_length = 0;
   stream.restart_suspected = false;
@@ -115,10 +117,12 @@ void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
   std::uint32_t routes = 0;
   std::uint32_t one = kNoSlot;
+  stream.kept = false;
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
     if (source.stream != stream_slot || source.route_count == 0) continue;
     routes += source.route_count;
+    stream.kept |= source.retransmit_count != 0;
     one = state.chunks[source.first_chunk].routes[0];
   }
   stream.direct_route = routes == 1 ? one : kNoSlot;

@@ -35,8 +35,8 @@ void bind_stream(WorkerState& state, std::uint32_t stream, bool take_over);
 /// The stream has only now said its mid: it feeds the sources of that mid, whoever fed them before.
 void bind_mid(WorkerState& state, std::uint32_t stream);
 
-/// What hangs on the stream's sources has changed: finds again the one route, if it is one. Such a stream's
-/// packets go the short way (see forward).
+/// What hangs on the stream's sources has changed: finds again the one route, if it is one (such a stream's
+/// packets go the short way, see forward), and whether its packets are kept.
 void refresh_direct_route(WorkerState& state, std::uint32_t stream);
 
 /// A source is new: the stream of its endpoint that matches it and was heard last feeds it.

@@ -39,7 +39,7 @@ void Worker::process(std::span<rte_mbuf* const> packets) {
   }
   if (classified_.rtcp_count != 0) {
     unprotect_.rtcp(state, classified_);
-    feedback(state, std::span(classified_.rtcp).first(classified_.rtcp_count), protect_);
+    feedback(state, std::span(classified_.rtcp).first(classified_.rtcp_count), protect_, retransmit_);
   }
 }
 
@@ -60,6 +60,7 @@ bool Worker::turn(std::uint64_t now) {
 }
 
 void Worker::run() {
+  state_->cache.warm();
   WorkerCounters& counters = state_->counters();
   std::uint64_t before = rte_rdtsc();
   TurnMeter turn_meter;

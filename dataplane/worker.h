@@ -8,6 +8,7 @@
 #include "dataplane/batch.h"
 #include "dataplane/forward.h"
 #include "dataplane/protect.h"
+#include "dataplane/retransmit.h"
 #include "dataplane/unprotect.h"
 #include "dataplane/worker_state.h"
 
@@ -39,6 +40,7 @@ class Worker {
   Unprotect unprotect_;
   Forward forward_;
   OutgoingBatch outgoing_;
+  Retransmit retransmit_{outgoing_};  // its turn comes when forward is done
   Protect protect_;
 };
 

@@ -8,11 +8,14 @@
 #include <new>
 #include <system_error>
 
+#include "dataplane/packet_cache.h"
+
 namespace sluice::dataplane {
 
 template <typename T>
-SlotArray<T>::SlotArray(std::size_t count) : count_(count) {
+SlotArray<T>::SlotArray(std::size_t count) : slots_(nullptr), count_(count) {
   static_assert(std::is_trivially_destructible_v<T>);
+  if (count == 0) return;
   void* memory = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
@@ -23,7 +26,7 @@ SlotArray<T>::SlotArray(std::size_t count) : count_(count) {
 
 template <typename T>
 SlotArray<T>::~SlotArray() {
-  munmap(slots_, count_ * sizeof(T));
+  if (slots_ != nullptr) munmap(slots_, count_ * sizeof(T));
 }
 
 template class SlotArray<EndpointSlot>;
@@ -32,6 +35,8 @@ template class SlotArray<SourceSlot>;
 template class SlotArray<RouteSlot>;
 template class SlotArray<StreamSlot>;
 template class SlotArray<FanoutChunk>;
+template class SlotArray<CacheLine>;
+template class SlotArray<CacheBucket>;
 
 ControlWaker::ControlWaker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");

@@ -32,6 +32,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       route_by_ssrc(config.limits.routes_per_worker),
       // Each source wastes less than one chunk, and there are at most as many sources as routes.
       chunks(std::size_t{config.limits.routes_per_worker} * 2),
+      cache(config.memory.packet_cache_mib),
       transmit(ports.size()),
       seconds_per_tick_(1.0 / static_cast<double>(tsc_per_second)) {
   port_index.fill(0);

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "crypto/srtp_engine.h"
 #include "dataplane/flat_table.h"
+#include "dataplane/packet_cache.h"
 #include "dataplane/port.h"
 #include "dataplane/steering.h"
 #include "dataplane/worker_memory.h"
@@ -110,6 +111,7 @@ struct WorkerState {
   FlatTable<SsrcKey> stream_by_ssrc;
   FlatTable<SsrcKey> route_by_ssrc;
   SlotArray<FanoutChunk> chunks;
+  PacketCache cache;
   std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; then chunk_high_water
   std::uint32_t chunk_high_water = 0;
   std::uint32_t free_stream = kNoSlot;  // list through StreamSlot::next; then WorkerMemory::stream_high_water

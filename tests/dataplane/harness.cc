@@ -66,6 +66,7 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t p
   config_.limits.endpoints_per_worker = peers;
   config_.limits.routes_per_worker = std::max(4096u, peers);
   config_.limits.streams_per_worker = 2 * peers;
+  config_.memory.packet_cache_mib = 1;
   pool_ =
       rte_pktmbuf_pool_create(unique_name("test_pool").c_str(), 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
   if (pool_ == nullptr) throw std::runtime_error("no pool");
@@ -215,6 +216,7 @@ std::uint32_t Harness::add_route(std::uint32_t source, const Peer& to, const Rou
   route.endpoint = {to.slot, 1};
   route.ssrc = options.ssrc;
   route.clock_rate = options.clock_rate;
+  route.retransmit = options.retransmit;
   route.keyframe_on_switch = options.keyframe_on_switch;
   route.map_extensions = options.extension_ids.has_value();
   if (options.extension_ids) route.extension_ids = *options.extension_ids;

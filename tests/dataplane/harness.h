@@ -59,6 +59,7 @@ struct RouteOptions {
   std::optional<std::array<std::uint8_t, 16>> extension_ids;
   std::uint64_t first_index = 100;
   bool keyframe_on_switch = false;
+  bool retransmit = false;
 };
 
 /// What left by the port, parsed.

@@ -10,6 +10,7 @@ sluice_add_test(dataplane_pure_test
     header_template_test.cc
     landing_test.cc
     mailbox_thread_test.cc
+    packet_cache_test.cc
     pure_support.cc
     rtcp_test.cc
     rtp_test.cc

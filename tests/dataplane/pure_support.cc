@@ -260,6 +260,7 @@ RouteSlot& fill_route(WorkerMemory& memory, SlotRef ref, SlotRef endpoint, SlotR
   slot.ssrc = ssrc;
   slot.clock_rate = 90000;
   slot.keyframe_on_switch = false;
+  slot.retransmit = ref.slot % 2 == 0;
   slot.map_extensions = false;
   slot.payload_type_count = 0;
   slot.first_index = 1000;
@@ -289,6 +290,10 @@ std::vector<std::uint32_t> routes_of(const WorkerState& state, const SourceSlot&
     routes.insert(routes.end(), chunk.routes.begin(), chunk.routes.begin() + chunk.count);
   }
   EXPECT_EQ(routes.size(), source.route_count);
+  const auto retransmit = std::count_if(routes.begin(), routes.end(), [&](std::uint32_t route) {
+    return state.memory.routes[route].retransmit;
+  });
+  EXPECT_EQ(retransmit, source.retransmit_count);
   return routes;
 }
 
