@@ -202,6 +202,9 @@ void describe(V& v, RouteCreate& r) {
           r.header_extensions);
   v.field({.name = "keyframeOnSwitch", .help = "ask the publisher for a key frame when its source begins"},
           r.keyframe_on_switch);
+  v.field({.name = "retransmit",
+           .help = "answer the receiver's NACK from the packet cache; default true for webrtc, false else"},
+          r.retransmit);
   check_mappings(v, "payloadTypes", r.payload_types, false);
   if (r.header_extensions) check_mappings(v, "headerExtensions", *r.header_extensions, true);
 }

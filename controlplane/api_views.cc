@@ -117,9 +117,11 @@ OrderedJson render(const RouteView& route) {
       {"payloadTypes", render(route.payload_types)},
       {"headerExtensions", route.header_extensions ? render(*route.header_extensions) : OrderedJson(nullptr)},
       {"keyframeOnSwitch", route.keyframe_on_switch},
+      {"retransmit", route.retransmit},
       {"state", route.state},
       {"packets", route.packets},
       {"bytes", route.bytes},
+      {"retransmitted", route.retransmitted},
       {"switches", route.switches}};
 }
 
@@ -213,6 +215,7 @@ OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters
           {"handedOff", ledger.handed_off},
           {"misdirected", ledger.misdirected()},
           {"copies", ledger.copies},
+          {"retransmitted", ledger.retransmitted},
           {"reports", ledger.reports},
           {"injected", ledger.injected},
           {"carried", ledger.carried},
@@ -221,6 +224,8 @@ OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters
           {"transmittedBytes", counters.transmitted_bytes.read()},
           {"receiveDrops", ledger.receive_drops},
           {"sendDrops", ledger.send_drops},
+          {"retransmitSuppressed", counters.retransmit_suppressed.read()},
+          {"retransmitMisses", counters.retransmit_misses.read()},
           {"busyCycles", counters.busy_cycles.read()},
           {"totalCycles", counters.total_cycles.read()},
           {"commands", counters.commands.read()},

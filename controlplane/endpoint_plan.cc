@@ -227,7 +227,7 @@ bool same_parameters(const EndpointCreate& a, const EndpointCreate& b) {
 bool same_parameters(const RouteCreate& a, const RouteCreate& b) {
   return a.from == b.from && a.to == b.to && a.ssrc == b.ssrc && a.clock_rate == b.clock_rate &&
          a.payload_types == b.payload_types && a.header_extensions == b.header_extensions &&
-         a.keyframe_on_switch == b.keyframe_on_switch;
+         a.keyframe_on_switch == b.keyframe_on_switch && a.retransmit == b.retransmit;
 }
 
 }  // namespace sluice::control

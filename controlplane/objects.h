@@ -60,6 +60,7 @@ struct Route {
   Source* source = nullptr;
   dataplane::SlotRef ref;
   OutgoingSsrcs::Lease lease;
+  bool retransmit = false;  // as asked for, or by default
   bool removing = false;
   std::vector<Done> done;
 };

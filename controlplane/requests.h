@@ -114,6 +114,7 @@ struct RouteCreate {
   std::vector<NumberMapping> payload_types;
   std::optional<std::vector<NumberMapping>> header_extensions;  // given: others are taken out
   bool keyframe_on_switch = false;
+  std::optional<bool> retransmit;  // default: the receiver is webrtc, and there is a packet cache
 };
 
 struct RouteSwitch {
@@ -160,8 +161,9 @@ struct RouteView {
   std::vector<NumberMapping> payload_types;
   std::optional<std::vector<NumberMapping>> header_extensions;
   bool keyframe_on_switch = false;
+  bool retransmit = false;
   std::string state;  // "active", "removing"
-  std::uint64_t packets = 0, bytes = 0, switches = 0;
+  std::uint64_t packets = 0, bytes = 0, retransmitted = 0, switches = 0;
 };
 
 struct StreamView {

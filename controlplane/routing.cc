@@ -35,6 +35,8 @@ Result<Created<RouteView>> Routing::create(const RouteCreate& request) {
     if (end->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", end->id));
   if (auto error = check_selector(request.from, *from)) return *error;
   if (auto error = check_route(request, *to)) return *error;
+  if (request.retransmit.value_or(false) && !caches_packets())
+    return refuse_parameter("retransmit", "true", "false, while [memory] packet_cache_mib is 0");
 
   auto placed = place(*session, *from, *to, request);
   if (auto* error = std::get_if<RequestError>(&placed)) return *error;
@@ -42,6 +44,10 @@ Result<Created<RouteView>> Routing::create(const RouteCreate& request) {
   ++context_.totals.routes_created;
   context_.emit("route.created", route);
   return Created<RouteView>{view_of(context_, route), true};
+}
+
+bool Routing::caches_packets() const {
+  return context_.options.config.memory.packet_cache_mib != 0;
 }
 
 Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
@@ -73,6 +79,8 @@ Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, co
   route.source = source;
   route.ref = *ref;
   route.lease = std::get<OutgoingSsrcs::Lease>(lease);
+  route.retransmit =
+      request.retransmit.value_or(to.request.kind == dataplane::EndpointKind::kWebrtc && caches_packets());
   if (books.routes.size() <= ref->slot) books.routes.resize(ref->slot + std::size_t{1});
   books.routes[ref->slot] = &route;
   session.routes.emplace(route.request.id, std::move(owned));
@@ -168,6 +176,7 @@ void Routing::fill(const Route& route) {
   slot.endpoint = route.to->ref;
   slot.ssrc = route.lease.ssrc;
   slot.clock_rate = route.request.clock_rate;
+  slot.retransmit = route.retransmit;
   slot.keyframe_on_switch = route.request.keyframe_on_switch;
   slot.payload_type_count = static_cast<std::uint8_t>(route.request.payload_types.size());
   std::transform(route.request.payload_types.begin(), route.request.payload_types.end(),

@@ -31,6 +31,7 @@ class Routing {
   Source* join_source(WorkerBooks& books, Endpoint& from, SourceKey key);
   void leave_source(WorkerBooks& books, Source& source);
   void fill(const Route& route);
+  bool caches_packets() const;
 
   Context& context_;
 };

@@ -77,10 +77,12 @@ RouteView view_of(Context& context, const Route& route) {
   view.payload_types = route.request.payload_types;
   view.header_extensions = route.request.header_extensions;
   view.keyframe_on_switch = route.request.keyframe_on_switch;
+  view.retransmit = route.retransmit;
   view.state = route.removing ? "removing" : "active";
   const dataplane::RouteSlot& slot = context.slot(route);
   view.packets = slot.packets.read();
   view.bytes = slot.bytes.read();
+  view.retransmitted = slot.retransmitted.read();
   view.switches = slot.switches.read();
   return view;
 }

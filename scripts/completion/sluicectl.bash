@@ -49,7 +49,7 @@ _sluicectl() {
     "endpoint list") options="--session" ;;
     "endpoint get") options="--session --id" ;;
     "endpoint remove") options="--session --id" ;;
-    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch" ;;
+    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --retransmit" ;;
     "route switch") options="--session --id --from --from-ssrc --from-payload-types --from-mid" ;;
     "route list") options="--session" ;;
     "route get") options="--session --id" ;;

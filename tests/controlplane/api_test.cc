@@ -62,7 +62,7 @@ const std::vector<MethodAndParams>& samples() {
       {"route.create", R"({"session":"s","from":{"endpoint":"a"},"to":"b","clockRate":1})"},
       {"route.create",
        R"({"session":"s","id":"r","from":{"endpoint":"a","ssrc":0},"to":"b","ssrc":4294967295,"clockRate":1000000,
-           "payloadTypes":[{"from":0,"to":127}],"headerExtensions":[],"keyframeOnSwitch":true})"},
+           "payloadTypes":[{"from":0,"to":127}],"headerExtensions":[],"keyframeOnSwitch":true,"retransmit":false})"},
       {"route.create",
        R"({"session":"s","from":{"endpoint":"a","payloadTypes":[96,97]},"to":"b","clockRate":90000,
            "headerExtensions":[{"from":1,"to":14},{"from":2,"to":1}]})"},
@@ -398,7 +398,10 @@ TEST(ApiViews, AWorkerShowsItsLedger) {
   counters.received.add(10);
   counters.forwarded.add(9);
   counters.drop(dataplane::DropReason::kReplayed);
-  counters.copies.add(18);
+  counters.copies.add(17);
+  counters.retransmitted.add();
+  counters.retransmit_misses.add(3);
+  counters.retransmit_suppressed.add(2);
   counters.transmitted.add(18);
   counters.busy_cycles.add(700);
   counters.total_cycles.add(1000);
@@ -407,6 +410,9 @@ TEST(ApiViews, AWorkerShowsItsLedger) {
   auto object = render_worker(share, counters);
   EXPECT_EQ(object["received"], 10);
   EXPECT_EQ(object["receiveDrops"], 1);
+  EXPECT_EQ(object["retransmitted"], 1);
+  EXPECT_EQ(object["retransmitMisses"], 3);
+  EXPECT_EQ(object["retransmitSuppressed"], 2);
   EXPECT_EQ(object["busyCycles"], 700);
   EXPECT_EQ(object["totalCycles"], 1000);
   EXPECT_EQ(object["ledgerBalanced"], true);

@@ -148,6 +148,9 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   EXPECT_EQ(Bench::error_of(result).code, kErrorConflict);
   ASSERT_NE(Bench::error_of(result).existing, nullptr);
   EXPECT_EQ(std::get<RouteView>(Bench::error_of(result).existing->view).ssrc, 1000u);
+  other = route;
+  other.retransmit = true;
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(other)).code, kErrorConflict);
   // What a switch has changed since does not make the same request another one.
   ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})));
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).created);
@@ -258,6 +261,42 @@ TEST_F(RoutesTest, SlotHoldsWhatWasAskedFor) {
   const auto& source = bench.plane.memory(0).sources[slot(0).source];
   EXPECT_EQ(source.match, dataplane::SourceMatch::kMid);
   EXPECT_EQ(std::string(source.mid.begin(), source.mid.begin() + source.mid_length), "video0");
+}
+
+TEST_F(RoutesTest, RetransmitsToWebrtcByDefaultAndAsAsked) {
+  bench.create(bench.webrtc("w"));
+  const auto made = [&](const char* id, const char* to, std::optional<bool> asked) {
+    RouteCreate route = request(id);
+    route.to = to;
+    route.retransmit = asked;
+    const auto result = bench.sessions->create_route(route);
+    bench.settle();
+    return std::get<0>(result).object.retransmit;
+  };
+  EXPECT_FALSE(made("r0", "b", {}));
+  EXPECT_TRUE(made("r1", "b", true));
+  EXPECT_TRUE(made("r2", "w", {}));
+  EXPECT_FALSE(made("r3", "w", false));
+  for (std::uint32_t i = 0; i < 4; ++i) EXPECT_EQ(slot(i).retransmit, i == 1 || i == 2) << i;
+}
+
+TEST(RoutesWithoutCacheTest, NothingIsSentAgain) {
+  config::Config config = test::small_config();
+  config.memory.packet_cache_mib = 0;
+  Bench bench(config);
+  bench.session();
+  bench.create(bench.rtp("a"));
+  bench.create(bench.webrtc("w"));
+  RouteCreate route;
+  route.session = "s";
+  route.from.endpoint = "a";
+  route.to = "w";
+  route.clock_rate = 90000;
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).object.retransmit);
+  route.retransmit = true;
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(route)).code, kErrorInvalidParams);
+  bench.settle();
+  bench.expect_no_breach();
 }
 
 TEST_F(RoutesTest, BadRoutesAreRefusedAndTakeNothing) {

@@ -91,7 +91,7 @@ def fir_dtls_to_rtp(lab):
 class Pair:
     """Publisher and receiver as raw plain RTP sockets (RTCP muxed), and a route between them."""
 
-    def __init__(self, lab, session):
+    def __init__(self, lab, session, **route):
         self.rpc, self.session = lab.rpc, session
         room = lab.room(session)
         self.peers, self.endpoints = [], []
@@ -118,6 +118,7 @@ class Pair:
             clockRate=90000,
             payloadTypes=[{"from": 96, "to": 100}],
             **{"from": {"endpoint": "publisher"}},
+            **route,
         )
 
     def flow(self, first, count, ssrc=4242, timestamp=1000):
@@ -152,6 +153,26 @@ def nack_names_the_publishers_packet(lab):
     equal((media, lost, mask), (4242, 2, 1), "SSRC, packet id and mask of the NACK")
     stream = lab.rpc.call("stream.list", session="nack")["streams"][0]
     assert stream["nackCount"] >= 1, stream
+    pair.close()
+
+
+@case
+def nack_is_answered_from_the_packet_cache(lab):
+    pair = Pair(lab, "again", retransmit=True)
+    lost = pair.flow(65530, 12)[8:10]
+    pair.receiver.send(raw.receiver_report(99) + raw.nack(99, 7000, lost[0][0], 0x0001))
+    again = [struct.unpack_from("!xBHII", pair.receiver.receive_rtp(2) or bytes(12)) for _ in lost]
+    equal(again, [(100, sequence, stamp, 7000) for sequence, stamp, _, _ in lost], "what came again")
+    assert not pair.receiver.receive_rtp(0.2), "something came a third time"
+    assert not pair.publisher.receive_rtcp(0.2, 205), "the publisher was asked for what sluice has"
+    route = lab.rpc.call("route.get", session="again", id="route")
+    equal((route["retransmit"], route["retransmitted"], route["packets"]), (True, 2, 14), "the route's view")
+    # What never came is the publisher's to send: 65530 + 12 is skipped.
+    pair.publisher.send(raw.rtp(4242, 65530 + 13, 1000, 96))
+    last = struct.unpack_from("!xxH", pair.receiver.receive_rtp(2) or bytes(12))[0]
+    pair.receiver.send(raw.receiver_report(99) + raw.nack(99, 7000, (last - 1) & 0xFFFF, 0))
+    body = (pair.publisher.receive_rtcp(3, 205) or (None, None, bytes(12)))[2]
+    equal(struct.unpack_from("!4xIHH", body), (4242, 65530 + 12 - 65536, 0), "the NACK at the publisher")
     pair.close()
 
 
