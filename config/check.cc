@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "config/ring_device.h"
+
 namespace sluice::config {
 
 namespace {
@@ -224,11 +226,23 @@ void check_memory(const Config& config, Findings& findings) {
                      std::to_string(config.workers.cores.size()) + " x " + found + " packet buffers");
 }
 
+// Another process can only map huge pages.
+void check_rings(const Config& config, Findings& findings) {
+  const std::string path = "memory.huge_pages";
+  if (!findings.is_good(path) || config.memory.huge_pages != HugePages::kNever) return;
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    if (!is_ring_device(config.ports[i].device)) continue;
+    findings.add(path, "\"never\", beside the shared memory of " + port_path(i, "device"),
+                 "\"auto\" or \"require\" with a ring: device");
+    return;
+  }
+}
+
 }  // namespace
 
 std::string canonical_device(std::string_view device) {
   std::string name(device.substr(0, device.find(',')));
-  if (name.starts_with("net_")) return name;
+  if (name.starts_with("net_") || is_ring_device(name)) return name;
   if (std::ranges::count(name, ':') == 1) name = "0000:" + name;
   std::ranges::transform(name, name.begin(),
                          [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
@@ -243,6 +257,7 @@ void check(const Config& config, const Host& host, Findings& findings) {
   check_udp_ports(config, findings);
   check_dtls(config, findings);
   check_memory(config, findings);
+  check_rings(config, findings);
   check_addresses(config, host, findings);
   check_cpus(config.workers, host, findings);
 }

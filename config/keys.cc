@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/ring_device.h"
+
 namespace sluice::config {
 
 namespace {
@@ -38,9 +40,10 @@ bool has_shape(std::string_view text, std::string_view shape) {
   return std::ranges::equal(text, shape, [](char c, char s) { return s == 'x' ? is_hex(c) : c == s; });
 }
 
-// "0000:01:00.0", "01:00.0" or "net_tap0", with or without ",argument=value..." behind it.
+// "0000:01:00.0", "01:00.0", "net_tap0" or "ring:name", with or without ",argument=value..." behind it.
 bool is_device(std::string_view text) {
   if (text.size() > kDeviceBytes || !std::ranges::all_of(text, is_visible)) return false;
+  if (is_ring_device(text)) return parse_ring_device(text).has_value();
   const std::string_view name = text.substr(0, text.find(','));
   if (has_shape(name, "xxxx:xx:xx.x") || has_shape(name, "xx:xx.x")) return true;
   return name.size() > 4 && name.starts_with("net_") &&
@@ -120,7 +123,9 @@ constexpr Apply kLive = Apply::kLive;
 const TextForm kPath{"a path of at most 4095 bytes, or empty", is_path_or_empty};
 const TextForm kSocketPath{"an absolute path of at most 107 bytes", is_socket_path};
 const TextForm kPortName{"1..15 of a-z, 0-9 and -", is_port_name};
-const TextForm kDevice{"a PCI address or a DPDK virtual device net_..., at most 255 bytes", is_device};
+const TextForm kDevice{
+    "a PCI address, a DPDK virtual device net_... or ring:NAME[,size=N][,mac=M], at most 255 bytes",
+    is_device};
 const ChoiceForm<HugePages> kHugePages{
     {{"auto", HugePages::kAuto}, {"require", HugePages::kRequire}, {"never", HugePages::kNever}}};
 const ChoiceForm<CryptoEngine> kEngine{{{"auto", CryptoEngine::kAuto},

@@ -16,7 +16,7 @@ struct EalOptions {
   config::Memory memory;
   std::uint16_t control_core = 0;
   std::vector<std::uint16_t> worker_cores;
-  std::vector<std::string> devices;  // PCI addresses and vdevs, as in [[ports]]
+  std::vector<std::string> devices;  // as in [[ports]]; for ring: devices, the memory is shared
 };
 
 /// RAII: the EAL is up while an Eal lives. One per process (DPDK allows no second start).
@@ -40,6 +40,7 @@ class Eal {
   Eal() = default;
   bool up_ = false;
   bool huge_pages_ = false;
+  std::string shared_prefix_;  // of the files in a hugetlbfs; empty when nothing is shared
   std::vector<std::string> warnings_;
 };
 

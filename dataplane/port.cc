@@ -8,6 +8,9 @@
 #include <cstring>
 #include <string_view>
 
+#include "config/ring_device.h"
+#include "dataplane/ring_port.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -51,7 +54,34 @@ std::string missing_device_hint(const std::string& device) {
     return "no such PCI device is bound to a DPDK driver: see 'dpdk-devbind.py --status'";
   return "the device did not come up: is the driver's name right? (net_tap0,iface=... "
          "net_af_packet0,iface=... net_ring0 "
-         "net_memif0,... net_null0)";
+         "net_memif0,... net_null0), or ring:NAME";
+}
+
+struct QueueCounts {
+  std::uint16_t receive;
+  std::uint16_t transmit;
+};
+
+bool set_up_queues(Opening& opening, std::uint16_t id, const config::Port& config, const rte_eth_conf& conf,
+                   QueueCounts queues, const std::vector<rte_mempool*>& pools) {
+  std::uint16_t rx_descriptors = config.rx_descriptors;
+  std::uint16_t tx_descriptors = config.tx_descriptors;
+  if (!opening.check(rte_eth_dev_configure(id, queues.receive, queues.transmit, &conf),
+                     "configuring " + std::to_string(queues.receive) + " receive and " +
+                         std::to_string(queues.transmit) + " transmit queues") ||
+      !opening.check(rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx_descriptors, &tx_descriptors),
+                     "setting its descriptors"))
+    return false;
+  const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(id)));
+  for (std::uint16_t queue = 0; queue < queues.receive; ++queue)
+    if (!opening.check(rte_eth_rx_queue_setup(id, queue, rx_descriptors, socket, nullptr, pools[queue]),
+                       "setting up receive queue " + std::to_string(queue)))
+      return false;
+  for (std::uint16_t queue = 0; queue < queues.transmit; ++queue)
+    if (!opening.check(rte_eth_tx_queue_setup(id, queue, tx_descriptors, socket, nullptr),
+                       "setting up transmit queue " + std::to_string(queue)))
+      return false;
+  return true;
 }
 
 }  // namespace
@@ -62,7 +92,14 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   Opening opening(config, error);
   std::uint16_t id = 0;
   const std::string device_name = config.device.substr(0, config.device.find(','));
-  if (rte_eth_dev_get_port_by_name(device_name.c_str(), &id) != 0) {
+  const auto ring = config::parse_ring_device(config.device);
+  if (ring) {
+    std::string reason;
+    if (!make_ring_port(*ring, static_cast<std::uint16_t>(workers), id, reason)) {
+      opening.fail(reason, 0);
+      return nullptr;
+    }
+  } else if (rte_eth_dev_get_port_by_name(device_name.c_str(), &id) != 0) {
     opening.fail(missing_device_hint(config.device), 0);
     return nullptr;
   }
@@ -89,29 +126,16 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   info.checks_udp_checksum =
       std::find(kUncheckedDrivers.begin(), kUncheckedDrivers.end(), info.driver) == kUncheckedDrivers.end();
   constexpr std::uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
-  info.offloads_udp_checksum = (device.tx_offload_capa & kChecksums) == kChecksums;
+  const bool computes_checksums = (device.tx_offload_capa & kChecksums) == kChecksums;
+  // Memory has no bit errors: over a ring, as over virtio, a checksum need not be computed at all.
+  info.offloads_udp_checksum = computes_checksums || ring;
 
   rte_eth_conf conf{};
   port->steering_.prepare(device, queues, conf);
-  if (info.offloads_udp_checksum) conf.txmode.offloads = kChecksums;
-  std::uint16_t rx_descriptors = config.rx_descriptors;
-  std::uint16_t tx_descriptors = config.tx_descriptors;
-  if (!opening.check(rte_eth_dev_configure(id, queues, transmit_queues, &conf),
-                     "configuring " + std::to_string(queues) + " receive and " +
-                         std::to_string(transmit_queues) + " transmit queues"))
-    return nullptr;
-  if (!opening.check(rte_eth_dev_adjust_nb_rx_tx_desc(id, &rx_descriptors, &tx_descriptors),
-                     "setting its descriptors"))
-    return nullptr;
-  const auto socket = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(id)));
-  for (std::uint16_t queue = 0; queue < queues; ++queue)
-    if (!opening.check(rte_eth_rx_queue_setup(id, queue, rx_descriptors, socket, nullptr, pools[queue]),
-                       "setting up receive queue " + std::to_string(queue)))
-      return nullptr;
-  for (std::uint16_t queue = 0; queue < transmit_queues; ++queue)
-    if (!opening.check(rte_eth_tx_queue_setup(id, queue, tx_descriptors, socket, nullptr),
-                       "setting up transmit queue " + std::to_string(queue)))
-      return nullptr;
+  if (computes_checksums) conf.txmode.offloads = kChecksums;
+  conf.rxmode.offloads =
+      device.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+  if (!set_up_queues(opening, id, config, conf, {queues, transmit_queues}, pools)) return nullptr;
   const int mtu_code = rte_eth_dev_set_mtu(id, config.mtu);
   if (mtu_code != 0 && mtu_code != -ENOTSUP) {
     opening.fail("setting an MTU of " + std::to_string(config.mtu), mtu_code);
@@ -120,6 +144,7 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   rte_ether_addr mac{};
   if (!opening.check(rte_eth_macaddr_get(id, &mac), "reading its MAC address")) return nullptr;
   std::copy_n(mac.addr_bytes, info.mac.size(), info.mac.begin());
+  if (ring) info.mac = ring->mac;  // the driver has none
   info.addresses = config.addresses;
   if (std::any_of(info.addresses.begin(), info.addresses.end(),
                   [](const auto& own) { return own.address.is_v6(); }))

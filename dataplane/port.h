@@ -31,7 +31,7 @@ struct PortInfo {
   SteeringMode steering = SteeringMode::kHandoff;
   bool checks_udp_checksum =
       false;  // the driver delivers complete checksums, so that bad ones may be dropped
-  bool offloads_udp_checksum = false;  // TX: hardware fills UDP and IPv4 checksums
+  bool offloads_udp_checksum = false;  // TX: hardware fills UDP and IPv4 checksums, or nobody needs them
   std::vector<config::IpPrefix>
       addresses;  // configured, and the IPv6 link-local when there is an IPv6 address
   std::optional<config::IpAddress> gateway;

@@ -210,13 +210,33 @@ TEST(Limits, PortNamesAndDevices) {
   for (const std::string& device :
        {std::string("0000:01:00.0"), std::string("01:00.0"), std::string("0000:af:1F.7,dv_flow_en=1"),
         std::string("net_tap0,iface=sluice0"), std::string("net_af_packet0,iface=eth0,qpairs=2"),
+        std::string("ring:a-1"), std::string("ring:lab,size=64,mac=02:00:00:00:00:0a"),
         "net_null0," + std::string(245, 'x')})
     EXPECT_THAT(errors("a", device), IsEmpty()) << device;
-  for (const std::string& device :
-       {std::string(), std::string("eth0"), std::string("net_"), std::string("net_,iface=x"),
-        std::string("0000:01:00"), std::string("0000:01:00.00"), std::string("g000:01:00.0"),
-        std::string("net_tap0, iface=x"), std::string("net_tap0 --no-pci"), std::string("NET_TAP0"),
-        "net_null0," + std::string(246, 'x')})
+  for (const std::string& device : {std::string(),
+                                    std::string("eth0"),
+                                    std::string("net_"),
+                                    std::string("net_,iface=x"),
+                                    std::string("0000:01:00"),
+                                    std::string("0000:01:00.00"),
+                                    std::string("g000:01:00.0"),
+                                    std::string("ring:"),
+                                    std::string("ring:A"),
+                                    std::string("ring:abcdefghijklmnop"),
+                                    std::string("ring:a,"),
+                                    std::string("ring:a,size=100"),
+                                    std::string("ring:a,size=32"),
+                                    std::string("ring:a,size=131072"),
+                                    std::string("ring:a,size="),
+                                    std::string("ring:a,mac=02:00"),
+                                    std::string("ring:a,mac=03:00:00:00:00:01"),
+                                    std::string("ring:a,mac=00:00:00:00:00:00"),
+                                    std::string("ring:a,mac=02-00-00-00-00-01"),
+                                    std::string("ring:a,colour=red"),
+                                    std::string("net_tap0, iface=x"),
+                                    std::string("net_tap0 --no-pci"),
+                                    std::string("NET_TAP0"),
+                                    "net_null0," + std::string(246, 'x')})
     EXPECT_THAT(errors("a", device), ElementsAre(StartsWith("f:3:10: ports[0].device"))) << device;
 }
 

@@ -107,7 +107,8 @@ TEST(Load, ATableThatIsNone) {
 }
 
 TEST(Load, MissingKeys) {
-  const std::string device = "a PCI address or a DPDK virtual device net_..., at most 255 bytes";
+  const std::string device =
+      "a PCI address, a DPDK virtual device net_... or ring:NAME[,size=N][,mac=M], at most 255 bytes";
   EXPECT_THAT(
       errors_in("[log]\n"),
       ElementsAre("f:1:1: ports: found nothing; allowed: at least one [[ports]] with device and addresses"));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "config/check.h"
+#include "config/ring_device.h"
 #include "tests/config/support.h"
 
 namespace sluice::config {
@@ -47,6 +48,33 @@ TEST(Rules, CanonicalDevices) {
   EXPECT_EQ(canonical_device("01:00.0"), "0000:01:00.0");
   EXPECT_EQ(canonical_device("0000:AF:00.0,x=Y"), "0000:af:00.0");
   EXPECT_EQ(canonical_device("net_tap0,iface=A"), "net_tap0");
+  EXPECT_EQ(canonical_device("ring:abc,size=64"), "ring:abc");
+}
+
+TEST(Rules, RingDevicesAreUniqueAndShareHugePages) {
+  const std::string a = "\"198.18.0.1/15\"";
+  const std::string b = "\"198.18.0.2/15\"";
+  EXPECT_THAT(errors_in(port("ring:a", a) + port("ring:b", b) + "[memory]\nhuge_pages = \"require\"\n"),
+              IsEmpty());
+  EXPECT_THAT(errors_in(port("ring:a", a) + port("ring:a,size=64", b)),
+              ElementsAre(StartsWith("f:5:10: ports[1].device: found \"ring:a,size=64\", the device of")));
+  EXPECT_THAT(errors_in(port("net_tap0", a) + port("ring:b", b) + "[memory]\nhuge_pages = \"never\"\n"),
+              ElementsAre("f:8:14: memory.huge_pages: found \"never\", beside the shared memory of "
+                          "ports[1].device; allowed: \"auto\" or \"require\" with a ring: device"));
+}
+
+TEST(Rules, RingDevicesHaveAnAddressOfTheirOwn) {
+  const auto ring = parse_ring_device("ring:lab");
+  ASSERT_TRUE(ring);
+  EXPECT_EQ(ring->name, "lab");
+  EXPECT_EQ(ring->size, 8192U);
+  EXPECT_EQ(ring->mac[0], 2);  // locally administered, unicast
+  EXPECT_EQ(parse_ring_device("ring:lab,size=64")->mac, ring->mac);
+  EXPECT_NE(parse_ring_device("ring:lab2")->mac, ring->mac);
+  const auto given = parse_ring_device("ring:lab,mac=02:00:00:00:a0:0B,size=256");
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->mac, (std::array<std::uint8_t, 6>{2, 0, 0, 0, 0xa0, 0x0b}));
+  EXPECT_EQ(given->size, 256U);
 }
 
 TEST(Rules, GatewaysAreOnLink) {

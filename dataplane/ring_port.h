@@ -1,0 +1,28 @@
+// ring_port: the DPDK port behind a [[ports]] device "ring:NAME": a pair of rte_rings per queue in shared
+// memory. A secondary DPDK process of the same host looks them up by name and is the far end of the cable:
+// mbufs change hands, no byte is copied. Made by the control thread after the EAL is up. The rings stay when
+// the port is closed, because the far end may still hold them; they go with the process's shared memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/ring_device.h"
+
+namespace sluice::dataplane {
+
+enum class RingWay : std::uint8_t { kToSluice, kFromSluice };
+
+/// "sluice_NAME_rx0" towards sluiced, "sluice_NAME_tx0" from it.
+std::string ring_name(std::string_view name, RingWay way, std::uint16_t queue);
+
+/// What a primary with such a port passes to the EAL as --file-prefix, and its secondaries must as well.
+std::string ring_file_prefix(std::string_view name);
+
+/// Makes the rings (at most 16 pairs) and a port over them; its DPDK id in `id`. False with the reason in
+/// `error`.
+bool make_ring_port(const config::RingDevice& ring, std::uint16_t queues, std::uint16_t& id,
+                    std::string& error);
+
+}  // namespace sluice::dataplane
