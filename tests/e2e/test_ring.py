@@ -1,7 +1,6 @@
 """A ring: port: another process of this host, a secondary one of DPDK, exchanges packets with the daemon
 through shared memory. Needs huge pages: makes some when it can, and says so when it cannot."""
 
-import contextlib
 import glob
 import itertools
 import os
@@ -12,8 +11,9 @@ import subprocess
 import sys
 import time
 
-from harness import Skip, case, equal, eventually, main
+from harness import case, equal, eventually, main
 from lab.raw import rtp
+from shared_memory import mounts, shared_memory
 
 NAME = f"e2e{os.getpid()}"
 SIZE_MIB = 192
@@ -23,48 +23,6 @@ CHANGES = {
     "ports": [{"name": "lab", "device": f"ring:{NAME}", "addresses": [f"{RELAY_IP}/15"]}],
     "memory": {"huge_pages": "auto", "size_mib": SIZE_MIB},
 }
-
-
-def _pages():
-    with open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages") as file:
-        return int(file.read())
-
-
-def _mounts():
-    with open("/proc/self/mounts") as file:
-        return [line.split()[1] for line in file if line.split()[2] == "hugetlbfs"]
-
-
-@contextlib.contextmanager
-def shared_memory():
-    """Huge pages and a hugetlbfs for the time of a case; as they were, afterwards."""
-    switch, before, mounted = "/proc/sys/vm/nr_hugepages", None, False
-    wanted = SIZE_MIB // 2 + 16  # with some for the other process
-    try:
-        if _pages() < wanted:
-            with open(switch) as file:
-                before = int(file.read())
-            with open(switch, "w") as file:
-                file.write(str(before + wanted - _pages()))
-        if _pages() < wanted:
-            raise Skip(f"no {2 * wanted} MiB of huge pages to be had")
-        if not _mounts():
-            os.makedirs("/dev/hugepages", exist_ok=True)
-            done = subprocess.run(
-                ["mount", "-t", "hugetlbfs", "none", "/dev/hugepages"], capture_output=True, text=True
-            )
-            if done.returncode:
-                raise Skip(f"no hugetlbfs may be mounted here: {done.stderr.strip()}")
-            mounted = True
-        yield
-    except OSError as error:
-        raise Skip(f"no huge pages to be had: {error}") from None
-    finally:
-        if mounted:
-            subprocess.run(["umount", "/dev/hugepages"], check=False)
-        if before is not None:
-            with open(switch, "w") as file:
-                file.write(str(before))
 
 
 class Peer:
@@ -138,7 +96,7 @@ def _answer_arp(peer, *addresses):
 
 @case
 def packets_cross_both_ways(lab):
-    with shared_memory():
+    with shared_memory(SIZE_MIB):
         rpc = lab.start()
         peer = Peer(lab)
         try:
@@ -178,7 +136,7 @@ def packets_cross_both_ways(lab):
         finally:
             peer.close()
             equal(lab.stop(), 0, "sluiced's exit code")
-        left = [path for mount in _mounts() for path in glob.glob(f"{mount}/sluice-{NAME}map_*")]
+        left = [path for mount in mounts() for path in glob.glob(f"{mount}/sluice-{NAME}map_*")]
         equal(left, [], "files that hold huge pages after the end")
 
 
@@ -207,7 +165,7 @@ def says_what_lacks(lab):
     assert "ring:" in output and "memory.huge_pages" in output, output
     code, output = lab.run(config={"memory": {"size_mib": 262144}})
     assert code == 1 and "ring:" in output and "vm.nr_hugepages" in output, f"{code}: {output}"
-    with shared_memory():
+    with shared_memory(SIZE_MIB):
         unmount = "umount -a -t hugetlbfs; exec \"$@\""
         code, output = lab.run(config={}, prefix=("unshare", "-m", "sh", "-c", unmount, "--"))
         assert code == 1 and "mount -t hugetlbfs" in output, f"{code}: {output}"

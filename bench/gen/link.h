@@ -1,0 +1,65 @@
+// link: where packets go out and come in: the far end of a ring: port of sluiced (as a secondary DPDK
+// process, no copy), a DPDK device of our own, or a ring to ourselves. And the packet pool. One thread.
+#pragma once
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dataplane/frame.h"
+
+namespace sluice::gen {
+
+struct LinkOptions {
+  std::string ring;         // sluiced's ring:NAME
+  std::string file_prefix;  // of sluiced's first ring port, when that is another
+  std::string device;       // or a device: PCI address or vdev
+  bool loop = false;        // or nothing but a ring to ourselves
+  std::uint16_t core = 0;
+  std::uint32_t mbufs = 65535;
+};
+
+class Link {
+ public:
+  /// Starts the EAL. nullptr with the reason in `error`.
+  static std::unique_ptr<Link> open(const LinkOptions& options, std::string& error);
+
+  std::uint16_t queues() const { return queues_; }
+  rte_mempool* pool() const { return pool_; }
+  /// Of a device; a ring's far end has none.
+  std::optional<dataplane::MacAddress> mac() const { return mac_; }
+
+  /// How many were taken.
+  std::size_t send(std::uint16_t queue, rte_mbuf** packets, std::size_t count) {
+    if (to_.empty()) return rte_eth_tx_burst(port_, queue, packets, static_cast<std::uint16_t>(count));
+    return rte_ring_sp_enqueue_burst(to_[queue], reinterpret_cast<void**>(packets),
+                                     static_cast<unsigned>(count), nullptr);
+  }
+  std::size_t receive(std::uint16_t queue, rte_mbuf** packets, std::size_t count) {
+    if (from_.empty()) return rte_eth_rx_burst(port_, queue, packets, static_cast<std::uint16_t>(count));
+    return rte_ring_sc_dequeue_burst(from_[queue], reinterpret_cast<void**>(packets),
+                                     static_cast<unsigned>(count), nullptr);
+  }
+
+ private:
+  Link() = default;
+  bool start_eal(const LinkOptions& options, std::string& error);
+  bool attach(const LinkOptions& options, std::string& error);
+  bool open_device(const LinkOptions& options, std::string& error);
+  void empty();
+  bool make_pool(const LinkOptions& options, std::string& error);
+
+  std::vector<rte_ring*> to_, from_;
+  std::uint16_t port_ = 0;
+  std::uint16_t queues_ = 1;
+  rte_mempool* pool_ = nullptr;
+  std::optional<dataplane::MacAddress> mac_;
+};
+
+}  // namespace sluice::gen

@@ -1,0 +1,194 @@
+#include "bench/gen/player.h"
+
+#include <rte_cycles.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "bench/gen/verify.h"
+
+namespace sluice::gen {
+namespace {
+
+constexpr std::size_t kReceiveBurst = 64;
+constexpr std::uint32_t kSlowEvery = 16;  // turns between looks at what is slow
+constexpr double kWarmUpRate = 20'000;    // packets/s
+constexpr double kSettleSeconds = 0.2;    // for what is on its way to come, at most
+constexpr double kQuietSeconds = 0.02;    // nothing for so long: it has all come
+constexpr double kReached = 0.995;        // of the rate asked for
+
+double microseconds(std::uint32_t steps, const Clock& clock) {
+  return steps * static_cast<double>(LatencyHistogram::kTicksPerStep) * 1e6 / clock.tsc_hz;
+}
+
+}  // namespace
+
+Player::Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr<crypto::SrtpEngine> engine,
+               bool mirrored, std::atomic<bool>& stop)
+    : plan_(plan),
+      link_(link),
+      clock_(clock),
+      mirrored_(mirrored),
+      stop_(stop),
+      source_(plan, link, std::move(engine)),
+      sink_(plan, source_, mirrored),
+      neighbors_(plan),
+      control_(plan, source_, clock.tsc_hz) {
+  sink_.on_other = [this](std::span<const std::uint8_t> frame) {
+    auto answer = neighbors_.answer(frame);
+    if (answer.empty())
+      control_.on_frame(frame, counts_);
+    else if (control_.frames.size() < ControlTraffic::kMaxQueued)
+      control_.frames.push_back(std::move(answer));
+  };
+  if (control_.wants_media() && !mirrored)
+    sink_.on_media = [this](std::uint32_t receiver, std::uint16_t sequence) {
+      control_.on_media(receiver, sequence);
+    };
+  if (!mirrored) return;
+  double owed = 0;
+  double rates = 0;
+  for (const PlanStream& stream : plan.streams) {
+    owed += stream.packets_per_second * stream.outputs;
+    rates += stream.packets_per_second;
+  }
+  copies_ = static_cast<std::uint32_t>(std::max(1.0, owed / rates + 0.5));
+}
+
+Player::Turn Player::turn(std::size_t due, std::uint64_t now) {
+  Turn done;
+  if (due != 0) {
+    source_.send(due, counts_);
+    done.sent = due;
+  }
+  for (std::uint16_t queue = 0; queue < link_.queues(); ++queue) done.received += drain_queue(queue);
+  if (++turns_ % kSlowEvery == 0) {
+    if (!mirrored_) control_.poll(now, counts_);
+    if (!control_.frames.empty()) send_frames();
+  }
+  return done;
+}
+
+std::size_t Player::drain_queue(std::uint16_t queue) {
+  std::array<rte_mbuf*, kReceiveBurst> packets;
+  const std::size_t count = link_.receive(queue, packets.data(), packets.size());
+  if (count == 0) return 0;
+  if (copies_ > 1) {
+    // As many as the relay would have sent: taken again, and freed by each taking.
+    for (std::uint32_t copy = 1; copy < copies_; ++copy) {
+      for (std::size_t i = 0; i < count; ++i) rte_mbuf_refcnt_update(packets[i], 1);
+      sink_.take(std::span(packets).first(count), rte_rdtsc(), counts_);
+    }
+  }
+  sink_.take(std::span(packets).first(count), rte_rdtsc(), counts_);
+  return count;
+}
+
+void Player::send_frames() {
+  for (const auto& frame : control_.frames) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(link_.pool());
+    if (mbuf == nullptr) break;
+    char* data = rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size()));
+    if (data != nullptr) std::memcpy(data, frame.data(), frame.size());
+    mbuf->ol_flags = link_.mac() ? 0 : RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    if (data == nullptr || link_.send(0, &mbuf, 1) != 1) rte_pktmbuf_free(mbuf);
+  }
+  control_.frames.clear();
+}
+
+void Player::settle(double seconds) {
+  const std::uint64_t end = rte_rdtsc() + ticks(seconds);
+  std::uint64_t last = rte_rdtsc();
+  for (std::uint64_t now = last; now < end && now < last + ticks(kQuietSeconds); now = rte_rdtsc())
+    if (turn(0, now).received != 0) last = now;
+}
+
+bool Player::warm_up(double seconds, std::string& error) {
+  const std::uint64_t deadline = rte_rdtsc() + ticks(seconds);
+  sink_.begin_trial(false);
+  // The relay may still ask where we are: it asks every second.
+  settle(mirrored_ ? 0.0 : kQuietSeconds);
+  while (sink_.silent() != 0 && !stop_ && rte_rdtsc() < deadline) {
+    std::vector<std::uint32_t> streams;
+    for (const std::uint32_t receiver : sink_.silent_receivers())
+      streams.push_back(mirrored_ ? receiver : plan_.receivers[receiver].stream);
+    std::sort(streams.begin(), streams.end());
+    streams.erase(std::unique(streams.begin(), streams.end()), streams.end());
+    const std::uint64_t begin = rte_rdtsc();
+    for (std::size_t sent = 0; sent < streams.size() && !stop_;) {
+      const std::uint64_t now = rte_rdtsc();
+      const auto due =
+          static_cast<std::size_t>(static_cast<double>(now - begin) * kWarmUpRate / clock_.tsc_hz);
+      const std::size_t count = std::min({due > sent ? due - sent : 0, streams.size() - sent, kBurst});
+      if (count != 0) source_.send_of(streams.data() + sent, count, counts_);
+      sent += count;
+      turn(0, now);
+    }
+    const std::uint64_t until = rte_rdtsc() + ticks(mirrored_ ? 0.01 : 0.25);
+    for (std::uint64_t now = rte_rdtsc(); now < until && sink_.silent() != 0; now = rte_rdtsc()) turn(0, now);
+  }
+  if (sink_.silent() == 0) return true;
+  const auto silent = sink_.silent_receivers();
+  const PlanReceiver& first = plan_.receivers[mirrored_ ? 0 : silent[0]];
+  error = std::to_string(silent.size()) + " of " + std::to_string(plan_.receivers.size()) +
+          " receivers heard nothing within " + std::to_string(static_cast<int>(seconds)) +
+          " s; the first is receivers[" + std::to_string(silent[0]) + "], SSRC " +
+          std::to_string(first.ssrc) + " at " + plan_.endpoints[first.endpoint].address.to_string() + " (" +
+          std::to_string(counts_.other) + " frames of other kinds came, " +
+          std::to_string(counts_.strangers) + " media of unknown SSRC or address)";
+  return false;
+}
+
+Trial Player::run(const TrialOptions& options) {
+  Trial trial;
+  trial.rate = options.rate;
+  counts_ = {};
+  sink_.begin_trial(options.verify);
+  trial.begin_ns = nanoseconds(CLOCK_MONOTONIC);
+  const std::uint64_t begin = rte_rdtsc();
+  const std::uint64_t end = begin + ticks(options.seconds);
+  const double per_tick = options.rate / clock_.tsc_hz;
+  std::uint64_t busy = 0;
+  std::uint64_t planned = 0;
+  std::uint64_t now = begin;
+  while (now < end && !stop_.load(std::memory_order_relaxed)) {
+    std::size_t due = kBurst;
+    if (options.rate > 0) {
+      const auto target = static_cast<std::uint64_t>(static_cast<double>(now - begin) * per_tick);
+      due = std::min<std::uint64_t>(target - planned, kBurst);
+    }
+    const Turn done = turn(due, now);
+    planned += done.sent;
+    const std::uint64_t after = rte_rdtsc();
+    if (done.sent != 0 || done.received != 0) busy += after - now;
+    now = after;
+  }
+  const std::uint64_t sent_until = now;
+  settle(kSettleSeconds);
+  trial.end_ns = nanoseconds(CLOCK_MONOTONIC);
+  trial.counts = counts_;
+  trial.seconds = static_cast<double>(sent_until - begin) / clock_.tsc_hz;
+  const Counts& counts = trial.counts;
+  trial.input_pps = static_cast<double>(counts.sent) / trial.seconds;
+  trial.output_pps = static_cast<double>(counts.received) / trial.seconds;
+  const std::uint64_t expected = mirrored_ ? counts.sent : counts.expected;
+  trial.lost = expected > counts.received ? expected - counts.received : 0;
+  trial.loss_ratio = expected == 0 ? 0 : static_cast<double>(trial.lost) / static_cast<double>(expected);
+  trial.generator_limited = options.rate > 0 && trial.input_pps < options.rate * kReached;
+  trial.cycles_per_packet =
+      counts.sent == 0 ? 0 : static_cast<double>(busy) / static_cast<double>(counts.sent);
+  trial.busy_share = static_cast<double>(busy) / static_cast<double>(sent_until - begin);
+  LatencyHistogram& latency = sink_.latency();
+  trial.latency = {microseconds(latency.quantile(0.5), clock_), microseconds(latency.quantile(0.99), clock_),
+                   microseconds(latency.quantile(0.999), clock_), microseconds(latency.max(), clock_)};
+  if (options.verify) {
+    Verdict verdict = verify(plan_, sink_, source_.pattern(), mirrored_);
+    trial.verified = verdict.verified;
+    trial.verify_failures = verdict.failures;
+    trial.failure_reasons = std::move(verdict.reasons);
+  }
+  return trial;
+}
+
+}  // namespace sluice::gen

@@ -1,0 +1,60 @@
+// player: one thread that plays a plan over a link: warms it up, and runs trials at a rate. Everything of a
+// turn is in turn(): packets that are due, packets that came, and now and then what is slow.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "bench/gen/clock.h"
+#include "bench/gen/control_traffic.h"
+#include "bench/gen/link.h"
+#include "bench/gen/neighbor_answers.h"
+#include "bench/gen/plan.h"
+#include "bench/gen/results.h"
+#include "bench/gen/sink.h"
+#include "bench/gen/source.h"
+
+namespace sluice::gen {
+
+struct TrialOptions {
+  double rate = 0;  // packets/s in; 0: as fast as it goes
+  double seconds = 2;
+  bool verify = true;
+};
+
+class Player {
+ public:
+  /// `mirrored`: the link is a loop of our own; each packet is then sunk as often as the relay would copy it.
+  Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr<crypto::SrtpEngine> engine,
+         bool mirrored, std::atomic<bool>& stop);
+
+  /// One packet of each stream, until every receiver has heard one. False, with the reason, after `seconds`.
+  bool warm_up(double seconds, std::string& error);
+  Trial run(const TrialOptions& options);
+
+ private:
+  struct Turn {
+    std::size_t sent = 0, received = 0;
+  };
+  Turn turn(std::size_t due, std::uint64_t now);
+  std::size_t drain_queue(std::uint16_t queue);
+  void send_frames();
+  void settle(double seconds);
+  std::uint64_t ticks(double seconds) const { return static_cast<std::uint64_t>(seconds * clock_.tsc_hz); }
+
+  const Plan& plan_;
+  Link& link_;
+  const Clock& clock_;
+  bool mirrored_;
+  std::atomic<bool>& stop_;
+  Source source_;
+  Sink sink_;
+  NeighborAnswers neighbors_;
+  ControlTraffic control_;
+  Counts counts_;
+  std::uint32_t turns_ = 0;
+  std::uint32_t copies_ = 1;  // of a mirrored packet
+};
+
+}  // namespace sluice::gen

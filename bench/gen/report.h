@@ -1,0 +1,22 @@
+// report: results for people and for programs.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "bench/gen/clock.h"
+#include "bench/gen/plan.h"
+#include "bench/gen/results.h"
+#include "bench/gen/search.h"
+
+namespace sluice::gen {
+
+nlohmann::json to_json(const Trial& trial);
+nlohmann::json to_json(const SearchResult& result);
+nlohmann::json to_json(const Clock& clock);
+nlohmann::json to_json(const Plan& plan);  // how much of everything; no keys
+
+std::string table_head();
+std::string table_row(const Trial& trial);
+
+}  // namespace sluice::gen
