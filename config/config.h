@@ -106,6 +106,8 @@ struct Capacity {
   std::uint32_t routes_per_worker = 65536;
   std::uint32_t streams_per_worker = 65536;
   std::uint16_t streams_per_endpoint = 64;
+  // Endpoints of one session that live together on one worker; those past it go to others, by such blocks.
+  std::uint32_t session_block = 256;
   std::uint16_t routes_per_endpoint = 1024;  // routes that lead to one endpoint
   // A new session is refused while even the least loaded worker carries more than this share of what it
   // could; 100 = never.
@@ -120,6 +122,7 @@ inline constexpr Limits kStreamsPerEndpointLimits{1, 1024};
 inline constexpr Limits kRoutesPerEndpointLimits{1, 16384};
 inline constexpr Limits kWorkerLoadLimits{1, 100};
 inline constexpr Limits kIdleTimeoutLimits{0, 86400};
+inline constexpr Limits kSessionBlockLimits{1, 1048576};
 inline constexpr Limits kStreamTimeoutLimits{2, 3600};
 
 /// [api]

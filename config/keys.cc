@@ -220,6 +220,7 @@ std::vector<Key> operation_keys() {
     key("limits", l, &Capacity::routes_per_worker, IntegerForm{kSlotLimits}, {"routes_per_worker", kRestart, "Route slots of each worker"}),
     key("limits", l, &Capacity::streams_per_worker, IntegerForm{kSlotLimits}, {"streams_per_worker", kRestart, "Stream slots of each worker"}),
     key("limits", l, &Capacity::streams_per_endpoint, IntegerForm{kStreamsPerEndpointLimits}, {"streams_per_endpoint", kRestart, "Incoming streams of one endpoint"}),
+    key("limits", l, &Capacity::session_block, IntegerForm{kSessionBlockLimits}, {"session_block", kRestart, "Endpoints of one session that live together on a worker; more go to others, by such blocks"}),
     key("limits", l, &Capacity::routes_per_endpoint, IntegerForm{kRoutesPerEndpointLimits}, {"routes_per_endpoint", kRestart, "Routes that lead to one endpoint"}),
     key("limits", l, &Capacity::worker_load_percent, IntegerForm{kWorkerLoadLimits}, {"worker_load_percent", kLive, "New sessions are refused while every worker carries more than this share of what it could; 100: never"}),
     key("limits", l, &Capacity::idle_timeout_s, IntegerForm{kIdleTimeoutLimits}, {"idle_timeout_s", kLive, "An allocated endpoint on which nothing flows for this long is reclaimed, s; 0: never"}),

@@ -117,13 +117,14 @@ void Context::run_completions() {
   }
 }
 
+std::tuple<int, std::size_t, std::size_t> Context::load_rank(const WorkerBooks& books) const {
+  return {static_cast<int>(load.expected_load(books.index) * 20), books.endpoint_slots.used(),
+          books.sessions};
+}
+
 WorkerBooks& Context::least_loaded() {
-  const auto rank = [this](const std::unique_ptr<WorkerBooks>& books) {
-    return std::tuple(static_cast<int>(load.expected_load(books->index) * 20), books->endpoint_slots.used(),
-                      books->sessions);
-  };
   return **std::min_element(workers.begin(), workers.end(),
-                            [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+                            [this](const auto& a, const auto& b) { return load_rank(*a) < load_rank(*b); });
 }
 
 std::optional<RequestError> Context::check_load(const WorkerBooks& home) const {
@@ -131,6 +132,29 @@ std::optional<RequestError> Context::check_load(const WorkerBooks& home) const {
   const double found = load.expected_load(home.index);
   if (allowed == 100 || found <= load_limit()) return std::nullopt;
   return refuse_load(allowed, static_cast<unsigned>(std::min(100.0, std::ceil(found * 100))), home.index);
+}
+
+std::optional<std::size_t> Context::find_block(Session& session) {
+  const auto has_slot = [](const WorkerBooks& books) {
+    return books.endpoint_slots.used() < books.endpoint_slots.capacity();
+  };
+  const std::size_t most = workers.size() == 1 ? SIZE_MAX : options.config.limits.session_block;
+  for (std::size_t i = 0; i < session.blocks.size(); ++i)
+    if (session.blocks[i].endpoints < most && has_slot(*workers[session.blocks[i].worker])) return i;
+  // A room that fills in a moment grows faster than loads are measured: its blocks are spread evenly over the
+  // workers that may take more, and only then laid where there is least.
+  const auto rank = [&](const WorkerBooks& books) {
+    const auto blocks =
+        std::count_if(session.blocks.begin(), session.blocks.end(),
+                      [&](const Session::Block& block) { return block.worker == books.index; });
+    return std::tuple(!has_slot(books), load.expected_load(books.index) > load_limit(), blocks,
+                      load_rank(books));
+  };
+  const WorkerBooks& worker = **std::min_element(
+      workers.begin(), workers.end(), [&](const auto& a, const auto& b) { return rank(*a) < rank(*b); });
+  if (!has_slot(worker)) return std::nullopt;
+  session.blocks.push_back({worker.index, 0});
+  return session.blocks.size() - 1;
 }
 
 void Context::mark_empty(Session& session) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -66,14 +67,15 @@ struct Context {
   Route* find_route(const Session& session, const std::string& id) const;
 
   WorkerBooks& books(const Session& session) { return *workers[session.worker]; }
-  WorkerBooks& books(const Endpoint& endpoint) { return *workers[endpoint.session->worker]; }
+  WorkerBooks& books(const Endpoint& endpoint) { return *workers[endpoint.worker]; }
+  WorkerBooks& books(const Source& source) { return *workers[source.worker]; }
+  /// A route lives where it leads.
+  WorkerBooks& books(const Route& route) { return *workers[route.to->worker]; }
   const dataplane::PortInfo& port(const Endpoint& endpoint) const { return plane.port(endpoint.port_index); }
   dataplane::EndpointSlot& slot(const Endpoint& endpoint) {
     return books(endpoint).memory.endpoints[endpoint.ref.slot];
   }
-  dataplane::RouteSlot& slot(const Route& route) {
-    return books(*route.session).memory.routes[route.ref.slot];
-  }
+  dataplane::RouteSlot& slot(const Route& route) { return books(route).memory.routes[route.ref.slot]; }
 
   /// A UDP datagram from one of our addresses, as a whole frame through that endpoint's worker. False: lost.
   bool inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local, const dataplane::LinkEnd& remote,
@@ -90,6 +92,11 @@ struct Context {
   double load_limit() const { return options.config.limits.worker_load_percent / 100.0; }
   /// Why `home`, the least loaded, takes no new session; nothing when it does.
   std::optional<RequestError> check_load(const WorkerBooks& home) const;
+
+  /// The block of the session that a new endpoint joins: the first that has room, or a new one, on the
+  /// worker with the fewest of its blocks, and the least load among those. nullopt when no worker has a slot
+  /// left.
+  std::optional<std::size_t> find_block(Session& session);
 
   void mark_empty(Session& session);
   void mark_occupied(Session& session);
@@ -109,6 +116,8 @@ struct Context {
   bool stopping = false;
 
  private:
+  std::tuple<int, std::size_t, std::size_t> load_rank(const WorkerBooks& books) const;
+
   std::vector<std::uint8_t> frame_;  // scratch of inject_udp
 };
 

@@ -34,16 +34,20 @@ Result<Created<EndpointView>> Endpoints::create(const EndpointCreate& request) {
     if (auto error = remotes_.check(plan.port_index, plan.remote->address)) return *error;
   }
 
-  WorkerBooks& books = context_.books(*session);
+  const auto block = context_.find_block(*session);
+  if (!block)
+    return refuse_limit("endpoints_per_worker", context_.options.config.limits.endpoints_per_worker);
+  WorkerBooks& books = *context_.workers[session->blocks[*block].worker];
   const auto ref = books.endpoint_slots.acquire();
-  if (!ref) return refuse_limit("endpoints_per_worker", context_.options.config.limits.endpoints_per_worker);
   auto owned = std::make_unique<Endpoint>();
   Endpoint& endpoint = *owned;
   endpoint.request = request;
   endpoint.id = request.id.empty() ? context_.make_id("e-") : request.id;
   endpoint.session = session;
+  endpoint.worker = books.index;
+  endpoint.block = *block;
   endpoint.ref = *ref;
-  if (auto error = take_ports(*session, endpoint, plan)) {
+  if (auto error = take_ports(endpoint, plan)) {
     books.endpoint_slots.release(*ref);
     return *error;
   }
@@ -57,6 +61,7 @@ Result<Created<EndpointView>> Endpoints::create(const EndpointCreate& request) {
 
   if (books.endpoints.size() <= ref->slot) books.endpoints.resize(ref->slot + std::size_t{1});
   books.endpoints[ref->slot] = &endpoint;
+  ++session->blocks[*block].endpoints;
   session->endpoints.emplace(endpoint.id, std::move(owned));
   context_.mark_occupied(*session);
   endpoint.created_at = endpoint.last_alive = context_.now();
@@ -73,8 +78,7 @@ Result<Created<EndpointView>> Endpoints::create(const EndpointCreate& request) {
   return Created<EndpointView>{view_of(context_, endpoint), true};
 }
 
-std::optional<RequestError> Endpoints::take_ports(const Session& session, Endpoint& endpoint,
-                                                  const EndpointPlan& plan) {
+std::optional<RequestError> Endpoints::take_ports(Endpoint& endpoint, const EndpointPlan& plan) {
   const config::Config& config = context_.options.config;
   endpoint.port_index = plan.port_index;
   endpoint.family = plan.local_address.family;
@@ -82,9 +86,9 @@ std::optional<RequestError> Endpoints::take_ports(const Session& session, Endpoi
   endpoint.shared_port = endpoint.request.transport == IceTransport::kShared;
   std::optional<std::uint16_t> udp_port;
   if (endpoint.shared_port)
-    udp_port = static_cast<std::uint16_t>(config.ice.shared_port + session.worker);
+    udp_port = static_cast<std::uint16_t>(config.ice.shared_port + endpoint.worker);
   else
-    udp_port = context_.udp_ports.acquire(session.worker, plan.port_index, !plan.rtcp_mux);
+    udp_port = context_.udp_ports.acquire(endpoint.worker, plan.port_index, !plan.rtcp_mux);
   if (!udp_port) return refuse_limit("media_ports", config.media.port_max - config.media.port_min + 1u);
   endpoint.local.mac = context_.plane.port(plan.port_index).mac;
   endpoint.local.address = {plan.local_address, *udp_port};
@@ -220,7 +224,8 @@ bool Endpoints::on_removed(WorkerBooks& books, dataplane::SlotRef ref) {
 void Endpoints::finish(Endpoint& endpoint) {
   if (!endpoint.acked || !endpoint.incoming.empty() || endpoint.sources_dying != 0) return;
   Session& session = *endpoint.session;
-  WorkerBooks& books = context_.books(session);
+  WorkerBooks& books = context_.books(endpoint);
+  --session.blocks[endpoint.block].endpoints;
   wipe_keys(context_, endpoint);
   give_ports_back(endpoint);
   books.endpoints[endpoint.ref.slot] = nullptr;

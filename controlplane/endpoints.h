@@ -39,8 +39,7 @@ class Endpoints {
   void finish(Session& session);
 
  private:
-  std::optional<RequestError> take_ports(const Session& session, Endpoint& endpoint,
-                                         const EndpointPlan& plan);
+  std::optional<RequestError> take_ports(Endpoint& endpoint, const EndpointPlan& plan);
   void give_ports_back(const Endpoint& endpoint);
   std::optional<RequestError> make_keys(Endpoint& endpoint);
   void fill_slot(Endpoint& endpoint, const EndpointPlan& plan);

@@ -41,7 +41,7 @@ void IdleWatch::look(Endpoint& endpoint, TimePoint now) {
     if (endpoint.webrtc) {
       endpoint.last_alive = std::max(endpoint.last_alive, endpoint.webrtc->last_checked());
       if (endpoint.webrtc->consent_expired(now)) {
-        context_.verdicts.push_back({endpoint.session->worker, endpoint.ref, "consent_expired", false, {}});
+        context_.verdicts.push_back({endpoint.worker, endpoint.ref, "consent_expired", false, {}});
         return;
       }
       webrtc_.expire(endpoint, now);
@@ -50,7 +50,7 @@ void IdleWatch::look(Endpoint& endpoint, TimePoint now) {
   const std::chrono::seconds timeout(context_.options.config.limits.idle_timeout_s);
   if (timeout.count() != 0 && now - endpoint.last_alive >= timeout)
     context_.verdicts.push_back(
-        {endpoint.session->worker, endpoint.ref, endpoint.failed ? "failed" : "idle", false, {}});
+        {endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle", false, {}});
 }
 
 }  // namespace sluice::control

@@ -36,8 +36,8 @@ LoadMeter::LoadMeter(MediaPlane& plane)
 
 LoadMeter::Counted LoadMeter::count(const dataplane::WorkerCounters& counters) {
   const dataplane::TurnSamples& samples = counters.turn_samples;
-  return {.received = counters.received.read(),
-          .transmitted = counters.transmitted.read(),
+  return {.received = counters.received.read() + counters.borrowed.read(),
+          .transmitted = counters.transmitted.read() + counters.passed_on.read(),
           .busy_polls = counters.busy_polls.read(),
           .busy_cycles = counters.busy_cycles.read(),
           .samples = samples.turns.read(),

@@ -6,6 +6,7 @@
 // at once.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -45,11 +46,15 @@ struct SourceKey {
   auto operator<=>(const SourceKey&) const = default;
 };
 
+/// On the worker of its endpoint, its home, or the mirror of one there on a worker whose endpoints are sent
+/// it.
 struct Source {
   SourceKey key;
   Endpoint* endpoint = nullptr;
+  std::size_t worker = 0;
+  Source* home = nullptr;  // of a mirror
   dataplane::SlotRef ref;
-  std::size_t routes = 0;
+  std::size_t routes = 0;  // that hang on it; for a home its mirrors count one each
 };
 
 struct Route {
@@ -69,6 +74,8 @@ struct Endpoint {
   EndpointCreate request;  // as given; what an idempotent creation compares
   std::string id;
   Session* session = nullptr;
+  std::size_t worker = 0;
+  std::size_t block = 0;  // in Session::blocks
   dataplane::SlotRef ref;
 
   std::size_t port_index = 0;
@@ -104,10 +111,11 @@ struct Endpoint {
   std::uint64_t seen_sent = 0;
   bool ever_flowed = false;
 
-  std::map<SourceKey, Source*> sources;  // those that routes may join
-  std::size_t sources_dying = 0;         // removed, not yet acked
-  std::unordered_set<Route*> incoming;   // routes that lead here
-  std::unordered_set<Route*> outgoing;   // routes that are fed from here
+  std::map<SourceKey, Source*> sources;                          // those that routes may join
+  std::map<std::pair<SourceKey, std::size_t>, Source*> mirrors;  // and on other workers
+  std::size_t sources_dying = 0;                                 // removed, not yet acked
+  std::unordered_set<Route*> incoming;                           // routes that lead here
+  std::unordered_set<Route*> outgoing;                           // routes that are fed from here
   std::unique_ptr<OutgoingSsrcs> ssrcs;
   std::unique_ptr<WebrtcPeer> webrtc;
 
@@ -116,8 +124,22 @@ struct Endpoint {
 };
 
 struct Session {
+  /// Endpoints that are placed together. A session begins with one block, on its own worker; a larger one has
+  /// more (limits.session_block), each where there was room.
+  struct Block {
+    std::size_t worker = 0;
+    std::size_t endpoints = 0;
+  };
+
+  /// Whether some endpoint may live there.
+  bool uses(std::size_t where) const {
+    return std::any_of(blocks.begin(), blocks.end(),
+                       [&](const Block& block) { return block.worker == where; });
+  }
+
   std::string id;
   std::size_t worker = 0;
+  std::vector<Block> blocks;
   std::string created_at;  // RFC 3339, UTC
   bool removing = false;
   std::string reason;

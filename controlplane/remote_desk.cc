@@ -102,12 +102,12 @@ void RemoteDesk::select(Endpoint& endpoint, const config::SocketAddress& address
 
 void RemoteDesk::forget(const Endpoint& endpoint) {
   for (const Component component : {Component::kRtp, Component::kRtcp})
-    unfollow(endpoint.session->worker, endpoint.ref, component);
+    unfollow(endpoint.worker, endpoint.ref, component);
 }
 
 void RemoteDesk::follow(Endpoint& endpoint, Component component, const config::SocketAddress& address,
                         bool wait_for_change) {
-  const std::size_t worker = endpoint.session->worker;
+  const std::size_t worker = endpoint.worker;
   unfollow(worker, endpoint.ref, component);
   const std::uint64_t key = leg_key(worker, endpoint.ref.slot, component);
   const auto port = static_cast<std::uint16_t>(endpoint.port_index);

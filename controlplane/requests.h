@@ -156,6 +156,7 @@ struct RouteView {
   std::string session, id;
   SourceSelector from;
   std::string to;
+  std::size_t worker = 0;
   std::uint32_t ssrc = 0;
   std::uint32_t clock_rate = 0;
   std::vector<NumberMapping> payload_types;
@@ -189,6 +190,7 @@ struct SessionView {
   std::string id;
   std::string state;  // "active", "removing"
   std::size_t worker = 0;
+  std::vector<std::size_t> workers;  // that its endpoints live on
   std::string created_at;  // RFC 3339, UTC
   std::size_t endpoints = 0, routes = 0;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "controlplane/endpoint_plan.h"
 #include "controlplane/refusals.h"
@@ -52,7 +53,7 @@ bool Routing::caches_packets() const {
 
 Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
   const config::Capacity& limits = context_.options.config.limits;
-  WorkerBooks& books = context_.books(session);
+  WorkerBooks& books = context_.books(to);
   if (to.incoming.size() >= limits.routes_per_endpoint)
     return refuse_limit("routes_per_endpoint", limits.routes_per_endpoint);
   const auto ref = books.route_slots.acquire();
@@ -62,7 +63,7 @@ Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, co
     books.route_slots.release(*ref);
     return *error;
   }
-  Source* source = join_source(books, from, source_key(request.from, request.clock_rate));
+  Source* source = join_source(books.index, from, source_key(request.from, request.clock_rate));
   if (source == nullptr) {
     to.ssrcs->end(std::get<OutgoingSsrcs::Lease>(lease), 0);
     books.route_slots.release(*ref);
@@ -117,28 +118,40 @@ Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, std::optional<std
   return refuse_limit("outgoing_ssrcs_per_endpoint", room);
 }
 
-Source* Routing::join_source(WorkerBooks& books, Endpoint& from, SourceKey key) {
+Source* Routing::join_source(std::size_t worker, Endpoint& from, const SourceKey& key) {
+  return worker == from.worker ? join_home(from, key) : join_mirror(worker, from, key);
+}
+
+Source* Routing::adopt(std::size_t worker, Endpoint& from, const SourceKey& key, dataplane::SlotRef ref) {
+  WorkerBooks& books = *context_.workers[worker];
+  auto owned = std::make_unique<Source>();
+  Source& source = *owned;
+  source.endpoint = &from;
+  source.worker = worker;
+  source.ref = ref;
+  source.routes = 1;
+  source.key = key;
+  if (books.sources.size() <= ref.slot) books.sources.resize(ref.slot + std::size_t{1});
+  books.sources[ref.slot] = std::move(owned);
+  auto& slot = *new (&books.memory.sources[ref.slot]) dataplane::SourceSlot();
+  slot.generation = ref.generation;
+  slot.clock_rate = key.clock_rate;
+  slot.next = slot.stream = slot.first_chunk = dataplane::kNoSlot;
+  return &source;
+}
+
+Source* Routing::join_home(Endpoint& from, const SourceKey& key) {
   if (const auto found = from.sources.find(key); found != from.sources.end()) {
     ++found->second->routes;
     return found->second;
   }
+  WorkerBooks& books = context_.books(from);
   const auto ref = books.source_slots.acquire();
   if (!ref) return nullptr;
-  auto owned = std::make_unique<Source>();
-  Source& source = *owned;
-  source.endpoint = &from;
-  source.ref = *ref;
-  source.routes = 1;
-  source.key = key;
-  from.sources.emplace(std::move(key), &source);
-  if (books.sources.size() <= ref->slot) books.sources.resize(ref->slot + std::size_t{1});
-  books.sources[ref->slot] = std::move(owned);
-
-  auto& slot = *new (&books.memory.sources[ref->slot]) dataplane::SourceSlot();
-  slot.generation = ref->generation;
+  Source& source = *adopt(from.worker, from, key, *ref);
+  from.sources.emplace(key, &source);
+  dataplane::SourceSlot& slot = books.memory.sources[ref->slot];
   slot.endpoint = from.ref;
-  slot.clock_rate = source.key.clock_rate;
-  slot.next = slot.stream = slot.first_chunk = dataplane::kNoSlot;
   if (source.key.ssrc) {
     slot.match = dataplane::SourceMatch::kSsrc;
     slot.ssrc = *source.key.ssrc;
@@ -160,14 +173,58 @@ Source* Routing::join_source(WorkerBooks& books, Endpoint& from, SourceKey key) 
   return &source;
 }
 
-void Routing::leave_source(WorkerBooks& books, Source& source) {
+Source* Routing::join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key) {
+  if (const auto found = from.mirrors.find({key, worker}); found != from.mirrors.end()) {
+    ++found->second->routes;
+    return found->second;
+  }
+  WorkerBooks& books = *context_.workers[worker];
+  const auto ref = books.source_slots.acquire();
+  if (!ref) return nullptr;
+  Source* home = join_home(from, key);
+  if (home == nullptr) {
+    books.source_slots.release(*ref);
+    return nullptr;
+  }
+  Source& mirror = *adopt(worker, from, key, *ref);
+  mirror.home = home;
+  from.mirrors.emplace(std::pair{key, worker}, &mirror);
+  dataplane::SourceSlot& slot = books.memory.sources[ref->slot];
+  slot.endpoint = {};
+  slot.home = home->ref;
+  slot.home_worker = static_cast<std::uint8_t>(from.worker);
+  Command install;
+  install.kind = CommandKind::kInstallSource;
+  install.ref = mirror.ref;
+  books.commands.send(install);
+  Command lend;
+  lend.kind = CommandKind::kLendSource;
+  lend.ref = home->ref;
+  lend.source = mirror.ref;
+  lend.worker = static_cast<std::uint8_t>(worker);
+  context_.books(*home).commands.send(lend);
+  return &mirror;
+}
+
+void Routing::leave_source(Source& source) {
   if (--source.routes != 0) return;
-  source.endpoint->sources.erase(source.key);
-  ++source.endpoint->sources_dying;
+  Endpoint& endpoint = *source.endpoint;
+  ++endpoint.sources_dying;
   Command remove_source;
   remove_source.kind = CommandKind::kRemoveSource;
   remove_source.ref = source.ref;
-  books.commands.send(remove_source);
+  context_.books(source).commands.send(remove_source);
+  if (source.home == nullptr) {
+    endpoint.sources.erase(source.key);
+    return;
+  }
+  endpoint.mirrors.erase({source.key, source.worker});
+  Command unlend;
+  unlend.kind = CommandKind::kUnlendSource;
+  unlend.ref = source.home->ref;
+  unlend.worker = static_cast<std::uint8_t>(source.worker);
+  context_.books(*source.home).commands.send(unlend);
+  leave_source(*std::exchange(source.home, nullptr));
 }
 
 void Routing::fill(const Route& route) {
@@ -205,10 +262,10 @@ Result<RouteView> Routing::switch_to(const RouteSwitch& request) {
   if (from->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", from->id));
   if (auto error = check_selector(request.from, *from)) return *error;
 
-  WorkerBooks& books = context_.books(*session);
-  SourceKey key = source_key(request.from, route->request.clock_rate);
+  WorkerBooks& books = context_.books(*route);
+  const SourceKey key = source_key(request.from, route->request.clock_rate);
   if (from == route->source->endpoint && key == route->source->key) return view_of(context_, *route);
-  Source* source = join_source(books, *from, std::move(key));
+  Source* source = join_source(books.index, *from, key);
   if (source == nullptr)
     return refuse_limit("routes_per_worker", context_.options.config.limits.routes_per_worker);
   Source* former = std::exchange(route->source, source);
@@ -221,20 +278,19 @@ Result<RouteView> Routing::switch_to(const RouteSwitch& request) {
   change.ref = route->ref;
   change.source = source->ref;
   books.commands.send(change);
-  leave_source(books, *former);
+  leave_source(*former);
   return view_of(context_, *route);
 }
 
 void Routing::remove(Route& route) {
   if (route.removing) return;
   route.removing = true;
-  WorkerBooks& books = context_.books(*route.session);
   Command remove_route;
   remove_route.kind = CommandKind::kRemoveRoute;
   remove_route.ref = route.ref;
-  books.commands.send(remove_route);
+  context_.books(route).commands.send(remove_route);
   route.source->endpoint->outgoing.erase(&route);
-  leave_source(books, *std::exchange(route.source, nullptr));
+  leave_source(*std::exchange(route.source, nullptr));
 }
 
 void Routing::detach(Endpoint& endpoint) {

@@ -1,6 +1,9 @@
 // routing: routes and the sources that feed them. Routes with an equal selector and clock rate share one
-// source; a source lives as long as a route hangs on it. Commands go down in the order that the worker relies
-// on: a source before the routes on it, a route's end before its source's. Control thread only.
+// source; a source lives as long as a route hangs on it. A route to an endpoint on another worker than its
+// source's hangs there on a mirror of the source (dataplane/lend.h), which lives as long, and keeps its home.
+// Commands go down in the order that a worker relies on: a source before the routes on it, a route's end
+// before its source's. Between workers no order is needed: what is lent names the mirror with its generation.
+// Control thread only.
 #pragma once
 
 #include "controlplane/context.h"
@@ -28,8 +31,11 @@ class Routing {
   Result<Route*> place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request);
   Result<OutgoingSsrcs::Lease> lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc);
   /// Finds or installs. nullptr when the worker has no source slot left.
-  Source* join_source(WorkerBooks& books, Endpoint& from, SourceKey key);
-  void leave_source(WorkerBooks& books, Source& source);
+  Source* join_source(std::size_t worker, Endpoint& from, const SourceKey& key);
+  Source* join_home(Endpoint& from, const SourceKey& key);
+  Source* join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key);
+  Source* adopt(std::size_t worker, Endpoint& from, const SourceKey& key, dataplane::SlotRef ref);
+  void leave_source(Source& source);
   void fill(const Route& route);
   bool caches_packets() const;
 

@@ -154,6 +154,7 @@ Result<Created<SessionView>> Sessions::create_session(const std::string& id) {
   auto session = std::make_unique<Session>();
   session->id = id.empty() ? context.make_id("s-") : id;
   session->worker = home.index;
+  session->blocks.push_back({home.index, 0});
   ++home.sessions;
   context.load.placed(home.index, context.sessions.size());
   session->created_at = rfc3339_now();

@@ -62,6 +62,9 @@ std::uint32_t routes_of(const Endpoint& endpoint, const StreamRead& stream) {
   std::size_t routes = 0;
   for (const auto& [key, source] : endpoint.sources)
     if (selects(key, stream)) routes += source->routes;
+  // A mirror counts at home as one, and stands for all that hang on it.
+  for (const auto& [place, mirror] : endpoint.mirrors)
+    if (selects(place.first, stream)) routes += mirror->routes - 1;
   return static_cast<std::uint32_t>(routes);
 }
 
@@ -87,7 +90,7 @@ void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
   WorkerBooks& books = *context_.workers[worker];
   Sample& sample = samples_[worker][slot];
   const auto stream = read_stream(books.memory.streams[slot]);
-  if (!stream) return;
+  if (!stream || !stream->endpoint.valid()) return;  // a mirror ends with its routes
   if (sample.tenancy != stream->tenancy) {
     sample = {stream->tenancy, sample.forgotten, stream->bytes, now, 0};
   } else if (now > sample.at) {
@@ -116,7 +119,7 @@ std::vector<StreamView> StreamWatch::list(const Session* session, const Endpoint
   std::vector<StreamView> views;
   const std::uint64_t now = context_.plane.tsc_now();
   for (const auto& books : context_.workers) {
-    if (session != nullptr && session->worker != books->index) continue;
+    if (session != nullptr && !session->uses(books->index)) continue;
     const std::size_t high_water = books->memory.stream_high_water.load(std::memory_order_acquire);
     for (std::size_t slot = 0; slot < high_water; ++slot) {
       const auto stream = read_stream(books->memory.streams[slot]);
@@ -155,7 +158,8 @@ std::size_t StreamWatch::count(std::size_t worker) const {
   const std::size_t high_water = memory.stream_high_water.load(std::memory_order_acquire);
   std::size_t streams = 0;
   for (std::size_t slot = 0; slot < high_water; ++slot)
-    streams += memory.streams[slot].tenancy.load(std::memory_order_relaxed) % 2;
+    if (memory.streams[slot].endpoint.load(std::memory_order_relaxed) != dataplane::kNoSlot)
+      streams += memory.streams[slot].tenancy.load(std::memory_order_relaxed) % 2;
   return streams;
 }
 

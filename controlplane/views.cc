@@ -1,6 +1,8 @@
 // views: see the header. Control thread.
 #include "controlplane/views.h"
 
+#include <algorithm>
+
 #include "controlplane/webrtc_peer.h"
 
 namespace sluice::control {
@@ -29,6 +31,10 @@ SessionView view_of(const Session& session) {
   view.id = session.id;
   view.state = session.removing ? "removing" : "active";
   view.worker = session.worker;
+  for (const Session::Block& block : session.blocks)
+    if (block.endpoints != 0 &&
+        std::find(view.workers.begin(), view.workers.end(), block.worker) == view.workers.end())
+      view.workers.push_back(block.worker);
   view.created_at = session.created_at;
   view.endpoints = session.endpoints.size();
   view.routes = session.routes.size();
@@ -50,7 +56,7 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.rtcp_mux = endpoint.rtcp_mux;
   view.remote = endpoint.remote;
   view.latch = endpoint.latch;
-  view.worker = endpoint.session->worker;
+  view.worker = endpoint.worker;
   view.profile = endpoint.profile;
   view.send_key = endpoint.send_key;
   view.receive_key = endpoint.request.receive_key;
@@ -72,6 +78,7 @@ RouteView view_of(Context& context, const Route& route) {
   view.id = route.request.id;
   view.from = route.from;
   view.to = route.to->id;
+  view.worker = route.to->worker;
   view.ssrc = route.lease.ssrc;
   view.clock_rate = route.request.clock_rate;
   view.payload_types = route.request.payload_types;

@@ -106,7 +106,7 @@ Endpoint* WebrtcDesk::find_by_ufrag(const WorkerBooks& books, const Datagram& da
   if (found == by_ufrag_.end()) return nullptr;
   Endpoint* endpoint = found->second;
   // A ufrag opens the door that it was given for: this worker's shared port on this address.
-  const bool here = endpoint->shared_port && endpoint->session->worker == books.index &&
+  const bool here = endpoint->shared_port && endpoint->worker == books.index &&
                     endpoint->port_index == datagram.port_index && endpoint->local.address == datagram.to;
   return here ? endpoint : nullptr;
 }
@@ -220,11 +220,11 @@ DtlsTransport::Callbacks WebrtcDesk::callbacks(Endpoint& endpoint) {
   };
   // What ends the endpoint waits until the transport is done with it.
   callbacks.on_failed = [this, &endpoint](DtlsFailure failure, const std::string& text) {
-    context_.verdicts.push_back({endpoint.session->worker, endpoint.ref,
+    context_.verdicts.push_back({endpoint.worker, endpoint.ref,
                                  std::string(dtls_failure_name(failure)), !endpoint.keys_ready, text});
   };
   callbacks.on_closed = [this, &endpoint] {
-    context_.verdicts.push_back({endpoint.session->worker, endpoint.ref, "closed_by_peer", false, {}});
+    context_.verdicts.push_back({endpoint.worker, endpoint.ref, "closed_by_peer", false, {}});
   };
   return callbacks;
 }

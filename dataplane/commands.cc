@@ -3,6 +3,7 @@
 #include "dataplane/fanout.h"
 #include "dataplane/feedback.h"
 #include "dataplane/latch.h"
+#include "dataplane/lend.h"
 #include "dataplane/streams.h"
 #include "dataplane/transmit.h"
 
@@ -77,9 +78,13 @@ void uninstall_source(WorkerState& state, std::uint32_t slot) {
     remove_from_fanout(state, source, route);
     state.memory.routes[route].source = kNoSlot;
   }
-  unbind_source(state, slot);
-  unlink(state.endpoint(source.endpoint.slot).first_source, slot,
-         [&](std::uint32_t i) -> std::uint32_t& { return state.memory.sources[i].next; });
+  if (is_mirror(source)) {
+    if (source.stream != kNoSlot) forget_mirror_stream(state, source.stream);
+  } else {
+    unbind_source(state, slot);
+    unlink(state.endpoint(source.endpoint.slot).first_source, slot,
+           [&](std::uint32_t i) -> std::uint32_t& { return state.memory.sources[i].next; });
+  }
   source.installed = false;
 }
 
@@ -119,8 +124,10 @@ void keys_ready(WorkerState& state, SlotRef ref) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true);
   if (endpoint == nullptr) return;
   endpoint->keys_ready = endpoint->can_seal = true;
-  endpoint->tag_length = endpoint->encrypted ? static_cast<std::uint8_t>(
-      crypto::profile_info(state.memory.keys[ref.slot].send.profile).rtp_tag_length) : std::uint8_t{0};
+  endpoint->tag_length =
+      endpoint->encrypted ? static_cast<std::uint8_t>(
+                                crypto::profile_info(state.memory.keys[ref.slot].send.profile).rtp_tag_length)
+                          : std::uint8_t{0};
 }
 
 // ---- sources and routes
@@ -128,12 +135,22 @@ void keys_ready(WorkerState& state, SlotRef ref) {
 void install_source(WorkerState& state, SlotRef ref) {
   SourceSlot* source = current(state, state.memory.sources, ref, false);
   if (source == nullptr) return;
-  EndpointSlot* endpoint = current(state, state.memory.endpoints, source->endpoint, true);
-  if (endpoint == nullptr) return;
+  EndpointSlot* endpoint = nullptr;
+  if (!is_mirror(*source)) {
+    endpoint = current(state, state.memory.endpoints, source->endpoint, true);
+    if (endpoint == nullptr) return;
+  } else if (source->home_worker >= state.steering.workers() || source->home_worker == state.index) {
+    return state.counters().stale_commands.add();
+  }
   source->installed = true;
   source->stream = kNoSlot;
   source->first_chunk = kNoSlot;
   source->route_count = source->retransmit_count = 0;
+  source->lent_to = 0;
+  if (endpoint == nullptr) {
+    source->stream = create_mirror_stream(state, ref.slot);
+    return;
+  }
   source->next = endpoint->first_source;
   endpoint->first_source = ref.slot;
   bind_source(state, ref.slot);
@@ -142,6 +159,16 @@ void install_source(WorkerState& state, SlotRef ref) {
 void remove_source(WorkerState& state, SlotRef ref) {
   if (current(state, state.memory.sources, ref, true) != nullptr) uninstall_source(state, ref.slot);
   ack(state, NoteKind::kSourceRemoved, ref);
+}
+
+void lend(WorkerState& state, const Command& command) {
+  if (current(state, state.memory.sources, command.ref, true) == nullptr) return;
+  if (command.worker >= state.steering.workers() || command.worker == state.index)
+    return state.counters().stale_commands.add();
+  if (command.kind == CommandKind::kLendSource)
+    lend_source(state, command.ref.slot, command.worker, command.source);
+  else
+    unlend_source(state, command.ref.slot, command.worker);
 }
 
 void hang_on(WorkerState& state, Protect& protect, std::uint32_t route_slot, std::uint32_t source_slot) {
@@ -194,7 +221,7 @@ void switch_route(WorkerState& state, Protect& protect, SlotRef ref, SlotRef to)
 void forget(WorkerState& state, SlotRef ref) {
   if (ref.slot >= state.memory.streams.size() ||
       state.memory.streams[ref.slot].tenancy.load(std::memory_order_relaxed) != ref.generation ||
-      (ref.generation & 1) == 0)
+      (ref.generation & 1) == 0 || is_mirror(state.memory.streams[ref.slot]))
     return state.counters().stale_commands.add();
   lull_stream(state, ref.slot);
 }
@@ -217,6 +244,9 @@ void carry_out(WorkerState& state, Protect& protect, const Command& command) {
       return install_source(state, command.ref);
     case CommandKind::kRemoveSource:
       return remove_source(state, command.ref);
+    case CommandKind::kLendSource:
+    case CommandKind::kUnlendSource:
+      return lend(state, command);
     case CommandKind::kInstallRoute:
       return install_route(state, protect, command.ref);
     case CommandKind::kRemoveRoute:

@@ -3,8 +3,12 @@
 // while traffic flows.
 //
 // The closed ledger, exact on an idle worker (our own invariant, tested and exported):
-//   received    = forwarded + consumed + punted + handed_off + sum(receive-side drops)
-//   transmitted + passed_on = copies + retransmitted + reports + injected + carried - sum(send-side drops)
+//   received + borrowed = forwarded + consumed + punted + handed_off + sum(receive-side drops)
+//   transmitted + passed_on + lent =
+//       copies + retransmitted + reports + injected + carried + lends - sum(send-side drops)
+//   lent - returned = loans that are out
+//
+// Over all workers the sums of lent and borrowed are equal, and those of passed_on and carried.
 #pragma once
 
 #include <array>
@@ -49,6 +53,7 @@ struct alignas(64) WorkerCounters {
   // receive side, packets
   Counter received;        // from the ports' queues and from other workers' handoff rings
   Counter received_bytes;  // frame bytes of the same
+  Counter borrowed;        // loans taken from other workers
   Counter forwarded;       // media packets that had at least one route to go by
   Counter consumed;        // RTCP packets taken in by the worker
   Counter punted;          // handed to the control plane
@@ -58,6 +63,9 @@ struct alignas(64) WorkerCounters {
   Counter retransmitted;  // media packets made again, for receivers that had lost them
   Counter reports;        // RTCP packets that the worker made
   Counter injected;       // frames of the control plane
+  Counter lends;          // loans made for other workers
+  Counter lent;           // and taken by their rings
+  Counter returned;       // buffers that came home from them
   Counter carried;        // frames that workers without a queue of their own passed on to this one
   Counter transmitted;    // taken by a port
   Counter passed_on;      // frames given to a worker that has a queue of the port
@@ -86,13 +94,17 @@ struct alignas(64) WorkerCounters {
 
 /// A copy at one moment, for the control thread and tests.
 struct Ledger {
-  std::uint64_t received = 0, forwarded = 0, consumed = 0, punted = 0, handed_off = 0, receive_drops = 0;
+  std::uint64_t received = 0, borrowed = 0, forwarded = 0, consumed = 0, punted = 0, handed_off = 0,
+                receive_drops = 0;
   std::uint64_t copies = 0, retransmitted = 0, reports = 0, injected = 0, carried = 0;
+  std::uint64_t lends = 0, lent = 0, returned = 0;
   std::uint64_t transmitted = 0, passed_on = 0, send_drops = 0;
 
   bool balanced() const {
-    return received == forwarded + consumed + punted + handed_off + receive_drops &&
-           transmitted + passed_on + send_drops == copies + retransmitted + reports + injected + carried;
+    return received + borrowed == forwarded + consumed + punted + handed_off + receive_drops &&
+           transmitted + passed_on + lent + send_drops ==
+               copies + retransmitted + reports + injected + carried + lends &&
+           returned <= lent;
   }
   /// The share of what came in that was another worker's: 0 to 1.
   double misdirected() const {
@@ -111,6 +123,10 @@ inline Ledger read_ledger(const WorkerCounters& counters) {
   ledger.retransmitted = counters.retransmitted.read();
   ledger.reports = counters.reports.read();
   ledger.injected = counters.injected.read();
+  ledger.borrowed = counters.borrowed.read();
+  ledger.lends = counters.lends.read();
+  ledger.returned = counters.returned.read();  // first: it never overtakes what is read next
+  ledger.lent = counters.lent.read();
   ledger.carried = counters.carried.read();
   ledger.passed_on = counters.passed_on.read();
   ledger.transmitted = counters.transmitted.read();

@@ -41,9 +41,10 @@ enum class DropReason : std::uint8_t {
   kProtectFailed,        // the engine's library refused, or the key's packet limit is reached
   kPayloadTypeUnmapped,  // the route maps payload types and this one is not among them
   kTransmitQueueFull,    // the port did not take it
+  kLendRingFull,         // the worker that it was lent to is behind
 };
 
-inline constexpr std::size_t kDropReasonCount = static_cast<std::size_t>(DropReason::kTransmitQueueFull) + 1;
+inline constexpr std::size_t kDropReasonCount = static_cast<std::size_t>(DropReason::kLendRingFull) + 1;
 inline constexpr std::size_t kFirstSendDrop = static_cast<std::size_t>(DropReason::kStaleAfterSwitch);
 
 constexpr bool is_send_drop(DropReason reason) {
@@ -79,6 +80,7 @@ inline constexpr std::array<std::string_view, kDropReasonCount> kDropReasonNames
     "protect_failed",
     "payload_type_unmapped",
     "transmit_queue_full",
+    "lend_ring_full",
 };
 
 constexpr std::string_view drop_reason_name(DropReason reason) {

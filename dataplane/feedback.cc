@@ -7,6 +7,7 @@
 
 #include "crypto/packet_index.h"
 #include "crypto/srtp_profile.h"
+#include "dataplane/lend.h"
 #include "dataplane/protect.h"
 #include "dataplane/retransmit.h"
 #include "dataplane/rtcp.h"
@@ -102,6 +103,8 @@ void send_report(WorkerState& state, const RouteSlot& route, std::span<const std
   state.counters().feedback_forwarded.add();
 }
 
+}  // namespace
+
 void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
                            std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname,
                            Protect& protect) {
@@ -122,6 +125,8 @@ void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
   }
 }
 
+namespace {
+
 void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssrc) {
   const std::uint32_t slot = find_stream(state, packet.endpoint, ssrc);
   if (slot == kNoSlot || state.memory.streams[slot].ended.load(std::memory_order_relaxed)) return;
@@ -137,28 +142,14 @@ void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssr
 
 // What one incoming compound says to publishers; at most as much as the compound itself holds.
 struct Outbound {
-  std::uint32_t publisher;  // endpoint slot
+  std::uint32_t publisher;  // endpoint slot; kNoSlot: done, or another worker's (lend.h)
+  std::uint32_t stream;     // slot
   RtcpType type;            // kReceiverReport: `bytes` is a report block
   std::uint8_t format;
+  bool repeated;  // a FIR that was sent on before
   std::uint32_t media;
   std::uint16_t length;
   std::array<std::uint8_t, kMaxNackEntries * 4> bytes;
-};
-
-struct OutboundList {
-  std::array<Outbound, kMaxBlocks + 9> items;
-  std::size_t count = 0;
-
-  Outbound* add(std::uint32_t publisher, RtcpType type, std::uint8_t format, std::uint32_t media) {
-    if (count == items.size()) return nullptr;
-    Outbound& item = items[count++];
-    item.publisher = publisher;
-    item.type = type;
-    item.format = format;
-    item.media = media;
-    item.length = 0;
-    return &item;
-  }
 };
 
 std::uint32_t publisher_of(const StreamSlot& stream) {
@@ -166,6 +157,37 @@ std::uint32_t publisher_of(const StreamSlot& stream) {
 }
 std::uint32_t ssrc_of(const StreamSlot& stream) {
   return stream.ssrc.load(std::memory_order_relaxed);
+}
+
+struct OutboundList {
+  std::array<Outbound, kMaxBlocks + 9> items;
+  std::size_t count = 0;
+
+  /// To the publisher of that stream.
+  Outbound* add(const WorkerState& state, std::uint32_t stream_slot, RtcpType type, std::uint8_t format) {
+    if (count == items.size()) return nullptr;
+    const StreamSlot& stream = state.memory.streams[stream_slot];
+    Outbound& item = items[count++];
+    item.publisher = publisher_of(stream);
+    item.stream = stream_slot;
+    item.type = type;
+    item.format = format;
+    item.repeated = false;
+    item.media = ssrc_of(stream);
+    item.length = 0;
+    return &item;
+  }
+};
+
+// RFC 5104 4.3.1: who is meant stands in the entry, not in the header.
+void write_fir(StreamSlot& stream, bool repeated, Outbound& item) {
+  if (!repeated) ++stream.fir_sequence;
+  item.repeated = repeated;
+  item.media = 0;
+  item.length = 8;
+  std::fill_n(item.bytes.begin(), 8, std::uint8_t{0});
+  store_be32(item.bytes.data(), ssrc_of(stream));
+  item.bytes[4] = stream.fir_sequence;
 }
 
 // RFC 3550 6.4.1. NTP times of sender reports pass unchanged, so LSR and DLSR hold from end to end.
@@ -178,7 +200,7 @@ void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const
   const auto highest = incoming_index(route, load_be16(block.data() + 10));
   if (!highest) return state.counters().feedback_unmatched.add();
   if (too_soon(state, stream.last_receiver_report_tsc)) return state.counters().feedback_suppressed.add();
-  Outbound* item = out.add(publisher_of(stream), RtcpType::kReceiverReport, 0, ssrc_of(stream));
+  Outbound* item = out.add(state, route.stream, RtcpType::kReceiverReport, 0);
   if (item == nullptr) return;
   stream.last_receiver_report_tsc = state.now;
   item->length = kReportBlockLength;
@@ -192,9 +214,9 @@ void answer_nack(WorkerState& state, std::uint32_t route_slot, std::span<const s
   std::array<std::uint8_t, kMaxNackEntries * 4> ask;
   const std::size_t length = retransmit.answer(state, route_slot, entries, ask);
   if (length == 0) return;
-  StreamSlot& stream = state.memory.streams[state.memory.routes[route_slot].stream];
-  Outbound* item =
-      out.add(publisher_of(stream), RtcpType::kTransportFeedback, kFeedbackNack, ssrc_of(stream));
+  const std::uint32_t stream_slot = state.memory.routes[route_slot].stream;
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  Outbound* item = out.add(state, stream_slot, RtcpType::kTransportFeedback, kFeedbackNack);
   if (item == nullptr) return;
   item->length = static_cast<std::uint16_t>(length);
   std::copy_n(ask.begin(), length, item->bytes.begin());
@@ -208,8 +230,7 @@ void translate_nack(WorkerState& state, std::uint32_t receiver, std::uint32_t me
   const RouteSlot& route = state.memory.routes[route_slot];
   if (route.retransmit) return answer_nack(state, route_slot, entries, out, retransmit);
   StreamSlot& stream = state.memory.streams[route.stream];
-  Outbound* item =
-      out.add(publisher_of(stream), RtcpType::kTransportFeedback, kFeedbackNack, ssrc_of(stream));
+  Outbound* item = out.add(state, route.stream, RtcpType::kTransportFeedback, kFeedbackNack);
   if (item == nullptr) return;
   for (; entries.size() >= 4 && item->length + 4u <= item->bytes.size(); entries = entries.subspan(4)) {
     const auto index = incoming_index(route, load_be16(entries.data()));
@@ -228,10 +249,10 @@ void translate_nack(WorkerState& state, std::uint32_t receiver, std::uint32_t me
 void translate_pli(WorkerState& state, std::uint32_t receiver, std::uint32_t media, OutboundList& out) {
   const std::uint32_t route_slot = fed_route(state, receiver, media);
   if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
-  StreamSlot& stream = state.memory.streams[state.memory.routes[route_slot].stream];
+  const std::uint32_t stream_slot = state.memory.routes[route_slot].stream;
+  StreamSlot& stream = state.memory.streams[stream_slot];
   if (too_soon(state, stream.last_keyframe_request_tsc)) return state.counters().feedback_suppressed.add();
-  if (out.add(publisher_of(stream), RtcpType::kPayloadFeedback, kFeedbackPli, ssrc_of(stream)) == nullptr)
-    return;
+  if (out.add(state, stream_slot, RtcpType::kPayloadFeedback, kFeedbackPli) == nullptr) return;
   stream.last_keyframe_request_tsc = state.now;
   stream.plis.add();
 }
@@ -253,17 +274,13 @@ void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const s
       state.counters().feedback_suppressed.add();
       continue;
     }
-    Outbound* item = out.add(publisher_of(stream), RtcpType::kPayloadFeedback, kFeedbackFir, 0);
+    Outbound* item = out.add(state, route.stream, RtcpType::kPayloadFeedback, kFeedbackFir);
     if (item == nullptr) return;
     route.fir_seen = true;
     route.fir_sequence = entries[4];
-    if (!repeated) ++stream.fir_sequence;
+    write_fir(stream, repeated, *item);
     stream.last_keyframe_request_tsc = state.now;
     stream.firs.add();
-    item->length = 8;
-    std::fill_n(item->bytes.begin(), 8, std::uint8_t{0});
-    store_be32(item->bytes.data(), ssrc_of(stream));
-    item->bytes[4] = stream.fir_sequence;
   }
 }
 
@@ -280,8 +297,23 @@ void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpIt
   state.counters().feedback_unmatched.add();
 }
 
+// What is for publishers of other workers goes home; there it is judged again, beside what others say.
+void send_home(WorkerState& state, const OutboundList& list) {
+  for (std::size_t i = 0; i < list.count; ++i) {
+    const Outbound& item = list.items[i];
+    if (item.publisher != kNoSlot) continue;
+    Loan loan;
+    loan.feedback_type = static_cast<std::uint8_t>(item.type);
+    loan.feedback_format = item.format;
+    loan.repeated = item.repeated;
+    send_home(state, item.stream, loan, std::span(item.bytes).first(item.length));
+    state.counters().feedback_forwarded.add();
+  }
+}
+
 // One compound per publisher: a receiver report with every block for it, our CNAME, then the feedback.
 void send_outbound(WorkerState& state, OutboundList& list, Protect& protect) {
+  if (state.lending.enabled) send_home(state, list);
   for (std::size_t first = 0; first < list.count; ++first) {
     const std::uint32_t publisher = list.items[first].publisher;
     if (publisher == kNoSlot) continue;
@@ -328,9 +360,12 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
       if (item.body.size() < head + item.count * kReportBlockLength) continue;
       const std::uint32_t ssrc = load_be32(item.body.data());
       const std::uint32_t stream = sender ? find_stream(state, packet.endpoint, ssrc) : kNoSlot;
-      if (stream != kNoSlot)
-        forward_sender_report(state, stream, item.body.subspan(4, kSenderInfoLength), find_cname(sdes, ssrc),
-                              protect);
+      if (stream != kNoSlot) {
+        const auto info = item.body.subspan(4, kSenderInfoLength);
+        const auto cname = find_cname(sdes, ssrc);
+        forward_sender_report(state, stream, info, cname, protect);
+        lend_report(state, packet.mbuf, stream, info, cname);
+      }
       for (std::uint8_t i = 0; i < item.count; ++i)
         translate_block(state, packet.endpoint,
                         item.body.subspan(head + i * kReportBlockLength, kReportBlockLength), out);
@@ -363,15 +398,55 @@ void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& prote
 }
 
 void request_keyframe(WorkerState& state, std::uint32_t source_slot, Protect& protect) {
+  if (is_mirror(state.memory.sources[source_slot])) return ask_home_for_keyframe(state, source_slot);
   const std::uint32_t stream_slot = state.memory.sources[source_slot].stream;
   if (stream_slot == kNoSlot) return;
   StreamSlot& stream = state.memory.streams[stream_slot];
-  const std::uint32_t publisher = publisher_of(stream);
-  if (!can_send_rtcp(state.endpoint(publisher)) || too_soon(state, stream.last_keyframe_request_tsc)) return;
+  if (!can_send_rtcp(state.endpoint(publisher_of(stream))) ||
+      too_soon(state, stream.last_keyframe_request_tsc))
+    return;
   stream.last_keyframe_request_tsc = state.now;
   stream.plis.add();
   OutboundList out;
-  out.add(publisher, RtcpType::kPayloadFeedback, kFeedbackPli, ssrc_of(stream));
+  out.add(state, stream_slot, RtcpType::kPayloadFeedback, kFeedbackPli);
+  send_outbound(state, out, protect);
+}
+
+void keyframe_for_mirror(WorkerState& state, SlotRef ref, Protect& protect) {
+  if (ref.slot >= state.memory.sources.size()) return;
+  const SourceSlot& source = state.memory.sources[ref.slot];
+  if (source.installed && source.generation == ref.generation && !is_mirror(source))
+    request_keyframe(state, ref.slot, protect);
+}
+
+void feedback_from_mirror(WorkerState& state, const Loan& loan, Protect& protect) {
+  if (loan.stream.slot >= state.memory.streams.size()) return state.counters().feedback_unmatched.add();
+  StreamSlot& stream = state.memory.streams[loan.stream.slot];
+  const bool current = stream.tenancy.load(std::memory_order_relaxed) == loan.stream.tenancy &&
+                       (loan.stream.tenancy & 1) == 1 && stream.epoch == loan.stream.epoch &&
+                       !is_mirror(stream);
+  OutboundList out;
+  const auto type = static_cast<RtcpType>(loan.feedback_type);
+  if (!current || loan.length > out.items[0].bytes.size()) return state.counters().feedback_unmatched.add();
+  const bool is_report = type == RtcpType::kReceiverReport;
+  const bool is_nack = type == RtcpType::kTransportFeedback;
+  const bool is_fir = !is_report && !is_nack && loan.feedback_format == kFeedbackFir;
+  // Several workers may each have waited their turn, and come at once.
+  if ((is_report && too_soon(state, stream.last_receiver_report_tsc)) ||
+      (!is_report && !is_nack && !loan.repeated && too_soon(state, stream.last_keyframe_request_tsc)))
+    return state.counters().feedback_suppressed.add();
+  Outbound& item = *out.add(state, loan.stream.slot, type, loan.feedback_format);
+  item.length = loan.length;
+  std::copy_n(loan.data, loan.length, item.bytes.begin());
+  if (is_fir) write_fir(stream, loan.repeated, item);
+  if (is_report) {
+    stream.last_receiver_report_tsc = state.now;
+  } else if (is_nack) {
+    stream.nacks.add();
+  } else {
+    stream.last_keyframe_request_tsc = state.now;
+    (is_fir ? stream.firs : stream.plis).add();
+  }
   send_outbound(state, out, protect);
 }
 

@@ -6,17 +6,22 @@
 #include <cstring>
 
 #include "crypto/packet_index.h"
+#include "dataplane/lend.h"
 
 namespace sluice::dataplane {
 namespace {
 
-bool has_routes(const WorkerState& state, const MediaPacket& packet) {
+// Whether anything hangs on a packet that has no direct route, and which other workers have routes on it.
+bool has_routes(const WorkerState& state, const MediaPacket& packet, std::uint32_t& lent_to) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
+  bool found = false;
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream == packet.stream && source.route_count != 0) return true;
+    if (source.stream != packet.stream) continue;
+    found = found || source.route_count != 0;
+    lent_to |= source.lent_to;
   }
-  return false;
+  return found;
 }
 
 std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_t from) {
@@ -94,8 +99,9 @@ std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, s
   return mapped;
 }
 
-void Forward::start(std::span<MediaPacket> packets) {
+void Forward::start(std::span<MediaPacket> packets, bool borrowed) {
   packets_ = packets;
+  borrowed_ = borrowed;
   at_ = 0;
   begun_ = false;
 }
@@ -112,7 +118,7 @@ bool Forward::next(WorkerState& state, OutgoingBatch& out) {
       }
     }
     if (!fan_out(state, packet, out)) return true;  // the batch is full
-    out.finished[out.finished_count++] = packet.mbuf;
+    if (!borrowed_) out.finished[out.finished_count++] = packet.mbuf;
     begun_ = false;
     ++at_;
   }
@@ -198,22 +204,34 @@ std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::ui
   return std::nullopt;
 }
 
+// The packet has several routes, or some on other workers, or is borrowed from one, or has none at all: then it
+// is dropped.
+bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
+  std::uint32_t lent_to = 0;
+  if (!has_routes(state, packet, lent_to) && lent_to == 0) {
+    state.counters().drop(DropReason::kNoRoute);
+    if (!borrowed_) rte_pktmbuf_free(packet.mbuf);
+    return false;
+  }
+  state.counters().forwarded.add();
+  if (lent_to != 0) lend_packet(state, packet);
+  begun_ = true;
+  source_ = 0;
+  chunk_ = kNoSlot;
+  entry_ = 0;
+  return true;
+}
+
 // Counts the packet as forwarded or drops it. A single route is served here, in place.
 void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
   const std::uint32_t direct = stream.direct_route;
-  if (direct == kNoSlot && !has_routes(state, packet)) return state.drop(packet.mbuf, DropReason::kNoRoute);
+  if (direct == kNoSlot && !begin_fan_out(state, packet)) return;
   if (stream.kept)
     state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
                      {packet.data, packet.length});
+  if (direct == kNoSlot) return;
   state.counters().forwarded.add();
-  if (direct == kNoSlot) {
-    begun_ = true;
-    source_ = 0;
-    chunk_ = kNoSlot;
-    entry_ = 0;
-    return;
-  }
   state.counters().copies.add();
   if (const auto reason = make_copy<true>(state, packet, direct, out)) state.drop(packet.mbuf, *reason);
 }

@@ -11,17 +11,20 @@ namespace sluice::dataplane {
 /// Where a batch's fan-out has got to: a wide one takes several rounds of kOutputs.
 class Forward {
  public:
-  /// Starts over with `packets` (owned from here on).
-  void start(std::span<MediaPacket> packets);
+  /// Starts over with `packets`: owned from here on, or `borrowed` from another worker (lend.h), which are
+  /// neither written to nor freed.
+  void start(std::span<MediaPacket> packets, bool borrowed = false);
   /// Fills `out` (overwritten). False when nothing is left to do and nothing was made.
   bool next(WorkerState& state, OutgoingBatch& out);
 
  private:
   void take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
+  bool begin_fan_out(WorkerState& state, MediaPacket& packet);
   bool fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
 
   std::span<MediaPacket> packets_;
-  std::size_t at_ = 0;       // packet
+  std::size_t at_ = 0;  // packet
+  bool borrowed_ = false;
   bool begun_ = false;       // the packet at at_ is counted, and the rest of its position is valid
   std::uint8_t source_ = 0;  // index in StreamSlot::sources
   std::uint32_t chunk_ = kNoSlot;

@@ -26,6 +26,8 @@ enum class CommandKind : std::uint8_t {
   kKeysReady,        // ref: both keys of the slot are expanded; media may flow
   kInstallSource,    // ref
   kRemoveSource,     // ref. No route may hang on it. Answered by kSourceRemoved
+  kLendSource,       // ref, source: its mirror on `worker`, from now on fed
+  kUnlendSource,     // ref: no longer to `worker`
   kInstallRoute,     // ref
   kRemoveRoute,      // ref. Sends an RTCP BYE of its SSRC. Answered by kRouteRemoved
   kSwitchRoute,      // ref, source: from the next packet on, fed by that source
@@ -46,6 +48,7 @@ struct Tuple {
 struct Command {
   CommandKind kind{};
   Component component = Component::kRtp;
+  std::uint8_t worker = 0;
   std::uint16_t port_id = 0;
   SlotRef ref;
   SlotRef source;

@@ -25,7 +25,7 @@ inline constexpr std::size_t kMaxPayloadTypes = 8;
 struct alignas(64) SourceSlot {
   // control thread, constant once installed
   std::uint32_t generation;
-  SlotRef endpoint;
+  SlotRef endpoint;  // invalid: the mirror of a source of another worker (lend.h)
   SourceMatch match;
   std::uint8_t payload_type_count;
   std::uint8_t mid_length;
@@ -41,6 +41,11 @@ struct alignas(64) SourceSlot {
   std::uint32_t first_chunk;  // fan-out
   std::uint32_t route_count;
   std::uint32_t retransmit_count;  // of these, routes that answer NACK: packets of this source are kept
+  std::uint32_t lent_to;  // workers that have a mirror of it, a bit each
+
+  // control thread, constant once installed: of a mirror, the source that it stands for
+  SlotRef home;
+  std::uint8_t home_worker;
 };
 
 /// Some of the routes of one source. A list of chunks keeps a large fan-out dense in memory.

@@ -1,8 +1,10 @@
 // steering: which worker owns a local UDP port, and the rings by which a worker passes on what reached the
 // wrong queue. We steer on what we own: the local port, never the peer's address, which NAT may change. Where
 // a port has fewer transmit queues than there are workers, a second set of rings takes what the others send
-// to one that has a queue. Writers: the control thread writes the table, worker a writes ring (a -> b),
-// worker b reads it.
+// to one that has a queue.
+// Two more sets carry loans (lend.h) and bring their buffers home.
+//
+// Writers: the control thread writes the table, worker a writes ring (a -> b), worker b reads it.
 #pragma once
 
 #include <array>
@@ -11,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/loan.h"
 #include "dataplane/spsc_ring.h"
 
 struct rte_mbuf;
@@ -21,6 +24,7 @@ class Steering {
  public:
   static constexpr std::uint8_t kNobody = 0xff;
   static constexpr std::size_t kRingEntries = 1024;
+  static constexpr std::size_t kLoans = 1024;  // out at one time, of one worker to another; a power of two
 
   /// `shares_queues`: some port has fewer transmit queues than there are workers.
   explicit Steering(std::size_t workers, bool shares_queues = false)
@@ -28,6 +32,10 @@ class Steering {
     for (auto& owner : owners_) owner.store(kNobody, std::memory_order_relaxed);
     for (std::size_t i = 0; i < workers * workers; ++i)
       rings_.push_back(std::make_unique<SpscRing<rte_mbuf*>>(workers == 1 ? 2 : kRingEntries));
+    for (std::size_t i = 0; workers > 1 && i < workers * workers; ++i) {
+      loans_.push_back(std::make_unique<SpscRing<Loan>>(kLoans));
+      returns_.push_back(std::make_unique<SpscRing<rte_mbuf*>>(kLoans));
+    }
     for (std::size_t i = 0; shares_queues && i < workers * workers; ++i)
       send_rings_.push_back(std::make_unique<SpscRing<rte_mbuf*>>(kRingEntries));
   }
@@ -43,6 +51,11 @@ class Steering {
 
   SpscRing<rte_mbuf*>& ring(std::size_t from, std::size_t to) { return *rings_[from * workers_ + to]; }
 
+  /// REQUIRES: more than one worker.
+  SpscRing<Loan>& loans(std::size_t from, std::size_t to) { return *loans_[from * workers_ + to]; }
+  /// `from` is the borrower.
+  SpscRing<rte_mbuf*>& returns(std::size_t from, std::size_t to) { return *returns_[from * workers_ + to]; }
+
   bool shares_queues() const { return shares_queues_; }
   /// Whole frames on their way out, their mbufs' port set. REQUIRES: shares_queues().
   SpscRing<rte_mbuf*>& send_ring(std::size_t from, std::size_t to) {
@@ -55,6 +68,8 @@ class Steering {
   std::array<std::atomic<std::uint8_t>, 65536> owners_;
   std::vector<std::unique_ptr<SpscRing<rte_mbuf*>>> rings_;
   std::vector<std::unique_ptr<SpscRing<rte_mbuf*>>> send_rings_;
+  std::vector<std::unique_ptr<SpscRing<Loan>>> loans_;
+  std::vector<std::unique_ptr<SpscRing<rte_mbuf*>>> returns_;
 };
 
 }  // namespace sluice::dataplane

@@ -10,6 +10,7 @@
 
 #include "crypto/replay_window.h"
 #include "dataplane/counters.h"
+#include "dataplane/loan.h"
 #include "dataplane/slot_ref.h"
 
 namespace sluice::dataplane {
@@ -21,7 +22,7 @@ inline constexpr std::size_t kMaxMidLength = 16;
 struct alignas(64) StreamSlot {
   // shared: identity
   std::atomic<std::uint32_t> tenancy;   // odd = in use; counts up at each birth and death
-  std::atomic<std::uint32_t> endpoint;  // slot
+  std::atomic<std::uint32_t> endpoint;  // slot; kNoSlot: it stands for a stream of another worker (lend.h)
   std::atomic<std::uint32_t> endpoint_generation;
   std::atomic<std::uint32_t> ssrc;
   std::atomic<std::uint8_t> payload_type;  // of the latest packet
@@ -32,7 +33,8 @@ struct alignas(64) StreamSlot {
   // worker only
   std::uint8_t source_count;
   std::uint32_t epoch;            // counts up when a plain RTP sender restarts its numbering
-  std::uint32_t direct_route;     // the one route that all that it feeds leads to; kNoSlot = none or several
+  std::uint32_t direct_route;     // the one route that all that it feeds leads to; kNoSlot = none or several,
+                                  // or other workers have some
   std::uint32_t direct_endpoint;  // where that one leads
   std::uint32_t transit;          // RFC 3550 A.8
   std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: the next one would confirm a restart
@@ -58,6 +60,7 @@ struct alignas(64) StreamSlot {
   std::array<std::uint8_t, kMaxMidLength> mid;
   crypto::ReplayWindow rtcp_window;
   std::uint64_t cycle_base;  // index of sequence number 0 in the sender's first cycle
+  StreamIdentity home;       // of a mirror: which stream it stands for now
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/lend.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -103,6 +105,7 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.cycle_base = 0;
   stream.fir_sequence = 0;
   stream.transit_known = false;
+  stream.home = {};
   stream.last_keyframe_request_tsc = 0;
   stream.last_receiver_report_tsc = 0;
   for (Counter* counter :
@@ -115,18 +118,23 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
 
 void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
+  // In place is only for a packet that nobody else reads.
+  bool is_shared = is_mirror(stream);
   std::uint32_t routes = 0;
   std::uint32_t one = kNoSlot;
   stream.kept = false;
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream != stream_slot || source.route_count == 0) continue;
+    if (source.stream != stream_slot) continue;
+    is_shared = is_shared || source.lent_to != 0;
+    if (source.route_count == 0) continue;
     routes += source.route_count;
     stream.kept |= source.retransmit_count != 0;
     one = state.chunks[source.first_chunk].routes[0];
   }
-  stream.direct_route = routes == 1 ? one : kNoSlot;
-  if (routes == 1) stream.direct_endpoint = state.memory.routes[one].endpoint.slot;
+  const bool is_direct = routes == 1 && !is_shared;
+  stream.direct_route = is_direct ? one : kNoSlot;
+  if (is_direct) stream.direct_endpoint = state.memory.routes[one].endpoint.slot;
 }
 
 std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint_slot, std::uint32_t ssrc) {
@@ -161,6 +169,28 @@ void forget_stream(WorkerState& state, std::uint32_t slot) {
   state.stream_by_ssrc.erase({endpoint_slot, ssrc});
   if (endpoint.encrypted && endpoint.keys_ready)
     state.engine->forget(state.memory.keys[endpoint_slot].receive, ssrc);
+  stream.next = state.free_stream;
+  state.free_stream = slot;
+}
+
+std::uint32_t create_mirror_stream(WorkerState& state, std::uint32_t source_slot) {
+  const std::uint32_t slot = take_stream(state);
+  if (slot == kNoSlot) return kNoSlot;
+  StreamSlot& stream = state.memory.streams[slot];
+  reset(stream, kNoSlot, 0, 0);
+  stream.next = kNoSlot;
+  stream.sources[0] = source_slot;
+  stream.source_count = 1;
+  stream.clock_rate.set(state.memory.sources[source_slot].clock_rate);
+  stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  return slot;
+}
+
+void forget_mirror_stream(WorkerState& state, std::uint32_t slot) {
+  StreamSlot& stream = state.memory.streams[slot];
+  stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  std::atomic_thread_fence(std::memory_order_release);
+  stream.source_count = 0;
   stream.next = state.free_stream;
   state.free_stream = slot;
 }

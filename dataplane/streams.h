@@ -24,6 +24,11 @@ void forget_stream(WorkerState& state, std::uint32_t stream);
 /// again.
 void lull_stream(WorkerState& state, std::uint32_t stream);
 
+/// The stream that feeds a mirror source (lend.h): born and ended with it. It is in no endpoint's list and
+/// found by no SSRC. kNoSlot when the worker's limit is reached.
+std::uint32_t create_mirror_stream(WorkerState& state, std::uint32_t source);
+void forget_mirror_stream(WorkerState& state, std::uint32_t stream);
+
 /// A packet of a lulled stream came: it takes back what it fed.
 void wake_stream(WorkerState& state, std::uint32_t stream);
 

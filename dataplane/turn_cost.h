@@ -12,7 +12,8 @@
 
 namespace sluice::dataplane {
 
-/// A worker's own hand on its TurnSamples. `work` is all packets that it has ever received and sent.
+/// A worker's own hand on its TurnSamples. `work` is all packets that it has ever received and sent,
+/// its own and others'.
 class TurnMeter {
  public:
   static constexpr std::uint32_t kEvery = 16;
@@ -21,7 +22,8 @@ class TurnMeter {
 
   /// After every busy turn.
   void turned(WorkerCounters& counters, std::uint64_t cycles) {
-    const std::uint64_t work = counters.received.read() + counters.transmitted.read();
+    const std::uint64_t work = counters.received.read() + counters.borrowed.read() +
+                               counters.transmitted.read() + counters.passed_on.read();
     if (turns_++ % kEvery == 0) {
       const std::uint64_t packets = work - work_;
       if (packets != 0 && cycles <= (packets + 1) * kPlausibleCycles)

@@ -49,6 +49,7 @@ bool Worker::turn(std::uint64_t now) {
   const std::size_t commands = run_commands(state, protect_, kCommandsPerTurn);
   const std::size_t count = receive(state, received_, next_port_++);
   if (count != 0) process(std::span(received_).first(count));
+  const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, protect_, outgoing_) : 0;
   if (state.reports.count != 0) protect_.reports(state);
   const std::size_t carried = state.steering.shares_queues() ? carry(state) : 0;
   flush_transmit(state);
@@ -56,7 +57,7 @@ bool Worker::turn(std::uint64_t now) {
     state.notified = false;
     state.memory.waker.wake();
   }
-  return commands + count + carried != 0;
+  return commands + count + loans + carried != 0;
 }
 
 void Worker::run() {
@@ -84,6 +85,9 @@ void Worker::run() {
     }
     before = after;
   }
+  // What is lent comes home before this worker leaves, if the others are still there to give it back.
+  const std::uint64_t limit = rte_rdtsc() + state_->tsc_hz / 10;
+  while (state_->lending.enabled && has_loans(*state_) && rte_rdtsc() < limit) turn(rte_rdtsc());
   Note stopped;
   stopped.kind = NoteKind::kStopped;
   state_->tell(stopped);

@@ -7,6 +7,7 @@
 
 #include "dataplane/batch.h"
 #include "dataplane/forward.h"
+#include "dataplane/lend.h"
 #include "dataplane/protect.h"
 #include "dataplane/retransmit.h"
 #include "dataplane/unprotect.h"
@@ -39,6 +40,7 @@ class Worker {
   ClassifiedBatch classified_;
   Unprotect unprotect_;
   Forward forward_;
+  Borrow borrow_;
   OutgoingBatch outgoing_;
   Retransmit retransmit_{outgoing_};  // its turn comes when forward is done
   Protect protect_;

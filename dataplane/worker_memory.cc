@@ -37,6 +37,7 @@ template class SlotArray<StreamSlot>;
 template class SlotArray<FanoutChunk>;
 template class SlotArray<CacheLine>;
 template class SlotArray<CacheBucket>;
+template class SlotArray<SlotRef>;
 
 ControlWaker::ControlWaker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");

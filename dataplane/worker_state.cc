@@ -14,6 +14,9 @@ std::uint64_t TupleKey::hash() const {
   return mix64(low ^ mix64(high ^ (std::uint64_t{remote_port} << 16 | local_port)));
 }
 
+Lending::Lending(std::size_t workers, std::size_t sources)
+    : enabled(workers > 1), out(workers), mirrors(enabled ? sources * workers : 1) {}
+
 WorkerState::WorkerState(std::size_t worker_index, const config::Config& config, WorkerMemory& worker_memory,
                          Steering& steer, std::unique_ptr<crypto::SrtpEngine> srtp,
                          std::vector<PortInfo> port_infos, rte_mempool* packet_pool,
@@ -34,6 +37,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       chunks(std::size_t{config.limits.routes_per_worker} * 2),
       cache(config.memory.packet_cache_mib),
       transmit(ports.size()),
+      lending(steer.workers(), config.limits.routes_per_worker),
       seconds_per_tick_(1.0 / static_cast<double>(tsc_per_second)) {
   port_index.fill(0);
   for (std::size_t i = 0; i < ports.size(); ++i)

@@ -85,6 +85,15 @@ struct ReportBuffer {
   std::uint16_t count = 0;
 };
 
+/// What this worker lends to others (lend.h).
+struct Lending {
+  Lending(std::size_t workers, std::size_t sources);
+
+  const bool enabled;              // there are others
+  std::vector<std::uint32_t> out;  // per worker: loans not yet returned
+  SlotArray<SlotRef> mirrors;      // [source * workers + worker], valid where SourceSlot::lent_to says so
+};
+
 struct WorkerState {
   WorkerState(std::size_t worker_index, const config::Config& config, WorkerMemory& worker_memory,
               Steering& steer, std::unique_ptr<crypto::SrtpEngine> srtp, std::vector<PortInfo> port_infos,
@@ -117,6 +126,7 @@ struct WorkerState {
   std::uint32_t free_stream = kNoSlot;  // list through StreamSlot::next; then WorkerMemory::stream_high_water
   std::vector<TransmitBuffer> transmit;  // per port
   ReportBuffer reports;
+  Lending lending;
   bool notified = false;  // something was pushed up this turn: wake the control thread at its end
   bool stop_requested = false;
 

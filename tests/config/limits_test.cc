@@ -47,6 +47,7 @@ const std::vector<Edge>& edges() {
       {"limits.routes_per_worker", 16, 1048576, "", ""},
       {"limits.streams_per_worker", 16, 1048576, "", ""},
       {"limits.streams_per_endpoint", 1, 1024, "", ""},
+      {"limits.session_block", 1, 1048576, "", ""},
       {"limits.routes_per_endpoint", 1, 16384, "", ""},
       {"limits.idle_timeout_s", 0, 86400, "", ""},
       {"limits.worker_load_percent", 1, 100, "", ""},
@@ -126,7 +127,7 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
       "[ice]\nshared_port = 5000\nconsent_timeout_ms = 6000\n"
       "[media]\nport_min = 6000\nport_max = 7000\nlatch_window_ms = 10\n"
       "[limits]\nsessions = 11\nendpoints_per_worker = 17\nroutes_per_worker = 18\nstreams_per_worker = 19\n"
-      "streams_per_endpoint = 20\nroutes_per_endpoint = 21\nidle_timeout_s = 22\nstream_timeout_s = 23\n"
+      "streams_per_endpoint = 20\nsession_block = 24\nroutes_per_endpoint = 21\nidle_timeout_s = 22\nstream_timeout_s = 23\n"
       "[api]\nsocket = \"/run/s\"\nmode = \"0660\"\nconnections = 2\nline_bytes = 5000\n"
       "[log]\nlevel = \"warning\"\nfile = \"/var/log/s\"\n");
   ASSERT_EQ(config.ports.size(), 1U);
@@ -161,6 +162,7 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
   EXPECT_EQ(config.limits.routes_per_worker, 18U);
   EXPECT_EQ(config.limits.streams_per_worker, 19U);
   EXPECT_EQ(config.limits.streams_per_endpoint, 20);
+  EXPECT_EQ(config.limits.session_block, 24U);
   EXPECT_EQ(config.limits.routes_per_endpoint, 21);
   EXPECT_EQ(config.limits.idle_timeout_s, 22U);
   EXPECT_EQ(config.limits.stream_timeout_s, 23U);

@@ -92,7 +92,9 @@ void ScriptedWorker::carry_out(const Command& command) {
     case CommandKind::kInstallSource: {
       dataplane::SourceSlot& slot = memory_.sources[command.ref.slot];
       if (slot.generation != command.ref.generation || slot.installed) breach("source slot not prepared");
-      if (!holds(endpoints, slot.endpoint)) breach("source of an endpoint that is not installed");
+      if (slot.endpoint.valid() && !holds(endpoints, slot.endpoint))
+        breach("source of an endpoint that is not installed");
+      if (!slot.endpoint.valid()) mirrors[command.ref.slot] = slot.home;
       slot.installed = true;
       sources[command.ref.slot] = command.ref.generation;
       return;
@@ -104,8 +106,21 @@ void ScriptedWorker::carry_out(const Command& command) {
         breach("removes a source that routes hang on");
       memory_.sources[command.ref.slot].installed = false;
       sources.erase(command.ref.slot);
+      mirrors.erase(command.ref.slot);
+      if (std::any_of(lent.begin(), lent.end(),
+                      [&](const auto& entry) { return entry.first.first == command.ref.slot; }))
+        breach("removes a source that is lent");
       return answer(NoteKind::kSourceRemoved, command.ref);
     }
+    case CommandKind::kLendSource:
+      if (!holds(sources, command.ref)) return breach("lends a source that is not installed");
+      if (!lent.emplace(std::pair{command.ref.slot, command.worker}, command.source).second)
+        breach("lends a source twice to one worker");
+      return;
+    case CommandKind::kUnlendSource:
+      if (!holds(sources, command.ref)) return breach("takes back a source that is not installed");
+      if (lent.erase({command.ref.slot, command.worker}) == 0) breach("takes back what is not lent");
+      return;
     case CommandKind::kInstallRoute:
       return install_route(command);
     case CommandKind::kRemoveRoute:

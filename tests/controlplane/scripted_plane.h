@@ -68,6 +68,8 @@ class ScriptedWorker {
   std::vector<dataplane::CommandKind> order;         // every command, in order
   std::map<std::uint32_t, std::uint32_t> endpoints;  // installed: slot -> generation
   std::map<std::uint32_t, std::uint32_t> sources;
+  std::map<std::uint32_t, dataplane::SlotRef> mirrors;                        // of the sources: slot -> home
+  std::map<std::pair<std::uint32_t, std::uint8_t>, dataplane::SlotRef> lent;  // slot, worker -> mirror
   std::map<std::uint32_t, std::uint32_t> routes;
   std::map<std::uint32_t, std::uint32_t> route_source;  // route slot -> source slot
   std::vector<std::uint64_t> first_indices;             // of every route installed

@@ -47,6 +47,7 @@ constexpr Named kReasons[] = {
     {DropReason::kProtectFailed, "protect_failed", true},
     {DropReason::kPayloadTypeUnmapped, "payload_type_unmapped", true},
     {DropReason::kTransmitQueueFull, "transmit_queue_full", true},
+    {DropReason::kLendRingFull, "lend_ring_full", true},
 };
 
 TEST(DropReasonTest, EveryReasonHasItsOwnName) {

@@ -61,7 +61,17 @@ void start_eal() {
 }
 
 Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t peers,
-                 bool port_does_checksums) {
+                 bool port_does_checksums)
+    : steering_(std::make_shared<Steering>(workers, workers > 1)) {
+  open(engine, 0, peers, port_does_checksums);
+}
+
+Harness::Harness(Harness& first, std::size_t index, crypto::EngineKind engine) : steering_(first.steering_) {
+  open(engine, index, 256, false);
+}
+
+void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t peers,
+                   bool port_does_checksums) {
   start_eal();
   config_.limits.endpoints_per_worker = peers;
   config_.limits.routes_per_worker = std::max(4096u, peers);
@@ -72,13 +82,18 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t p
   if (pool_ == nullptr) throw std::runtime_error("no pool");
   ring_ = make_ring();
   receive_ring_ = make_ring();
-  const int port = rte_eth_from_rings(unique_name("test_port").c_str(), &receive_ring_, 1, &ring_, 1, 0);
+  // Worker n sends by queue n, and all of them lead to the one ring.
+  const auto queues = static_cast<std::uint16_t>(index + 1);
+  std::vector<rte_ring*> transmit_rings(queues, ring_);
+  const int port = rte_eth_from_rings(unique_name("test_port").c_str(), &receive_ring_, 1,
+                                      transmit_rings.data(), queues, 0);
   if (port < 0) throw std::runtime_error("no port");
   port_id_ = static_cast<std::uint16_t>(port);
   rte_eth_conf conf{};
-  rte_eth_dev_configure(port_id_, 1, 1, &conf);
+  rte_eth_dev_configure(port_id_, 1, queues, &conf);
   rte_eth_rx_queue_setup(port_id_, 0, 64, 0, nullptr, pool_);
-  rte_eth_tx_queue_setup(port_id_, 0, 64, 0, nullptr);
+  for (std::uint16_t queue = 0; queue < queues; ++queue)
+    rte_eth_tx_queue_setup(port_id_, queue, 64, 0, nullptr);
   rte_eth_dev_start(port_id_);
 
   PortInfo info;
@@ -87,7 +102,7 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t p
   info.driver = "net_ring";
   info.mac = kOurMac;
   info.queues = 1;
-  info.transmit_queues = 1;
+  info.transmit_queues = queues;
   info.checks_udp_checksum = true;
   info.offloads_udp_checksum = port_does_checksums;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
@@ -96,9 +111,8 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t p
   control_engine_ = crypto::make_engine(engine, error);
   if (!worker_engine || !control_engine_) throw std::runtime_error(error);
   memory_ = std::make_unique<WorkerMemory>(config_.limits, waker_);
-  steering_ = std::make_unique<Steering>(workers, workers > 1);
   worker_ = std::make_unique<Worker>(
-      std::make_unique<WorkerState>(0, config_, *memory_, *steering_, std::move(worker_engine),
+      std::make_unique<WorkerState>(index, config_, *memory_, *steering_, std::move(worker_engine),
                                     std::vector{info}, pool_, tsc_hz(), now_),
       false);
   turn();
@@ -206,6 +220,27 @@ std::uint32_t Harness::add_source(const Peer& from, const RouteOptions& options)
   install.kind = CommandKind::kInstallSource;
   install.ref = {index, 1};
   command(install);
+  return index;
+}
+
+std::uint32_t Harness::add_mirror(Harness& home, std::uint32_t source, const RouteOptions& options) {
+  const std::uint32_t index = sources_++;
+  SourceSlot& mirror = memory_->sources[index];
+  mirror.generation = 1;
+  mirror.endpoint = {};
+  mirror.home = {source, 1};
+  mirror.home_worker = static_cast<std::uint8_t>(home.worker().state().index);
+  mirror.clock_rate = options.clock_rate;
+  Command install;
+  install.kind = CommandKind::kInstallSource;
+  install.ref = {index, 1};
+  command(install);
+  Command lend;
+  lend.kind = CommandKind::kLendSource;
+  lend.ref = {source, 1};
+  lend.source = {index, 1};
+  lend.worker = static_cast<std::uint8_t>(worker_->state().index);
+  home.command(lend);
   return index;
 }
 

@@ -75,6 +75,9 @@ class Harness {
   /// `port_does_checksums`: as a NIC's port, or one on rings shared with another process; what leaves then lacks them.
   explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
                    std::uint32_t peers = 256, bool port_does_checksums = false);
+  /// Another worker of the same plane, with a port, a pool and slots of its own; it shares rings and nothing
+  /// else. `first` outlives it.
+  Harness(Harness& first, std::size_t index, crypto::EngineKind engine = crypto::EngineKind::kIpsecMb);
   ~Harness();
 
   Worker& worker() { return *worker_; }
@@ -89,6 +92,8 @@ class Harness {
   Peer add_peer(const PeerOptions& options = {});
   void make_keys_ready(const Peer& peer);
   std::uint32_t add_source(const Peer& from, const RouteOptions& options);
+  /// The mirror here of a source at `home`, which lends it from now on. Its slot here.
+  std::uint32_t add_mirror(Harness& home, std::uint32_t source, const RouteOptions& options);
   std::uint32_t add_route(std::uint32_t source, const Peer& to, const RouteOptions& options);
   void switch_route(std::uint32_t route, std::uint32_t source);
   void command(const Command& command);
@@ -108,23 +113,25 @@ class Harness {
   std::vector<Note> notes();
   std::vector<Punt> punts();
 
+  /// One turn of the loop.
+  void turn();
   void advance(double seconds);
   std::uint64_t tsc_hz() const { return 2'000'000'000; }
   /// Buffers that are out of the pool.
   std::size_t frames_in_use() const;
 
  private:
-  void turn();
+  void open(crypto::EngineKind engine, std::size_t index, std::uint32_t peers, bool port_does_checksums);
   std::vector<rte_mbuf*> make_mbufs(const std::vector<Bytes>& frames);
 
   config::Config config_;
   ControlWaker waker_;
   std::unique_ptr<WorkerMemory> memory_;
-  std::unique_ptr<Steering> steering_;
+  std::shared_ptr<Steering> steering_;
   std::unique_ptr<crypto::SrtpEngine> control_engine_;
   std::unique_ptr<Worker> worker_;
   rte_mempool* pool_ = nullptr;
-  rte_ring* ring_ = nullptr;        // what the port transmitted
+  rte_ring* ring_ = nullptr;          // what the port transmitted
   rte_ring* receive_ring_ = nullptr;  // what the port receives: tests call process() instead
   std::uint16_t port_id_ = 0;
   std::uint64_t now_ = 1'000'000'000;
