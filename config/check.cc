@@ -113,6 +113,11 @@ void check_gateways(const Config& config, const Host& host, Findings& findings) 
   }
 }
 
+/// Whether a worker without work leaves its CPU to others.
+bool shares_its_cpu(Idle idle) {
+  return idle == Idle::kYield || idle == Idle::kPause || idle == Idle::kInterrupt;
+}
+
 void check_cpus(const Workers& workers, const Host& host, Findings& findings) {
   const auto exists = [&](std::uint16_t cpu) { return std::ranges::count(host.cpus, cpu) != 0; };
   const std::string cpus = "a CPU of this host: " + cpu_list_text(host.cpus);
@@ -125,9 +130,10 @@ void check_cpus(const Workers& workers, const Host& host, Findings& findings) {
     if (!findings.is_good(path)) continue;
     const std::string found = std::to_string(workers.cores[i]);
     if (!exists(workers.cores[i])) findings.add(path, found, cpus);
-    if (control_good && workers.cores[i] == workers.control_core && !workers.yield_when_idle)
+    if (control_good && workers.cores[i] == workers.control_core && !shares_its_cpu(workers.idle))
       findings.add(path, found + ", the control core",
-                   "a CPU other than workers.control_core, unless workers.yield_when_idle is true");
+                   "a CPU other than workers.control_core, unless workers.idle is \"yield\", \"pause\" or "
+                   "\"interrupt\"");
   }
 }
 

@@ -35,16 +35,20 @@ inline constexpr Limits kVlanLimits{0, 4094};
 inline constexpr Limits kMtuLimits{1280, 1500};
 inline constexpr Limits kDescriptorLimits{64, 4096};
 
+/// What a worker does that finds no work: see dataplane/idle.h.
+enum class Idle : std::uint8_t { kSpin, kPause, kYield, kInterrupt, kMonitor };
+
 /// [workers]
 struct Workers {
   std::uint16_t control_core = 0;  // CPU id of the control thread
   // CPU ids, one poll-mode worker each; distinct; not the control core, unless they yield.
   std::vector<std::uint16_t> cores = {1};
-  // A worker whose core is shared with others (a 1-CPU test machine) may yield the CPU when it finds no work.
-  bool yield_when_idle = false;
+  Idle idle = Idle::kSpin;
+  std::uint16_t idle_sleep_us = 100;  // longest single sleep of kPause and kMonitor
 };
 inline constexpr Limits kWorkerCountLimits{1, 32};
 inline constexpr Limits kCpuLimits{0, 1023};
+inline constexpr Limits kIdleSleepLimits{5, 1000};
 
 enum class HugePages : std::uint8_t { kAuto, kRequire, kNever };
 

@@ -131,6 +131,11 @@ const ChoiceForm<HugePages> kHugePages{
 const ChoiceForm<CryptoEngine> kEngine{{{"auto", CryptoEngine::kAuto},
                                         {"ipsec_mb", CryptoEngine::kIpsecMb},
                                         {"libsrtp", CryptoEngine::kLibsrtp}}};
+const ChoiceForm<Idle> kIdle{{{"spin", Idle::kSpin},
+                              {"pause", Idle::kPause},
+                              {"yield", Idle::kYield},
+                              {"interrupt", Idle::kInterrupt},
+                              {"monitor", Idle::kMonitor}}};
 const ChoiceForm<LogLevel> kLevel{{{"debug", LogLevel::kDebug},
                                    {"info", LogLevel::kInfo},
                                    {"warning", LogLevel::kWarning},
@@ -182,8 +187,9 @@ std::vector<Key> machine_keys() {
   const ListForm<ProfileForm> profiles{{}, "profiles", kProfileCountLimits};
   return {
     key("workers", w, &Workers::control_core, IntegerForm{kCpuLimits}, {"control_core", kRestart, "CPU of the control thread"}),
-    key("workers", w, &Workers::cores, cpus, {"cores", kRestart, "CPUs of the workers, one each; distinct, and not control_core unless yield_when_idle"}),
-    key("workers", w, &Workers::yield_when_idle, BooleanForm{}, {"yield_when_idle", kRestart, "A worker that finds no work yields its CPU: for shared CPUs, costs latency"}),
+    key("workers", w, &Workers::cores, cpus, {"cores", kRestart, "CPUs of the workers, one each; distinct, and not control_core unless idle is yield, pause or interrupt"}),
+    key("workers", w, &Workers::idle, kIdle, {"idle", kRestart, "What a worker does that finds no work; where a port or the CPU cannot do it, sluiced refuses to start"}),
+    key("workers", w, &Workers::idle_sleep_us, IntegerForm{kIdleSleepLimits}, {"idle_sleep_us", kRestart, "Longest single sleep of idle pause and monitor, us: the most that a packet or a command waits for it"}),
     key("memory", m, &Memory::huge_pages, kHugePages, {"huge_pages", kRestart, "auto: use huge pages if there are any; require: refuse to start without; never: ordinary pages"}),
     key("memory", m, &Memory::size_mib, IntegerForm{kMemoryMibLimits}, {"size_mib", kRestart, "DPDK memory (packet buffers, rings), MiB"}),
     key("memory", m, &Memory::mbufs_per_worker, IntegerForm{kMbufLimits}, {"mbufs_per_worker", kRestart, "Packet buffers of each worker"}),

@@ -4,7 +4,7 @@
 namespace sluice::control {
 
 CommandQueue::CommandQueue(MediaPlane& plane, std::size_t worker)
-    : plane_(plane), ring_(plane.memory(worker).commands) {}
+    : plane_(plane), memory_(plane.memory(worker)) {}
 
 CommandQueue::~CommandQueue() {
   for (const dataplane::Command& command : waiting_)
@@ -30,13 +30,15 @@ bool CommandQueue::inject(std::uint16_t port_id, std::span<const std::uint8_t> f
 }
 
 bool CommandQueue::flush() {
-  while (!waiting_.empty() && ring_.push(waiting_.front())) waiting_.pop_front();
+  if (waiting_.empty()) return true;
+  while (!waiting_.empty() && memory_.commands.push(waiting_.front())) waiting_.pop_front();
+  memory_.bell.wake();
   return waiting_.empty();
 }
 
 void CommandQueue::push(const dataplane::Command& command) {
   // Order is what the worker relies on: nothing overtakes a command that waits.
-  if (flush() && ring_.push(command)) return;
+  if (flush() && memory_.commands.push(command)) return memory_.bell.wake();
   waiting_.push_back(command);
   ++deferred_;
 }

@@ -38,7 +38,7 @@ class CommandQueue {
   void push(const dataplane::Command& command);
 
   MediaPlane& plane_;
-  dataplane::SpscRing<dataplane::Command>& ring_;
+  dataplane::WorkerMemory& memory_;
   std::deque<dataplane::Command> waiting_;
   std::uint64_t deferred_ = 0;
   std::uint64_t frames_dropped_ = 0;

@@ -114,7 +114,7 @@ double LoadMeter::expected_load(std::size_t worker) const {
 std::optional<double> LoadMeter::capacity_left_pps(std::size_t worker, double limit) const {
   const Reading& now = reading(worker);
   if (!now.capacity_pps) return std::nullopt;
-  return std::max(0.0, *now.capacity_pps * limit - now.packets_per_second);
+  return *now.capacity_pps * std::max(0.0, limit - now.load);
 }
 
 void LoadMeter::placed(std::size_t worker, std::size_t sessions) {

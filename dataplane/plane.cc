@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "dataplane/idle.h"
 #include "dataplane/steering.h"
 #include "dataplane/worker.h"
 #include "dataplane/worker_state.h"
@@ -71,13 +72,15 @@ std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto
   }
   std::vector<PortInfo> infos;
   for (const config::Port& port : config.ports) {
-    state->ports.push_back(Port::open(port, workers, config.ice.shared_port, pools, error));
+    state->ports.push_back(Port::open(port, workers, config.ice.shared_port,
+                                      config.workers.idle == config::Idle::kInterrupt, pools, error));
     if (!state->ports.back()) {
       state->ports.pop_back();
       return nullptr;
     }
     infos.push_back(state->ports.back()->info());
   }
+  if (!Idle::check(config.workers.idle, infos, error)) return nullptr;
   const bool shares_queues = std::any_of(
       infos.begin(), infos.end(), [&](const PortInfo& info) { return info.transmit_queues < workers; });
   state->steering = std::make_unique<Steering>(workers, shares_queues);
@@ -90,7 +93,7 @@ std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto
     state->workers.push_back(std::make_unique<Worker>(
         std::make_unique<WorkerState>(i, config, *state->memories[i], *state->steering, std::move(srtp),
                                       infos, pools[i], rte_get_tsc_hz(), rte_rdtsc()),
-        config.workers.yield_when_idle));
+        config.workers));
   }
   state->running = true;
   for (std::size_t i = 0; i < workers; ++i) {
@@ -116,6 +119,7 @@ bool DataPlane::stop(std::chrono::milliseconds timeout) {
   stop.kind = CommandKind::kStop;
   for (auto& memory : state_->memories)
     while (!memory->commands.push(stop) && std::chrono::steady_clock::now() < deadline) pause();
+  for (auto& memory : state_->memories) memory->bell.wake();
   bool stopped = true;
   for (std::size_t i = 0; i < state_->cores.size(); ++i) {
     const unsigned lcore = Eal::worker_lcore(i);

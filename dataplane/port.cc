@@ -87,8 +87,8 @@ bool set_up_queues(Opening& opening, std::uint16_t id, const config::Port& confi
 }  // namespace
 
 std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers,
-                                 std::uint16_t first_shared_port, const std::vector<rte_mempool*>& pools,
-                                 std::string& error) {
+                                 std::uint16_t first_shared_port, bool rx_interrupts,
+                                 const std::vector<rte_mempool*>& pools, std::string& error) {
   Opening opening(config, error);
   std::uint16_t id = 0;
   const std::string device_name = config.device.substr(0, config.device.find(','));
@@ -132,6 +132,7 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
 
   rte_eth_conf conf{};
   port->steering_.prepare(device, queues, conf);
+  conf.intr_conf.rxq = rx_interrupts ? 1 : 0;
   if (computes_checksums) conf.txmode.offloads = kChecksums;
   conf.rxmode.offloads =
       device.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);

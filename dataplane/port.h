@@ -48,11 +48,12 @@ struct PortStatistics {
 
 class Port {
  public:
-  /// `pools`: one packet pool per worker. Worker n's shared ICE port is first_shared_port + n. nullptr with
-  /// the reason in `error`, naming the port, device and step.
+  /// `pools`: one packet pool per worker. Worker n's shared ICE port is first_shared_port + n.
+  /// `rx_interrupts`: ask the driver for them; whether it has any is for Idle::check to see. nullptr with the
+  /// reason in `error`, naming the port, device and step.
   static std::unique_ptr<Port> open(const config::Port& config, std::size_t workers,
-                                    std::uint16_t first_shared_port, const std::vector<rte_mempool*>& pools,
-                                    std::string& error);
+                                    std::uint16_t first_shared_port, bool rx_interrupts,
+                                    const std::vector<rte_mempool*>& pools, std::string& error);
   ~Port();
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;

@@ -2,8 +2,6 @@
 
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
-#include <rte_pause.h>
-#include <sched.h>
 
 #include "dataplane/carry.h"
 #include "dataplane/classify.h"
@@ -17,14 +15,14 @@ namespace sluice::dataplane {
 namespace {
 
 constexpr std::size_t kCommandsPerTurn = 32;
-constexpr unsigned kIdleTurnsBeforeYield = 64;
 
 static_assert(kHeadroom == RTE_PKTMBUF_HEADROOM && kHeadroom >= HeaderTemplate::kMaxLength);
 
 }  // namespace
 
-Worker::Worker(std::unique_ptr<WorkerState> state, bool yield_when_idle)
-    : state_(std::move(state)), yield_when_idle_(yield_when_idle) {}
+Worker::Worker(std::unique_ptr<WorkerState> state, const config::Workers& settings)
+    : state_(std::move(state)),
+      idle_(settings, state_->ports, state_->index, state_->memory.bell, state_->tsc_hz) {}
 
 void Worker::process(std::span<rte_mbuf* const> packets) {
   WorkerState& state = *state_;
@@ -65,26 +63,25 @@ void Worker::run() {
   WorkerCounters& counters = state_->counters();
   std::uint64_t before = rte_rdtsc();
   TurnMeter turn_meter;
-  unsigned idle_turns = 0;
+  idle_.begin();
   while (!state_->stop_requested) {
     const bool busy = turn(before);
-    const std::uint64_t after = rte_rdtsc();
+    std::uint64_t after = rte_rdtsc();
     counters.polls.add();
     counters.total_cycles.add(after - before);
     if (busy) {
       counters.busy_polls.add();
       counters.busy_cycles.add(after - before);
       turn_meter.turned(counters, after - before);
-      idle_turns = 0;
-    } else {
-      rte_pause();
-      if (yield_when_idle_ && ++idle_turns >= kIdleTurnsBeforeYield) {
-        idle_turns = 0;
-        sched_yield();
-      }
+      idle_.worked();
+    } else if (idle_.rest(after)) {
+      const std::uint64_t woken = rte_rdtsc();
+      counters.total_cycles.add(woken - after);
+      after = woken;
     }
     before = after;
   }
+  idle_.end();
   // What is lent comes home before this worker leaves, if the others are still there to give it back.
   const std::uint64_t limit = rte_rdtsc() + state_->tsc_hz / 10;
   while (state_->lending.enabled && has_loans(*state_) && rte_rdtsc() < limit) turn(rte_rdtsc());

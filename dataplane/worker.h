@@ -7,6 +7,7 @@
 
 #include "dataplane/batch.h"
 #include "dataplane/forward.h"
+#include "dataplane/idle.h"
 #include "dataplane/lend.h"
 #include "dataplane/protect.h"
 #include "dataplane/retransmit.h"
@@ -17,8 +18,8 @@ namespace sluice::dataplane {
 
 class Worker {
  public:
-  /// Control thread, before the worker starts. `yield_when_idle`: see config.
-  Worker(std::unique_ptr<WorkerState> state, bool yield_when_idle);
+  /// Control thread, before the worker starts, with the ports open.
+  Worker(std::unique_ptr<WorkerState> state, const config::Workers& settings);
 
   /// The worker's thread. Returns after kStop, with everything flushed and kStopped told.
   void run();
@@ -34,7 +35,7 @@ class Worker {
 
  private:
   const std::unique_ptr<WorkerState> state_;
-  const bool yield_when_idle_;
+  Idle idle_;
   std::size_t next_port_ = 0;
   std::array<rte_mbuf*, kBatch> received_;
   ClassifiedBatch classified_;

@@ -39,15 +39,15 @@ template class SlotArray<CacheLine>;
 template class SlotArray<CacheBucket>;
 template class SlotArray<SlotRef>;
 
-ControlWaker::ControlWaker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+Waker::Waker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
 }
 
-ControlWaker::~ControlWaker() {
+Waker::~Waker() {
   close(fd_);
 }
 
-void ControlWaker::wake() {
+void Waker::wake() {
   // The entry that was pushed must be visible before the flag is read; about_to_wait() does the mirror image.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!waiting_.load(std::memory_order_relaxed) || !waiting_.exchange(false, std::memory_order_acq_rel))
@@ -57,12 +57,12 @@ void ControlWaker::wake() {
   }
 }
 
-void ControlWaker::about_to_wait() {
+void Waker::about_to_wait() {
   waiting_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
-void ControlWaker::awake() {
+void Waker::awake() {
   waiting_.store(false, std::memory_order_relaxed);
   std::uint64_t count;
   while (read(fd_, &count, sizeof count) < 0 && errno == EINTR) {

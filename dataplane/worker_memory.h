@@ -38,22 +38,21 @@ class SlotArray {
   std::size_t count_;
 };
 
-/// Wakes a control thread that waits on an eventfd. Workers call wake() after they pushed; it costs a load
-/// while the control thread is awake, and one write(2) per sleep of the control thread at most, over all
-/// workers.
-class ControlWaker {
+/// Wakes a thread that waits on an eventfd. Others call wake() after they pushed to a ring of its; it costs a
+/// fence and a load while that thread is awake, and one write(2) per sleep of it at most, over all callers.
+class Waker {
  public:
-  ControlWaker();  // throws std::system_error when the kernel has no eventfd left
-  ~ControlWaker();
-  ControlWaker(const ControlWaker&) = delete;
-  ControlWaker& operator=(const ControlWaker&) = delete;
+  Waker();  // throws std::system_error when the kernel has no eventfd left
+  ~Waker();
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
 
   int fd() const { return fd_; }
-  /// Workers. After pushing to a ring.
+  /// Any other thread. After pushing to a ring.
   void wake();
-  /// Control thread: about to wait; look at all rings once more after this call.
+  /// The thread itself: about to wait; look at all rings once more after this call.
   void about_to_wait();
-  /// Control thread: back from waiting; clears the eventfd.
+  /// The thread itself: back from waiting; clears the eventfd.
   void awake();
 
  private:
@@ -61,10 +60,14 @@ class ControlWaker {
   alignas(64) std::atomic<bool> waiting_{false};
 };
 
+/// The control thread's, woken by workers.
+using ControlWaker = Waker;
+
 struct WorkerMemory {
   WorkerMemory(const config::Capacity& limits, ControlWaker& control_waker);
 
   ControlWaker& waker;
+  Waker bell;                        // the worker's, rung by the control thread after commands
   SpscRing<Command> commands{4096};  // control thread -> worker
   SpscRing<Note> notes{8192};        // worker -> control thread
   SpscRing<Punt> punts{4096};        // worker -> control thread

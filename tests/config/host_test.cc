@@ -17,6 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 const std::string kBothFamilies =
     "[[ports]]\n"
@@ -103,8 +104,10 @@ TEST(Host, DefaultsAreHeldToTheHostToo) {
   EXPECT_THAT(
       errors_in(kLeast + "[workers]\ncontrol_core = 1\n"),
       ElementsAre(HasSubstr("f:4:1: workers.cores[0]: found 1, the control core (the default); allowed: ")));
-  EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 1\nyield_when_idle = true\n"), ElementsAre())
-      << "who yields may share";
+  for (const char* idle : {"yield", "pause", "interrupt"})
+    EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 1\nidle = \"" + idle + "\"\n"), ElementsAre())
+        << "who leaves the CPU may share it";
+  EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 1\nidle = \"monitor\"\n"), SizeIs(1));
 }
 
 }  // namespace

@@ -43,11 +43,11 @@ TEST(Load, UnknownKeysAndTablesWithAGuess) {
                   "f:5:2: wrokers: found an unknown table (did you mean [workers]?); allowed: the tables "
                   "[[ports]], [workers], [memory], [crypto], [dtls], [ice], [media], [limits], [api], [log]",
                   "f:7:3: workers.coers: found an unknown key (did you mean cores?); allowed: "
-                  "control_core, cores, yield_when_idle",
+                  "control_core, cores, idle, idle_sleep_us",
                   "f:8:3: workers.mtu: found an unknown key (did you mean ports.mtu?); allowed: "
-                  "control_core, cores, yield_when_idle",
+                  "control_core, cores, idle, idle_sleep_us",
                   "f:9:3: workers.Control-Core: found an unknown key (did you mean control_core?); allowed: "
-                  "control_core, cores, yield_when_idle",
+                  "control_core, cores, idle, idle_sleep_us",
                   HasSubstr("f:10:2: colour: found an unknown table; allowed: the tables"),
                   "f:12:1: log.zebra: found an unknown key; allowed: level, file"));
 }
@@ -87,13 +87,14 @@ TEST(Load, TheWrongTypeInWords) {
                   "f:6:8: ports[0].name: found 7; allowed: a string: 1..15 of a-z, 0-9 and -",
                   StartsWith("f:7:1: ports[0].device2: found an unknown key (did you mean device?)")));
   EXPECT_THAT(
-      errors_in(kLeast + "[workers]\ncores = 1\nyield_when_idle = 1\n[log]\nlevel = \"loud\"\n"
+      errors_in(kLeast + "[workers]\ncores = 1\nidle = 1\n[log]\nlevel = \"loud\"\n"
                          "[api]\nmode = 600\n"),
-      ElementsAre("f:5:9: workers.cores: found 1; allowed: an array of 1..32 CPU ids, each 0..1023",
-                  "f:6:19: workers.yield_when_idle: found 1; allowed: true, false",
-                  "f:8:9: log.level: found \"loud\"; allowed: \"debug\", \"info\", \"warning\", \"error\"",
-                  "f:10:8: api.mode: found 600; allowed: a string of octal mode bits, "
-                  "\"0000\"..\"0777\""));
+      ElementsAre(
+          "f:5:9: workers.cores: found 1; allowed: an array of 1..32 CPU ids, each 0..1023",
+          "f:6:8: workers.idle: found 1; allowed: \"spin\", \"pause\", \"yield\", \"interrupt\", \"monitor\"",
+          "f:8:9: log.level: found \"loud\"; allowed: \"debug\", \"info\", \"warning\", \"error\"",
+          "f:10:8: api.mode: found 600; allowed: a string of octal mode bits, "
+          "\"0000\"..\"0777\""));
 }
 
 TEST(Load, ATableThatIsNone) {

@@ -101,9 +101,10 @@ TEST(Rules, GatewaysAreOnLink) {
 }
 
 TEST(Rules, WorkersHaveCoresOfTheirOwn) {
-  EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 2\ncores = [1, 2]\n"),
-              ElementsAre("f:6:13: workers.cores[1]: found 2, the control core; allowed: a CPU other than "
-                          "workers.control_core, unless workers.yield_when_idle is true"));
+  EXPECT_THAT(
+      errors_in(kLeast + "[workers]\ncontrol_core = 2\ncores = [1, 2]\n"),
+      ElementsAre("f:6:13: workers.cores[1]: found 2, the control core; allowed: a CPU other than "
+                  "workers.control_core, unless workers.idle is \"yield\", \"pause\" or \"interrupt\""));
   EXPECT_THAT(
       errors_in(kLeast + "[workers]\ncores = [1, 2, 1]\n"),
       ElementsAre("f:5:16: workers.cores[2]: found 1, the same as item 0; allowed: distinct CPU ids"));

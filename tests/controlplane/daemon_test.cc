@@ -47,7 +47,7 @@ std::string configuration(const std::string& directory, const std::string& extra
          "\"\naddresses = [\"198.18.0.1/15\"]\n"
          "[workers]\ncontrol_core = " +
          std::to_string(cpus.at(0)) + "\ncores = [" + std::to_string(cpus.at(1)) +
-         "]\nyield_when_idle = true\n"
+         "]\nidle = \"yield\"\n"
          "[memory]\nhuge_pages = \"never\"\nsize_mib = 128\nmbufs_per_worker = 4096\n"
          "[api]\nsocket = \"" +
          directory + "/run/sluice.sock\"\n" + extra_api + "[log]\nlevel = \"debug\"\n" + extra;

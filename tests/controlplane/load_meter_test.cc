@@ -90,7 +90,7 @@ TEST_F(LoadMeterTest, FollowsTheTruthUpToTheEnd) {
   EXPECT_GT(meter.reading(0).load, 0.98);
   EXPECT_GT(meter.busy_share(0), 0.98);
   EXPECT_LT(*meter.capacity_left_pps(0, 1), 0.02 * kCapacityPps);
-  EXPECT_EQ(*meter.capacity_left_pps(0, 0.85), 0);
+  EXPECT_EQ(*meter.capacity_left_pps(0, 0.85), 0);  // as soon as load says so
 }
 
 TEST_F(LoadMeterTest, BatchesThatDoNotVaryLeaveTheBusyShare) {

@@ -22,7 +22,7 @@ config::Config plane_config() {
   port.device = "net_ring0";
   port.addresses = {*config::IpPrefix::parse("198.18.0.1/24"), *config::IpPrefix::parse("2001:db8::1/64")};
   config.ports.push_back(port);
-  config.workers.yield_when_idle = true;
+  config.workers.idle = config::Idle::kYield;
   config.memory.huge_pages = config::HugePages::kNever;
   config.memory.size_mib = 128;
   config.memory.mbufs_per_worker = 8192;

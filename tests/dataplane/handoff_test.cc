@@ -17,7 +17,7 @@ class Neighbour {
         std::make_unique<WorkerState>(1, plane.config(), memory_, plane.steering(),
                                       crypto::make_engine(crypto::EngineKind::kIpsecMb, error), ports,
                                       plane.pool(), plane.tsc_hz(), 1),
-        false);
+        config::Workers{});
   }
   void install(const Peer& peer, std::uint16_t port_id) {
     EndpointSlot& slot = memory_.endpoints[0];

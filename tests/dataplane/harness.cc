@@ -114,7 +114,7 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   worker_ = std::make_unique<Worker>(
       std::make_unique<WorkerState>(index, config_, *memory_, *steering_, std::move(worker_engine),
                                     std::vector{info}, pool_, tsc_hz(), now_),
-      false);
+      config::Workers{});
   turn();
 }
 

@@ -365,7 +365,7 @@ class ControlSide {
 
 class MailboxThreadTest : public ::testing::TestWithParam<bool> {
  protected:
-  MailboxThreadTest() : worker_(std::move(bare_.state), false), control_(bare_.memory) {}
+  MailboxThreadTest() : worker_(std::move(bare_.state), config::Workers{}), control_(bare_.memory) {}
 
   void settle() {
     for (int quiet = 0; !control_.settled();) {
@@ -477,10 +477,12 @@ TEST_P(MailboxThreadTest, UnreadAnswersHoldCommandsBackAndNoneIsLost) {
 
 // The loop itself: ends at kStop and says so last, with the control thread asleep meanwhile.
 TEST(WorkerRunTest, StopsWhenToldAndSaysSo) {
-  for (const bool yields : {false, true}) {
+  for (const config::Idle idle : {config::Idle::kSpin, config::Idle::kYield, config::Idle::kPause}) {
     BareWorker bare;
     WorkerMemory& memory = bare.memory;
-    Worker worker(std::move(bare.state), yields);
+    config::Workers settings;
+    settings.idle = idle;
+    Worker worker(std::move(bare.state), settings);
     std::thread thread([&] { worker.run(); });
     ControlSide control(memory);
     for (int i = 0; i < 100; ++i) control.send_stale_removal();

@@ -65,7 +65,7 @@ class Lab:
         base = daemons.load_config(os.path.join(ROOT, "demo", "demo.toml"))
         self.config = daemons.merged(
             base,
-            {"api": {"socket": self.socket}, "workers": {"yield_when_idle": True}, "log": {"level": "debug"}},
+            {"api": {"socket": self.socket}, "workers": {"idle": "yield"}, "log": {"level": "debug"}},
         )
         self.config = daemons.merged(self.config, changes or {})
         if options.port != "tap":

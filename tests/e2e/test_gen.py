@@ -22,7 +22,7 @@ PROTECTIONS = (
 CHANGES = {
     "ports": [{"name": "lab", "device": f"ring:{NAME}", "addresses": [f"{RELAY}/15"]}],
     "memory": {"huge_pages": "auto", "size_mib": SIZE_MIB},
-    "workers": {"yield_when_idle": False},
+    "workers": {"idle": "spin"},
 }
 
 
