@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -16,8 +17,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "controlplane/outgoing_ssrcs.h"
@@ -57,6 +56,10 @@ struct Source {
   std::size_t routes = 0;  // that hang on it; for a home its mirrors count one each
 };
 
+/// Most endpoints have a route or two, a publisher many thousands: lists that need no memory of their own.
+using RouteHook =
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+
 struct Route {
   RouteCreate request;
   SourceSelector from;  // changes with every switch
@@ -68,7 +71,12 @@ struct Route {
   bool retransmit = false;  // as asked for, or by default
   bool removing = false;
   std::vector<Done> done;
+  RouteHook in_incoming, in_outgoing;
 };
+using IncomingRoutes =
+    boost::intrusive::list<Route, boost::intrusive::member_hook<Route, RouteHook, &Route::in_incoming>>;
+using OutgoingRoutes =
+    boost::intrusive::list<Route, boost::intrusive::member_hook<Route, RouteHook, &Route::in_outgoing>>;
 
 struct Endpoint {
   EndpointCreate request;  // as given; what an idempotent creation compares
@@ -114,8 +122,8 @@ struct Endpoint {
   std::map<SourceKey, Source*> sources;                          // those that routes may join
   std::map<std::pair<SourceKey, std::size_t>, Source*> mirrors;  // and on other workers
   std::size_t sources_dying = 0;                                 // removed, not yet acked
-  std::unordered_set<Route*> incoming;                           // routes that lead here
-  std::unordered_set<Route*> outgoing;                           // routes that are fed from here
+  IncomingRoutes incoming;               // routes that lead here
+  OutgoingRoutes outgoing;               // routes that are fed from here
   std::unique_ptr<OutgoingSsrcs> ssrcs;
   std::unique_ptr<WebrtcPeer> webrtc;
 
@@ -144,8 +152,8 @@ struct Session {
   bool removing = false;
   std::string reason;
   std::vector<Done> done;
-  std::unordered_map<std::string, std::unique_ptr<Endpoint>> endpoints;
-  std::unordered_map<std::string, std::unique_ptr<Route>> routes;
+  std::map<std::string, std::unique_ptr<Endpoint>> endpoints;
+  std::map<std::string, std::unique_ptr<Route>> routes;
   TimePoint empty_since;
   std::optional<std::list<Session*>::iterator> empty_entry;  // in Context::empty_sessions
 };

@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
-#include <unordered_map>
 
 namespace sluice::control {
 
@@ -55,7 +55,7 @@ class OutgoingSsrcs {
   std::uint32_t local_ssrc_;
   std::size_t capacity_;
   bool encrypted_;
-  std::unordered_map<std::uint32_t, Entry> entries_;
+  std::map<std::uint32_t, Entry> entries_;
   std::list<std::uint32_t> resting_;  // longest first
 };
 

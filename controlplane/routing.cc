@@ -85,8 +85,8 @@ Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, co
   if (books.routes.size() <= ref->slot) books.routes.resize(ref->slot + std::size_t{1});
   books.routes[ref->slot] = &route;
   session.routes.emplace(route.request.id, std::move(owned));
-  to.incoming.insert(&route);
-  from.outgoing.insert(&route);
+  to.incoming.push_back(route);
+  from.outgoing.push_back(route);
 
   fill(route);
   Command install;
@@ -269,8 +269,8 @@ Result<RouteView> Routing::switch_to(const RouteSwitch& request) {
   if (source == nullptr)
     return refuse_limit("routes_per_worker", context_.options.config.limits.routes_per_worker);
   Source* former = std::exchange(route->source, source);
-  former->endpoint->outgoing.erase(route);
-  from->outgoing.insert(route);
+  former->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(*route));
+  from->outgoing.push_back(*route);
   route->from = request.from;
 
   Command change;
@@ -289,14 +289,14 @@ void Routing::remove(Route& route) {
   remove_route.kind = CommandKind::kRemoveRoute;
   remove_route.ref = route.ref;
   context_.books(route).commands.send(remove_route);
-  route.source->endpoint->outgoing.erase(&route);
+  route.source->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(route));
   leave_source(*std::exchange(route.source, nullptr));
 }
 
 void Routing::detach(Endpoint& endpoint) {
   // remove() takes a route out of `outgoing`; `incoming` keeps it until the ack.
-  while (!endpoint.outgoing.empty()) remove(**endpoint.outgoing.begin());
-  for (Route* route : endpoint.incoming) remove(*route);
+  while (!endpoint.outgoing.empty()) remove(endpoint.outgoing.front());
+  for (Route& route : endpoint.incoming) remove(route);
 }
 
 Endpoint* Routing::on_route_removed(WorkerBooks& books, dataplane::SlotRef ref) {
@@ -307,7 +307,7 @@ Endpoint* Routing::on_route_removed(WorkerBooks& books, dataplane::SlotRef ref) 
   }
   Endpoint* to = route->to;
   route->to->ssrcs->end(route->lease, context_.slot(*route).next_index.read());
-  route->to->incoming.erase(route);
+  route->to->incoming.erase(IncomingRoutes::s_iterator_to(*route));
   books.routes[ref.slot] = nullptr;
   books.route_slots.release(ref);
   ++context_.totals.routes_removed;

@@ -22,5 +22,6 @@ add_library(sluice_sessions STATIC
   webrtc_desk.cc
   webrtc_peer.cc
 )
-target_link_libraries(sluice_sessions PUBLIC sluice_options sluice_config sluice_crypto sluice_dataplane
+find_package(Boost 1.74 REQUIRED)  # Intrusive, header-only
+target_link_libraries(sluice_sessions PUBLIC Boost::headers sluice_options sluice_config sluice_crypto sluice_dataplane
                                              sluice_protocols PRIVATE fmt::fmt OpenSSL::Crypto)
