@@ -32,6 +32,7 @@ add_library(sluice_daemon STATIC
   event_loop.cc
   log.cc
   orderly_end.cc
+  reloading.cc
   versions.cc
 )
 target_link_libraries(sluice_daemon PUBLIC sluice_api_server sluice_sessions sluice_protocols sluice_dataplane

@@ -360,6 +360,10 @@ Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {
   return std::min(next, now + std::chrono::milliseconds(1));
 }
 
+void Sessions::reconfigure(const config::Config& config) {
+  state_->context.options.config = config;
+}
+
 void Sessions::shut_down(std::function<void()> done) {
   state_->context.stopping = true;
   state_->shut_down_done = std::move(done);

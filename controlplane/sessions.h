@@ -133,6 +133,9 @@ class Sessions {
   /// be called next.
   Clock::time_point tick(Clock::time_point now);
 
+  /// From now on. REQUIRES: `config` differs from the present one in live keys only (config/reload.h).
+  void reconfigure(const config::Config& config);
+
   /// Orderly end: refuses new objects, tears everything down; `done` when every worker has acked everything.
   void shut_down(std::function<void()> done);
 

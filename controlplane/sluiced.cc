@@ -29,6 +29,7 @@
 #include "controlplane/log.h"
 #include "controlplane/media_plane.h"
 #include "controlplane/orderly_end.h"
+#include "controlplane/reloading.h"
 #include "controlplane/sessions.h"
 #include "controlplane/versions.h"
 #include "dataplane/plane.h"
@@ -98,23 +99,24 @@ void log_event(const control::Event& event) {
           log::value(event.endpoint), log::value(event.route), log::value(event.fields_json));
 }
 
-/// SIGTERM and SIGINT end the daemon; SIGHUP does nothing but say so.
-void follow_signals(boost::asio::signal_set& signals, control::OrderlyEnd& end) {
-  signals.async_wait([&signals, &end](boost::system::error_code error, int number) {
+/// SIGTERM and SIGINT end the daemon; SIGHUP reads its configuration again.
+void follow_signals(boost::asio::signal_set& signals, control::OrderlyEnd& end,
+                    control::Reloading& reloading) {
+  signals.async_wait([&](boost::system::error_code error, int number) {
     if (error) return;
     if (number == SIGHUP) {
-      log::info("SIGHUP ignored: settings are read at start; restart to change them");
+      reloading.reload();
     } else {
       end.begin(number == SIGTERM ? "SIGTERM" : "SIGINT");
     }
-    follow_signals(signals, end);
+    follow_signals(signals, end, reloading);
   });
 }
 
 /// Everything from the sessions on, over a data plane that polls. Returns when all of it has ended.
-int serve(const config::Config& config, const control::CryptoChoice& crypto, control::ApiSocket& socket,
-          std::shared_ptr<const control::DtlsContext> dtls, control::EventLoop& loop,
-          dataplane::DataPlane& plane) {
+int serve(const config::Config& config, const std::string& path, const control::CryptoChoice& crypto,
+          control::ApiSocket& socket, std::shared_ptr<const control::DtlsContext> dtls,
+          control::EventLoop& loop, dataplane::DataPlane& plane) {
   std::string error;
   auto engine = crypto::make_engine(crypto.engine, error);
   if (!engine) {
@@ -151,7 +153,8 @@ int serve(const config::Config& config, const control::CryptoChoice& crypto, con
   control::OrderlyEnd end(loop, sessions, server, {});
   ending = &end;
   boost::asio::signal_set signals(loop.io(), SIGTERM, SIGINT, SIGHUP);
-  follow_signals(signals, end);
+  control::Reloading reloading(path, config, sessions);
+  follow_signals(signals, end, reloading);
 
   for (std::size_t i = 0; i < plane.port_count(); ++i) {
     const dataplane::PortInfo& port = plane.port(i).info();
@@ -169,7 +172,7 @@ int serve(const config::Config& config, const control::CryptoChoice& crypto, con
   return end.is_clean() ? kExitOk : kExitFailure;
 }
 
-int run(const config::Config& config) {
+int run(const config::Config& config, const std::string& path) {
   std::string error;
   if (!log::start(config.log, error)) {
     std::fprintf(stderr, "sluiced: %s\n", error.c_str());
@@ -203,7 +206,7 @@ int run(const config::Config& config) {
   }
   for (const auto& warning : plane->eal().warnings()) log::warning("{}", warning);
 
-  const int code = serve(config, crypto, *socket, dtls, loop, *plane);
+  const int code = serve(config, path, crypto, *socket, dtls, loop, *plane);
   if (!plane->stop(kWorkerStopLimit)) {
     log::error("a worker did not stop within {} s; ending without it", kWorkerStopLimit.count());
     unlink(config.api.socket.c_str());
@@ -238,7 +241,7 @@ int act(const CommandLine& line) {
   const std::string& path = line.check_config.empty() ? line.config : line.check_config;
   const auto config = load(path);
   if (!config) return kExitConfiguration;
-  if (!line.check) return run(*config);
+  if (!line.check) return run(*config, path);
   std::printf("%s: ok\n", path.c_str());
   return kExitOk;
 }
@@ -261,7 +264,8 @@ int main(int argc, char** argv) {
   app.add_flag("--help-config", line.help_config, "list every configuration key, and end");
   app.footer(
       "Exit codes: 0 ended in order, 1 failure, 2 configuration error, 64 usage.\n"
-      "SIGTERM and SIGINT end the daemon in order. The API is described in docs/api.md; sluicectl speaks "
+      "SIGTERM and SIGINT end the daemon in order, SIGHUP has it read its configuration again. The API is "
+      "described in docs/api.md; sluicectl speaks "
       "it.\n"
       "Example: sluiced --config sluice.example.toml");
   try {

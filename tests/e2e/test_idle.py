@@ -112,7 +112,7 @@ def yielding(lab):
 
 @case
 def what_a_port_cannot_do_is_refused(lab):
-    for mode, device in (("interrupt", "net_null0"), ("monitor", "net_null0"), ("monitor", None)):
+    for mode, device in (("interrupt", "net_null0,no-rx=1"), ("monitor", "net_null0,no-rx=1"), ("monitor", None)):
         port = {**lab.config["ports"][0], **({"device": device} if device else {})}
         code, output = lab.run(config={"workers": {"idle": mode}, "ports": [port]})
         assert code not in (0, 2) and code < 128, f"exit code {code}: {output}"

@@ -5,10 +5,11 @@ import json
 import mmap
 import os
 import re
+import signal
 import subprocess
 import sys
 
-from harness import ROOT, case, daemons, equal, main
+from harness import ROOT, case, daemons, equal, eventually, main
 
 ROOTLESS = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
@@ -170,6 +171,51 @@ def both_engines_serve(lab):
         equal(code, 0, err)
         equal(json.loads(out)["engine"], version["engine"], "engine in sluicectl")
         equal(lab.stop(), 0, "exit code")
+
+
+@case
+def sighup_reads_the_configuration_again(lab):
+    log = os.path.join(lab.logs, "reload.log")
+    lab.start({"limits": {"sessions": 2}, "log": {"file": log, "level": "info"}}, "reload")
+    path = os.path.join(lab.logs, "reload.toml")
+    config = daemons.load_config(path)
+
+    def rewrite(changes):
+        daemons.write_config(path, daemons.merged(config, changes))
+        seen = len(open(log).read()) if os.path.exists(log) else 0
+        lab.daemon.process.send_signal(signal.SIGHUP)
+        return eventually(
+            lambda: next(
+                (
+                    text
+                    for text in [open(log).read()[seen:] if os.path.exists(log) else ""]
+                    if "reloaded" in text or "reload refused" in text
+                ),
+                None,
+            ),
+            5,
+            "the log tells of the reload",
+        )
+
+    for name in ("a", "b"):
+        lab.rpc.call("session.create", id=name)
+    assert "error -32011" in lab.sluicectl("session", "create", "--id", "c")[2]
+    told = rewrite({"limits": {"sessions": 3, "worker_load_percent": 77}, "workers": {"idle": "pause"}})
+    assert "limits.sessions: 2 -> 3" in told and "limits.worker_load_percent: 85 -> 77" in told, told
+    assert re.search(r'workers.idle needs a restart: it stays "yield", the file has "pause"', told), told
+    lab.rpc.call("session.create", id="c")
+    assert "error -32011" in lab.sluicectl("session", "create", "--id", "d")[2]
+    # Errors change nothing, and are told in full.
+    told = rewrite({"limits": {"sessions": 0, "worker_load_percent": 101}})
+    assert "reload refused" in told and "limits.sessions: found 0" in told and "found 101" in told, told
+    assert "error -32011" in lab.sluicectl("session", "create", "--id", "d")[2]
+    # A log that was moved away is begun anew, and the level may change.
+    os.rename(log, log + ".1")
+    told = rewrite({"limits": {"sessions": 4}, "log": {"level": "debug"}})
+    assert os.path.exists(log), "the log file was not opened anew"
+    lab.rpc.call("session.create", id="d")
+    assert "request method=session.create" in open(log).read(), "log.level did not change"
+    equal(lab.stop(), 0, "exit code")
 
 
 @case
