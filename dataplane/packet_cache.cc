@@ -83,22 +83,24 @@ void PacketCache::keep(const CachedKey& key, std::span<const std::uint8_t> packe
   next_line_ += lines;
 }
 
-std::span<const std::uint8_t> PacketCache::find(const CachedKey& key) const {
-  if (!enabled()) return {};
+const CacheLine* PacketCache::locate(const CachedKey& key) const {
+  if (!enabled()) return nullptr;
   const std::uint64_t hash = hash_of(key);
   for (const std::uint64_t way : buckets_[hash & (buckets_.size() - 1)].ways) {
     const std::uint64_t line = way >> 16;
-    if (!intact(line)) return {};  // and all behind it are older
+    if (!intact(line)) return nullptr;  // and all behind it are older
     if (static_cast<std::uint16_t>(way) != tag_of(hash)) continue;
     const std::uint64_t age = next_line_ - line;
-    const std::size_t place = next_ >= age ? next_ - age : next_ + lines_.size() - age;
-    const std::uint8_t* entry = lines_[place].bytes.data();
-    Head head;
-    std::memcpy(&head, entry, sizeof head);
-    if (head.key.stream == key.stream && head.key.tenancy == key.tenancy && head.key.index == key.index)
-      return {entry + sizeof head, head.length};
+    return &lines_[next_ >= age ? next_ - age : next_ + lines_.size() - age];
   }
-  return {};
+  return nullptr;
+}
+
+std::span<const std::uint8_t> PacketCache::open(const CacheLine* place, const CachedKey& key) const {
+  Head head;
+  std::memcpy(&head, place, sizeof head);
+  if (head.key != key) return {};
+  return {place->bytes.data() + sizeof head, head.length};
 }
 
 }  // namespace sluice::dataplane

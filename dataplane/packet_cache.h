@@ -7,7 +7,7 @@
 // comes next. The copy is written past the CPU's caches, whose room it does not take, and nothing has to be
 // freed.
 //
-// Invariants: what find() returns is exactly what keep() was given under that key. A key whose stream has
+// Invariants: what open() returns is exactly what keep() was given under that key. A key whose stream has
 // ended is never asked for again, since its tenancy is over: nothing needs to be taken out.
 #pragma once
 
@@ -24,6 +24,7 @@ struct CachedKey {
   std::uint32_t stream;  // slot
   std::uint32_t tenancy;
   std::uint64_t index;
+  bool operator==(const CachedKey&) const = default;
 };
 
 /// What the log is made of.
@@ -54,8 +55,12 @@ class PacketCache {
   /// key before.
   void keep(const CachedKey& key, std::span<const std::uint8_t> packet);
 
-  /// Empty when it is not there, or not any more. Valid until the next keep().
-  std::span<const std::uint8_t> find(const CachedKey& key) const;
+  /// Where the packet is, if it is there: nullptr is certain, a place is not (the index knows 16 bits of the
+  /// key). Reads nothing of the log, whose lines are far: prefetch the place, and open it a while later.
+  const CacheLine* locate(const CachedKey& key) const;
+  /// What locate() found, if it is of that key; empty otherwise. REQUIRES: no keep() between. Valid until the
+  /// next.
+  std::span<const std::uint8_t> open(const CacheLine* place, const CachedKey& key) const;
 
  private:
   // An entry begins with this, and its packet follows. Whole lines.

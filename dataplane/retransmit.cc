@@ -5,6 +5,7 @@
 
 #include "crypto/packet_index.h"
 #include "dataplane/forward.h"
+#include "dataplane/prefetch.h"
 #include "dataplane/protect.h"
 #include "dataplane/transmit.h"
 
@@ -55,8 +56,7 @@ class NackWriter {
 }  // namespace
 
 void Retransmit::start() {
-  batch_.count = batch_.finished_count = 0;
-  looked_at_ = 0;
+  looked_at_ = wanted_count_ = 0;
 }
 
 bool Retransmit::asked_lately(const WorkerState& state, std::uint64_t key) const {
@@ -77,26 +77,29 @@ bool Retransmit::answer_one(WorkerState& state, std::uint32_t route_slot, std::u
     counters.retransmit_suppressed.add();
     return false;
   }
-  const auto bytes = state.cache.find({route.stream, route.stream_tenancy, index});
-  if (bytes.empty()) {
+  // Only what never came here is the publisher's to send: anything else would be taken for a replay.
+  if (state.memory.streams[route.stream].rtp_window.check(index) == crypto::ReplayVerdict::kFresh) {
     counters.retransmit_misses.add();
-    // What did come here the publisher need not send again: it would be taken for a replay.
-    const StreamSlot& stream = state.memory.streams[route.stream];
-    if (stream.rtp_window.check(index) != crypto::ReplayVerdict::kFresh) return false;
     // Lost on its way here, it is missing everywhere, and every receiver asks: once is enough.
     const std::uint64_t at_publisher = key_of(route.stream, index, true);
     if (asked_lately(state, at_publisher)) return false;
     remember(state, at_publisher);
     return true;
   }
-  if (route.retransmit_credit == 0 || batch_.count == kOutputs) {
+  const CachedKey cached{route.stream, route.stream_tenancy, index};
+  const CacheLine* place = state.cache.locate(cached);
+  if (place == nullptr) {
+    counters.retransmit_misses.add();
+    return false;
+  }
+  if (route.retransmit_credit == 0 || wanted_count_ == wanted_.size()) {
     counters.retransmit_suppressed.add();
     return false;
   }
   remember(state, key);
   --route.retransmit_credit;
-  counters.retransmitted.add();
-  if (const auto reason = copy_again(state, bytes, route_slot, outgoing, batch_)) counters.drop(*reason);
+  prefetch(place);
+  wanted_[wanted_count_++] = {place, cached, outgoing, route_slot};
   return false;
 }
 
@@ -129,10 +132,22 @@ std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
 }
 
 void Retransmit::send(WorkerState& state, Protect& protect) {
-  if (batch_.count == 0) return;
+  if (wanted_count_ == 0) return;
+  batch_.count = batch_.finished_count = 0;
+  for (const Wanted& wanted : std::span(wanted_).first(wanted_count_)) {
+    const auto bytes = state.cache.open(wanted.place, wanted.key);
+    if (bytes.empty()) {
+      state.counters().retransmit_misses.add();
+      continue;
+    }
+    prefetch(bytes.data() + kCacheLine, bytes.size() / kCacheLine);  // the payload, for the cipher
+    state.counters().retransmitted.add();
+    if (const auto reason = copy_again(state, bytes, wanted.route, wanted.outgoing, batch_))
+      state.counters().drop(*reason);
+  }
+  wanted_count_ = 0;
   protect.rtp(state, batch_);
   transmit(state, batch_);
-  batch_.count = 0;
 }
 
 }  // namespace sluice::dataplane

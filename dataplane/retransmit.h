@@ -24,7 +24,7 @@ class Retransmit {
   static constexpr std::uint64_t kCreditMax = 256;
   static constexpr std::uint64_t kAgainAfterMs = 5;
 
-  /// Gathers in `batch`, which nobody else uses between start() and send().
+  /// Makes its packets in `batch`, which nobody else uses during send().
   explicit Retransmit(OutgoingBatch& batch) : batch_(batch) {}
 
   /// Before the NACKs of a turn.
@@ -32,8 +32,8 @@ class Retransmit {
 
   /// Goes through the entries (PID and BLP) of a NACK about `route`, which a live stream feeds. What the
   /// publisher still has to send, because it never came here, is written to `ask` as entries with the
-  /// publisher's own numbers; returns how many bytes. Every number that `entries` name is counted as
-  /// retransmitted, suppressed or missed.
+  /// publisher's own numbers; returns how many bytes. With send(), every number that `entries` name is
+  /// counted as retransmitted, suppressed or missed.
   std::size_t answer(WorkerState& state, std::uint32_t route, std::span<const std::uint8_t> entries,
                      std::span<std::uint8_t> ask);
 
@@ -41,6 +41,14 @@ class Retransmit {
   void send(WorkerState& state, Protect& protect);
 
  private:
+  // What send() will send. Places in the cache are far away: all are on their way before the first is opened.
+  struct Wanted {
+    const CacheLine* place;
+    CachedKey key;
+    std::uint64_t outgoing;
+    std::uint32_t route;
+  };
+
   // Who asked for what, lately. A table where the newer entry displaces the older: to forget is harmless.
   struct Asked {
     std::uint64_t key = 0;
@@ -55,6 +63,8 @@ class Retransmit {
 
   OutgoingBatch& batch_;
   std::size_t looked_at_ = 0;
+  std::size_t wanted_count_ = 0;
+  std::array<Wanted, kOutputs> wanted_;
   std::array<Asked, kAskedSize> asked_{};
 };
 

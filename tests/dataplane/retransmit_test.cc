@@ -280,7 +280,7 @@ TEST(RetransmitRuleTest, ARouteWithoutItLeavesTheNackToThePublisher) {
   EXPECT_TRUE(room.ask(receiver, {{101}}).empty());
   EXPECT_EQ(room.others.size(), 1u);
   const StreamSlot& stream = room.plane.memory().streams[0];
-  EXPECT_TRUE(room.plane.worker().state().cache.find({0, stream.tenancy.load(), 7001}).empty())
+  EXPECT_TRUE(room.plane.worker().state().cache.locate({0, stream.tenancy.load(), 7001}) == nullptr)
       << "kept for nobody";
   EXPECT_EQ(room.misses() + room.suppressed() + room.retransmitted(), 0u);
 }
