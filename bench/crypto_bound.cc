@@ -1,0 +1,353 @@
+// crypto_bound: what the cryptography of one packet costs at least: the library's bare calls, nothing parsed,
+// no window, no index. The crypto part of the bound that scripts/bench prints (docs/benchmarking.md, The
+// bound).
+//
+//   crypto_bound --profile AEAD_AES_128_GCM --payload 160 --keys 10000 --seal [--engine libsrtp] [--seconds
+//   S]
+//
+// Prints JSON; `cyclesPerPacket` is the median over rounds, in ticks of the time-stamp counter. Keys are
+// taken in turn, so that a set that does not fit the cache costs what it costs a relay; packets are in the
+// cache, as they are when a port has just delivered them.
+#include <intel-ipsec-mb.h>
+#include <x86intrin.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "crypto/ipsec_mb_keys.h"
+#include "crypto/srtp_bytes.h"
+#include "crypto/srtp_engine.h"
+
+namespace sluice::crypto {
+namespace {
+
+constexpr std::size_t kBatch = 64;
+constexpr std::size_t kHeaderLength = 12;
+constexpr std::size_t kPacketRoom = 1536;
+constexpr std::size_t kPayloadMax = 1400;
+constexpr std::size_t kPacketsPerRound = 8192;
+constexpr std::size_t kPrefetchAhead = 4;
+constexpr std::size_t kLibsrtpKeysMax = 1024;
+constexpr std::uint32_t kSsrc = 0x5a5a5a5a;
+
+struct Options {
+  SrtpProfile profile = SrtpProfile::kAeadAes128Gcm;
+  EngineKind engine = EngineKind::kIpsecMb;
+  std::size_t payload = 160;
+  std::size_t keys = 10000;
+  bool seal = true;
+  double seconds = 0.25;
+};
+
+[[noreturn]] void fail(const std::string& what) {
+  std::fprintf(stderr, "crypto_bound: %s\n", what.c_str());
+  std::exit(1);
+}
+
+struct Packet {
+  alignas(64) std::array<std::uint8_t, kPacketRoom> bytes;
+};
+
+void write_header(std::uint8_t* packet, std::uint64_t index) {
+  packet[0] = 0x80;
+  packet[1] = 96;
+  packet[2] = static_cast<std::uint8_t>(index >> 8);
+  packet[3] = static_cast<std::uint8_t>(index);
+  store_be32(packet + 4, static_cast<std::uint32_t>(index * 160));
+  store_be32(packet + 8, kSsrc);
+}
+
+/// The engine's own expansion, so that the key structures are those that the worker walks.
+std::vector<SrtpKeys> make_keys(SrtpEngine& engine, const Options& options, Direction direction) {
+  std::mt19937_64 random(1);
+  std::vector<SrtpKeys> keys(options.keys);
+  const SrtpProfileInfo info = profile_info(options.profile);
+  for (SrtpKeys& one : keys) {
+    std::array<std::uint8_t, kMaxMasterKey + kMaxMasterSalt> bytes;
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    MasterKey master;
+    master.profile = options.profile;
+    master.key.assign(std::span(bytes).first(info.key_length));
+    master.salt.assign(std::span(bytes).subspan(kMaxMasterKey, info.salt_length));
+    if (!engine.expand(master, direction, one)) fail(engine.last_error());
+  }
+  return keys;
+}
+
+/// One batch with the keys from `at` on; returns its cycles.
+class Work {
+ public:
+  virtual ~Work() = default;
+  virtual std::uint64_t batch(std::size_t at) = 0;
+};
+
+struct ManagerDeleter {
+  void operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
+};
+
+class Bare : public Work {
+ public:
+  Bare(const Options& options, std::vector<SrtpKeys>& keys)
+      : options_(options),
+        keys_(keys),
+        manager_(alloc_mb_mgr(0)),
+        packets_(kBatch),
+        plain_(kPayloadMax, 0xab) {
+    if (!manager_) fail("no memory for a multi-buffer manager");
+    init_mb_mgr_auto(manager_.get(), nullptr);
+    for (std::size_t i = 0; i < kBatch; ++i) write_header(packets_[i].bytes.data(), i);
+  }
+
+ protected:
+  const Options& options_;
+  std::vector<SrtpKeys>& keys_;
+  std::unique_ptr<IMB_MGR, ManagerDeleter> manager_;
+  std::vector<Packet> packets_;
+  std::vector<std::uint8_t> plain_;
+  alignas(16) std::array<std::uint8_t, 16> iv_{};
+};
+
+class BareGcm final : public Bare {
+ public:
+  BareGcm(const Options& options, std::vector<SrtpKeys>& keys) : Bare(options, keys) {
+    const bool wide = options.profile == SrtpProfile::kAeadAes256Gcm;
+    call_ = options.seal ? (wide ? manager_->gcm256_enc : manager_->gcm128_enc)
+                         : (wide ? manager_->gcm256_dec : manager_->gcm128_dec);
+  }
+
+  std::uint64_t batch(std::size_t at) override {
+    const std::size_t payload = options_.payload;
+    const std::uint64_t began = __rdtsc();
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      const SrtpKeys::Block& ahead = keys_[(at + i + kPrefetchAhead) % keys_.size()].rtp;
+      prefetch_lines(&ahead, payload > 256 ? sizeof(gcm_key_data) : 256);
+      if (payload <= 256) prefetch_lines(&ahead.bytes[sizeof(gcm_key_data) - 256], 256);
+      std::uint8_t* packet = packets_[i].bytes.data();
+      std::uint8_t* text = packet + kHeaderLength;
+      call_(gcm_keys(keys_[(at + i) % keys_.size()].rtp), &context_, text,
+            options_.seal ? plain_.data() : text, payload, iv_.data(), packet, kHeaderLength, text + payload,
+            16);
+    }
+    return __rdtsc() - began;
+  }
+
+ private:
+  aes_gcm_enc_dec_t call_;
+  gcm_context_data context_;
+};
+
+class BareCounter final : public Bare {
+ public:
+  BareCounter(const Options& options, std::vector<SrtpKeys>& keys) : Bare(options, keys) {
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      std::uint8_t* text = packets_[i].bytes.data() + kHeaderLength;
+      cipher_[i].cipher_mode = IMB_CIPHER_CNTR;
+      cipher_[i].hash_alg = IMB_AUTH_NULL;
+      cipher_[i].cipher_direction = options.seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
+      cipher_[i].key_len_in_bytes = IMB_KEY_128_BYTES;
+      cipher_[i].iv = iv_.data();
+      cipher_[i].iv_len_in_bytes = iv_.size();
+      cipher_[i].src = options.seal ? plain_.data() : text;
+      cipher_[i].dst = text;
+      cipher_[i].msg_len_to_cipher_in_bytes = options.payload;
+      hash_[i].cipher_mode = IMB_CIPHER_NULL;
+      hash_[i].hash_alg = IMB_AUTH_HMAC_SHA_1;
+      hash_[i].src = packets_[i].bytes.data();
+      hash_[i].msg_len_to_hash_in_bytes = kHeaderLength + options.payload + 4;
+      hash_[i].auth_tag_output = text + options.payload + 4;
+      hash_[i].auth_tag_output_len_in_bytes = 12;
+    }
+  }
+
+  std::uint64_t batch(std::size_t at) override {
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      const CounterKeys& keys = counter_keys(std::as_const(keys_[(at + i) % keys_.size()].rtp));
+      cipher_[i].enc_keys = keys.round_keys.data();
+      hash_[i].u.HMAC._hashed_auth_key_xor_ipad = keys.inner.data();
+      hash_[i].u.HMAC._hashed_auth_key_xor_opad = keys.outer.data();
+    }
+    const std::uint64_t began = __rdtsc();
+    for (std::size_t i = 0; i < kBatch; ++i) prefetch_lines(cipher_[i].enc_keys, sizeof(CounterKeys));
+    if (!options_.seal) hash();
+    IMB_SUBMIT_CIPHER_BURST_NOCHECK(manager_.get(), cipher_.data(), kBatch, IMB_CIPHER_CNTR,
+                                    options_.seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT, IMB_KEY_128_BYTES);
+    if (options_.seal) hash();
+    return __rdtsc() - began;
+  }
+
+ private:
+  void hash() { IMB_SUBMIT_HASH_BURST_NOCHECK(manager_.get(), hash_.data(), kBatch, IMB_AUTH_HMAC_SHA_1); }
+
+  std::array<IMB_JOB, kBatch> cipher_{};
+  std::array<IMB_JOB, kBatch> hash_{};
+};
+
+/// libsrtp knows no calls below srtp_protect and srtp_unprotect; what is opened was sealed outside the clock.
+class Whole final : public Work {
+ public:
+  Whole(const Options& options, SrtpEngine& engine, std::vector<SrtpKeys>& keys,
+        std::vector<SrtpKeys>& others)
+      : options_(options), engine_(engine), keys_(keys), others_(others), packets_(kBatch) {}
+
+  std::uint64_t batch(std::size_t at) override {
+    if (at < last_) ++index_;
+    last_ = at;
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      Packet& packet = packets_[i];
+      write_header(packet.bytes.data(), index_);
+      const std::size_t key = (at + i) % keys_.size();
+      seals_[i] = {.keys = options_.seal ? &keys_[key] : &others_[key],
+                   .packet = packet.bytes.data(),
+                   .payload = packet.bytes.data() + kHeaderLength,
+                   .index = index_,
+                   .ssrc = kSsrc,
+                   .header_length = kHeaderLength,
+                   .payload_length = static_cast<std::uint16_t>(options_.payload),
+                   .length = 0,
+                   .status = {}};
+    }
+    std::uint64_t began = __rdtsc();
+    engine_.protect(seals_);
+    if (options_.seal) return __rdtsc() - began;
+    for (std::size_t i = 0; i < kBatch; ++i)
+      opens_[i] = {.keys = &keys_[(at + i) % keys_.size()],
+                   .packet = packets_[i].bytes.data(),
+                   .index = index_,
+                   .ssrc = kSsrc,
+                   .header_length = kHeaderLength,
+                   .length = seals_[i].length,
+                   .status = {}};
+    began = __rdtsc();
+    engine_.unprotect(opens_);
+    const std::uint64_t cycles = __rdtsc() - began;
+    if (opens_[0].status != SrtpStatus::kOk) fail("opening failed: " + engine_.last_error());
+    return cycles;
+  }
+
+ private:
+  const Options& options_;
+  SrtpEngine& engine_;
+  std::vector<SrtpKeys>& keys_;
+  std::vector<SrtpKeys>& others_;
+  std::vector<Packet> packets_;
+  std::array<RtpProtectJob, kBatch> seals_{};
+  std::array<RtpUnprotectJob, kBatch> opens_{};
+  std::uint64_t index_ = 1;
+  std::size_t last_ = 0;
+};
+
+double median_cycles(Work& work, const Options& options, std::size_t round_packets) {
+  std::vector<double> rounds;
+  std::size_t at = 0;
+  const auto round = [&] {
+    std::uint64_t cycles = 0;
+    for (std::size_t done = 0; done < round_packets; done += kBatch) {
+      cycles += work.batch(at);
+      at = (at + kBatch) % options.keys;
+    }
+    return static_cast<double>(cycles) / static_cast<double>(round_packets);
+  };
+  round();  // warm
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(options.seconds);
+  while (rounds.empty() || std::chrono::steady_clock::now() < end) rounds.push_back(round());
+  std::nth_element(rounds.begin(), rounds.begin() + static_cast<std::ptrdiff_t>(rounds.size() / 2),
+                   rounds.end());
+  return rounds[rounds.size() / 2];
+}
+
+double measure(const Options& options) {
+  std::string error;
+  const auto engine = make_engine(options.engine, error);
+  if (!engine) fail(error);
+  const Direction direction = options.seal ? Direction::kSend : Direction::kReceive;
+  std::vector<SrtpKeys> keys = make_keys(*engine, options, direction);
+  std::vector<SrtpKeys> others;
+  double cycles = 0;
+  if (options.engine == EngineKind::kLibsrtp) {
+    if (!options.seal) others = make_keys(*engine, options, Direction::kSend);
+    Whole work(options, *engine, keys, others);
+    cycles =
+        median_cycles(work, options, std::min(options.keys / kBatch * kBatch + kBatch, kPacketsPerRound));
+  } else if (profile_info(options.profile).aead) {
+    BareGcm work(options, keys);
+    cycles = median_cycles(work, options, kPacketsPerRound);
+  } else {
+    BareCounter work(options, keys);
+    cycles = median_cycles(work, options, kPacketsPerRound);
+  }
+  for (SrtpKeys& one : keys) engine->release(one);
+  for (SrtpKeys& one : others) engine->release(one);
+  return cycles;
+}
+
+SrtpProfile profile_named(std::string_view name) {
+  for (const SrtpProfile profile : kAllSrtpProfiles)
+    if (profile_info(profile).name == name) return profile;
+  fail("unknown profile \"" + std::string(name) + "\"");
+}
+
+std::size_t number(const char* option, const char* text, std::size_t min, std::size_t max) {
+  const unsigned long long value = std::strtoull(text, nullptr, 10);
+  if (value < min || value > max)
+    fail(std::string(option) + " " + text + ": allowed are " + std::to_string(min) + ".." +
+         std::to_string(max));
+  return static_cast<std::size_t>(value);
+}
+
+Options parse(int count, char** arguments) {
+  Options options;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view option = arguments[i];
+    if (option == "--seal" || option == "--open") {
+      options.seal = option == "--seal";
+      continue;
+    }
+    if (i + 1 == count) fail("\"" + std::string(option) + "\" is unknown or lacks its value");
+    const char* value = arguments[++i];
+    if (option == "--profile") {
+      options.profile = profile_named(value);
+    } else if (option == "--payload") {
+      options.payload = number("--payload", value, 1, kPayloadMax);
+    } else if (option == "--keys") {
+      options.keys = number("--keys", value, 1, 1000000);
+    } else if (option == "--engine") {
+      options.engine = std::string_view(value) == "libsrtp" ? EngineKind::kLibsrtp : EngineKind::kIpsecMb;
+    } else if (option == "--seconds") {
+      options.seconds = std::strtod(value, nullptr);
+    } else {
+      fail("unknown option \"" + std::string(option) + "\"");
+    }
+  }
+  return options;
+}
+
+}  // namespace
+}  // namespace sluice::crypto
+
+int main(int count, char** arguments) {
+  using namespace sluice::crypto;
+  const Options options = parse(count, arguments);
+  // On NSS each packet pays for the number of keys: more of them would take minutes, to no end.
+  if (options.engine == EngineKind::kLibsrtp && options.keys > kLibsrtpKeysMax)
+    fail("--keys: allowed are up to " + std::to_string(kLibsrtpKeysMax) + " with libsrtp");
+  const double cycles = measure(options);
+  std::printf(
+      "{\"engine\":\"%s\",\"profile\":\"%s\",\"payloadBytes\":%zu,\"keys\":%zu,\"direction\":\"%s\","
+      "\"cyclesPerPacket\":%.2f}\n",
+      std::string(engine_name(options.engine)).c_str(),
+      std::string(profile_info(options.profile).name).c_str(), options.payload, options.keys,
+      options.seal ? "seal" : "open", cycles);
+  return 0;
+}

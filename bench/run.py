@@ -1,0 +1,158 @@
+"""What scripts/bench runs once everything is built: measures, prints, writes JSON, and judges.
+
+Exit code 0: measured, every packet that was checked opened, every ledger closes. 1: not so. 2: could not measure.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "demo"))
+sys.path.insert(0, os.path.join(ROOT, "bench"))
+
+from suite import machine, measure, report, rows, workloads  # noqa: E402
+from suite.hugepages import HugePages  # noqa: E402
+from suite.peers import run as peers  # noqa: E402
+
+HUGE_PAGES_MIB = 3072
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measures what a worker of sluice forwards beside what its core could do at most.",
+        epilog="docs/benchmarking.md tells how, and what each column is.",
+    )
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"{', '.join(workloads.NAMES)}; default: all of them"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
+    parser.add_argument("--quick", action="store_true", help="short trials; by default W0, W1 and W4 only")
+    parser.add_argument("--peers", action="store_true", help="rtpengine, a kernel-UDP relay, and sluice on veth")
+    parser.add_argument("--control", action="store_true", help="the control thread under load")
+    parser.add_argument(
+        "--endpoints",
+        metavar="N,...",
+        default="",
+        help="numbers of endpoints for the rows of scaling (W1, 160 B)",
+    )
+    parser.add_argument("--engine", choices=["libsrtp", "ipsec_mb"], help="that SRTP engine only")
+    parser.add_argument("--relay-cpu", type=int, default=1, metavar="N")
+    parser.add_argument("--generator-cpu", type=int, default=0, metavar="N")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"), help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    for name in options.workloads:
+        if name not in workloads.NAMES:
+            parser.error(f'workload "{name}": allowed are {", ".join(workloads.NAMES)}')
+    try:
+        options.endpoints = [int(number) for number in options.endpoints.split(",") if number]
+    except ValueError:
+        parser.error("--endpoints: allowed are numbers with commas between them, 100,1000,10000")
+    if any(not 2 <= number <= 60000 for number in options.endpoints):
+        parser.error("--endpoints: allowed are numbers from 2 to 60000 (the UDP ports of one address)")
+    if not options.workloads and not (options.quick and (options.peers or options.endpoints)):
+        options.workloads = ["W0", "W1", "W4"] if options.quick else list(workloads.NAMES)
+    return options
+
+
+class Progress:
+    """A line now and then on standard error: how long it has been, and what goes on."""
+
+    def __init__(self):
+        self.began = time.monotonic()
+
+    def __call__(self, text):
+        print(f"[{time.monotonic() - self.began:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+
+def show(title, lines):
+    print(f"\n{title}")
+    for line in lines:
+        print(line)
+
+
+def measure_all(options, lab, result):
+    engines = [options.engine] if options.engine else ["ipsec_mb"]
+    for engine in engines:
+        for name in options.workloads:
+            for workload in workloads.table_rows(name, rows.endpoints_for(engine)):
+                result["results"].append(rows.throughput(lab, workload, engine))
+    if not options.engine and not options.quick and "W1" in options.workloads:
+        # The second engine on the same table.
+        for workload in workloads.table_rows("W1", rows.endpoints_for("libsrtp")):
+            result["results"].append(rows.throughput(lab, workload, "libsrtp"))
+    for count in options.endpoints:
+        result["scaling"].append(rows.scaling(lab, count, options.engine or "ipsec_mb"))
+    report.add_scaling_ratios(result["scaling"])
+    if options.control:
+        result["control"] = rows.control(lab, result["results"])
+    if options.peers:
+        result["peers"], result["peersMissing"] = peers.run(lab, lab.say)
+        report.add_peer_ratios(result["peers"], result["results"], lab.tsc_hz)
+
+
+def main(arguments):
+    options = parse(arguments)
+    if options.check:
+        return 0
+    say = Progress()
+    logs = os.path.join(options.build, "bench-logs")
+    os.makedirs(logs, exist_ok=True)
+    os.makedirs(os.path.dirname(measure.SOCKET), mode=0o700, exist_ok=True)
+    say("the machine: clocks, and whether its CPUs share a core")
+    facts = machine.describe(options.relay_cpu, options.generator_cpu)
+    lab = measure.Lab(
+        options.build,
+        logs,
+        options.relay_cpu,
+        options.generator_cpu,
+        facts["tscHz"],
+        options.quick,
+        say,
+    )
+    result = {"machine": facts, "results": [], "scaling": [], "control": [], "peers": [], "peersMissing": []}
+    interrupted = None
+    try:
+        with HugePages(HUGE_PAGES_MIB):
+            facts["hugePages"] = machine.huge_pages()
+            measure_all(options, lab, result)
+    except KeyboardInterrupt:
+        interrupted = "interrupted"
+    except Exception as error:  # what was measured so far is worth showing
+        interrupted = f"{type(error).__name__}: {error}"
+    facts["libraries"] = machine.libraries(lab.libraries) if lab.libraries else {}
+    tell(result)
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(result, file, indent=2)
+            file.write("\n")
+    if interrupted:
+        print(f"\nscripts/bench: {interrupted}", file=sys.stderr)
+        return 2
+    return 1 if report.problems(result) else 0
+
+
+def tell(result):
+    show("machine", report.machine_lines(result["machine"]))
+    if result["results"]:
+        show("what a worker forwards, and what its core could do at most", report.results_table(result["results"]))
+    if result["scaling"]:
+        show("from few endpoints to many (W1, 160 B)", report.scaling_table(result["scaling"]))
+    if result["control"]:
+        show("the control thread, its worker at half load", report.control_table(result["control"]))
+    if result["peers"]:
+        show("relays on a veth pair, one CPU", report.peers_table(result["peers"]))
+    notes = [*report.remarks(result), *(f"left out: {text}" for text in result["peersMissing"])]
+    if notes:
+        show("notes", [f"- {note}" for note in notes])
+    problems = report.problems(result)
+    if problems:
+        show("FAILED", [f"- {problem}" for problem in problems])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

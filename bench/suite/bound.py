@@ -1,0 +1,123 @@
+"""The most that a core could do with a workload: raw crypto of the same library, sizes and number of keys, plus
+bare forwarding over the same port, both measured in this run. docs/benchmarking.md, The bound.
+"""
+
+import json
+import subprocess
+
+from . import workloads
+
+
+# libsrtp on NSS looks keys up in lists: each packet pays for their number.
+LIBSRTP_KEYS = 250
+
+
+class BoundError(Exception):
+    """A measurement of the bound failed."""
+
+
+def _average(shares):
+    return sum(share * cycles for share, cycles in shares)
+
+
+def crypto_cycles(flows, cost):
+    """Cycles of crypto per copy that leaves. cost(profile, payload_bytes, direction) -> cycles per packet.
+    A packet is opened once for all its copies."""
+    return _average(
+        (
+            flow.share,
+            (0 if flow.opened == workloads.PLAIN else cost(flow.opened, flow.payload_bytes, "open") / flow.fan_out)
+            + (0 if flow.sealed == workloads.PLAIN else cost(flow.sealed, flow.payload_bytes, "seal")),
+        )
+        for flow in flows
+    )
+
+
+def figures(tsc_hz, crypto, forward):
+    """Packets a second of each part alone and of both; None where a part costs nothing."""
+    return {
+        "cryptoBoundPps": round(tsc_hz / crypto) if crypto else None,
+        "forwardBoundPps": round(tsc_hz / forward),
+        "boundPps": round(tsc_hz / (crypto + forward)),
+        "cryptoCycles": round(crypto, 1),
+        "forwardCycles": round(forward, 1),
+    }
+
+
+class CryptoCost:
+    """Runs crypto_bound once for each (profile, payload, direction, keys) and remembers."""
+
+    def __init__(self, binary, cpu, engine="ipsec_mb"):
+        self.binary, self.cpu, self.engine = binary, cpu, engine
+        self._known = {}
+
+    def of(self, profile, payload_bytes, direction, keys):
+        key = (profile, payload_bytes, direction, keys)
+        if key not in self._known:
+            self._known[key] = self._measure(*key)
+        return self._known[key]
+
+    def _measure(self, profile, payload_bytes, direction, keys):
+        command = [
+            "taskset",
+            "-c",
+            str(self.cpu),
+            self.binary,
+            "--profile",
+            profile,
+            "--payload",
+            str(payload_bytes),
+            "--keys",
+            str(keys),
+            f"--{direction}",
+        ]
+        if self.engine != "ipsec_mb":
+            command += ["--engine", self.engine]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        try:
+            return float(json.loads(done.stdout)["cyclesPerPacket"])
+        except (ValueError, KeyError, TypeError):
+            raise BoundError(
+                f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}"
+            ) from None
+
+    def per_copy(self, workload):
+        keys = max(1, len(workload.endpoints))
+        if self.engine == "libsrtp":
+            keys = min(keys, LIBSRTP_KEYS)
+        return crypto_cycles(
+            workload.flows, lambda profile, size, direction: self.of(profile, size, direction, keys)
+        )
+
+
+class ForwardCost:
+    """Runs bare_forward once for each (payload, copies) and remembers: cycles per packet that leaves."""
+
+    RING = "bench-bare"
+
+    def __init__(self, binary, cpu, load_cpu, seconds):
+        self.binary, self.cpu, self.load_cpu, self.seconds = binary, cpu, load_cpu, seconds
+        self._known = {}
+
+    def of(self, payload_bytes, copies):
+        key = (payload_bytes, copies)
+        if key not in self._known:
+            self._known[key] = self._measure(*key)
+        return self._known[key]
+
+    def _measure(self, payload_bytes, copies):
+        command = [self.binary, "--ring", self.RING, "--cpu", str(self.cpu), "--load-cpu", str(self.load_cpu)]
+        command += ["--payload", str(payload_bytes), "--copies", str(copies), "--seconds", str(self.seconds)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        try:
+            cycles = float(json.loads(done.stdout)["cyclesPerPacket"])
+        except (ValueError, KeyError, TypeError):
+            cycles = 0.0
+        if not cycles:
+            raise BoundError(
+                f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}"
+            )
+        return cycles
+
+    def per_copy(self, workload):
+        return _average((flow.share, self.of(flow.payload_bytes, flow.fan_out)) for flow in workload.flows)

@@ -1,0 +1,228 @@
+"""What the control thread does while its worker is at half its load and may lose nothing: endpoints made over the
+socket, and full DTLS handshakes. Generator, clients and control thread share a CPU here, so what counts is done
+per second of the control thread's own CPU time; what was seen by the clock stands beside it.
+"""
+
+import os
+import select
+import socket
+import time
+
+from lab import stun
+from lab.dtls import Certificate, Dtls
+from lab.netns import inside, remove_namespace, run
+
+from . import api
+
+SIDE_ADDRESS, CLIENT_ADDRESS = "198.19.0.1", "198.19.0.2"
+SIDE_DEVICE, CLIENT_DEVICE = "side0", "client0"
+PROFILE = "AEAD_AES_128_GCM"
+CLIENTS_AT_ONCE = 32
+
+
+def side_port():
+    """A second port of sluiced, for DTLS clients on kernel sockets."""
+    return {
+        "name": "side",
+        "device": f"net_af_packet_side,iface={SIDE_DEVICE}",
+        "addresses": [f"{SIDE_ADDRESS}/24"],
+    }
+
+
+class Side:
+    """Two namespaces and a veth pair between them: sluiced lives in `relay`, clients in `clients`."""
+
+    def __init__(self):
+        tag = f"sluice-bench-{os.getpid():x}"
+        self.relay, self.clients = f"{tag}-side", f"{tag}-clients"
+        try:
+            for namespace in (self.relay, self.clients):
+                run("ip", "netns", "add", namespace)
+                run("ip", "-n", namespace, "link", "set", "lo", "up")
+            run(
+                *("ip", "-n", self.relay, "link", "add", SIDE_DEVICE, "type", "veth"),
+                *("peer", "name", CLIENT_DEVICE, "netns", self.clients),
+            )
+            for namespace, device in ((self.relay, SIDE_DEVICE), (self.clients, CLIENT_DEVICE)):
+                run(
+                    *("ip", "netns", "exec", namespace, "ethtool", "-K", device),
+                    *("tx", "off", "gro", "off"),
+                    check=False,
+                )
+                run("ip", "-n", namespace, "link", "set", device, "up")
+            run("ip", "-n", self.clients, "addr", "add", f"{CLIENT_ADDRESS}/24", "dev", CLIENT_DEVICE)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for namespace in (self.relay, self.clients):
+            remove_namespace(namespace)
+
+
+def creations(relay, count):
+    """Makes `count` endpoints in one session over one connection, requests made beforehand."""
+    relay.rpc.call("session.create", id="creations")
+    requests = [
+        (
+            "endpoint.create",
+            {
+                "session": "creations",
+                "id": f"e{number}",
+                "kind": "sdes",
+                "rtcpMux": True,
+                "profile": PROFILE,
+                "receiveKey": "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubA==",
+                "remote": {"address": "198.18.3.1", "rtpPort": 2000 + 2 * number},
+            },
+        )
+        for number in range(count)
+    ]
+    data = api.encode(requests)
+    before = relay.control_cpu_s()
+    seconds, lines = api.exchange(relay.socket, data, count)
+    spent = relay.control_cpu_s() - before
+    refused = sum(b'"error"' in line for line in lines)
+    if refused:
+        raise api.Refused(f"{refused} of {count} endpoints: {lines[-1].decode()[:300]}")
+    return {
+        "what": "endpoint creations",
+        "count": count,
+        "perSecond": count / seconds,
+        "perCpuSecond": count / spent,
+    }
+
+
+class _Client:
+    """One webrtc peer: an ICE check that nominates, then a handshake as the DTLS client."""
+
+    def __init__(self, number, endpoint, certificate):
+        candidate = endpoint["ice"]["candidates"][0]
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((CLIENT_ADDRESS, 0))
+        self.socket.connect((candidate["address"], candidate["port"]))
+        self.socket.setblocking(False)
+        self.dtls = Dtls(certificate, [PROFILE], False)
+        self.check = stun.binding_request(
+            f"{endpoint['ice']['ufrag']}:peer{number}", endpoint["ice"]["password"], transaction=os.urandom(12)
+        )
+        self.started = False
+        self.again_at = 0.0
+
+    @property
+    def done(self):
+        return self.dtls.connected
+
+    def work(self, now):
+        if not self.started and now >= self.again_at:
+            self.again_at = now + 0.5
+            self.socket.send(self.check)
+        elif self.started and now >= self.again_at:
+            self.again_at = now + 0.5
+            self.dtls.handle_timeout()
+            self._flush()
+
+    def _flush(self):
+        for datagram in self.dtls.take_datagrams():
+            self.socket.send(datagram)
+
+    def receive(self):
+        try:
+            datagram = self.socket.recv(65536)
+        except (BlockingIOError, ConnectionRefusedError):
+            return
+        if 20 <= datagram[0] <= 63:
+            self.dtls.receive(datagram)
+            self._flush()
+        elif datagram[0] <= 3 and not self.started:
+            self.started = True
+            self.dtls.start()
+            self._flush()
+
+
+def _shake_all(clients, timeout_s):
+    deadline = time.monotonic() + timeout_s
+    left = list(clients)
+    while left:
+        now = time.monotonic()
+        if now > deadline:
+            raise TimeoutError(f"{len(left)} of {len(clients)} DTLS handshakes did not end: {left[0].dtls.error}")
+        for client in left:
+            client.work(now)
+        by_socket = {client.socket: client for client in left}
+        for readable in select.select(list(by_socket), [], [], 0.05)[0]:
+            by_socket[readable].receive()
+        left = [client for client in left if not client.done]
+
+
+def handshakes(relay, side, count):
+    """`count` full handshakes, CLIENTS_AT_ONCE at a time. The endpoints are made before the clock runs."""
+    certificate = Certificate()
+    relay.rpc.call("session.create", id="handshakes")
+    requests = [
+        (
+            "endpoint.create",
+            {
+                "session": "handshakes",
+                "id": f"h{number}",
+                "kind": "webrtc",
+                "port": "side",
+                "ice": {"ufrag": f"peer{number}", "password": "peerpeerpeerpeerpeerpeer"},
+                "dtls": {
+                    "setup": "passive",
+                    "fingerprints": [{"algorithm": "sha-256", "value": certificate.fingerprint}],
+                },
+            },
+        )
+        for number in range(count)
+    ]
+    endpoints, _ = api.call_all(relay.socket, requests)
+
+    def all_of_them():
+        began, before = time.monotonic(), relay.control_cpu_s()
+        for first in range(0, count, CLIENTS_AT_ONCE):
+            batch = [
+                _Client(number, endpoints[number], certificate)
+                for number in range(first, min(count, first + CLIENTS_AT_ONCE))
+            ]
+            _shake_all(batch, 30)
+            for client in batch:
+                client.socket.close()
+        return time.monotonic() - began, relay.control_cpu_s() - before
+
+    seconds, spent = inside(side.clients, all_of_them)
+    return {
+        "what": "DTLS handshakes",
+        "count": count,
+        "perSecond": count / seconds,
+        "perCpuSecond": count / spent,
+    }
+
+
+def under_load(relay, generator, plan, rate, seconds, job):
+    """Runs job() while the worker carries `rate`; adds how busy it was and what it lost. `seconds`: what the job
+    takes, or more."""
+    process = generator.start("run", plan, rate=int(rate), seconds=seconds)
+    try:
+        time.sleep(1.5)
+        before = relay.worker()
+        row = job()
+        after = relay.worker()
+    except BaseException:
+        process.terminate()
+        process.wait(20)
+        raise
+    outlasted = process.poll() is None
+    trial = generator.finish(process, seconds + 60)
+    row["workerBusy"] = (after["busyCycles"] - before["busyCycles"]) / (
+        after["totalCycles"] - before["totalCycles"]
+    )
+    row["lost"] = trial["lost"]
+    row["loadOutlasted"] = outlasted
+    return row

@@ -1,0 +1,60 @@
+"""One row of the table: sluiced set up with a workload, the highest rate without loss, and what it cost.
+
+Counters are read while nothing flows, so a difference holds all of a trial and nothing else.
+"""
+
+import os
+
+from . import bound, plans, relay as relays
+
+RING = "bench"
+SOCKET = "/run/sluice-bench/api.sock"
+
+
+class Lab:
+    """What all rows share: programs, CPUs, clocks, a folder for logs, and how long a trial is."""
+
+    def __init__(self, build, logs, relay_cpu, load_cpu, tsc_hz, quick, say):
+        self.build, self.logs = build, logs
+        self.relay_cpu, self.load_cpu, self.tsc_hz, self.say = relay_cpu, load_cpu, tsc_hz, say
+        self.trial_s = 0.3 if quick else 1.0
+        self.final_s = 1.0 if quick else 3.0
+        self.precision = 0.03 if quick else 0.01
+        self.sluiced = os.path.join(build, "controlplane", "sluiced")
+        self.libraries = None
+        self.crypto = {}
+        self.forward = bound.ForwardCost(
+            self.program("bare_forward"), relay_cpu, load_cpu, 0.3 if quick else 1.0
+        )
+
+    def program(self, name):
+        return os.path.join(self.build, "bench", name)
+
+    def crypto_cost(self, engine):
+        if engine not in self.crypto:
+            self.crypto[engine] = bound.CryptoCost(self.program("crypto_bound"), self.relay_cpu, engine)
+        return self.crypto[engine]
+
+
+def config(lab, limits, engine="auto", **more):
+    return relays.configuration(
+        f"ring:{RING},size=8192", SOCKET, limits, lab.relay_cpu, lab.load_cpu, engine=engine, **more
+    )
+
+
+def set_up(lab, relay, workload, directory):
+    """Everything made on the relay; returns the plan's path and the relay's creation rate."""
+    addresses, consent, per_second = relay.set_up(workload)
+    link = {"mac": "02:00:00:00:be:01", "relayMac": relay.mac(), "vlan": 0}
+    plan = plans.plan(workload, addresses, link, consent_answers=consent)
+    return plans.write(os.path.join(directory, "plan.json"), plan), per_second
+
+
+def cost_of(before, after):
+    """Cycles per packet that left, between two readings of the worker's counters."""
+    sent = after["transmitted"] - before["transmitted"]
+    return (after["busyCycles"] - before["busyCycles"]) / sent if sent else None
+
+
+def differences(before, after):
+    return {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}

@@ -1,0 +1,185 @@
+"""The peers' rows: each relay on one end of a veth pair, on one CPU, the generator on the other end and CPU.
+
+CPU is user + system of the relay's threads from /proc over the last trial, at the highest rate that it carried
+with at most LOSS_MAX lost. What the kernel does for it in the sender's context (receiving, on veth) is not in it,
+in no relay's row: that is in the relays' favour.
+"""
+
+import contextlib
+import os
+import time
+
+from .. import machine, measure, plans, relay as relays, workloads
+from ..generator import Generator
+from . import cpu, rtpengine, udp_relay, veth
+
+ENDPOINTS = 1000
+LOSS_MAX = 1e-3
+FIRST_PPS = 20000
+PRECISION = 0.05
+RETRIES, BACK_OFF = 4, 0.93
+
+
+def call_workload(name):
+    if name == "W1":
+        # The two suites differ in the length of the tag only; rtpengine passes one suite through untouched.
+        return workloads.calls("W1", "calls", 160, (workloads.CM80, workloads.CM32), ENDPOINTS)
+    if name == "W1 80-80":
+        return workloads.calls("W1", "calls", 160, (workloads.CM80, workloads.CM80), ENDPOINTS)
+    return workloads.calls("W4", "interworking", 60, (workloads.PLAIN, workloads.CM80), ENDPOINTS)
+
+
+def carried(trial):
+    return trial["sent"] > 0 and trial["lossRatio"] <= LOSS_MAX and not trial["verifyFailures"]
+
+
+def measured(lab, pair, workload, start, say):
+    """A row: the search, then a longer trial with the relay's CPU counted. start(): a context manager of (relay,
+    plan's path); each run of the generator needs a relay that has not seen its streams before."""
+    generator = _generator(lab, pair)
+    with start() as (relay, plan):
+        name, version = relay.name, relay.version_text
+        search = generator.search(plan, lab.trial_s, FIRST_PPS, PRECISION, LOSS_MAX)
+    rate = search["best"]["inputPps"]
+    say(f"{name} carries {rate:,.0f} packets/s")
+    for _ in range(RETRIES):
+        with start() as (relay, plan):
+            steal = machine.steal_ticks()
+            count = Count(relay)
+            trial = generator.run(plan, rate, max(2.0, lab.final_s))
+            spent = count.end()
+        if carried(trial):
+            break
+        rate *= BACK_OFF
+    outputs = trial["received"] / 1e6
+    row = {
+        "name": name,
+        "version": version,
+        "workload": f"{workload.name} {workload.payload} {workload.profile}",
+        "endpoints": len(workload.endpoints),
+        "outputPps": round(trial["outputPps"]),
+        "lossRatio": trial["lossRatio"],
+        "generatorLimited": search["generatorLimited"],
+        "verifiedPackets": search["verifiedPackets"] + trial["verifiedPackets"],
+        "verifyFailures": search["verifyFailures"] + trial["verifyFailures"],
+        "latencyUs": trial["latencyUs"],
+        "stealShare": round(machine.steal_share(steal, machine.steal_ticks(), lab.relay_cpu), 4),
+    }
+    # A polling relay spends its whole CPU whatever comes: in the trial's time, not in what goes before and after.
+    polling = spent["cpu_s"] / spent["passed_s"] * trial["seconds"] if "busyCycles" in spent else None
+    row["cpuSecondsPerMpkt"] = round((polling or spent["cpu_s"]) / outputs, 4)
+    if polling:
+        row["busyCpuSecondsPerMpkt"] = round(spent["busyCycles"] / lab.tsc_hz / outputs, 4)
+    return row
+
+
+class Count:
+    """The relay's CPU time, and a worker's busy cycles, from one moment to another."""
+
+    def __init__(self, relay):
+        self.relay, self.pid = relay, relay.process.pid
+        self.worker = relay.settled_worker() if hasattr(relay, "settled_worker") else None
+        self.cpu, self.clock = cpu.process_seconds(self.pid), time.monotonic()
+
+    def end(self):
+        spent = {
+            "cpu_s": cpu.process_seconds(self.pid) - self.cpu,
+            "passed_s": time.monotonic() - self.clock,
+        }
+        if self.worker:
+            spent["busyCycles"] = self.relay.settled_worker()["busyCycles"] - self.worker["busyCycles"]
+        return spent
+
+
+def _generator(lab, pair):
+    return Generator(
+        lab.program("sluice-gen"),
+        ["--device", f"net_af_packet0,iface={veth.GENERATOR_DEVICE}"],
+        lab.load_cpu,
+        pair.generator,
+    )
+
+
+def kernel_relay(lab, make, workload, say):
+    """`make(pair, directory)`: the relay, a context manager with set_up(), process, name and version."""
+    directory = os.path.join(lab.logs, "peers")
+    os.makedirs(directory, exist_ok=True)
+
+    @contextlib.contextmanager
+    def start():
+        with make(pair, directory) as relay:
+            relay.version_text = relay.version
+            plan = plans.plan(workload, relay.set_up(workload), pair.link(), same_ssrc=True)
+            yield relay, plans.write(os.path.join(directory, "plan.json"), plan)
+
+    with veth.Pair(kernel=True) as pair:
+        return measured(lab, pair, workload, start, say)
+
+
+def sluice_on(lab, driver, workload, say):
+    """sluiced in the place of the kernel relay, over DPDK's driver for such interfaces."""
+    directory = os.path.join(lab.logs, f"peers-{driver}")
+    device = {
+        "af_packet": f"net_af_packet0,iface={veth.RELAY_DEVICE}",
+        "af_xdp": f"net_af_xdp0,iface={veth.RELAY_DEVICE}",
+    }[driver]
+    config = relays.configuration(device, measure.SOCKET, plans.limits(workload), lab.relay_cpu, lab.load_cpu)
+
+    @contextlib.contextmanager
+    def start():
+        with relays.Relay(lab.sluiced, config, directory, pair.relay) as relay:
+            relay.name, relay.version_text = f"sluice on {driver}", relay.version["sluice"]
+            addresses, _, _ = relay.set_up(workload)
+            plan = plans.plan(workload, addresses, {**pair.link(), "relayMac": relay.mac()})
+            yield relay, plans.write(os.path.join(directory, "plan.json"), plan)
+
+    with veth.Pair(kernel=False) as pair:
+        return measured(lab, pair, workload, start, say)
+
+
+def run(lab, say):
+    """Rows of every peer that runs here; what does not is said and left out."""
+    rtpengine.install()
+    cases = [
+        (
+            "kernel UDP relay, W1",
+            lambda: kernel_relay(
+                lab,
+                lambda pair, directory: udp_relay.UdpRelay(
+                    lab.program("udp_relay"), pair.relay, veth.RELAY_IP, lab.relay_cpu, directory
+                ),
+                call_workload("W1 80-80"),
+                say,
+            ),
+        )
+    ]
+    for name in ("W1", "W4"):
+        cases.append(
+            (
+                f"rtpengine, {name}",
+                lambda name=name: kernel_relay(
+                    lab,
+                    lambda pair, directory: rtpengine.Rtpengine(
+                        pair.relay, veth.RELAY_IP, lab.relay_cpu, os.path.join(directory, "rtpengine.log")
+                    ),
+                    call_workload(name),
+                    say,
+                ),
+            )
+        )
+        for driver in ("af_packet", "af_xdp"):
+            cases.append(
+                (
+                    f"sluice on {driver}, {name}",
+                    lambda name=name, driver=driver: sluice_on(lab, driver, call_workload(name), say),
+                )
+            )
+    rows, missing = [], []
+    for title, case in cases:
+        say(title)
+        try:
+            rows.append(case())
+        except Exception as error:  # a peer that does not run here must not cost the others' rows
+            missing.append(f"{title}: {type(error).__name__}: {error}")
+            say(missing[-1])
+    return rows, missing

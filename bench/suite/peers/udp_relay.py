@@ -1,0 +1,58 @@
+"""The bare kernel-UDP relay (bench/peers/udp_relay.cc) as a peer: the floor of any relay on sockets."""
+
+import os
+import signal
+import subprocess
+
+FIRST_PORT = 20000
+
+
+def table(workload):
+    """A line for each endpoint; calls of two: what arrives at one leaves by the other."""
+    lines = []
+    for number, endpoint in enumerate(workload.endpoints):
+        ip, port = endpoint.address
+        lines.append(f"{FIRST_PORT + number} {ip} {port} {number ^ 1}")
+    return "\n".join(lines) + "\n"
+
+
+class UdpRelay:
+    name = "kernel UDP relay"
+    version = "recvmmsg/sendmmsg"
+
+    def __init__(self, binary, namespace, ip, cpu, directory):
+        self.binary, self.namespace, self.ip, self.cpu, self.directory = binary, namespace, ip, cpu, directory
+        self.process = None
+
+    def set_up(self, workload):
+        path = os.path.join(self.directory, "udp_relay.table")
+        with open(path, "w") as file:
+            file.write(table(workload))
+        # It decrypts nothing: what the receiver opens is what the sender sealed.
+        for number, endpoint in enumerate(workload.endpoints):
+            endpoint.receive_key = workload.endpoints[number ^ 1].send_key
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", self.namespace, "taskset", "-c", str(self.cpu), self.binary]
+            + ["--address", self.ip, "--table", path],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        if self.process.stdout.readline().strip() != b"ready":
+            raise RuntimeError(f"udp_relay ended with {self.process.wait()}")
+        return [f"{self.ip}:{FIRST_PORT + number}" for number in range(len(workload.endpoints))]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()

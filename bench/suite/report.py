@@ -1,0 +1,205 @@
+"""What the bench says: a table for people, JSON for programs. Pure functions."""
+
+TARGET_RATIO = {"W1": 0.75, "W2": 0.75, "W3": 0.65, "W4": 0.75}
+TARGET_CYCLES = {"W0": 200}
+
+
+def _number(value, digits=0):
+    if value is None:
+        return "-"
+    return f"{value:,.{digits}f}"
+
+
+def _million(value):
+    return "-" if value is None else f"{value / 1e6:.3f}"
+
+
+def columns(rows, header):
+    """Left-aligned first column, the others to the right, as wide as they must be."""
+    cells = [[str(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = []
+    for number, row in enumerate(cells):
+        lines.append(
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths))
+            ).rstrip()
+        )
+        if number == 0:
+            lines.append("-" * len(lines[0]))
+    return lines
+
+
+def results_table(results):
+    rows = []
+    for result in results:
+        latency = result.get("latencyUs") or {}
+        at90 = latency.get("at90") or latency
+        rows.append(
+            [
+                f"{result['workload']} {result['profile']}",
+                result["payloadBytes"],
+                result["engine"],
+                _number(result["endpoints"]),
+                _million(result["outputPps"]),
+                _number(result["cyclesPerOutputPacket"]),
+                _million(result["boundPps"]),
+                _number(result["ratioToBound"], 2),
+                _number(result.get("ratioByCycles"), 2),
+                _number(at90.get("p50")),
+                _number(at90.get("p99")),
+                _number(at90.get("p999")),
+                _number(result["verifiedPackets"]),
+                _number(result["verifyFailures"]),
+            ]
+        )
+    return columns(
+        rows,
+        [
+            "workload",
+            "bytes",
+            "engine",
+            "endpoints",
+            "Mpps out",
+            "cycles",
+            "bound Mpps",
+            "ratio",
+            "by cycles",
+            "p50 us",
+            "p99",
+            "p999",
+            "verified",
+            "failed",
+        ],
+    )
+
+
+def peers_table(peers):
+    return columns(
+        [
+            [
+                f"{peer['name']} {peer['version']}".strip(),
+                peer["workload"],
+                _million(peer["outputPps"]),
+                _number(peer["cpuSecondsPerMpkt"], 3),
+                _number(peer.get("busyCpuSecondsPerMpkt"), 3),
+                _number(peer.get("timesSluice"), 1),
+                _number(peer["verifiedPackets"]),
+            ]
+            for peer in peers
+        ],
+        ["relay", "workload", "Mpps out", "CPU s/Mpkt", "busy only", "x sluice", "verified"],
+    )
+
+
+def scaling_table(rows):
+    return columns(
+        [
+            [
+                _number(row["endpoints"]),
+                _million(row["outputPps"]),
+                _number(row["cyclesPerOutputPacket"]),
+                _number(row["timesSmallest"], 2),
+                _number(row["bytesPerEndpoint"]),
+            ]
+            for row in rows
+        ],
+        ["endpoints", "Mpps out", "cycles", "x smallest", "bytes/endpoint"],
+    )
+
+
+def control_table(rows):
+    return columns(
+        [
+            [
+                row["what"],
+                _number(row["count"]),
+                _number(row["perSecond"]),
+                _number(row["perCpuSecond"]),
+                _number(row["workerBusy"], 2),
+                _number(row["lost"]),
+            ]
+            for row in rows
+        ],
+        ["control thread", "done", "per second", "per CPU second", "worker busy", "packets lost"],
+    )
+
+
+def add_scaling_ratios(rows):
+    smallest = min(rows, key=lambda row: row["endpoints"], default=None)
+    for row in rows:
+        row["timesSmallest"] = row["cyclesPerOutputPacket"] / smallest["cyclesPerOutputPacket"]
+    return rows
+
+
+def add_peer_ratios(peers, results, tsc_hz):
+    """How many times sluice's CPU a peer takes on the same workload: sluice on the ring port at its highest rate."""
+    for peer in peers:
+        own = [
+            result["cyclesPerOutputPacket"] / tsc_hz * 1e6
+            for result in results
+            if result["workload"] == peer["workload"].split()[0]
+            and str(result["payloadBytes"]) in peer["workload"].split()
+            and result["engine"] == "ipsec_mb"
+        ]
+        peer["timesSluice"] = round(peer["cpuSecondsPerMpkt"] / own[0], 2) if own else None
+    return peers
+
+
+def problems(report):
+    """What makes the run fail: packets that did not verify, none verified, a ledger that does not close."""
+    found = []
+    for row in [*report["results"], *report.get("peers", [])]:
+        label = f"{row['workload']} {row.get('profile') or row.get('name')}"
+        if row["verifyFailures"]:
+            found.append(f"{label}: {row['verifyFailures']} packets failed verification")
+        elif not row["verifiedPackets"]:
+            found.append(f"{label}: no packet was verified")
+        if row.get("ledgerBalanced") is False:
+            found.append(f"{label}: the worker's ledger does not close")
+    return found
+
+
+def remarks(report):
+    """What a reader of the figures must know: missed targets, a weak generator, a shared core, steal."""
+    notes, weak = [], []
+    machine = report["machine"]
+    if machine.get("twoCpusShareACore") == "yes":
+        notes.append(
+            f"CPUs {machine['relayCpu']} and {machine['generatorCpu']} share a core: each slows the other "
+            f"{machine['slowerWithBothBusy']}x; absolute rates are too low"
+        )
+    for result in report["results"]:
+        label = f"{result['workload']} {result['payloadBytes']} B {result['profile']}"
+        if result.get("generatorTimesRelay") is not None and result["generatorTimesRelay"] < 1.5:
+            weak.append(f"{label} ({result['generatorTimesRelay']:.2f}x)")
+        if result.get("stealShare", 0) > 0.005:
+            notes.append(f"{label}: the host took {result['stealShare']:.1%} of the relay's CPU (steal)")
+        target = TARGET_RATIO.get(result["workload"])
+        if target and result["engine"] == "ipsec_mb" and (result["ratioToBound"] or 0) < target:
+            notes.append(f"{label}: ratio {result['ratioToBound']} is below the target of {target}")
+        limit = TARGET_CYCLES.get(result["workload"])
+        if limit and result["cyclesPerOutputPacket"] > limit:
+            notes.append(f"{label}: {result['cyclesPerOutputPacket']} cycles are above the target of {limit}")
+    if weak:
+        notes.append(
+            "the generator alone makes less than 1.5x the relay's rate, which may be its limit and not the relay's; "
+            "the ratio by cycles stands: " + ", ".join(weak)
+        )
+    return notes
+
+
+def machine_lines(machine):
+    libraries = machine.get("libraries", {})
+    shared = {"yes": "share a core", "no": "have a core each", "unknown": "may share a core"}
+    return [
+        f"{machine['cpu']}, {machine['cores']} CPUs, TSC {machine['tscHz'] / 1e9:.3f} GHz (measured), "
+        f"Linux {machine['kernel']}",
+        f"flags {' '.join(machine['flags'])}",
+        f"DPDK {libraries.get('dpdk', '?')}, ipsec-mb {libraries.get('ipsecMb', '?')} "
+        f"({libraries.get('instructionSet', '?')}), libsrtp {libraries.get('libsrtp2', '?')}",
+        f"relay on CPU {machine['relayCpu']}, generator on CPU {machine['generatorCpu']}: they "
+        f"{shared[machine['twoCpusShareACore']]}"
+        + (f" ({machine['slowerWithBothBusy']}x slower together)" if machine["slowerWithBothBusy"] else ""),
+    ]

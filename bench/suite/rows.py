@@ -1,0 +1,187 @@
+"""The rows of the table, each from nothing: sluiced started, set up, loaded, and ended."""
+
+import contextlib
+import os
+
+from . import bound, machine, measure, plans, workloads
+from . import control as controls
+from . import relay as relays
+from .generator import Generator
+
+LOSS_MAX = 1e-6
+RETRIES = 4
+BACK_OFF = 0.95
+FIRST_PPS = {"ipsec_mb": 1e6, "libsrtp": 5e4}  # packets/s out: where the search begins
+HALF = 0.5
+CREATIONS, HANDSHAKES = 10000, 400
+
+
+def trial_share(before, after, trial, tsc_hz):
+    """Of the trial's time, what the worker was busy."""
+    return (after["busyCycles"] - before["busyCycles"]) / tsc_hz / trial["seconds"]
+
+
+class _Counting:
+    """The worker's counters, and the host's, from one moment to another when nothing flows."""
+
+    def __init__(self, lab, relay):
+        self.lab, self.relay = lab, relay
+        self.before, self.drops, self.steal = relay.settled_worker(), relay.drops(), machine.steal_ticks()
+
+    def end(self, trial):
+        after = self.relay.settled_worker()
+        return {
+            "cycles": measure.cost_of(self.before, after),
+            "busy": trial_share(self.before, after, trial, self.lab.tsc_hz),
+            "drops": measure.differences(self.drops, self.relay.drops()),
+            "balanced": after["ledgerBalanced"],
+            "steal": machine.steal_share(self.steal, machine.steal_ticks(), self.lab.relay_cpu),
+        }
+
+
+@contextlib.contextmanager
+def _loaded(lab, workload, config, directory, namespace=None):
+    """(relay, the plan's path) with the workload set up. A generator that starts anew starts its sequence numbers
+    anew, which a relay that knows the keys takes for replays: each run of the generator gets a relay of its own."""
+    with relays.Relay(lab.sluiced, config, directory, namespace) as relay:
+        lab.libraries = relay.version
+        empty = relay.memory_bytes()
+        plan, per_second = measure.set_up(lab, relay, workload, directory)
+        relay.empty_bytes, relay.creations_per_second = empty, per_second
+        yield relay, plan
+
+
+def _highest_rate(lab, workload, engine, directory):
+    """The search; then the highest rate once more and for longer, with the worker's cycles counted."""
+    generator = _generator(lab)
+    config = measure.config(lab, plans.limits(workload), engine)
+    with _loaded(lab, workload, config, directory) as (relay, plan):
+        start = FIRST_PPS[engine] / workload.mean_fan_out
+        search = generator.search(plan, lab.trial_s, start, lab.precision, LOSS_MAX)
+    rate = search["best"]["inputPps"]
+    verified, failures = search["verifiedPackets"], search["verifyFailures"]
+    for _ in range(RETRIES):
+        with _loaded(lab, workload, config, directory) as (relay, plan):
+            counting = _Counting(lab, relay)
+            trial = generator.run(plan, rate, lab.final_s)
+            counted = counting.end(trial)
+            grown = relay.memory_bytes() - relay.empty_bytes
+            per_second = relay.creations_per_second
+        verified += trial["verifiedPackets"]
+        failures += trial["verifyFailures"]
+        if trial["lossRatio"] <= LOSS_MAX:
+            break
+        lab.say(f"lost {trial['lost']} of {trial['expected']} at {rate:,.0f} packets/s; a little less, then")
+        rate *= BACK_OFF
+    latency = {f"at{round(at['share'] * 100)}": at["latencyUs"] for at in search["latency"]}
+    return {
+        "best": trial,
+        "rate": rate,
+        "plan": plan,
+        "verified": verified,
+        "failures": failures,
+        "generatorLimited": search["generatorLimited"],
+        "latencyUs": {**latency.get("at90", {}), **latency},
+        "bytesPerEndpoint": round(grown / len(workload.endpoints)),
+        "creationsPerSecond": round(per_second),
+        **counted,
+    }
+
+
+def endpoints_for(engine):
+    """None: the workload's own number. libsrtp on NSS pays per packet for the number of keys."""
+    return bound.LIBSRTP_KEYS if engine == "libsrtp" else None
+
+
+def _generator(lab):
+    return Generator(lab.program("sluice-gen"), ["--ring", measure.RING], lab.load_cpu)
+
+
+def _directory(lab, workload, engine, extra=""):
+    name = f"{workload.name}-{workload.payload.replace('/', '_')}-{workload.profile}-{engine}{extra}"
+    path = os.path.join(lab.logs, "".join(c if c.isalnum() or c in "-_" else "_" for c in name))
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def throughput(lab, workload, engine):
+    """The headline row: highest rate without loss, cycles, bound, latency."""
+    lab.say(f"{workload.label}, {len(workload.endpoints):,} endpoints, {engine}")
+    directory = _directory(lab, workload, engine)
+    trials = _highest_rate(lab, workload, engine, directory)
+    alone = _generator(lab).alone(trials["plan"], lab.trial_s)
+    crypto = lab.crypto_cost(engine).per_copy(workload)
+    forward = lab.forward.per_copy(workload)
+    figures = bound.figures(lab.tsc_hz, crypto, forward)
+    best = trials["best"]
+    row = {
+        "workload": workload.name,
+        "profile": workload.profile,
+        "payloadBytes": workload.payload if "/" in workload.payload else int(workload.payload),
+        "engine": engine,
+        "workers": 1,
+        "endpoints": len(workload.endpoints),
+        "outputPps": round(best["outputPps"]),
+        "cyclesPerOutputPacket": round(trials["cycles"], 1),
+        **figures,
+        "ratioToBound": round(best["outputPps"] / figures["boundPps"], 3),
+        "ratioByCycles": round((crypto + forward) / trials["cycles"], 3),
+        "lossRatio": best["lossRatio"],
+        "verifiedPackets": trials["verified"],
+        "verifyFailures": trials["failures"],
+        "latencyUs": trials["latencyUs"],
+        "busyShare": round(trials["busy"], 3),
+        "drops": trials["drops"],
+        "ledgerBalanced": trials["balanced"],
+        "stealShare": round(trials["steal"], 4),
+    }
+    if alone["inputPps"]:
+        row["generatorAlonePps"] = round(alone["inputPps"])
+        row["generatorTimesRelay"] = round(alone["inputPps"] / best["inputPps"], 2)
+    return row
+
+
+def scaling(lab, endpoints, engine):
+    """W1 at 160 B with so many endpoints: cycles per packet, and what an endpoint takes in memory."""
+    workload = workloads.table_rows("W1", endpoints)[1]
+    lab.say(f"{workload.label}, {endpoints:,} endpoints, {engine}")
+    directory = _directory(lab, workload, engine, f"-{endpoints}")
+    trials = _highest_rate(lab, workload, engine, directory)
+    return {
+        "endpoints": endpoints,
+        "outputPps": round(trials["best"]["outputPps"]),
+        "cyclesPerOutputPacket": round(trials["cycles"], 1),
+        "bytesPerEndpoint": trials["bytesPerEndpoint"],
+        "creationsPerSecond": trials["creationsPerSecond"],
+        "lossRatio": trials["best"]["lossRatio"],
+        "verifyFailures": trials["failures"],
+    }
+
+
+def control(lab, results):
+    """Endpoint creations and DTLS handshakes while the worker carries half of what W1 at 160 B was measured at."""
+    measured = [
+        result["outputPps"]
+        for result in results
+        if result["workload"] == "W1" and result["payloadBytes"] == 160 and result["engine"] == "ipsec_mb"
+    ]
+    workload = workloads.table_rows("W1")[1]
+    directory = _directory(lab, workload, "control")
+    limits = plans.limits(workload)
+    limits["endpoints_per_worker"] += CREATIONS + HANDSHAKES
+    limits["sessions"] += 16
+    generator = _generator(lab)
+    rate = HALF * (measured[0] if measured else _highest_rate(lab, workload, "ipsec_mb", directory)["rate"])
+    rows = []
+    for title, seconds, job in (
+        ("endpoint creations", 6, lambda relay, side: controls.creations(relay, CREATIONS)),
+        ("DTLS handshakes", 20, lambda relay, side: controls.handshakes(relay, side, HANDSHAKES)),
+    ):
+        lab.say(f"{title} at {rate:,.0f} packets/s")
+        with controls.Side() as side:
+            config = measure.config(lab, limits, extra_ports=[controls.side_port()])
+            with _loaded(lab, workload, config, directory, side.relay) as (relay, plan):
+                rows.append(
+                    controls.under_load(relay, generator, plan, rate, seconds, lambda: job(relay, side))
+                )
+    return rows

@@ -1,0 +1,211 @@
+"""The workloads: who calls whom, with which packets. Pure data, the same for every relay that is measured.
+
+A Workload is endpoints, the streams that they send and the routes between them. Rates are weights: the
+generator scales them until the relay is full.
+"""
+
+import random
+from base64 import b64encode
+from dataclasses import dataclass, field
+
+CM80 = "AES_CM_128_HMAC_SHA1_80"
+CM32 = "AES_CM_128_HMAC_SHA1_32"
+GCM = "AEAD_AES_128_GCM"
+PLAIN = "none"
+
+_KEY_BYTES = {CM80: 30, CM32: 30, GCM: 28}
+_PORTS_PER_ADDRESS = 30000
+
+
+@dataclass
+class Endpoint:
+    session: str
+    id: str
+    protection: str  # of both directions
+    address: tuple  # (ip, port): where the peer is
+    send_key: str = ""  # base64 of key||salt: what the peer seals with
+    receive_key: str = ""  # what the relay seals with
+
+
+@dataclass
+class Stream:
+    endpoint: int  # who sends it
+    ssrc: int
+    payload_type: int
+    payload_bytes: int
+    packets_per_second: float
+    outputs: int  # routes that it feeds
+
+
+@dataclass
+class Receiver:
+    endpoint: int  # who gets it
+    ssrc: int  # as it arrives
+    stream: int
+    clock_rate: int
+
+
+@dataclass
+class Flow:
+    """A share of the copies that leave, for the bound: how it came in, how it goes out."""
+
+    share: float
+    opened: str
+    sealed: str
+    payload_bytes: int
+    fan_out: int
+
+
+@dataclass
+class Workload:
+    name: str  # W1
+    title: str
+    profile: str  # as the table shows it
+    payload: str
+    endpoints: list = field(default_factory=list)
+    streams: list = field(default_factory=list)
+    receivers: list = field(default_factory=list)
+    flows: list = field(default_factory=list)
+    rtcp_interval_ms: int = 0
+    nack_share: float = 0.0
+    consent_endpoints: int = 0  # webrtc endpoints, one a room, that are asked for consent
+    consent_per_second: float = 0.0
+
+    @property
+    def label(self):
+        return f"{self.name} {self.payload} B {self.profile}"
+
+    @property
+    def mean_fan_out(self):
+        """Copies that leave for each packet that comes in."""
+        arriving = sum(stream.packets_per_second for stream in self.streams)
+        leaving = sum(stream.packets_per_second * stream.outputs for stream in self.streams)
+        return leaving / arriving
+
+
+class _Builder:
+    """Endpoints get addresses and keys in turn; the keys of a run can be told again from its seed."""
+
+    def __init__(self, workload, seed=3):
+        self.workload = workload
+        self._random = random.Random(seed)
+
+    def _key(self, protection):
+        if protection == PLAIN:
+            return ""
+        return b64encode(self._random.randbytes(_KEY_BYTES[protection])).decode()
+
+    def endpoint(self, session, id, protection):
+        number = len(self.workload.endpoints)
+        address = (
+            f"198.18.1.{1 + number // _PORTS_PER_ADDRESS}",
+            2000 + 2 * (number % _PORTS_PER_ADDRESS),
+        )
+        self.workload.endpoints.append(
+            Endpoint(session, id, protection, address, self._key(protection), self._key(protection))
+        )
+        return number
+
+    def stream(self, endpoint, payload_type, payload_bytes, packets_per_second, receivers, clock_rate):
+        """A stream, and a receiver of it at each endpoint of `receivers`, each with an SSRC of its own."""
+        number = len(self.workload.streams)
+        self.workload.streams.append(
+            Stream(
+                endpoint,
+                0x10000000 + number,
+                payload_type,
+                payload_bytes,
+                packets_per_second,
+                len(receivers),
+            )
+        )
+        for to in receivers:
+            ssrc = 0x20000000 + len(self.workload.receivers)
+            self.workload.receivers.append(Receiver(to, ssrc, number, clock_rate))
+
+
+def calls(name, title, payload_bytes, protections, endpoints, payload_type=0):
+    """Calls of two: each party sends to the other. `protections` of caller and callee."""
+    caller, callee = protections
+    shown = caller if caller == callee else f"{caller}<>{callee}"
+    workload = Workload(
+        name, title, shown.replace(PLAIN, "RTP") if caller != callee else shown, str(payload_bytes)
+    )
+    build = _Builder(workload)
+    for call in range(max(1, endpoints // 2)):
+        session = f"call-{call}"
+        a = build.endpoint(session, "a", caller)
+        b = build.endpoint(session, "b", callee)
+        build.stream(a, payload_type, payload_bytes, 50, [b], 8000)
+        build.stream(b, payload_type, payload_bytes, 50, [a], 8000)
+    workload.flows = [
+        Flow(0.5, caller, callee, payload_bytes, 1),
+        Flow(0.5, callee, caller, payload_bytes, 1),
+    ]
+    return workload
+
+
+def broadcast(protection, publishers=20, subscribers=50, payload_bytes=1200):
+    workload = Workload("W2", f"broadcast 1:{subscribers}", protection, str(payload_bytes))
+    build = _Builder(workload)
+    for number in range(publishers):
+        session = f"broadcast-{number}"
+        publisher = build.endpoint(session, "publisher", protection)
+        audience = [build.endpoint(session, f"s{i}", protection) for i in range(subscribers)]
+        build.stream(publisher, 96, payload_bytes, 300, audience, 90000)
+    workload.flows = [Flow(1.0, protection, protection, payload_bytes, subscribers)]
+    return workload
+
+
+AUDIO_BYTES, VIDEO_BYTES = 100, 1100
+CONSENT_INTERVAL_S = 5  # RFC 7675 5.1
+
+
+def conferences(rooms=400, people=6):
+    """Every other person GCM, the others AES_CM: so most packets change profile on their way."""
+    workload = Workload(
+        "W3", f"{rooms} rooms of {people}", "GCM+AES_CM", f"{AUDIO_BYTES}/{VIDEO_BYTES}"
+    )
+    build = _Builder(workload)
+    for room in range(rooms):
+        session = f"room-{room}"
+        members = [
+            build.endpoint(session, f"p{i}", GCM if i % 2 == 0 else CM80) for i in range(people)
+        ]
+        for member in members:
+            others = [other for other in members if other != member]
+            build.stream(member, 111, AUDIO_BYTES, 50, others, 48000)
+            build.stream(member, 96, VIDEO_BYTES, 150, others, 90000)
+    workload.rtcp_interval_ms = 1000
+    workload.nack_share = 0.01
+    workload.consent_endpoints = rooms
+    workload.consent_per_second = rooms * people / CONSENT_INTERVAL_S
+    same, other = (people // 2 - 1) / (people - 1), (people - people // 2) / (people - 1)
+    for payload_bytes, share in ((AUDIO_BYTES, 0.25), (VIDEO_BYTES, 0.75)):
+        for opened in (GCM, CM80):
+            for sealed in (GCM, CM80):
+                weight = share * 0.5 * (same if opened == sealed else other)
+                workload.flows.append(Flow(weight, opened, sealed, payload_bytes, people - 1))
+    return workload
+
+
+DEFAULT_ENDPOINTS = {"W0": 1000, "W1": 10000, "W4": 10000}
+
+
+def table_rows(name, endpoints=None):
+    """The rows that a workload's name stands for."""
+    count = endpoints or DEFAULT_ENDPOINTS.get(name, 0)
+    if name == "W0":
+        return [calls("W0", "relay without crypto", 160, (PLAIN, PLAIN), count)]
+    if name == "W1":
+        return [calls("W1", "calls", size, (CM80, CM80), count) for size in (60, 160)]
+    if name == "W2":
+        return [broadcast(GCM), broadcast(CM80)]
+    if name == "W3":
+        return [conferences()]
+    if name == "W4":
+        return [calls("W4", "interworking", 60, (PLAIN, CM80), count)]
+    raise ValueError(f'workload "{name}": allowed are {", ".join(NAMES)}')
+
+
+NAMES = ("W0", "W1", "W2", "W3", "W4")

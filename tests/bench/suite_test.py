@@ -1,0 +1,296 @@
+"""The Python of scripts/bench that needs no daemon: workloads, plans, bounds, reports, bencode, SDP."""
+
+import os
+import sys
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "demo")]
+
+import run  # noqa: E402
+from suite import bound, machine, measure, plans, relay, report, workloads  # noqa: E402
+from suite.peers import bencode, rtpengine, udp_relay  # noqa: E402
+
+LINK = {"mac": "02:00:00:00:be:01", "relayMac": "02:00:00:00:be:02", "vlan": 0}
+
+
+def every_row():
+    return [row for name in workloads.NAMES for row in workloads.table_rows(name)]
+
+
+class Workloads(unittest.TestCase):
+    def test_each_endpoint_has_an_address_and_keys_of_its_own(self):
+        for row in every_row():
+            addresses = [endpoint.address for endpoint in row.endpoints]
+            self.assertEqual(len(set(addresses)), len(addresses), row.label)
+            keys = [
+                key
+                for endpoint in row.endpoints
+                if endpoint.protection != workloads.PLAIN
+                for key in (endpoint.send_key, endpoint.receive_key)
+            ]
+            self.assertEqual(len(set(keys)), len(keys), row.label)
+            self.assertTrue(all(1024 <= port <= 65535 for _, port in addresses), row.label)
+
+    def test_ssrcs_are_unique_and_nobody_hears_himself(self):
+        for row in every_row():
+            ssrcs = [stream.ssrc for stream in row.streams] + [receiver.ssrc for receiver in row.receivers]
+            self.assertEqual(len(set(ssrcs)), len(ssrcs), row.label)
+            for receiver in row.receivers:
+                sender = row.streams[receiver.stream].endpoint
+                self.assertNotEqual(sender, receiver.endpoint, row.label)
+                self.assertEqual(
+                    row.endpoints[sender].session, row.endpoints[receiver.endpoint].session, row.label
+                )
+
+    def test_flows_say_how_the_copies_are_made(self):
+        for row in every_row():
+            copies = {}
+            total = 0
+            for receiver in row.receivers:
+                stream = row.streams[receiver.stream]
+                kind = (
+                    row.endpoints[stream.endpoint].protection,
+                    row.endpoints[receiver.endpoint].protection,
+                    stream.payload_bytes,
+                    stream.outputs,
+                )
+                copies[kind] = copies.get(kind, 0) + stream.packets_per_second
+                total += stream.packets_per_second
+            said = {}
+            for flow in row.flows:
+                kind = (flow.opened, flow.sealed, flow.payload_bytes, flow.fan_out)
+                said[kind] = said.get(kind, 0) + flow.share
+            self.assertEqual(set(copies), set(said), row.label)
+            for kind, share in said.items():
+                self.assertAlmostEqual(share, copies[kind] / total, 6, row.label)
+
+    def test_the_issue_s_sizes(self):
+        self.assertEqual(len(workloads.table_rows("W1")[0].endpoints), 10000)
+        self.assertEqual(len(workloads.table_rows("W3")[0].endpoints), 2400)
+        self.assertEqual(workloads.table_rows("W2")[0].mean_fan_out, 50)
+        self.assertEqual(len(workloads.table_rows("W1", 100)[0].endpoints), 100)
+
+
+class Plans(unittest.TestCase):
+    def test_a_key_is_the_sender_s_on_one_side_and_the_receiver_s_on_the_other(self):
+        row = workloads.calls("W4", "", 60, (workloads.PLAIN, workloads.CM80), 2)
+        (_, plain), (_, secure) = plans.endpoint_requests(row)
+        self.assertEqual(plain["kind"], "rtp")
+        self.assertNotIn("profile", plain)
+        plan = plans.plan(row, ["198.18.0.1:1030", "198.18.0.1:1031"], LINK)
+        self.assertEqual(secure["receiveKey"], plan["endpoints"][1]["sendKey"])
+        self.assertEqual(secure["sendKey"], plan["endpoints"][1]["receiveKey"])
+        self.assertEqual(plan["endpoints"][0]["protection"], "none")
+        self.assertEqual(plan["endpoints"][1]["relay"], "198.18.0.1:1031")
+
+    def test_routes_lead_from_streams_to_receivers(self):
+        row = workloads.broadcast(workloads.GCM, publishers=1, subscribers=3)
+        routes = [params for _, params in plans.route_requests(row)]
+        self.assertEqual([route["to"] for route in routes], ["s0", "s1", "s2"])
+        plan = plans.plan(row, [f"198.18.0.1:{1030 + i}" for i in range(4)], LINK)
+        self.assertEqual([route["ssrc"] for route in routes], [r["ssrc"] for r in plan["receivers"]])
+        self.assertEqual(plan["streams"][0]["outputs"], 3)
+        self.assertIsNone(plan["rtcp"])
+
+    def test_relays_that_rewrite_nothing_keep_the_ssrc(self):
+        row = workloads.calls("W1", "", 60, (workloads.CM80, workloads.CM80), 2)
+        plan = plans.plan(row, ["198.18.0.1:1", "198.18.0.1:2"], LINK, same_ssrc=True)
+        for receiver in plan["receivers"]:
+            self.assertEqual(receiver["ssrc"], plan["streams"][receiver["stream"]]["ssrc"])
+
+    def test_a_plan_needs_an_address_for_every_endpoint(self):
+        row = workloads.calls("W0", "", 160, (workloads.PLAIN, workloads.PLAIN), 4)
+        with self.assertRaises(ValueError):
+            plans.plan(row, ["198.18.0.1:1"], LINK)
+
+    def test_limits_hold_the_workload(self):
+        for row in every_row():
+            limits = plans.limits(row)
+            self.assertGreaterEqual(limits["endpoints_per_worker"], len(row.endpoints))
+            self.assertGreaterEqual(limits["routes_per_worker"], len(row.receivers))
+            self.assertGreaterEqual(limits["streams_per_worker"], len(row.streams))
+
+    def test_the_media_ports_hold_the_largest_scaling_row(self):
+        low, high = relay.MEDIA_PORTS
+        self.assertGreaterEqual(high - low + 1, 60000)
+        self.assertGreater(low, relay.SHARED_ICE_PORT)
+
+
+class Bounds(unittest.TestCase):
+    def cost(self, profile, size, direction):
+        return {"open": 100, "seal": 200}[direction] + size
+
+    def test_opening_is_shared_by_the_copies(self):
+        flows = [workloads.Flow(1.0, workloads.GCM, workloads.GCM, 1200, 50)]
+        self.assertAlmostEqual(bound.crypto_cycles(flows, self.cost), 1300 / 50 + 1400)
+
+    def test_interworking_opens_half_and_seals_half(self):
+        row = workloads.calls("W4", "", 60, (workloads.PLAIN, workloads.CM80), 2)
+        self.assertAlmostEqual(bound.crypto_cycles(row.flows, self.cost), (160 + 260) / 2)
+
+    def test_no_crypto_costs_nothing(self):
+        row = workloads.calls("W0", "", 160, (workloads.PLAIN, workloads.PLAIN), 2)
+        self.assertEqual(bound.crypto_cycles(row.flows, self.cost), 0)
+        figures = bound.figures(2.6e9, 0, 52)
+        self.assertIsNone(figures["cryptoBoundPps"])
+        self.assertEqual(figures["boundPps"], 50000000)
+
+    def test_the_bound_is_of_both_together(self):
+        figures = bound.figures(1e9, 400, 100)
+        self.assertEqual(
+            (figures["cryptoBoundPps"], figures["forwardBoundPps"], figures["boundPps"]),
+            (2500000, 10000000, 2000000),
+        )
+
+
+def result(**changes):
+    row = {
+        "workload": "W1",
+        "profile": "AES_CM_128_HMAC_SHA1_80",
+        "payloadBytes": 160,
+        "engine": "ipsec_mb",
+        "workers": 1,
+        "endpoints": 10000,
+        "outputPps": 4000000,
+        "cyclesPerOutputPacket": 650.0,
+        "boundPps": 5000000,
+        "ratioToBound": 0.8,
+        "ratioByCycles": 0.81,
+        "latencyUs": {"p50": 8, "p99": 30, "p999": 60},
+        "verifiedPackets": 1000,
+        "verifyFailures": 0,
+        "lossRatio": 0.0,
+        "generatorTimesRelay": 1.8,
+    }
+    row.update(changes)
+    return row
+
+
+MACHINE = {
+    "cpu": "A CPU",
+    "cores": 2,
+    "relayCpu": 1,
+    "generatorCpu": 0,
+    "flags": ["vaes"],
+    "tscHz": 2600000000,
+    "kernel": "6.1",
+    "twoCpusShareACore": "no",
+    "slowerWithBothBusy": 1.02,
+}
+
+
+class Reports(unittest.TestCase):
+    def report(self, *rows, machine=MACHINE):
+        return {"machine": machine, "results": list(rows), "peers": []}
+
+    def test_a_good_run_has_no_problems_and_no_remarks(self):
+        good = self.report(result())
+        self.assertEqual(report.problems(good), [])
+        self.assertEqual(report.remarks(good), [])
+
+    def test_what_did_not_verify_fails_the_run(self):
+        self.assertEqual(len(report.problems(self.report(result(verifyFailures=1)))), 1)
+        self.assertEqual(len(report.problems(self.report(result(verifiedPackets=0)))), 1)
+        self.assertEqual(len(report.problems(self.report(result(ledgerBalanced=False)))), 1)
+
+    def test_what_weakens_a_figure_is_said(self):
+        shared = dict(MACHINE, twoCpusShareACore="yes", slowerWithBothBusy=1.6)
+        self.assertIn("share a core", report.remarks(self.report(result(), machine=shared))[0])
+        self.assertIn("1.5x", report.remarks(self.report(result(generatorTimesRelay=1.2)))[0])
+        self.assertIn("below the target", report.remarks(self.report(result(ratioToBound=0.7)))[0])
+        self.assertIn("steal", report.remarks(self.report(result(stealShare=0.02)))[0])
+
+    def test_tables_are_aligned_and_bear_gaps(self):
+        rows = [result(), result(workload="W0", profile="none", boundPps=None, latencyUs={})]
+        lines = report.results_table(rows)
+        self.assertEqual(len(lines), 4)
+        self.assertTrue(all("10,000" in line for line in lines[2:]))
+        self.assertEqual(len({line.rindex("1,000") for line in lines[2:]}), 1)
+
+    def test_peers_are_set_against_sluice(self):
+        peers = [
+            {"workload": "W1 160 X", "cpuSecondsPerMpkt": 5.0},
+            {"workload": "W4 60 X", "cpuSecondsPerMpkt": 5.0},
+        ]
+        report.add_peer_ratios(peers, [result(cyclesPerOutputPacket=650.0)], 2.6e9)
+        self.assertEqual(peers[0]["timesSluice"], 20.0)
+        self.assertIsNone(peers[1]["timesSluice"])
+
+    def test_scaling_is_set_against_the_smallest(self):
+        rows = [
+            {"endpoints": 1000, "cyclesPerOutputPacket": 600},
+            {"endpoints": 100, "cyclesPerOutputPacket": 400},
+        ]
+        report.add_scaling_ratios(rows)
+        self.assertEqual([row["timesSmallest"] for row in rows], [1.5, 1.0])
+
+
+class Bencode(unittest.TestCase):
+    def test_there_and_back(self):
+        value = {"command": "offer", "sdp": "v=0\r\n", "flags": ["a", "b"], "n": -3, "empty": {}}
+        self.assertEqual(bencode.decode(bencode.encode(value)), value)
+
+    def test_keys_are_sorted(self):
+        self.assertEqual(bencode.encode({"b": 1, "a": "x"}), b"d1:a1:x1:bi1ee")
+
+    def test_what_is_broken_is_refused(self):
+        for data in (b"", b"i1", b"5:abc", b"l", b"d1:ae", b"x", b"i1ei2e", b"ixe"):
+            with self.assertRaises(bencode.BencodeError, msg=data):
+                bencode.decode(data)
+
+
+class Peers(unittest.TestCase):
+    def test_sdp_of_both_kinds(self):
+        plain = rtpengine.sdp(("198.18.1.1", 2000), workloads.PLAIN, 1, "")
+        self.assertIn("m=audio 2000 RTP/AVP 0\r\n", plain)
+        self.assertNotIn("crypto", plain)
+        secure = rtpengine.sdp(("198.18.1.1", 2000), workloads.CM80, 3, "KEY")
+        self.assertIn("RTP/SAVP", secure)
+        self.assertIn("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:KEY\r\n", secure)
+
+    def test_what_rtpengine_offers_is_understood(self):
+        text = "v=0\r\nm=audio 20016 RTP/SAVP 0\r\na=crypto:1 A inline:K1\r\na=crypto:8 B inline:K2\r\n"
+        self.assertEqual(rtpengine.offered(text), (20016, {"A": (1, "K1"), "B": (8, "K2")}))
+        with self.assertRaises(rtpengine.RtpengineError):
+            rtpengine.offered("v=0\r\n")
+
+    def test_the_udp_relay_crosses_calls_over(self):
+        row = workloads.calls("W1", "", 160, (workloads.CM80, workloads.CM80), 4)
+        lines = [line.split() for line in udp_relay.table(row).splitlines()]
+        self.assertEqual([int(line[3]) for line in lines], [1, 0, 3, 2])
+        self.assertEqual(len({line[0] for line in lines}), 4)
+
+
+class Measuring(unittest.TestCase):
+    def test_cost_is_between_two_readings(self):
+        before = {"busyCycles": 1000, "transmitted": 10}
+        self.assertEqual(measure.cost_of(before, {"busyCycles": 7000, "transmitted": 30}), 300)
+        self.assertIsNone(measure.cost_of(before, before))
+
+    def test_steal_is_of_one_cpu(self):
+        self.assertEqual(machine.steal_share({1: (0, 0)}, {1: (5, 100)}, 1), 0.05)
+        self.assertEqual(machine.steal_share({}, {}, 1), 0.0)
+
+    def test_the_counter_ticks_at_a_rate_that_a_cpu_has(self):
+        self.assertTrue(5e8 < machine.tsc_hz(0.02) < 1e10)
+
+
+class Arguments(unittest.TestCase):
+    def test_defaults(self):
+        self.assertEqual(run.parse([]).workloads, list(workloads.NAMES))
+        self.assertEqual(run.parse(["--quick"]).workloads, ["W0", "W1", "W4"])
+        self.assertEqual(run.parse(["W2", "--endpoints", "100,1000"]).endpoints, [100, 1000])
+
+    def test_what_is_not_allowed_is_refused(self):
+        for arguments in (["W9"], ["--endpoints", "many"], ["--endpoints", "1"], ["--engine", "other"]):
+            with self.assertRaises(SystemExit, msg=arguments), open(os.devnull, "w") as quiet:
+                stderr, sys.stderr = sys.stderr, quiet
+                try:
+                    run.parse(arguments)
+                finally:
+                    sys.stderr = stderr
+
+
+if __name__ == "__main__":
+    unittest.main()
