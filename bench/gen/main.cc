@@ -1,5 +1,5 @@
 // sluice-gen: loads a relay with live-encrypted RTP, checks what it makes of it, and finds the highest rate
-// that it carries. docs/benchmarking.md tells the method. Everything runs on one thread.
+// that it carries. docs/sluice-gen.md tells how. Everything runs on one thread.
 #include <signal.h>
 
 #include <CLI/CLI.hpp>

@@ -1,5 +1,5 @@
 // plan: what sluice-gen plays: endpoints with their keys, the streams that they send and the receivers that
-// must hear them. Read once from JSON (docs/benchmarking.md has the format); constant afterwards. Main
+// must hear them. Read once from JSON (docs/sluice-gen.md has the format); constant afterwards. Main
 // thread.
 #pragma once
 

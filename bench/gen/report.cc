@@ -12,6 +12,7 @@ nlohmann::json to_json(const Trial& trial) {
           {"seconds", trial.seconds},
           {"sent", counts.sent},
           {"refused", counts.refused},
+          {"skipped", counts.skipped},
           {"expected", counts.expected},
           {"received", counts.received},
           {"lost", trial.lost},

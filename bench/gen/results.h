@@ -9,17 +9,20 @@
 
 namespace sluice::gen {
 
-/// Latencies in steps of 64 TSC ticks (about 30 ns), the resolution of the timestamps. Its last step takes
-/// all that is longer.
+/// Latencies in steps of 64 TSC ticks (about 30 ns), the resolution of the timestamps: to the step up to a
+/// millisecond, to 64 steps up to some 60 of them; its last bin takes all that is longer.
 class LatencyHistogram {
  public:
-  static constexpr std::size_t kSteps = 1 << 16;
+  static constexpr std::uint32_t kBins = 1 << 16;
+  static constexpr std::uint32_t kFineBins = kBins / 2;
+  static constexpr std::uint32_t kStepsPerCoarseBin = 64;
   static constexpr unsigned kTicksPerStep = 64;
 
-  LatencyHistogram() : counts_(kSteps) {}
+  LatencyHistogram() : counts_(kBins) {}
   void add(std::uint32_t steps) {
     if (steps > max_) max_ = steps;
-    ++counts_[steps < kSteps ? steps : kSteps - 1];
+    ++counts_[steps < kFineBins ? steps
+                                : std::min(kFineBins + (steps - kFineBins) / kStepsPerCoarseBin, kBins - 1)];
   }
   void clear() {
     std::fill(counts_.begin(), counts_.end(), 0);
@@ -30,9 +33,10 @@ class LatencyHistogram {
     std::uint64_t total = 0;
     for (const std::uint32_t count : counts_) total += count;
     auto left = static_cast<std::uint64_t>(static_cast<double>(total) * share);
-    for (std::uint32_t step = 0; step < kSteps; ++step) {
-      if (counts_[step] > left) return step == kSteps - 1 ? max_ : step;
-      left -= counts_[step];
+    for (std::uint32_t bin = 0; bin < kBins - 1; ++bin) {
+      if (counts_[bin] > left)
+        return bin < kFineBins ? bin : kFineBins + (bin - kFineBins) * kStepsPerCoarseBin;
+      left -= counts_[bin];
     }
     return max_;
   }
@@ -51,6 +55,7 @@ struct Latency {
 struct Counts {
   std::uint64_t sent = 0;          // media handed to the link, and what it refused
   std::uint64_t refused = 0;       // of these: the link was full
+  std::uint64_t skipped = 0;       // not sent, for this thread came too late to send them evenly
   std::uint64_t expected = 0;      // copies that the relay owes for them
   std::uint64_t received = 0;      // media that are new at their receiver
   std::uint64_t repeated = 0;      // media that had come before, or out of order

@@ -21,7 +21,8 @@ class Search {
       step(first_guess_ > low_ && first_guess_ < high_ ? std::exchange(first_guess_, 0) : middle);
     }
     for (const double share : options_.latency_at)
-      if (result_.best && !stopped_()) result_.latency.emplace_back(share, keep(run_(low_ * share)));
+      if (result_.best && !stopped_())
+        result_.latency.emplace_back(share, keep(run_(result_.best->input_pps * share)));
     return std::move(result_);
   }
 
@@ -51,6 +52,9 @@ class Search {
   /// Whether the relay carried that rate; moves one end of the bracket there.
   bool step(double rate) {
     Trial trial = keep(run_(rate));
+    // A host that looked away is not our limit either.
+    for (int again = 0; again < 2 && trial.generator_limited && !stopped_(); ++again)
+      trial = keep(run_(rate));
     // Far above its limit there is nothing to try again.
     if (!passes(trial) && trial.loss_ratio < 0.01 && !stopped_()) trial = keep(run_(rate));
     if (!passes(trial)) {

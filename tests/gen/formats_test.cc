@@ -66,6 +66,8 @@ TEST(LatencyHistogram, Quantiles) {
   latency.add(1'000'000);
   EXPECT_EQ(latency.quantile(0.5), 500U);
   EXPECT_EQ(latency.quantile(0.99), 990U);
+  latency.add(100'000);
+  EXPECT_NEAR(latency.quantile(0.9985), 100'000, LatencyHistogram::kStepsPerCoarseBin);
   EXPECT_EQ(latency.quantile(1), 1'000'000U);
   EXPECT_EQ(latency.max(), 1'000'000U);
   latency.clear();
