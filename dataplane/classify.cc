@@ -11,8 +11,6 @@
 namespace sluice::dataplane {
 namespace {
 
-constexpr std::size_t kPrefetchAhead = 4;
-
 bool is_group_mac(const std::uint8_t* mac) {
   return (mac[0] & 1) != 0;
 }
@@ -227,12 +225,8 @@ void classify(WorkerState& state, std::span<rte_mbuf* const> packets, Classified
   batch.rtp_count = batch.rtcp_count = 0;
   std::array<Arrival, kBatch> arrivals;
   std::size_t count = 0;
-  for (std::size_t i = 0; i < packets.size() && i < kPrefetchAhead; ++i)
-    prefetch(rte_pktmbuf_mtod(packets[i], void*));
-  for (std::size_t i = 0; i < packets.size(); ++i) {
-    if (i + kPrefetchAhead < packets.size()) prefetch(rte_pktmbuf_mtod(packets[i + kPrefetchAhead], void*));
-    if (parse(state, packets[i], arrivals[count])) ++count;
-  }
+  for (rte_mbuf* packet : packets)
+    if (parse(state, packet, arrivals[count])) ++count;
   for (std::size_t i = 0; i < count; ++i) classify_datagram(state, arrivals[i], batch);
 }
 

@@ -270,6 +270,7 @@ void carry_out(WorkerState& state, Protect& protect, const Command& command) {
 }  // namespace
 
 std::size_t run_commands(WorkerState& state, Protect& protect, std::size_t budget) {
+  if (state.memory.commands.empty()) return 0;  // nearly always: spare the making of a Command
   std::size_t done = 0;
   Command command;
   while (done < budget && !state.stop_requested && state.memory.notes.room() >= kNotesPerCommand &&

@@ -21,6 +21,8 @@ class Forward {
   void take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
   bool begin_fan_out(WorkerState& state, MediaPacket& packet);
   bool fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
+  static void copy_for(WorkerState& state, const MediaPacket& packet, std::span<const std::uint32_t> routes,
+                       OutgoingBatch& out);
 
   std::span<MediaPacket> packets_;
   std::size_t at_ = 0;  // packet

@@ -58,6 +58,13 @@ class SpscRing {
     return true;
   }
 
+  /// Consumer only: whether pop() would find nothing.
+  bool empty() {
+    const std::size_t head = head_.load(std::memory_order_relaxed);
+    if (head == cached_tail_) cached_tail_ = tail_.load(std::memory_order_acquire);
+    return head == cached_tail_;
+  }
+
   /// Any thread; a moment's truth. Between the two loads the ring may have moved on by more than it holds.
   std::size_t size() const {
     const std::size_t head = head_.load(std::memory_order_acquire);
