@@ -36,13 +36,14 @@ TEST_F(IdleTest, WhatAPortCannotDoIsRefusedByName) {
   for (const config::Idle mode : {config::Idle::kSpin, config::Idle::kYield, config::Idle::kPause})
     EXPECT_TRUE(Idle::check(mode, ports(), error));
   const PortInfo& port = ports()[0];
-  for (const auto& [mode, name] :
-       {std::pair{config::Idle::kInterrupt, "interrupt"}, {config::Idle::kMonitor, "monitor"}}) {
-    EXPECT_FALSE(Idle::check(mode, ports(), error));
-    for (const std::string& part :
-         {"\"" + std::string(name) + "\"", "\"" + port.name + "\"", port.driver, std::string("allowed")})
-      EXPECT_NE(error.find(part), std::string::npos) << error;
-  }
+  EXPECT_FALSE(Idle::check(config::Idle::kInterrupt, ports(), error));
+  for (const std::string& part :
+       {std::string("\"interrupt\""), "\"" + port.name + "\"", port.driver, std::string("allowed")})
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+  // Here it may be the CPU that cannot, before any port is asked.
+  EXPECT_FALSE(Idle::check(config::Idle::kMonitor, ports(), error));
+  for (const std::string& part : {std::string("\"monitor\""), std::string("allowed")})
+    EXPECT_NE(error.find(part), std::string::npos) << error;
 }
 
 TEST_F(IdleTest, SpinningNeverLetsTimePass) {
