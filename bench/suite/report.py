@@ -2,6 +2,7 @@
 
 TARGET_RATIO = {"W1": 0.75, "W2": 0.75, "W3": 0.65, "W4": 0.75}
 TARGET_CYCLES = {"W0": 200}
+LOSS_MAX = 1e-6  # what counts as lossless
 
 
 def _number(value, digits=0):
@@ -174,6 +175,8 @@ def remarks(report):
         label = f"{result['workload']} {result['payloadBytes']} B {result['profile']}"
         if result.get("generatorTimesRelay") is not None and result["generatorTimesRelay"] < 1.5:
             weak.append(f"{label} ({result['generatorTimesRelay']:.2f}x)")
+        if result.get("lossRatio", 0) > LOSS_MAX:
+            notes.append(f"{label}: {result['lossRatio']:.2e} was lost even so: this is not a lossless rate")
         if result.get("stealShare", 0) > 0.005:
             notes.append(f"{label}: the host took {result['stealShare']:.1%} of the relay's CPU (steal)")
         target = TARGET_RATIO.get(result["workload"])
