@@ -207,7 +207,9 @@ class Net:
 
     def add_relay_veth(self):
         """For the net_af_packet device: a veth pair, one end for the daemon (no IPv6 of the kernel's), one on
-        the bridge."""
+        the bridge. It stays for the next daemon, as a NIC would."""
+        if run("ip", "-n", self.relay, "-o", "link", "show", "dev", RELAY_DEVICE, check=False).strip():
+            return
         run("ip", "-n", self.relay, "link", "add", RELAY_DEVICE, "type", "veth", "peer", "name", "relay0")
         for device in (RELAY_DEVICE, "relay0"):
             run(
