@@ -27,6 +27,18 @@ class BigRoom:
         self.receivers = [self.add(f"r{number}") for number in range(RECEIVERS)]
         for number in range(RECEIVERS):
             self.route(f"r{number}", "publisher")
+        self.wait_connected()
+
+    def wait_connected(self):
+        """Until sluice knows the way to everybody: what comes before is dropped."""
+        eventually(
+            lambda: all(
+                endpoint["state"] == "connected"
+                for endpoint in self.rpc.call("endpoint.list", session=self.session)["endpoints"]
+            ),
+            10,
+            f"the endpoints of {self.session} are connected",
+        )
 
     def add(self, name):
         namespace, address = self.room._address("fa", "ipv4")
@@ -158,17 +170,25 @@ def routes_are_switched_across_workers(lab):
     room.flow(100, 5)
     room.add("other")
     away = next(name for name in ("r0", room.away()) if room.worker(name) != room.worker("other"))
-    for turn in range(6):
-        sender, ssrc = ("other", 77) if turn % 2 == 0 else ("publisher", 4242)
+    beside = next(
+        f"r{number}"
+        for number in range(RECEIVERS)
+        if f"r{number}" != away and room.worker(f"r{number}") == room.worker(away)
+    )
+    # Two from afar, one from the same worker.
+    senders = [("other", 77), ("publisher", 4242), (beside, 88)] * 3
+    for turn, (sender, ssrc) in enumerate(senders):
         lab.rpc.call("route.switch", session="switch", id=f"to-{away}", **{"from": {"endpoint": sender}})
-        room.flow(1000 * turn + 200, 5, ssrc, sender, [away])
+        # Steps small enough for a plain sender that goes on, and does not start over (RFC 3550 A.1).
+        room.flow(500 * turn + 200, 5, ssrc, sender, None if sender == "publisher" else [away])
+    lab.rpc.call("route.switch", session="switch", id=f"to-{away}", **{"from": {"endpoint": "publisher"}})
     lab.rpc.call("endpoint.remove", session="switch", id="publisher", timeout_s=15)
     eventually(
         lambda: len(lab.rpc.call("route.list", session="switch")["routes"]) == 0, 5, "the publisher's routes end"
     )
     room.route("r0", "other")
     room.route(room.away(), "other")
-    room.flow(9000, 5, 77, "other", ["r0", room.away()])
+    room.flow(5000, 5, 77, "other", ["r0", room.away()])
     room.close()
     _clean(lab)
 
@@ -206,6 +226,9 @@ def gstreamer_across_workers(lab):
 
 @case
 def steering_is_told(lab):
+    room = BigRoom(lab, "steer")
+    room.flow(1, 5)
+    room.close()
     port = lab.rpc.call("port.list")["ports"][0]
     queues = 1 if options.port == "af_packet" else 2
     equal((port["queues"], port["transmitQueues"]), (queues, queues), "queues")
