@@ -19,6 +19,9 @@ namespace sluice::dataplane {
 namespace {
 
 constexpr unsigned kPoolCache = 256;
+// Last in, first out: the buffer that came back last is the one that a cache still holds. In turn, copies of a
+// broadcast would be written into memory that nobody has touched for the whole pool's length.
+constexpr const char* kPoolKind = "stack";
 
 struct PoolDeleter {
   void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }
@@ -59,9 +62,9 @@ std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto
   std::vector<rte_mempool*> pools;
   for (std::size_t i = 0; i < workers; ++i) {
     const std::string name = "sluice_packets_" + std::to_string(i);
-    state->pools.emplace_back(rte_pktmbuf_pool_create(
+    state->pools.emplace_back(rte_pktmbuf_pool_create_by_ops(
         name.c_str(), config.memory.mbufs_per_worker, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-        static_cast<int>(rte_lcore_to_socket_id(Eal::worker_lcore(i)))));
+        static_cast<int>(rte_lcore_to_socket_id(Eal::worker_lcore(i))), kPoolKind));
     if (!state->pools.back()) {
       error = "no room for " + std::to_string(config.memory.mbufs_per_worker) +
               " packet buffers ([memory] mbufs_per_worker) for worker " + std::to_string(i) + " in " +

@@ -20,6 +20,7 @@ using dataplane::RingWay;
 // lcores from 0.
 constexpr unsigned kLcore = RTE_MAX_LCORE - 1;
 constexpr unsigned kPoolCache = 512;
+constexpr const char* kPoolKind = "stack";  // as sluiced\'s pools are: see make_pool
 constexpr const char* kPoolName = "sluice_gen_packets";
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr std::uint32_t kLoopPackets = 8192;
@@ -97,8 +98,8 @@ bool Link::attach(const LinkOptions& options, std::string& error) {
 bool Link::make_pool(const LinkOptions& options, std::string& error) {
   if (!options.ring.empty()) pool_ = rte_mempool_lookup(kPoolName);
   if (pool_ == nullptr)
-    pool_ = rte_pktmbuf_pool_create(kPoolName, options.mbufs, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-                                    SOCKET_ID_ANY);
+    pool_ = rte_pktmbuf_pool_create_by_ops(kPoolName, options.mbufs, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+                                           SOCKET_ID_ANY, kPoolKind);
   if (pool_ == nullptr) {
     error = "no memory for " + std::to_string(options.mbufs) + " packet buffers (about " +
             std::to_string(options.mbufs / 400) + " MiB of huge pages): " + why();
