@@ -22,7 +22,17 @@ class RelayError(Exception):
     """sluiced did not do what a measurement needs."""
 
 
-def configuration(device, socket, limits, relay_cpu, control_cpu, engine="auto", extra_ports=(), changes=None):
+def configuration(
+    device,
+    socket,
+    limits,
+    relay_cpu,
+    control_cpu,
+    engine="auto",
+    extra_ports=(),
+    changes=None,
+    packet_cache_mib=0,  # what nobody asks for again need not be kept
+):
     config = {
         "ports": [
             {
@@ -33,7 +43,7 @@ def configuration(device, socket, limits, relay_cpu, control_cpu, engine="auto",
             *extra_ports,
         ],
         "workers": {"control_core": control_cpu, "cores": [relay_cpu]},
-        "memory": {"huge_pages": "require", "size_mib": 768, "mbufs_per_worker": 65536},
+        "memory": {"huge_pages": "require", "size_mib": 768, "mbufs_per_worker": 65536, "packet_cache_mib": packet_cache_mib},
         "crypto": {"engine": engine},
         "dtls": {"handshake_timeout_ms": 120000},
         "ice": {"shared_port": SHARED_ICE_PORT, "consent_timeout_ms": 300000},
