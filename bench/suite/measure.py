@@ -36,9 +36,15 @@ class Lab:
         return self.crypto[engine]
 
 
-def config(lab, limits, engine="auto", **more):
+def ring_size(mean_fan_out):
+    """Packets: some milliseconds of either ring. A deep ring before a wide fan-out hides an overload as delay."""
+    return 8192 if mean_fan_out <= 8 else 4096
+
+
+def config(lab, limits, engine="auto", mean_fan_out=1, **more):
+    device = f"ring:{RING},size={ring_size(mean_fan_out)}"
     return relays.configuration(
-        f"ring:{RING},size=8192", SOCKET, limits, lab.relay_cpu, lab.load_cpu, engine=engine, **more
+        device, SOCKET, limits, lab.relay_cpu, lab.load_cpu, engine=engine, **more
     )
 
 

@@ -55,7 +55,7 @@ def _highest_rate(lab, workload, engine, directory):
     """The search; then the highest rate once more and for longer, with the worker's cycles counted."""
     generator = _generator(lab)
     cache = 256 if workload.nack_share else 0
-    config = measure.config(lab, plans.limits(workload), engine, packet_cache_mib=cache)
+    config = measure.config(lab, plans.limits(workload), engine, workload.mean_fan_out, packet_cache_mib=cache)
     with _loaded(lab, workload, config, directory) as (relay, plan):
         start = FIRST_PPS[engine] / workload.mean_fan_out
         search = generator.search(plan, lab.trial_s, start, lab.precision, LOSS_MAX)
