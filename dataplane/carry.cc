@@ -17,6 +17,7 @@ void pass_on(WorkerState& state, const PortInfo& port, TransmitBuffer& buffer) {
       state.drop(mbuf, DropReason::kTransmitQueueFull);
   }
   buffer.count = 0;
+  buffer.bytes = 0;
 }
 
 std::size_t carry(WorkerState& state) {

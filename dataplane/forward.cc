@@ -128,15 +128,42 @@ bool Forward::next(WorkerState& state, OutgoingBatch& out) {
 
 namespace {
 
+// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`, where it already lies; the payload
+// stays at `payload` until protect writes it.
+void add_copy(const MediaPacket& packet, RouteSlot& route, const Mapped& mapped, std::uint8_t payload_type,
+              rte_mbuf* copy, std::uint8_t* made, const std::uint8_t* payload, OutgoingBatch& out) {
+  const std::uint16_t header_length = packet.rtp.header_length;
+  const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
+  write_rtp_header(packet, route, mapped, payload_type, made);
+  out.packets[out.count++] = OutgoingPacket{.mbuf = copy,
+                                            .packet = made,
+                                            .payload = payload,
+                                            .index = mapped.index,
+                                            .endpoint = route.endpoint.slot,
+                                            .ssrc = route.ssrc,
+                                            .header_length = header_length,
+                                            .payload_length = payload_length,
+                                            .length = 0};
+  route.packets.add();
+  route.bytes.add(payload_length);
+}
+
+// The RTP header of a packet, copied to where a buffer of its own begins.
+std::uint8_t* copy_header(const std::uint8_t* from, std::uint16_t length, rte_mbuf* to) {
+  auto* made = rte_pktmbuf_mtod(to, std::uint8_t*);
+  std::memcpy(made, from, kRtpFixedHeader);
+  if (length != kRtpFixedHeader)
+    std::memcpy(made + kRtpFixedHeader, from + kRtpFixedHeader, length - kRtpFixedHeader);
+  return made;
+}
+
 // Rewrites one packet for one route, in `fresh` or, with `in_place`, in the buffer that it came in.
 // On failure the reason; both buffers are untouched.
 template <bool in_place>
 std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet, std::uint32_t route_slot,
                                     rte_mbuf* fresh, OutgoingBatch& out) {
   RouteSlot& route = state.memory.routes[route_slot];
-  const std::uint32_t endpoint_slot = route.endpoint.slot;
-  const EndpointSlot& endpoint = state.endpoint(endpoint_slot);
-  if (const auto reason = unsendable(endpoint, packet)) return reason;
+  if (const auto reason = unsendable(state.endpoint(route.endpoint.slot), packet)) return reason;
   const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
   if (!payload_type) return DropReason::kPayloadTypeUnmapped;
   rte_mbuf* copy = in_place ? packet.mbuf : fresh;
@@ -144,27 +171,8 @@ std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packe
   const auto mapped = map_packet(state, route_slot, packet.stream, packet.index, packet.rtp.timestamp);
   if (!mapped) return DropReason::kStaleAfterSwitch;
   const std::uint16_t header_length = packet.rtp.header_length;
-  const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
-  std::uint8_t* made_packet = packet.data;
-  if (!in_place) {
-    made_packet = rte_pktmbuf_mtod(copy, std::uint8_t*);
-    std::memcpy(made_packet, packet.data, kRtpFixedHeader);
-    if (header_length != kRtpFixedHeader)
-      std::memcpy(made_packet + kRtpFixedHeader, packet.data + kRtpFixedHeader,
-                  header_length - kRtpFixedHeader);
-  }
-  write_rtp_header(packet, route, *mapped, *payload_type, made_packet);
-  out.packets[out.count++] = OutgoingPacket{.mbuf = copy,
-                                            .packet = made_packet,
-                                            .payload = packet.data + header_length,
-                                            .index = mapped->index,
-                                            .endpoint = endpoint_slot,
-                                            .ssrc = route.ssrc,
-                                            .header_length = header_length,
-                                            .payload_length = payload_length,
-                                            .length = 0};
-  route.packets.add();
-  route.bytes.add(payload_length);
+  std::uint8_t* made = in_place ? packet.data : copy_header(packet.data, header_length, copy);
+  add_copy(packet, route, *mapped, *payload_type, copy, made, packet.data + header_length, out);
   return std::nullopt;
 }
 
@@ -174,30 +182,18 @@ std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::ui
                                      std::uint32_t route_slot, std::uint64_t outgoing_index,
                                      OutgoingBatch& out) {
   RouteSlot& route = state.memory.routes[route_slot];
-  const std::uint32_t endpoint_slot = route.endpoint.slot;
   MediaPacket packet{};
   packet.length = static_cast<std::uint16_t>(received.size());
   parse_rtp(received, packet.rtp);  // true: it was when the packet came
-  if (const auto reason = unsendable(state.endpoint(endpoint_slot), packet)) return reason;
+  if (const auto reason = unsendable(state.endpoint(route.endpoint.slot), packet)) return reason;
   const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
   if (!payload_type) return DropReason::kPayloadTypeUnmapped;
   rte_mbuf* copy = rte_pktmbuf_alloc(state.pool);
   if (copy == nullptr) return DropReason::kNoBuffer;
   const std::uint16_t header_length = packet.rtp.header_length;
-  OutgoingPacket& made = out.packets[out.count++];
-  made.mbuf = copy;
-  made.packet = rte_pktmbuf_mtod(copy, std::uint8_t*);
-  std::memcpy(made.packet, received.data(), header_length);
+  std::uint8_t* made = copy_header(received.data(), header_length, copy);
   const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
-  write_rtp_header(packet, route, mapped, *payload_type, made.packet);
-  made.payload = received.data() + header_length;
-  made.index = outgoing_index;
-  made.endpoint = endpoint_slot;
-  made.ssrc = route.ssrc;
-  made.header_length = header_length;
-  made.payload_length = static_cast<std::uint16_t>(packet.length - header_length);
-  route.packets.add();
-  route.bytes.add(made.payload_length);
+  add_copy(packet, route, mapped, *payload_type, copy, made, received.data() + header_length, out);
   route.retransmitted.add();
   return std::nullopt;
 }

@@ -12,10 +12,7 @@ constexpr int kBurstTries = 8;
 
 void flush_port(WorkerState& state, std::size_t index) {
   TransmitBuffer& buffer = state.transmit[index];
-  if (state.index >= state.ports[index].transmit_queues) {
-    buffer.bytes = 0;
-    return pass_on(state, state.ports[index], buffer);
-  }
+  if (state.index >= state.ports[index].transmit_queues) return pass_on(state, state.ports[index], buffer);
   std::uint64_t bytes = buffer.bytes;
   std::uint16_t sent = 0;
   for (int tries = 0; sent < buffer.count && tries < kBurstTries; ++tries)
