@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/crypto_packets.h"
 #include "crypto/ipsec_mb_keys.h"
 #include "crypto/srtp_bytes.h"
 #include "crypto/srtp_engine.h"
@@ -38,10 +39,7 @@ namespace {
 std::size_t key_count(EngineKind kind) {
   return kind == EngineKind::kIpsecMb ? 8192 : 256;
 }
-constexpr std::size_t kHeaderLength = 12;
-constexpr std::size_t kPacketRoom = 1536;
 constexpr std::size_t kBatchMax = 64;
-constexpr std::uint32_t kSsrc = 0x5a5a5a5a;
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "crypto_bench: %s\n", what.c_str());
@@ -58,15 +56,8 @@ struct KeySet {
     engine = make_engine(kind, error);
     if (!engine) fail(error);
     std::mt19937_64 random(1);
-    const SrtpProfileInfo info = profile_info(profile);
     for (SrtpKeys& one : keys) {
-      std::array<std::uint8_t, kMaxMasterKey + kMaxMasterSalt> bytes;
-      for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
-      MasterKey master;
-      master.profile = profile;
-      master.key.assign(std::span(bytes).first(info.key_length));
-      master.salt.assign(std::span(bytes).subspan(kMaxMasterKey, info.salt_length));
-      if (!engine->expand(master, direction, one)) fail(engine->last_error());
+      if (!engine->expand(random_key(profile, random), direction, one)) fail(engine->last_error());
       meet_ssrc(one);
     }
   }
@@ -93,19 +84,6 @@ KeySet& key_set(EngineKind kind, SrtpProfile profile, Direction direction) {
     slot = {kind, profile, std::make_unique<KeySet>(kind, profile, direction)};
   }
   return *slot.set;
-}
-
-struct Packet {
-  alignas(64) std::array<std::uint8_t, kPacketRoom> bytes;
-};
-
-void write_header(std::uint8_t* packet, std::uint64_t index) {
-  packet[0] = 0x80;
-  packet[1] = 96;
-  packet[2] = static_cast<std::uint8_t>(index >> 8);
-  packet[3] = static_cast<std::uint8_t>(index);
-  store_be32(packet + 4, static_cast<std::uint32_t>(index * 160));
-  store_be32(packet + 8, kSsrc);
 }
 
 void KeySet::meet_ssrc(const SrtpKeys& one) {
@@ -240,10 +218,6 @@ void unprotect(benchmark::State& state, EngineKind kind, SrtpProfile profile, st
   }
   meter.report(state);
 }
-
-struct ManagerDeleter {
-  void operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
-};
 
 /// The library alone, sealing: the widest manager, prefetching as the engine does, jobs built outside the
 /// clock.

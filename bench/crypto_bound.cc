@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/crypto_packets.h"
 #include "crypto/ipsec_mb_keys.h"
 #include "crypto/srtp_bytes.h"
 #include "crypto/srtp_engine.h"
@@ -34,13 +35,10 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::size_t kBatch = 64;
-constexpr std::size_t kHeaderLength = 12;
-constexpr std::size_t kPacketRoom = 1536;
 constexpr std::size_t kPayloadMax = 1400;
 constexpr std::size_t kPacketsPerRound = 8192;
 constexpr std::size_t kPrefetchAhead = 4;
 constexpr std::size_t kLibsrtpKeysMax = 1024;
-constexpr std::uint32_t kSsrc = 0x5a5a5a5a;
 
 struct Options {
   SrtpProfile profile = SrtpProfile::kAeadAes128Gcm;
@@ -56,32 +54,12 @@ struct Options {
   std::exit(1);
 }
 
-struct Packet {
-  alignas(64) std::array<std::uint8_t, kPacketRoom> bytes;
-};
-
-void write_header(std::uint8_t* packet, std::uint64_t index) {
-  packet[0] = 0x80;
-  packet[1] = 96;
-  packet[2] = static_cast<std::uint8_t>(index >> 8);
-  packet[3] = static_cast<std::uint8_t>(index);
-  store_be32(packet + 4, static_cast<std::uint32_t>(index * 160));
-  store_be32(packet + 8, kSsrc);
-}
-
 /// The engine's own expansion, so that the key structures are those that the worker walks.
 std::vector<SrtpKeys> make_keys(SrtpEngine& engine, const Options& options, Direction direction) {
   std::mt19937_64 random(1);
   std::vector<SrtpKeys> keys(options.keys);
-  const SrtpProfileInfo info = profile_info(options.profile);
   for (SrtpKeys& one : keys) {
-    std::array<std::uint8_t, kMaxMasterKey + kMaxMasterSalt> bytes;
-    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random());
-    MasterKey master;
-    master.profile = options.profile;
-    master.key.assign(std::span(bytes).first(info.key_length));
-    master.salt.assign(std::span(bytes).subspan(kMaxMasterKey, info.salt_length));
-    if (!engine.expand(master, direction, one)) fail(engine.last_error());
+    if (!engine.expand(random_key(options.profile, random), direction, one)) fail(engine.last_error());
   }
   return keys;
 }
@@ -91,10 +69,6 @@ class Work {
  public:
   virtual ~Work() = default;
   virtual std::uint64_t batch(std::size_t at) = 0;
-};
-
-struct ManagerDeleter {
-  void operator()(IMB_MGR* manager) const { free_mb_mgr(manager); }
 };
 
 class Bare : public Work {
