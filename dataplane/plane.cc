@@ -20,8 +20,9 @@ namespace {
 
 constexpr unsigned kPoolCache = 256;
 // Last in, first out: the buffer that came back last is the one that a cache still holds. In turn, copies of a
-// broadcast would be written into memory that nobody has touched for the whole pool's length.
-constexpr const char* kPoolKind = "stack";
+// broadcast would be written into memory that nobody has touched for the whole pool's length. And lock-free:
+// whoever is interrupted while he holds a lock would stop the worker.
+constexpr const char* kPoolKind = "lf_stack";
 
 struct PoolDeleter {
   void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }

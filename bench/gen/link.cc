@@ -20,7 +20,7 @@ using dataplane::RingWay;
 // lcores from 0.
 constexpr unsigned kLcore = RTE_MAX_LCORE - 1;
 constexpr unsigned kPoolCache = 512;
-constexpr const char* kPoolKind = "stack";  // as sluiced\'s pools are: see make_pool
+constexpr const char* kPoolKind = "lf_stack";  // as sluiced\'s pools are: see make_pool
 constexpr const char* kPoolName = "sluice_gen_packets";
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr std::uint32_t kLoopPackets = 8192;
