@@ -1,8 +1,8 @@
 #include "crypto/ipsec_mb_counter.h"
 
-#include <algorithm>
 #include <cstring>
 
+#include "crypto/length_order.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 
@@ -26,37 +26,6 @@ std::size_t tag_length_of(const RtcpUnprotectJob& job) {
 
 std::uint32_t roc_of(std::uint64_t index) {
   return static_cast<std::uint32_t>(index >> 16);
-}
-
-std::size_t packet_length(const RtpProtectJob& job) {
-  return std::size_t{job.header_length} + job.payload_length;
-}
-std::size_t packet_length(const RtpUnprotectJob& job) {
-  return job.length;
-}
-std::size_t packet_length(const RtcpProtectJob& job) {
-  return job.length;
-}
-std::size_t packet_length(const RtcpUnprotectJob& job) {
-  return job.length;
-}
-
-/// Descending by length in steps of one SHA-1 block: a counting sort, since lengths are few and batches
-/// small.
-template <class Job>
-void sort_by_length(std::span<Job*> jobs) {
-  constexpr std::size_t kBuckets = 32;  // what is longer than 31 blocks (an MTU has 24) shares the first
-  const auto bucket_of = [](const Job& job) {
-    return kBuckets - 1 - std::min<std::size_t>(packet_length(job) / IMB_SHA1_BLOCK_SIZE, kBuckets - 1);
-  };
-  std::array<std::uint8_t, kBuckets + 1> starts{};
-  for (const Job* job : jobs) ++starts[bucket_of(*job) + 1];
-  if (std::find(starts.begin(), starts.end(), jobs.size()) != starts.end()) return;  // all in one bucket
-  for (std::size_t i = 1; i <= kBuckets; ++i)
-    starts[i] = static_cast<std::uint8_t>(starts[i] + starts[i - 1]);
-  std::array<Job*, kStageJobs> sorted;
-  for (Job* job : jobs) sorted[starts[bucket_of(*job)]++] = job;
-  std::copy_n(sorted.begin(), jobs.size(), jobs.begin());
 }
 
 /// Marks what the library did not complete. True when all is complete.
@@ -97,7 +66,8 @@ void CounterBursts::add_cipher(const CounterKeys& keys, const Salt& salt, std::u
                                std::size_t length, SrtpStatus& status) {
   if (length == 0) return;  // nothing to encrypt, and the library calls it an error
   IMB_JOB& job = cipher_jobs_[cipher_count_];
-  write_counter_iv(salt, ssrc, index, ivs_[cipher_count_].data());
+  const CounterIv iv = counter_iv(salt, ssrc, index);
+  std::memcpy(ivs_[cipher_count_].data(), &iv, sizeof iv);
   job.enc_keys = keys.round_keys.data();
   job.src = from;
   job.dst = to;
@@ -133,7 +103,6 @@ bool CounterBursts::run_hash(IpsecMbManager& manager) {
 
 template <class Job>
 bool CounterBursts::seal(IpsecMbManager& manager, std::span<Job*> jobs) {
-  sort_by_length(jobs);
   cipher_count_ = hash_count_ = 0;
   for (Job* job : jobs) add_seal(*job);
   const bool encrypted = run_cipher(manager);
@@ -168,7 +137,6 @@ void CounterBursts::add_seal(RtcpProtectJob& job) {
 
 template <class Job>
 bool CounterBursts::open(IpsecMbManager& manager, std::span<Job*> jobs) {
-  sort_by_length(jobs);
   cipher_count_ = hash_count_ = 0;
   for (Job* job : jobs) add_verify(*job);
   const bool hashed = run_hash(manager);

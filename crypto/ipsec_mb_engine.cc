@@ -8,6 +8,8 @@
 
 #include "crypto/ipsec_mb_counter.h"
 #include "crypto/ipsec_mb_gcm.h"
+#include "crypto/lane_counter.h"
+#include "crypto/length_order.h"
 #include "crypto/packet_index.h"
 #include "crypto/srtp_bytes.h"
 #include "crypto/srtp_kdf.h"
@@ -131,20 +133,55 @@ void expand_gcm(IMB_MGR* manager, std::span<const std::uint8_t> key, gcm_key_dat
 }  // namespace
 
 struct IpsecMbEngine::Stage {
+  explicit Stage(bool own_kernels) : has_lanes(own_kernels && LaneCounter::supported()) {}
+
   CounterBursts counter;
+  LaneCounter lanes;
+  const bool has_lanes;
   GcmCalls gcm;
+
+  /// The first of the jobs, ordered, that go through the lanes.
+  template <class Job>
+  std::span<Job*> for_lanes(std::span<Job*> jobs) const {
+    return jobs.first(has_lanes ? LaneCounter::share(jobs.size()) : 0);
+  }
+
+  bool seal_counter(IpsecMbManager& manager, std::span<RtpProtectJob*> jobs) {
+    order_by_length(jobs);
+    const auto in_lanes = for_lanes(jobs);
+    lanes.protect(in_lanes);
+    return in_lanes.size() == jobs.size() || counter.protect(manager, jobs.subspan(in_lanes.size()));
+  }
+  bool open_counter(IpsecMbManager& manager, std::span<RtpUnprotectJob*> jobs) {
+    order_by_length(jobs);
+    const auto in_lanes = for_lanes(jobs);
+    lanes.unprotect(in_lanes);
+    return in_lanes.size() == jobs.size() || counter.unprotect(manager, jobs.subspan(in_lanes.size()));
+  }
+  bool seal_counter(IpsecMbManager& manager, std::span<RtcpProtectJob*> jobs) {
+    order_by_length(jobs);
+    return counter.protect(manager, jobs);
+  }
+  bool open_counter(IpsecMbManager& manager, std::span<RtcpUnprotectJob*> jobs) {
+    order_by_length(jobs);
+    return counter.unprotect(manager, jobs);
+  }
 };
 
-std::unique_ptr<IpsecMbEngine> IpsecMbEngine::create(std::string& error) {
+std::unique_ptr<IpsecMbEngine> IpsecMbEngine::create(std::string& error, bool own_kernels) {
   std::optional<IpsecMbManager> manager = IpsecMbManager::create(error);
   if (!manager) return nullptr;
-  return std::unique_ptr<IpsecMbEngine>(new IpsecMbEngine(std::move(*manager), std::make_unique<Stage>()));
+  return std::unique_ptr<IpsecMbEngine>(new IpsecMbEngine(std::move(*manager), std::make_unique<Stage>(own_kernels)));
 }
 
 IpsecMbEngine::IpsecMbEngine(IpsecMbManager manager, std::unique_ptr<Stage> stage)
     : manager_(std::move(manager)), stage_(std::move(stage)) {}
 
 IpsecMbEngine::~IpsecMbEngine() = default;
+
+std::string IpsecMbEngine::description() const {
+  return manager_.description() + (stage_->has_lanes ? ", AES_CM in our own lanes (AVX512 + VAES)" : "");
+}
 
 bool IpsecMbEngine::expand(const MasterKey& master, Direction direction, SrtpKeys& out) {
   SessionKeys session;
@@ -204,7 +241,7 @@ template <class Job>
 void IpsecMbEngine::seal(std::span<Job> jobs) {
   for_each_stage(jobs, [this](std::span<Job> some) {
     Families<Job> families(some);
-    if (families.counter_count > 0) note(stage_->counter.protect(manager_, families.counter_jobs()));
+    if (families.counter_count > 0) note(stage_->seal_counter(manager_, families.counter_jobs()));
     if (families.gcm_count > 0) stage_->gcm.protect(manager_.wide(), families.gcm_jobs());
     if (families.unready) last_error_ = kUnready;
   });
@@ -214,7 +251,7 @@ template <class Job>
 void IpsecMbEngine::open(std::span<Job> jobs) {
   for_each_stage(jobs, [this](std::span<Job> some) {
     Families<Job> families(some);
-    if (families.counter_count > 0) note(stage_->counter.unprotect(manager_, families.counter_jobs()));
+    if (families.counter_count > 0) note(stage_->open_counter(manager_, families.counter_jobs()));
     if (families.gcm_count > 0) stage_->gcm.unprotect(manager_.wide(), families.gcm_jobs());
     if (families.unready) last_error_ = kUnready;
   });

@@ -31,16 +31,19 @@ inline std::uint32_t load_be32(const std::uint8_t* from) {
 
 /// AES-CM: salt xor SSRC at bytes 4..7 xor the 48-bit index at bytes 8..13; bytes 14 and 15 count blocks. An
 /// SRTCP index is a 48-bit index whose upper 17 bits are zero.
-inline void write_counter_iv(const std::array<std::uint8_t, 14>& salt, std::uint32_t ssrc,
-                             std::uint64_t index, std::uint8_t* iv) {
-  std::uint64_t upper = 0;
-  std::uint64_t lower = 0;
-  std::memcpy(&upper, salt.data(), 8);
-  std::memcpy(&lower, salt.data() + 8, 6);
-  upper ^= __builtin_bswap64(ssrc);
-  lower ^= __builtin_bswap64(index << 16);
-  std::memcpy(iv, &upper, 8);
-  std::memcpy(iv + 8, &lower, 8);
+/// By value it goes in two registers: as one piece of memory it would be read before both halves are there.
+struct CounterIv {
+  std::uint64_t upper;  // bytes 0..7 as they lie in memory
+  std::uint64_t lower;  // bytes 8..15
+};
+
+inline CounterIv counter_iv(const std::array<std::uint8_t, 14>& salt, std::uint32_t ssrc, std::uint64_t index) {
+  CounterIv iv;
+  std::memcpy(&iv.upper, salt.data(), 8);
+  std::memcpy(&iv.lower, salt.data() + 6, 8);  // six bytes would be put together on the stack, which is slow
+  iv.upper ^= __builtin_bswap64(ssrc);
+  iv.lower = (iv.lower >> 16) ^ __builtin_bswap64(index << 16);
+  return iv;
 }
 
 /// AEAD: 00 00 || SSRC || 48-bit index, xor the 12-byte salt. The SRTCP form, 00 00 || SSRC || 00 00 ||
@@ -57,11 +60,18 @@ inline void write_gcm_iv(const std::array<std::uint8_t, 14>& salt, std::uint32_t
   std::memcpy(iv + 8, &lower, 4);
 }
 
-/// In time that depends on `length` alone.
+/// In time that depends on `length`, 4 to 16, alone.
 inline bool equal_tags(const std::uint8_t* a, const std::uint8_t* b, std::size_t length) {
-  std::uint32_t difference = 0;
-  for (std::size_t i = 0; i < length; ++i) difference |= static_cast<std::uint32_t>(a[i] ^ b[i]);
-  asm volatile("" : "+r"(difference));  // the loop above may not become one that stops early
+  const auto differences = [&]<class Word>(Word) {  // in the first and in the last bytes, which may overlap
+    Word first[2], last[2];
+    std::memcpy(&first[0], a, sizeof(Word));
+    std::memcpy(&first[1], b, sizeof(Word));
+    std::memcpy(&last[0], a + length - sizeof(Word), sizeof(Word));
+    std::memcpy(&last[1], b + length - sizeof(Word), sizeof(Word));
+    return std::uint64_t{(first[0] ^ first[1]) | (last[0] ^ last[1])};
+  };
+  std::uint64_t difference = length >= 8 ? differences(std::uint64_t{}) : differences(std::uint32_t{});
+  asm volatile("" : "+r"(difference));  // what is above may not become a comparison that stops early
   return difference == 0;
 }
 

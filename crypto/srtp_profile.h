@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -33,18 +34,17 @@ struct SrtpProfileInfo {
   bool aead;
 };
 
-constexpr SrtpProfileInfo profile_info(SrtpProfile profile) {
-  switch (profile) {
-    case SrtpProfile::kAeadAes128Gcm:
-      return {profile, "AEAD_AES_128_GCM", "SRTP_AEAD_AES_128_GCM", 0x0007, 16, 12, 16, 16, true};
-    case SrtpProfile::kAeadAes256Gcm:
-      return {profile, "AEAD_AES_256_GCM", "SRTP_AEAD_AES_256_GCM", 0x0008, 32, 12, 16, 16, true};
-    case SrtpProfile::kAesCm128HmacSha1_80:
-      return {profile, "AES_CM_128_HMAC_SHA1_80", "SRTP_AES128_CM_SHA1_80", 0x0001, 16, 14, 10, 10, false};
-    case SrtpProfile::kAesCm128HmacSha1_32:
-      return {profile, "AES_CM_128_HMAC_SHA1_32", "SRTP_AES128_CM_SHA1_32", 0x0002, 16, 14, 4, 10, false};
-  }
-  __builtin_unreachable();
+inline constexpr std::array<SrtpProfileInfo, 4> kSrtpProfileInfos{{
+    {SrtpProfile::kAeadAes128Gcm, "AEAD_AES_128_GCM", "SRTP_AEAD_AES_128_GCM", 0x0007, 16, 12, 16, 16, true},
+    {SrtpProfile::kAeadAes256Gcm, "AEAD_AES_256_GCM", "SRTP_AEAD_AES_256_GCM", 0x0008, 32, 12, 16, 16, true},
+    {SrtpProfile::kAesCm128HmacSha1_80, "AES_CM_128_HMAC_SHA1_80", "SRTP_AES128_CM_SHA1_80", 0x0001, 16, 14, 10, 10,
+     false},
+    {SrtpProfile::kAesCm128HmacSha1_32, "AES_CM_128_HMAC_SHA1_32", "SRTP_AES128_CM_SHA1_32", 0x0002, 16, 14, 4, 10,
+     false},
+}};
+
+constexpr const SrtpProfileInfo& profile_info(SrtpProfile profile) {
+  return kSrtpProfileInfos[static_cast<std::size_t>(profile)];
 }
 
 /// By SrtpProfileInfo::name; nullopt for a name that is not one of the four.

@@ -1,0 +1,97 @@
+#include "crypto/lane_counter.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "crypto/aes_counter.h"
+#include "crypto/avx512.h"
+#include "crypto/srtp_bytes.h"
+
+namespace sluice::crypto {
+namespace {
+
+// Fewer than this are cheaper one by one. Cycles per packet, AMD Zen 5, 60 B payload, sealing: a pass takes 750 for
+// all its packets, the library's SHA extensions about 190 for each.
+constexpr std::size_t kFewest = 5;
+
+std::size_t tag_length_of(SrtpProfile profile) {
+  return profile_info(profile).rtp_tag_length;
+}
+
+std::uint32_t roc_of(std::uint64_t index) {
+  return static_cast<std::uint32_t>(index >> 16);
+}
+
+LaneMessage message_of(const SrtpKeys& keys, const std::uint8_t* packet, std::size_t length,
+                       std::uint64_t index) {
+  return {.data = packet,
+          .states = counter_keys(keys.rtp).inner.data(),
+          .length = static_cast<std::uint32_t>(length),
+          .word = roc_of(index)};
+}
+
+// The lengths that there are, each known to the compiler.
+void write_tag(const LaneTag& tag, std::size_t length, std::uint8_t* to) {
+  if (length == 10)
+    std::memcpy(to, tag.data(), 10);
+  else
+    std::memcpy(to, tag.data(), 4);
+}
+
+}  // namespace
+
+bool LaneCounter::supported() {
+  return cpu_has_avx512_lanes();
+}
+
+std::size_t LaneCounter::share(std::size_t jobs) {
+  const std::size_t rest = jobs % kSha1Lanes;
+  return rest < kFewest ? jobs - rest : jobs;
+}
+
+void LaneCounter::authenticate(std::size_t count) {
+  for (std::size_t at = 0; at < count; at += kSha1Lanes)
+    hmac_sha1(std::span(messages_).subspan(at, std::min(kSha1Lanes, count - at)), &tags_[at]);
+}
+
+void LaneCounter::protect(std::span<RtpProtectJob*> jobs) {
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const RtpProtectJob& job = *jobs[i];
+    const std::size_t length = std::size_t{job.header_length} + job.payload_length;
+    messages_[i] = message_of(*job.keys, job.packet, length, job.index);
+    aes128_counter(counter_keys(job.keys->rtp).round_keys.data(),
+                   counter_iv(job.keys->rtp_salt, job.ssrc, job.index), job.payload,
+                   job.packet + job.header_length, job.payload_length);
+  }
+  authenticate(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    RtpProtectJob& job = *jobs[i];
+    const std::size_t tag_length = tag_length_of(job.keys->profile);
+    write_tag(tags_[i], tag_length, job.packet + messages_[i].length);
+    job.length = static_cast<std::uint16_t>(messages_[i].length + tag_length);
+  }
+}
+
+void LaneCounter::unprotect(std::span<RtpUnprotectJob*> jobs) {
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const RtpUnprotectJob& job = *jobs[i];
+    messages_[i] =
+        message_of(*job.keys, job.packet, job.length - tag_length_of(job.keys->profile), job.index);
+  }
+  authenticate(jobs.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    RtpUnprotectJob& job = *jobs[i];
+    const std::size_t length = messages_[i].length;
+    if (!equal_tags(tags_[i].data(), job.packet + length, job.length - length)) {
+      job.status = SrtpStatus::kAuthFailed;
+      continue;
+    }
+    std::uint8_t* text = job.packet + job.header_length;
+    aes128_counter(counter_keys(job.keys->rtp).round_keys.data(),
+                   counter_iv(job.keys->rtp_salt, job.ssrc, job.index), text, text,
+                   length - job.header_length);
+    job.length = static_cast<std::uint16_t>(length);
+  }
+}
+
+}  // namespace sluice::crypto
