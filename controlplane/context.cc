@@ -97,8 +97,7 @@ bool Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& loc
   }
   frame_.resize(header.length + payload.size());
   std::memcpy(frame_.data() + header.length, payload.data(), payload.size());
-  dataplane::write_headers(header, frame_.data(), static_cast<std::uint16_t>(payload.size()),
-                           dataplane::UdpChecksum::kWhole);
+  dataplane::write_headers(header, frame_.data(), static_cast<std::uint16_t>(payload.size()));
   return books(endpoint).commands.inject(info.id, frame_);
 }
 

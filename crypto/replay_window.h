@@ -28,9 +28,7 @@ class ReplayWindow {
   /// REQUIRES: check(index) == kFresh, and the packet authenticated.
   void commit(std::uint64_t index) {
     if (index == highest_ + 1 && started_) {  // nearly always
-      high_ = high_ << 1 | low_ >> 63;
-      low_ = low_ << 1 | 1;
-      highest_ = index;
+      commit_next();
     } else if (!started_) {
       started_ = true;
       highest_ = index;
@@ -44,6 +42,13 @@ class ReplayWindow {
       const std::uint64_t age = highest_ - index;
       (age < 64 ? low_ : high_) |= std::uint64_t{1} << (age % 64);
     }
+  }
+
+  /// The index behind the highest, which is always fresh. REQUIRES: started(), and the packet authenticated.
+  void commit_next() {
+    high_ = high_ << 1 | low_ >> 63;
+    low_ = low_ << 1 | 1;
+    ++highest_;
   }
 
   void reset() { *this = ReplayWindow{}; }

@@ -15,11 +15,12 @@ namespace sluice::dataplane {
 /// done with it.
 struct MediaPacket {
   rte_mbuf* mbuf;
-  std::uint8_t* data;       // the RTP or RTCP packet inside the mbuf
-  std::uint32_t endpoint;   // slot
-  std::uint32_t stream;     // slot; kNoSlot until known
-  std::uint64_t index;      // packet index (RTP)
-  std::uint16_t length;     // of the packet; without the tag after unprotect
+  std::uint8_t* data;      // the RTP or RTCP packet inside the mbuf
+  EndpointSlot* sender;    // the slot `endpoint`; null in a loan
+  std::uint32_t endpoint;  // slot
+  std::uint32_t stream;    // slot; kNoSlot until known
+  std::uint64_t index;     // packet index (RTP)
+  std::uint16_t length;    // of the packet; without the tag after unprotect
   std::uint16_t l3_offset;  // in the frame, for latching
   std::uint16_t l4_offset;
   std::uint16_t local_port;
@@ -40,21 +41,29 @@ struct ClassifiedBatch {
 struct OutgoingPacket {
   rte_mbuf* mbuf;  // owned; null once dropped
   std::uint8_t* packet;
-  const std::uint8_t* payload;  // behind the header when in place, else in a received packet of this turn
-  std::uint64_t index;
-  std::uint32_t endpoint;  // slot
-  std::uint32_t ssrc;
+  EndpointSlot* receiver;
+  /// For a plain receiver, where the payload is to be copied from; null when it is in its place, or sealing puts
+  /// it there.
+  const std::uint8_t* payload;
   std::uint16_t header_length;
   std::uint16_t payload_length;
-  std::uint16_t length;  // of the packet to send, set by protect
+  std::uint16_t length;  // of the packet that is sent, its tag included
 };
 
 /// Copies that are sealed and sent together, and the received packets that may be freed once they are.
 struct OutgoingBatch {
   std::array<OutgoingPacket, kOutputs> packets;
+  std::array<crypto::RtpProtectJob, kOutputs> seals;  // of the packets with encrypted receivers, in their order
   std::array<rte_mbuf*, kBatch> finished;
   std::uint16_t count = 0;
+  std::uint16_t seal_count = 0;
   std::uint16_t finished_count = 0;
+  bool has_plain_payloads = false;  // some packet's `payload` is not null
+
+  void clear() {
+    count = seal_count = finished_count = 0;
+    has_plain_payloads = false;
+  }
 };
 
 }  // namespace sluice::dataplane

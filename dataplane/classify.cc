@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 
 #include "dataplane/prefetch.h"
@@ -15,13 +16,18 @@ bool is_group_mac(const std::uint8_t* mac) {
   return (mac[0] & 1) != 0;
 }
 
-// One packet between the two passes: where its layers lie, and whose it seems to be.
+// One datagram between the two passes: where its layers lie, and whose it seems to be.
 struct Arrival {
   rte_mbuf* mbuf;
-  Frame frame;
-  std::uint32_t endpoint;    // slot; kNoSlot on the shared port from a sender that is not bound yet
-  std::uint32_t stream;      // a guess
+  std::uint8_t* payload;
+  std::uint32_t endpoint;  // slot; kNoSlot on the shared port from a sender that is not bound yet
+  std::uint32_t stream;    // a guess
+  std::uint16_t payload_length;
+  std::uint16_t local_port;
+  std::uint16_t l3_offset;
+  std::uint16_t l4_offset;
   std::uint8_t local_index;  // of the destination address, among the port's
+  bool is_v6;
 };
 
 void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpoint) {
@@ -71,35 +77,51 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 
 // ---- the first pass: headers, and whose it is. Fetches what the second will look at.
 
-// A datagram to one of our addresses. True when the second pass is to have it.
-bool find_owner(WorkerState& state, Arrival& arrival) {
-  const Frame& frame = arrival.frame;
+config::IpAddress source_of(const Arrival& arrival) {
+  const std::uint8_t* ip = bytes_of(arrival.mbuf).data() + arrival.l3_offset;
+  return arrival.is_v6 ? config::IpAddress::from_bytes({ip + 8, 16}) : config::IpAddress::from_bytes({ip + 12, 4});
+}
+
+// STUN may bind who is not known.
+bool find_by_tuple(WorkerState& state, Arrival& arrival) {
+  const std::uint16_t remote_port = load_be16(bytes_of(arrival.mbuf).data() + arrival.l4_offset);
   arrival.stream = kNoSlot;
-  if (frame.destination_port == state.shared_ice_port) {
-    arrival.endpoint = state.endpoint_by_tuple.find(
-        {source_ip(bytes_of(arrival.mbuf), frame), frame.source_port, frame.destination_port});
-    if (arrival.endpoint == kNoSlot) return true;  // STUN may bind it
-  } else {
-    arrival.endpoint = state.endpoint_by_port[frame.destination_port];
-    if (arrival.endpoint == kNoSlot) {
-      hand_off_or_drop(state, arrival.mbuf, frame.destination_port);
-      return false;
-    }
-    arrival.stream = state.stream_guess_by_port[frame.destination_port];
-    if (arrival.stream != kNoSlot) prefetch_to_write(&state.memory.streams[arrival.stream], 2);
-  }
-  prefetch_to_write(&state.endpoint(arrival.endpoint));
+  arrival.endpoint = state.endpoint_by_tuple.find({source_of(arrival), remote_port, arrival.local_port});
+  if (arrival.endpoint != kNoSlot) prefetch_to_write(&state.endpoint(arrival.endpoint));
   return true;
 }
 
-bool parse_ip(WorkerState& state, const OwnAddresses& own, Arrival& arrival) {
+// A datagram to one of our addresses. True when the second pass is to have it.
+[[gnu::always_inline]] inline bool find_owner(WorkerState& state, Arrival& arrival) {
+  if (arrival.local_port == state.shared_ice_port) return find_by_tuple(state, arrival);
+  const LocalPort local = state.local_ports[arrival.local_port];
+  if (local.endpoint == kNoSlot) {
+    hand_off_or_drop(state, arrival.mbuf, arrival.local_port);
+    return false;
+  }
+  arrival.endpoint = local.endpoint;
+  arrival.stream = local.stream_guess;
+  prefetch_to_write(&state.endpoint(local.endpoint));
+  if (local.stream_guess != kNoSlot) prefetch_to_write(&state.memory.streams[local.stream_guess], 2);
+  return true;
+}
+
+bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, Arrival& arrival) {
   rte_mbuf* mbuf = arrival.mbuf;
-  const Frame& frame = arrival.frame;
   const bool is_v6 = frame.ip_version == 6;
-  const std::uint8_t* destination = bytes_of(mbuf).data() + frame.l3_offset + (is_v6 ? 24 : 16);
+  auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  const std::uint8_t* destination = bytes + frame.l3_offset + (is_v6 ? 24 : 16);
   arrival.local_index = own.find(is_v6, destination);
   const bool ours = arrival.local_index != OwnAddresses::kNone;
-  if (ours && frame.ip_protocol == kIpProtoUdp) return find_owner(state, arrival);
+  if (ours && frame.ip_protocol == kIpProtoUdp) {
+    arrival.payload = bytes + frame.payload_offset;
+    arrival.payload_length = frame.payload_length;
+    arrival.local_port = frame.destination_port;
+    arrival.l3_offset = frame.l3_offset;
+    arrival.l4_offset = frame.l4_offset;
+    arrival.is_v6 = is_v6;
+    return find_owner(state, arrival);
+  }
   if (is_v6 && frame.ip_protocol == kIpProtoIcmpv6 && (ours || destination[0] == 0xff)) {
     punt(state, mbuf, PuntKind::kIcmpv6, kNoSlot);
   } else if (ours && !is_v6 && frame.ip_protocol == kIpProtoIcmp) {
@@ -111,20 +133,16 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, Arrival& arrival) {
 }
 
 // True when it is a datagram for one of our ports; else it is punted, handed off or dropped already.
-bool parse(WorkerState& state, rte_mbuf* mbuf, Arrival& arrival) {
+bool parse_any(WorkerState& state, const OwnAddresses& own, Arrival& arrival) {
+  rte_mbuf* mbuf = arrival.mbuf;
   const auto end = [&](DropReason reason) {
     state.drop(mbuf, reason);
     return false;
   };
-  arrival.mbuf = mbuf;
-  Frame& frame = arrival.frame;
-  const auto bytes = bytes_of(mbuf);
   if (mbuf->nb_segs != 1) return end(DropReason::kBadEthernet);
-  const bool checked = ip_checked(mbuf);
-  if (!checked || !parse_common_frame(bytes, frame)) {
-    if (const auto problem = parse_frame(bytes, frame, checked)) return end(*problem);
-  }
-  const OwnAddresses& own = state.own_addresses[state.port_index[mbuf->port & 0xff]];
+  const auto bytes = bytes_of(mbuf);
+  Frame frame;
+  if (const auto problem = parse_frame(bytes, frame, ip_checked(mbuf))) return end(*problem);
   if (frame.vlan != own.vlan) return end(DropReason::kBadEthernet);
   if (!own.is_mac(bytes.data()) && !is_group_mac(bytes.data())) return end(DropReason::kNotForUs);
   if (frame.ether_type == kEtherTypeArp) {
@@ -132,7 +150,26 @@ bool parse(WorkerState& state, rte_mbuf* mbuf, Arrival& arrival) {
     return false;
   }
   if (frame.ip_version == 0) return end(DropReason::kNotForUs);
-  return parse_ip(state, own, arrival);
+  return parse_ip(state, own, frame, arrival);
+}
+
+// The same for what nearly every frame is; false leaves everything to parse_any.
+bool parse_common(const OwnAddresses& own, Arrival& arrival) {
+  rte_mbuf* mbuf = arrival.mbuf;
+  auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  const std::uint32_t length = CommonFrame::payload_length({bytes, mbuf->data_len});
+  if (length == CommonFrame::kNone || !ip_checked(mbuf) || mbuf->nb_segs != 1 || own.vlan != 0) return false;
+  std::uint32_t destination;
+  std::memcpy(&destination, bytes + CommonFrame::kL3Offset + 16, sizeof destination);
+  if (destination != own.first_v4 || own.first_v4_index == OwnAddresses::kNone || !own.is_mac(bytes)) return false;
+  arrival.payload = bytes + CommonFrame::kPayloadOffset;
+  arrival.payload_length = static_cast<std::uint16_t>(length);
+  arrival.local_port = load_be16(bytes + CommonFrame::kL4Offset + 2);
+  arrival.l3_offset = CommonFrame::kL3Offset;
+  arrival.l4_offset = CommonFrame::kL4Offset;
+  arrival.local_index = own.first_v4_index;
+  arrival.is_v6 = false;
+  return true;
 }
 
 // ---- the second pass: what it is, and what its endpoint makes of it
@@ -144,43 +181,42 @@ bool is_stream_of(const StreamSlot& stream, std::uint32_t endpoint, std::uint32_
          (stream.tenancy.load(std::memory_order_relaxed) & 1) != 0;
 }
 
-// Fetches what unprotect and forward will need.
-void take_rtp(WorkerState& state, MediaPacket& packet, const EndpointSlot& endpoint, std::uint32_t guess,
-              ClassifiedBatch& batch) {
-  if (!parse_rtp({packet.data, packet.length}, packet.rtp))
-    return state.drop(packet.mbuf, DropReason::kBadRtp);
-  ++batch.rtp_count;
-  if (endpoint.encrypted) crypto::prefetch(state.memory.keys[packet.endpoint].receive);
+// Fetches what unprotect will need.
+bool take_rtp(WorkerState& state, MediaPacket& packet, std::uint32_t guess) {
+  if (!parse_rtp({packet.data, packet.length}, packet.rtp)) return false;
+  if (packet.sender->encrypted) crypto::prefetch(state.memory.keys[packet.endpoint].receive);
   if (guess != kNoSlot && is_stream_of(state.memory.streams[guess], packet.endpoint, packet.rtp.ssrc)) {
     packet.stream = guess;
   } else {
     packet.stream = kNoSlot;
     state.stream_by_ssrc.prefetch({packet.endpoint, packet.rtp.ssrc});
   }
+  return true;
 }
 
-void take_media(WorkerState& state, const Arrival& arrival, const EndpointSlot& endpoint,
-                ClassifiedBatch& batch) {
-  const Frame& frame = arrival.frame;
-  auto* payload = rte_pktmbuf_mtod_offset(arrival.mbuf, std::uint8_t*, frame.payload_offset);
-  const bool to_rtcp_port = !endpoint.rtcp_mux && frame.destination_port == endpoint.rtcp_port;
-  const bool looks_rtcp = frame.payload_length >= 2 && payload[1] >= 192 && payload[1] <= 223;
+void take_media(WorkerState& state, const Arrival& arrival, EndpointSlot& endpoint, ClassifiedBatch& batch) {
+  const bool to_rtcp_port = !endpoint.rtcp_mux && arrival.local_port == endpoint.rtcp_port;
+  const bool looks_rtcp =
+      arrival.payload_length >= 2 && static_cast<std::uint8_t>(arrival.payload[1] - 192) < 32;
   const bool rtcp = to_rtcp_port || (endpoint.rtcp_mux && looks_rtcp);
   MediaPacket& packet = rtcp ? batch.rtcp[batch.rtcp_count] : batch.rtp[batch.rtp_count];
   packet.mbuf = arrival.mbuf;
-  packet.data = payload;
+  packet.data = arrival.payload;
+  packet.sender = &endpoint;
   packet.endpoint = arrival.endpoint;
   packet.stream = kNoSlot;
-  packet.length = frame.payload_length;
-  packet.l3_offset = frame.l3_offset;
-  packet.l4_offset = frame.l4_offset;
-  packet.local_port = frame.destination_port;
-  packet.is_v6 = frame.ip_version == 6;
+  packet.length = arrival.payload_length;
+  packet.l3_offset = arrival.l3_offset;
+  packet.l4_offset = arrival.l4_offset;
+  packet.local_port = arrival.local_port;
+  packet.is_v6 = arrival.is_v6;
   packet.component = to_rtcp_port ? Component::kRtcp : Component::kRtp;
   if (rtcp) {
     ++batch.rtcp_count;
+  } else if (take_rtp(state, packet, arrival.stream)) {
+    ++batch.rtp_count;
   } else {
-    take_rtp(state, packet, endpoint, arrival.stream, batch);
+    state.drop(arrival.mbuf, DropReason::kBadRtp);
   }
 }
 
@@ -191,32 +227,35 @@ bool is_addressed(const EndpointSlot& endpoint, const Arrival& arrival) {
          endpoint.local_index == arrival.local_index;
 }
 
-// Demultiplexes by first byte (RFC 7983).
-void classify_datagram(WorkerState& state, const Arrival& arrival, ClassifiedBatch& batch) {
-  rte_mbuf* mbuf = arrival.mbuf;
-  const Frame& frame = arrival.frame;
-  const EndpointSlot* endpoint = arrival.endpoint == kNoSlot ? nullptr : &state.endpoint(arrival.endpoint);
-  if (endpoint != nullptr && !is_addressed(*endpoint, arrival))
-    return state.drop(mbuf, DropReason::kNoEndpoint);
-  if (frame.payload_length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
+bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
+  if (udp_checked(mbuf) || !state.port(mbuf->port).checks_udp_checksum) return false;
+  Frame frame;
   const auto bytes = bytes_of(mbuf);
-  const std::uint8_t first = bytes[frame.payload_offset];
+  return parse_frame(bytes, frame, true) || !udp_checksum_ok(bytes, frame);
+}
+
+// What is no media, by first byte (RFC 7983).
+void take_other(WorkerState& state, const Arrival& arrival, const EndpointSlot* endpoint) {
+  rte_mbuf* mbuf = arrival.mbuf;
+  if (arrival.payload_length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
+  const std::uint8_t first = arrival.payload[0];
   const bool webrtc = endpoint == nullptr || endpoint->kind == EndpointKind::kWebrtc;
-  if (first <= 3) {
-    return webrtc ? punt(state, mbuf, PuntKind::kStun, arrival.endpoint)
-                  : state.drop(mbuf, DropReason::kUnknownProtocol);
-  }
+  if (first <= 3 && webrtc) return punt(state, mbuf, PuntKind::kStun, arrival.endpoint);
   if (endpoint == nullptr) return state.drop(mbuf, DropReason::kNoEndpoint);
-  if (first >= 20 && first <= 63) {
-    return webrtc ? punt(state, mbuf, PuntKind::kDtls, arrival.endpoint)
-                  : state.drop(mbuf, DropReason::kUnknownProtocol);
-  }
-  if (first < 128 || first > 191) return state.drop(mbuf, DropReason::kUnknownProtocol);
+  if (first >= 20 && first <= 63 && webrtc) return punt(state, mbuf, PuntKind::kDtls, arrival.endpoint);
+  state.drop(mbuf, DropReason::kUnknownProtocol);
+}
+
+void classify_datagram(WorkerState& state, const Arrival& arrival, ClassifiedBatch& batch) {
+  if (arrival.endpoint == kNoSlot) return take_other(state, arrival, nullptr);
+  EndpointSlot& endpoint = state.endpoint(arrival.endpoint);
+  if (!is_addressed(endpoint, arrival)) return state.drop(arrival.mbuf, DropReason::kNoEndpoint);
+  if (arrival.payload_length == 0 || static_cast<std::uint8_t>(arrival.payload[0] - 128) >= 64)
+    return take_other(state, arrival, &endpoint);
   // An SRTP tag covers more than the UDP checksum does; only plain media needs it checked.
-  if (!endpoint->encrypted && !udp_checked(mbuf) && state.port(mbuf->port).checks_udp_checksum &&
-      !udp_checksum_ok(bytes, frame))
-    return state.drop(mbuf, DropReason::kBadUdp);
-  take_media(state, arrival, *endpoint, batch);
+  if (!endpoint.encrypted && udp_checksum_is_bad(state, arrival.mbuf))
+    return state.drop(arrival.mbuf, DropReason::kBadUdp);
+  take_media(state, arrival, endpoint, batch);
 }
 
 }  // namespace
@@ -225,8 +264,12 @@ void classify(WorkerState& state, std::span<rte_mbuf* const> packets, Classified
   batch.rtp_count = batch.rtcp_count = 0;
   std::array<Arrival, kBatch> arrivals;
   std::size_t count = 0;
-  for (rte_mbuf* packet : packets)
-    if (parse(state, packet, arrivals[count])) ++count;
+  for (rte_mbuf* packet : packets) {
+    Arrival& arrival = arrivals[count];
+    arrival.mbuf = packet;
+    const OwnAddresses& own = state.own_addresses[state.port_index[packet->port & 0xff]];
+    if (parse_common(own, arrival) ? find_owner(state, arrival) : parse_any(state, own, arrival)) ++count;
+  }
   for (std::size_t i = 0; i < count; ++i) classify_datagram(state, arrivals[i], batch);
 }
 

@@ -53,8 +53,8 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->stream_count = 0;
   endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;
   if (endpoint->shared_port) return;
-  state.endpoint_by_port[endpoint->local.address.port] = ref.slot;
-  state.endpoint_by_port[endpoint->rtcp_port] = ref.slot;
+  state.local_ports[endpoint->local.address.port].endpoint = ref.slot;
+  state.local_ports[endpoint->rtcp_port].endpoint = ref.slot;
 }
 
 void uninstall_route(WorkerState& state, std::uint32_t slot) {
@@ -95,8 +95,8 @@ void remove_endpoint(WorkerState& state, Protect& protect, SlotRef ref) {
     protect.reports(state);  // a BYE may still wait for these keys
     while (endpoint->first_stream != kNoSlot) forget_stream(state, endpoint->first_stream);
     if (!endpoint->shared_port) {
-      state.endpoint_by_port[endpoint->local.address.port] = kNoSlot;
-      state.endpoint_by_port[endpoint->rtcp_port] = kNoSlot;
+      state.local_ports[endpoint->local.address.port].endpoint = kNoSlot;
+      state.local_ports[endpoint->rtcp_port].endpoint = kNoSlot;
     }
     endpoint->installed = false;
     endpoint->keys_ready = endpoint->can_seal = false;

@@ -71,20 +71,18 @@ void switch_stream(WorkerState& state, std::uint32_t route_slot, std::uint32_t s
 
 void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, const Mapped& mapped,
                       std::uint8_t payload_type, std::uint8_t* header) {
-  header[1] = static_cast<std::uint8_t>((header[1] & 0x80) | payload_type);
-  store_be16(header + 2, static_cast<std::uint16_t>(mapped.index));
+  // The first byte and the marker stay.
+  const std::uint32_t first = (load_be32(header) & 0xff800000) | std::uint32_t{payload_type} << 16;
+  store_be32(header, first | static_cast<std::uint16_t>(mapped.index));
   store_be32(header + 4, mapped.timestamp);
   store_be32(header + 8, route.ssrc);
   if (route.map_extensions && packet.rtp.extension_length != 0)
     map_extensions({header, packet.rtp.header_length}, packet.rtp, route.extension_ids);
 }
 
-}  // namespace
-
-std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, std::uint32_t stream_slot,
-                                 std::uint64_t index, std::uint32_t timestamp) {
-  RouteSlot& route = state.memory.routes[route_slot];
-  const StreamSlot& stream = state.memory.streams[stream_slot];
+inline std::optional<Mapped> map_for(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
+                                     const StreamSlot& stream, std::uint32_t stream_slot, std::uint64_t index,
+                                     std::uint32_t timestamp) {
   if (route.stream != stream_slot || route.stream_tenancy != stream.tenancy.load(std::memory_order_relaxed) ||
       route.stream_epoch != stream.epoch)
     switch_stream(state, route_slot, stream_slot, index, timestamp);
@@ -100,6 +98,14 @@ std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, s
   return mapped;
 }
 
+}  // namespace
+
+std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, std::uint32_t stream_slot,
+                                 std::uint64_t index, std::uint32_t timestamp) {
+  return map_for(state, state.memory.routes[route_slot], route_slot, state.memory.streams[stream_slot], stream_slot,
+                 index, timestamp);
+}
+
 void Forward::start(std::span<MediaPacket> packets, bool borrowed) {
   packets_ = packets;
   borrowed_ = borrowed;
@@ -108,7 +114,7 @@ void Forward::start(std::span<MediaPacket> packets, bool borrowed) {
 }
 
 bool Forward::next(WorkerState& state, OutgoingBatch& out) {
-  out.count = out.finished_count = 0;
+  out.clear();
   while (at_ < packets_.size() && out.count < kOutputs) {
     MediaPacket& packet = packets_[at_];
     if (!begun_) {
@@ -130,20 +136,33 @@ namespace {
 
 // One copy more in the batch, in `copy`: its RTP header is rewritten at `made`, where it already lies; the payload
 // stays at `payload` until protect writes it.
-void add_copy(const MediaPacket& packet, RouteSlot& route, const Mapped& mapped, std::uint8_t payload_type,
-              rte_mbuf* copy, std::uint8_t* made, const std::uint8_t* payload, OutgoingBatch& out) {
+inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route, EndpointSlot& receiver,
+                     const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy, std::uint8_t* made,
+                     const std::uint8_t* payload, OutgoingBatch& out) {
   const std::uint16_t header_length = packet.rtp.header_length;
   const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
   write_rtp_header(packet, route, mapped, payload_type, made);
-  out.packets[out.count++] = OutgoingPacket{.mbuf = copy,
-                                            .packet = made,
-                                            .payload = payload,
-                                            .index = mapped.index,
-                                            .endpoint = route.endpoint.slot,
-                                            .ssrc = route.ssrc,
-                                            .header_length = header_length,
-                                            .payload_length = payload_length,
-                                            .length = 0};
+  OutgoingPacket& outgoing = out.packets[out.count++];
+  outgoing.mbuf = copy;
+  outgoing.packet = made;
+  outgoing.receiver = &receiver;
+  outgoing.payload = nullptr;
+  outgoing.length = static_cast<std::uint16_t>(packet.length + receiver.tag_length);
+  if (receiver.tag_length != 0) {
+    crypto::RtpProtectJob& seal = out.seals[out.seal_count++];
+    seal.keys = &state.memory.keys[route.endpoint.slot].send;
+    seal.packet = made;
+    seal.payload = payload;
+    seal.index = mapped.index;
+    seal.ssrc = route.ssrc;
+    seal.header_length = header_length;
+    seal.payload_length = payload_length;
+  } else if (payload != made + header_length) {
+    outgoing.payload = payload;
+    outgoing.header_length = header_length;
+    outgoing.payload_length = payload_length;
+    out.has_plain_payloads = true;
+  }
   route.packets.add();
   route.bytes.add(payload_length);
 }
@@ -160,19 +179,21 @@ std::uint8_t* copy_header(const std::uint8_t* from, std::uint16_t length, rte_mb
 // Rewrites one packet for one route, in `fresh` or, with `in_place`, in the buffer that it came in.
 // On failure the reason; both buffers are untouched.
 template <bool in_place>
-std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet, std::uint32_t route_slot,
-                                    rte_mbuf* fresh, OutgoingBatch& out) {
+inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet, const StreamSlot& stream,
+                                           std::uint32_t route_slot, rte_mbuf* fresh, OutgoingBatch& out) {
   RouteSlot& route = state.memory.routes[route_slot];
-  if (const auto reason = unsendable(state.endpoint(route.endpoint.slot), packet)) return reason;
+  EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
+  if (const auto reason = unsendable(receiver, packet)) return reason;
   const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
   if (!payload_type) return DropReason::kPayloadTypeUnmapped;
   rte_mbuf* copy = in_place ? packet.mbuf : fresh;
   if (copy == nullptr) return DropReason::kNoBuffer;
-  const auto mapped = map_packet(state, route_slot, packet.stream, packet.index, packet.rtp.timestamp);
+  const auto mapped =
+      map_for(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
   if (!mapped) return DropReason::kStaleAfterSwitch;
   const std::uint16_t header_length = packet.rtp.header_length;
   std::uint8_t* made = in_place ? packet.data : copy_header(packet.data, header_length, copy);
-  add_copy(packet, route, *mapped, *payload_type, copy, made, packet.data + header_length, out);
+  add_copy(state, packet, route, receiver, *mapped, *payload_type, copy, made, packet.data + header_length, out);
   return std::nullopt;
 }
 
@@ -185,7 +206,8 @@ std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::ui
   MediaPacket packet{};
   packet.length = static_cast<std::uint16_t>(received.size());
   parse_rtp(received, packet.rtp);  // true: it was when the packet came
-  if (const auto reason = unsendable(state.endpoint(route.endpoint.slot), packet)) return reason;
+  EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
+  if (const auto reason = unsendable(receiver, packet)) return reason;
   const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
   if (!payload_type) return DropReason::kPayloadTypeUnmapped;
   rte_mbuf* copy = rte_pktmbuf_alloc(state.pool);
@@ -193,7 +215,7 @@ std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::ui
   const std::uint16_t header_length = packet.rtp.header_length;
   std::uint8_t* made = copy_header(received.data(), header_length, copy);
   const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
-  add_copy(packet, route, mapped, *payload_type, copy, made, received.data() + header_length, out);
+  add_copy(state, packet, route, receiver, mapped, *payload_type, copy, made, received.data() + header_length, out);
   route.retransmitted.add();
   return std::nullopt;
 }
@@ -227,7 +249,7 @@ void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch
   if (direct == kNoSlot) return;
   state.counters().forwarded.add();
   state.counters().copies.add();
-  if (const auto reason = make_copy<true>(state, packet, direct, nullptr, out)) state.drop(packet.mbuf, *reason);
+  if (const auto reason = make_copy<true>(state, packet, stream, direct, nullptr, out)) state.drop(packet.mbuf, *reason);
 }
 
 // One copy for each of some routes that there is room for. Their buffers come in one go, and what the copies will
@@ -235,6 +257,7 @@ void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch
 void Forward::copy_for(WorkerState& state, const MediaPacket& packet, std::span<const std::uint32_t> routes,
                        OutgoingBatch& out) {
   constexpr std::size_t kAhead = 4;
+  const StreamSlot& stream = state.memory.streams[packet.stream];
   std::array<rte_mbuf*, FanoutChunk::kRoutes> fresh;
   std::size_t left = routes.size();
   if (rte_pktmbuf_alloc_bulk(state.pool, fresh.data(), static_cast<unsigned>(left)) != 0)
@@ -247,7 +270,7 @@ void Forward::copy_for(WorkerState& state, const MediaPacket& packet, std::span<
       prefetch_to_write(&state.endpoint(state.memory.routes[routes[i + kAhead]].endpoint.slot).packets_sent, 2);
     rte_mbuf* buffer = left == 0 ? nullptr : fresh[left - 1];
     state.counters().copies.add();
-    if (const auto reason = make_copy<false>(state, packet, routes[i], buffer, out))
+    if (const auto reason = make_copy<false>(state, packet, stream, routes[i], buffer, out))
       state.counters().drop(*reason);
     else
       --left;

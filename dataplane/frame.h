@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 
@@ -23,19 +25,25 @@ inline constexpr std::uint8_t kIpProtoIcmp = 1;
 inline constexpr std::uint8_t kIpProtoUdp = 17;
 inline constexpr std::uint8_t kIpProtoIcmpv6 = 58;
 
+static_assert(std::endian::native == std::endian::little);
+
 inline std::uint16_t load_be16(const std::uint8_t* p) {
-  return static_cast<std::uint16_t>(p[0] << 8 | p[1]);
+  std::uint16_t v;
+  std::memcpy(&v, p, sizeof v);
+  return __builtin_bswap16(v);
 }
 inline std::uint32_t load_be32(const std::uint8_t* p) {
-  return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | p[3];
+  std::uint32_t v;
+  std::memcpy(&v, p, sizeof v);
+  return __builtin_bswap32(v);
 }
 inline void store_be16(std::uint8_t* p, std::uint16_t v) {
-  p[0] = static_cast<std::uint8_t>(v >> 8);
-  p[1] = static_cast<std::uint8_t>(v);
+  v = __builtin_bswap16(v);
+  std::memcpy(p, &v, sizeof v);
 }
 inline void store_be32(std::uint8_t* p, std::uint32_t v) {
-  store_be16(p, static_cast<std::uint16_t>(v >> 16));
-  store_be16(p + 2, static_cast<std::uint16_t>(v));
+  v = __builtin_bswap32(v);
+  std::memcpy(p, &v, sizeof v);
 }
 
 /// Offsets are from the frame's first byte. Fields of layers that the frame does not have are zero.
@@ -61,31 +69,30 @@ struct Frame {
 std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame,
                                       bool ip_checksum_known_good = false);
 
-/// parse_frame for what nearly every frame is: untagged, IPv4 without options, whole, UDP, its IP checksum known
-/// to be good. False for any other and for any that does not fit: then `frame` is untouched; ask parse_frame.
-inline bool parse_common_frame(std::span<const std::uint8_t> bytes, Frame& frame) {
-  constexpr std::size_t kHeaders = 14 + 20 + 8;
-  if (bytes.size() < kHeaders || bytes.size() > 0xffff) return false;
-  const std::uint8_t* p = bytes.data();
-  if (load_be16(p + 12) != kEtherTypeIpv4 || p[14] != 0x45 || p[23] != kIpProtoUdp) return false;
-  const std::size_t total = load_be16(p + 16);
-  const std::size_t udp = load_be16(p + 38);
-  if ((load_be16(p + 20) & 0x3fff) != 0 || total > bytes.size() - 14 || udp < 8 || udp + 20 > total)
-    return false;
-  frame = Frame{.ether_type = kEtherTypeIpv4,
-                .vlan = 0,
-                .l3_offset = 14,
-                .l3_length = static_cast<std::uint16_t>(total),
-                .ip_version = 4,
-                .ip_protocol = kIpProtoUdp,
-                .l4_offset = 34,
-                .l4_length = static_cast<std::uint16_t>(udp),
-                .source_port = load_be16(p + 34),
-                .destination_port = load_be16(p + 36),
-                .payload_offset = kHeaders,
-                .payload_length = static_cast<std::uint16_t>(udp - 8)};
-  return true;
-}
+/// What nearly every frame is: untagged, IPv4 without options, whole, UDP, its IP checksum known to be good. Its layers
+/// lie where they always do.
+struct CommonFrame {
+  static constexpr std::uint16_t kL3Offset = 14;
+  static constexpr std::uint16_t kL4Offset = kL3Offset + 20;
+  static constexpr std::uint16_t kPayloadOffset = kL4Offset + 8;
+  static constexpr std::uint32_t kNone = ~0u;
+
+  /// The length of its UDP payload. kNone for any other frame and for one that does not fit: ask parse_frame.
+  static std::uint32_t payload_length(std::span<const std::uint8_t> bytes) {
+    if (bytes.size() < kPayloadOffset) return kNone;
+    const std::uint8_t* p = bytes.data();
+    std::uint32_t kind;  // EtherType, version and header length, and a DSCP that is none of our business
+    std::uint64_t rest;  // total length, identification, flags and fragment offset, TTL, protocol
+    std::memcpy(&kind, p + 12, sizeof kind);
+    std::memcpy(&rest, p + 16, sizeof rest);
+    constexpr std::uint64_t kFragmentAndProtocol = 0xff00'ff3f'0000'0000;  // as they lie in memory
+    if ((kind & 0xffffff) != 0x450008 || (rest & kFragmentAndProtocol) != std::uint64_t{kIpProtoUdp} << 56) return kNone;
+    const std::uint32_t total = __builtin_bswap16(static_cast<std::uint16_t>(rest));
+    const std::uint32_t udp = load_be16(p + kL4Offset + 4);
+    if (total > bytes.size() - kL3Offset || udp < 8 || udp + 20 > total) return kNone;
+    return udp - 8;
+  }
+};
 
 /// REQUIRES: parse_frame was well, ip_protocol is UDP. True also for IPv4's "no checksum" (RFC 768).
 bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame);

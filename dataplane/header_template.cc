@@ -13,20 +13,6 @@ std::uint32_t fold32(std::uint64_t sum) {
   return static_cast<std::uint32_t>(sum);
 }
 
-// The lengths that there are, each known to the compiler: a copy by a length at run time costs a call.
-void copy_headers(const HeaderTemplate& header, std::uint8_t* frame) {
-  switch (header.length) {
-    case 42:
-      std::memcpy(frame, header.bytes.data(), 42);
-      return;
-    case 62:
-      std::memcpy(frame, header.bytes.data(), 62);
-      return;
-    default:
-      std::memcpy(frame, header.bytes.data(), header.length);
-  }
-}
-
 }  // namespace
 
 HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote, std::uint16_t vlan,
@@ -89,21 +75,14 @@ MacAddress template_next_hop(const HeaderTemplate& header) {
   return mac;
 }
 
-void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length,
-                   UdpChecksum checksum) {
-  copy_headers(header, frame);
+void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length) {
+  write_headers_for_offload(header, frame, payload_length);
   const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);
-  std::uint8_t* ip = frame + header.l3_offset;
   std::uint8_t* udp = frame + header.l4_offset;
-  store_be16(udp + 4, udp_length);
-  const auto total = static_cast<std::uint16_t>(udp_length + 20);
-  store_be16(header.is_v6 ? ip + 4 : ip + 2, header.is_v6 ? udp_length : total);
-  if (checksum == UdpChecksum::kPseudoHeader) {
-    const std::uint32_t sum = header.address_sum + udp_length;
-    store_be16(udp + 6, static_cast<std::uint16_t>((sum & 0xffff) + (sum >> 16)));
-    return;
+  if (!header.is_v6) {
+    const std::uint64_t total = udp_length + 20u;
+    store_be16(frame + header.l3_offset + 10, checksum_finish(header.ip_sum + total));
   }
-  if (!header.is_v6) store_be16(ip + 10, checksum_finish(std::uint64_t{header.ip_sum} + total));
   // The length counts twice: in the pseudo header and in the UDP header.
   const std::uint64_t sum = std::uint64_t{header.address_sum} + header.port_sum + udp_length + udp_length;
   const std::uint16_t whole = checksum_finish(checksum_add({udp + 8, payload_length}, sum));

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "config/ip_address.h"
 #include "dataplane/frame.h"
@@ -40,14 +41,30 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
 config::SocketAddress template_remote(const HeaderTemplate& header);
 MacAddress template_next_hop(const HeaderTemplate& header);
 
-/// What write_headers leaves in the UDP checksum's field.
-enum class UdpChecksum : std::uint8_t {
-  kWhole,         // the checksum
-  kPseudoHeader,  // the pseudo header's sum, as a port wants it that does the rest; the IPv4 one stays zero
-};
+/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, all checksums
+/// among them.
+void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length);
 
-/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them.
-void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length,
-                   UdpChecksum checksum);
+/// The same for a port that fills in the checksums itself: in UDP's place it wants the pseudo header's sum; the IPv4
+/// one stays zero. The lengths that there are, each known to the compiler: a copy by a length at run time costs a call.
+inline void write_headers_for_offload(const HeaderTemplate& header, std::uint8_t* frame,
+                                      std::uint16_t payload_length) {
+  const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);
+  if (header.length == 42) {
+    std::memcpy(frame, header.bytes.data(), 42);
+  } else if (header.length == 62) {
+    std::memcpy(frame, header.bytes.data(), 62);
+  } else {
+    std::memcpy(frame, header.bytes.data(), header.length);
+  }
+  std::uint8_t* udp = frame + header.l4_offset;
+  if (header.is_v6)
+    store_be16(frame + header.l3_offset + 4, udp_length);
+  else
+    store_be16(frame + header.l3_offset + 2, static_cast<std::uint16_t>(udp_length + 20));
+  const std::uint32_t sum = header.address_sum + udp_length;
+  std::uint32_t lengths_and_sum = std::uint32_t{udp_length} << 16 | ((sum & 0xffff) + (sum >> 16));
+  store_be32(udp + 4, lengths_and_sum);
+}
 
 }  // namespace sluice::dataplane

@@ -36,7 +36,7 @@ bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoin
 
 /// Before anything else is done with a plain packet: may it come from there at all? Moves nothing.
 inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
-  const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
+  const EndpointSlot& endpoint = *packet.sender;
   if (endpoint.encrypted) return true;  // the tag decides
   if (packet.component == Component::kRtp && from_rtp_remote(endpoint, packet)) return true;
   return source_allowed_slowly(state, endpoint, packet);
@@ -46,11 +46,13 @@ void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket&
 
 /// After the packet proved authentic (or, for plain RTP, allowed) and the newest of its stream.
 inline void latch(WorkerState& state, const MediaPacket& packet) {
-  EndpointSlot& endpoint = state.endpoint(packet.endpoint);
+  EndpointSlot& endpoint = *packet.sender;
   if (endpoint.latch == LatchPolicy::kFixed) return;
   if (endpoint.latch == LatchPolicy::kAuthenticated && packet.component == Component::kRtp &&
       from_rtp_remote(endpoint, packet) && from_rtp_next_hop(endpoint, packet))
     return;
+  // What has latched stays, and source_allowed() lets nobody else come this far.
+  if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched) return;
   latch_slowly(state, endpoint, packet);
 }
 

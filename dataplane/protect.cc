@@ -13,33 +13,35 @@ constexpr std::uint32_t kMaxRtcpIndex = 0x7fffffff;
 
 }  // namespace
 
-void Protect::rtp(WorkerState& state, OutgoingBatch& batch) {
-  const auto packets = std::span(batch.packets).first(batch.count);
-  std::size_t jobs = 0;
-  for (OutgoingPacket& packet : packets) {
-    if (state.endpoint(packet.endpoint).tag_length == 0) {
-      std::uint8_t* payload = packet.packet + packet.header_length;
-      if (payload != packet.payload) std::memcpy(payload, packet.payload, packet.payload_length);
-      packet.length = static_cast<std::uint16_t>(packet.header_length + packet.payload_length);
-      continue;
-    }
-    crypto::RtpProtectJob& job = rtp_jobs_[jobs++];
-    job.keys = &state.memory.keys[packet.endpoint].send;
-    job.packet = packet.packet;
-    job.payload = packet.payload;
-    job.index = packet.index;
-    job.ssrc = packet.ssrc;
-    job.header_length = packet.header_length;
-    job.payload_length = packet.payload_length;
-  }
-  if (jobs != 0) state.engine->protect(std::span(rtp_jobs_).first(jobs));
-  const crypto::RtpProtectJob* job = rtp_jobs_.data();
-  for (OutgoingPacket& packet : packets) {
-    if (state.endpoint(packet.endpoint).tag_length == 0) continue;
-    packet.length = job->length;
-    if ((job++)->status == crypto::SrtpStatus::kOk) continue;
+namespace {
+
+// Rarely called: the engine refuses a packet whose key is used up.
+void drop_unsealed(WorkerState& state, OutgoingBatch& batch) {
+  const crypto::RtpProtectJob* seal = batch.seals.data();
+  for (OutgoingPacket& packet : std::span(batch.packets).first(batch.count)) {
+    if (packet.receiver->tag_length == 0) continue;
+    if ((seal++)->status == crypto::SrtpStatus::kOk) continue;
     state.drop(packet.mbuf, DropReason::kProtectFailed);
     packet.mbuf = nullptr;
+  }
+}
+
+}  // namespace
+
+void Protect::rtp(WorkerState& state, OutgoingBatch& batch) {
+  if (batch.has_plain_payloads) {
+    for (const OutgoingPacket& packet : std::span(batch.packets).first(batch.count))
+      if (packet.payload != nullptr)
+        std::memcpy(packet.packet + packet.header_length, packet.payload, packet.payload_length);
+  }
+  if (batch.seal_count != 0) {
+    const auto seals = std::span(batch.seals).first(batch.seal_count);
+    state.engine->protect(seals);
+    for (const crypto::RtpProtectJob& seal : seals) {
+      if (seal.status == crypto::SrtpStatus::kOk) continue;
+      drop_unsealed(state, batch);
+      break;
+    }
   }
   if (batch.finished_count != 0) rte_pktmbuf_free_bulk(batch.finished.data(), batch.finished_count);
 }

@@ -8,14 +8,13 @@ namespace sluice::dataplane {
 
 class Protect {
  public:
-  /// Completes every packet of `batch` and sets its length; one that fails is dropped (its mbuf becomes
-  /// null). Then frees the finished received packets.
+  /// Completes every packet of `batch`; one that fails is dropped (its mbuf becomes null). Then frees the finished
+  /// received packets.
   void rtp(WorkerState& state, OutgoingBatch& batch);
   /// Seals what state.reports holds and passes it to transmit.
   void reports(WorkerState& state);
 
  private:
-  std::array<crypto::RtpProtectJob, kOutputs> rtp_jobs_;
   std::array<crypto::RtcpProtectJob, kBatch> rtcp_jobs_;
 };
 

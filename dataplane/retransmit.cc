@@ -133,7 +133,7 @@ std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
 
 void Retransmit::send(WorkerState& state, Protect& protect) {
   if (wanted_count_ == 0) return;
-  batch_.count = batch_.finished_count = 0;
+  batch_.clear();
   for (const Wanted& wanted : std::span(wanted_).first(wanted_count_)) {
     const auto bytes = state.cache.open(wanted.place, wanted.key);
     if (bytes.empty()) {

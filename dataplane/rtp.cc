@@ -39,6 +39,22 @@ void for_each_element(std::span<const std::uint8_t> data, std::uint16_t profile,
 
 }  // namespace
 
+bool parse_rtp_rest(std::span<const std::uint8_t> packet, RtpView& view) {
+  const std::uint8_t* p = packet.data();
+  std::size_t length = kRtpFixedHeader + std::size_t{static_cast<std::uint8_t>(p[0] & 0x0f)} * 4;
+  if ((p[0] & 0x10) != 0) {
+    if (packet.size() < length + 4) return false;
+    view.extension_profile = load_be16(p + length);
+    view.extension_length = static_cast<std::uint16_t>(load_be16(p + length + 2) * 4);
+    length += 4;
+    view.extension_offset = static_cast<std::uint16_t>(length);
+    length += std::size_t{load_be16(p + length - 2)} * 4;
+  }
+  if (packet.size() < length || length > 0xffff) return false;
+  view.header_length = static_cast<std::uint16_t>(length);
+  return true;
+}
+
 std::span<const std::uint8_t> find_extension(std::span<const std::uint8_t> packet, const RtpView& view,
                                              std::uint8_t id) {
   std::span<const std::uint8_t> found;

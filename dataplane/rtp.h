@@ -29,29 +29,22 @@ struct RtpView {
   std::uint32_t ssrc = 0;
 };
 
+/// The part of parse_rtp behind the fixed header, which few packets have.
+bool parse_rtp_rest(std::span<const std::uint8_t> packet, RtpView& view);
+
 /// False when the header does not fit `packet`. Padding is not checked here: under SRTP it is encrypted.
 inline bool parse_rtp(std::span<const std::uint8_t> packet, RtpView& view) {
   if (packet.size() < kRtpFixedHeader || (packet[0] >> 6) != 2) return false;
   const std::uint8_t* p = packet.data();
-  std::size_t length = kRtpFixedHeader + std::size_t{static_cast<std::uint8_t>(p[0] & 0x0f)} * 4;
+  view.header_length = kRtpFixedHeader;
   view.extension_offset = view.extension_length = view.extension_profile = 0;
-  if ((p[0] & 0x10) != 0) {
-    if (packet.size() < length + 4) return false;
-    view.extension_profile = load_be16(p + length);
-    view.extension_length = static_cast<std::uint16_t>(load_be16(p + length + 2) * 4);
-    length += 4;
-    view.extension_offset = static_cast<std::uint16_t>(length);
-    length += std::size_t{load_be16(p + length - 2)} * 4;
-  }
-  if (packet.size() < length || length > 0xffff) return false;
-  view.header_length = static_cast<std::uint16_t>(length);
   view.padding = (p[0] & 0x20) != 0;
   view.marker = (p[1] & 0x80) != 0;
   view.payload_type = p[1] & 0x7f;
   view.sequence = load_be16(p + 2);
   view.timestamp = load_be32(p + 4);
   view.ssrc = load_be32(p + 8);
-  return true;
+  return (p[0] & 0x1f) == 0 || parse_rtp_rest(packet, view);  // CSRCs or an extension
 }
 
 /// REQUIRES: decrypted packet that parse_rtp took. False when the padding count is impossible (RFC 3550 5.1).

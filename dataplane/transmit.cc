@@ -30,14 +30,7 @@ void flush_port(WorkerState& state, std::size_t index) {
   buffer.bytes = 0;
 }
 
-// The port fills in the IPv4 and UDP checksums, from the pseudo header's sum that write_headers left.
-void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
-  mbuf->tx_offload = header.l3_offset | (header.is_v6 ? 40u : 20u) << RTE_MBUF_L2_LEN_BITS;
-  mbuf->ol_flags = RTE_MBUF_F_TX_UDP_CKSUM |
-                   (header.is_v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM);
-}
-
-void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
+inline void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
   TransmitBuffer& buffer = state.transmit[index];
   buffer.packets[buffer.count++] = mbuf;
   buffer.bytes += mbuf->pkt_len;
@@ -45,18 +38,23 @@ void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
 }
 
 // `packet`: what goes into the datagram, `length` bytes of it, with room before it for the headers.
-void send(WorkerState& state, rte_mbuf* mbuf, std::uint8_t* packet, std::uint16_t length,
-          EndpointSlot& endpoint, const HeaderTemplate& header) {
+[[gnu::always_inline]] inline void send(WorkerState& state, rte_mbuf* mbuf, std::uint8_t* packet,
+                                        std::uint16_t length, EndpointSlot& endpoint,
+                                        const HeaderTemplate& header) {
   const std::size_t index = state.port_index[endpoint.port_id & 0xff];
   std::uint8_t* frame = packet - header.length;
   mbuf->data_off = static_cast<std::uint16_t>(frame - static_cast<std::uint8_t*>(mbuf->buf_addr));
   mbuf->data_len = static_cast<std::uint16_t>(length + header.length);
   mbuf->pkt_len = mbuf->data_len;
   if (state.transmit[index].port_does_checksums) {
-    write_headers(header, frame, length, UdpChecksum::kPseudoHeader);
-    ask_for_checksums(mbuf, header);
+    write_headers_for_offload(header, frame, length);
+    constexpr std::uint64_t kIpv4 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    constexpr std::uint64_t kIpv6 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
+    const unsigned ip_length = header.is_v6 ? 40 : 20;
+    mbuf->tx_offload = header.l3_offset | ip_length << RTE_MBUF_L2_LEN_BITS;
+    mbuf->ol_flags = header.is_v6 ? kIpv6 : kIpv4;
   } else {
-    write_headers(header, frame, length, UdpChecksum::kWhole);
+    write_headers(header, frame, length);
     mbuf->ol_flags = 0;
   }
   endpoint.packets_sent.add();
@@ -81,10 +79,9 @@ void send_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
 
 void transmit(WorkerState& state, OutgoingBatch& batch) {
   for (std::uint16_t i = 0; i < batch.count; ++i) {
-    OutgoingPacket& packet = batch.packets[i];
+    const OutgoingPacket& packet = batch.packets[i];
     if (packet.mbuf == nullptr) continue;
-    EndpointSlot& endpoint = state.endpoint(packet.endpoint);
-    send(state, packet.mbuf, packet.packet, packet.length, endpoint, endpoint.rtp);
+    send(state, packet.mbuf, packet.packet, packet.length, *packet.receiver, packet.receiver->rtp);
   }
 }
 

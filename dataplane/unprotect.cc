@@ -34,7 +34,7 @@ DropReason reason_of(crypto::ReplayVerdict verdict) {
 // What can be said before authentication. Moves nothing. On success packet.stream (if known) and packet.index
 // are set.
 std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packet) {
-  const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
+  const EndpointSlot& endpoint = *packet.sender;
   if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kNoKeys;
   if (!source_allowed(state, packet)) return DropReason::kWrongSource;
   if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
@@ -122,7 +122,7 @@ void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& pa
   stream.transit_known = true;
 }
 
-void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
+[[gnu::always_inline]] inline void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
   stream.packets.add();
   stream.bytes.add(static_cast<std::uint64_t>(packet.length - packet.rtp.header_length));
   stream.last_packet_tsc.set(state.now);
@@ -133,10 +133,49 @@ void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream, c
   update_jitter(state, stream, packet);
 }
 
+// Where we send for it, and the keys for that, which forward and protect come to next.
+void fetch_keys(WorkerState& state, const StreamSlot& stream) {
+  if (stream.direct_route != kNoSlot && state.endpoint(stream.direct_endpoint).tag_length != 0)
+    crypto::prefetch(state.memory.keys[stream.direct_endpoint].send);
+}
+
+void remember_port(WorkerState& state, const MediaPacket& packet) {
+  std::uint32_t& guess = state.local_ports[packet.local_port].stream_guess;
+  if (guess != packet.stream) guess = packet.stream;
+}
+
+// The next packet of a stream that is awake, has its one route and nothing to say for itself. commit_rtp would do
+// the same for it; this is the short way, which nearly every packet goes.
+bool commit_next(WorkerState& state, MediaPacket& packet) {
+  if (packet.stream == kNoSlot || packet.rtp.padding) return false;
+  EndpointSlot& endpoint = *packet.sender;
+  StreamSlot& stream = state.memory.streams[packet.stream];
+  const std::uint64_t next = stream.rtp_window.highest() + 1;
+  if (!stream.rtp_window.started() || stream.direct_route == kNoSlot ||
+      stream.dormant.load(std::memory_order_relaxed) ||
+      (endpoint.mid_extension_id != 0 && stream.mid_length == 0))
+    return false;
+  if (endpoint.encrypted) {
+    if (packet.index != next) return false;
+  } else {
+    if (packet.rtp.sequence != static_cast<std::uint16_t>(next) || stream.restart_suspected ||
+        next > crypto::kMaxPacketIndex)
+      return false;
+    packet.index = next;
+  }
+  stream.rtp_window.commit_next();
+  stream.highest_index.set(next);
+  fetch_keys(state, stream);
+  count_rtp(state, endpoint, stream, packet);
+  latch(state, packet);
+  remember_port(state, packet);
+  return true;
+}
+
 // The packet is authentic: everything that it may move, moves here. Looked up and checked again, because an
 // earlier packet of the same batch may have been its twin, or its stream's first.
 std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
-  EndpointSlot& endpoint = state.endpoint(packet.endpoint);
+  EndpointSlot& endpoint = *packet.sender;
   if (!padding_fits({packet.data, packet.length}, packet.rtp)) return DropReason::kBadRtp;
   if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
   if (packet.stream == kNoSlot) packet.stream = create_stream(state, packet.endpoint, packet.rtp.ssrc);
@@ -168,18 +207,16 @@ std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
     bind_mid(state, packet.stream);
   }
   stream.highest_index.set(stream.rtp_window.highest());
-  if (stream.direct_route != kNoSlot && state.endpoint(stream.direct_endpoint).tag_length != 0)
-    crypto::prefetch(state.memory.keys[stream.direct_endpoint].send);
+  fetch_keys(state, stream);
   count_rtp(state, endpoint, stream, packet);
   if (!feeds_something(state, stream, packet.stream)) bind_stream(state, packet.stream, false);
   if (newest) latch(state, packet);
-  std::uint32_t& guess = state.stream_guess_by_port[packet.local_port];
-  if (guess != packet.stream) guess = packet.stream;
+  remember_port(state, packet);
   return std::nullopt;
 }
 
 std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& packet) {
-  const EndpointSlot& endpoint = state.memory.endpoints[packet.endpoint];
+  const EndpointSlot& endpoint = *packet.sender;
   if (packet.length < 8) return DropReason::kBadRtcp;
   if (!endpoint.encrypted)
     return source_allowed(state, packet) ? std::nullopt : std::optional(DropReason::kWrongSource);
@@ -196,7 +233,7 @@ std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& pack
 }
 
 std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
-  EndpointSlot& endpoint = state.endpoint(packet.endpoint);
+  EndpointSlot& endpoint = *packet.sender;
   if (endpoint.encrypted) {
     const std::uint32_t ssrc = load_be32(packet.data + 4);
     if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, ssrc);
@@ -222,7 +259,7 @@ std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step
   std::uint16_t kept = 0;
   for (MediaPacket& packet : packets) {
     if (const std::optional<DropReason> reason = step(packet)) {
-      if (*reason == DropReason::kAuthFailed) state.endpoint(packet.endpoint).auth_failures.add();
+      if (*reason == DropReason::kAuthFailed) packet.sender->auth_failures.add();
       state.drop(packet.mbuf, *reason);
     } else {
       if (&packets[kept] != &packet) packets[kept] = packet;
@@ -235,12 +272,11 @@ std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step
 }  // namespace
 
 void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
-  batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
-                         [&](MediaPacket& packet) { return admit_rtp(state, packet); });
-  const auto packets = std::span(batch.rtp).first(batch.rtp_count);
   std::size_t jobs = 0;
-  for (const MediaPacket& packet : packets) {
-    if (!state.endpoint(packet.endpoint).encrypted) continue;
+  batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
+                         [&](MediaPacket& packet) -> std::optional<DropReason> {
+    if (const auto reason = admit_rtp(state, packet)) return reason;
+    if (!packet.sender->encrypted) return std::nullopt;
     crypto::RtpUnprotectJob& job = rtp_jobs_[jobs++];
     job.keys = &state.memory.keys[packet.endpoint].receive;
     job.packet = packet.data;
@@ -248,16 +284,18 @@ void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
     job.ssrc = packet.rtp.ssrc;
     job.header_length = packet.rtp.header_length;
     job.length = packet.length;
-  }
+    return std::nullopt;
+  });
   if (jobs != 0) state.engine->unprotect(std::span(rtp_jobs_).first(jobs));
-  std::size_t job = 0;
-  batch.rtp_count = keep(state, packets, [&](MediaPacket& packet) -> std::optional<DropReason> {
-    if (state.endpoint(packet.endpoint).encrypted) {
-      const crypto::RtpUnprotectJob& done = rtp_jobs_[job++];
-      if (done.status != crypto::SrtpStatus::kOk) return reason_of(done.status);
-      packet.length = done.length;
+  const crypto::RtpUnprotectJob* done = rtp_jobs_.data();
+  batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
+                         [&](MediaPacket& packet) -> std::optional<DropReason> {
+    if (packet.sender->encrypted) {
+      const crypto::RtpUnprotectJob& job = *done++;
+      if (job.status != crypto::SrtpStatus::kOk) return reason_of(job.status);
+      packet.length = job.length;
     }
-    return commit_rtp(state, packet);
+    return commit_next(state, packet) ? std::nullopt : commit_rtp(state, packet);
   });
 }
 
@@ -267,13 +305,13 @@ void Unprotect::rtcp(WorkerState& state, ClassifiedBatch& batch) {
   const auto packets = std::span(batch.rtcp).first(batch.rtcp_count);
   std::size_t jobs = 0;
   for (const MediaPacket& packet : packets) {
-    if (!state.endpoint(packet.endpoint).encrypted) continue;
+    if (!packet.sender->encrypted) continue;
     rtcp_jobs_[jobs++] = {&state.memory.keys[packet.endpoint].receive, packet.data, packet.length, {}};
   }
   if (jobs != 0) state.engine->unprotect_rtcp(std::span(rtcp_jobs_).first(jobs));
   std::size_t job = 0;
   batch.rtcp_count = keep(state, packets, [&](MediaPacket& packet) -> std::optional<DropReason> {
-    if (state.endpoint(packet.endpoint).encrypted) {
+    if (packet.sender->encrypted) {
       const crypto::RtcpUnprotectJob& done = rtcp_jobs_[job++];
       if (done.status == crypto::SrtpStatus::kMalformed) return DropReason::kBadRtcp;
       if (done.status != crypto::SrtpStatus::kOk) return reason_of(done.status);

@@ -14,6 +14,15 @@ std::uint64_t TupleKey::hash() const {
   return mix64(low ^ mix64(high ^ (std::uint64_t{remote_port} << 16 | local_port)));
 }
 
+void OwnAddresses::prepare() {
+  std::memcpy(&mac_bits, mac.data(), mac.size());
+  for (std::uint8_t i = count; i-- > 0;) {
+    if (list[i].is_v6()) continue;
+    first_v4_index = i;
+    std::memcpy(&first_v4, list[i].bytes.data(), sizeof first_v4);
+  }
+}
+
 Lending::Lending(std::size_t workers, std::size_t sources)
     : enabled(workers > 1), out(workers), mirrors(enabled ? sources * workers : 1) {}
 
@@ -48,11 +57,10 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
     own.mac = port.mac;
     for (const config::IpPrefix& prefix : port.addresses)
       if (own.count < own.list.size()) own.list[own.count++] = prefix.address;
+    own.prepare();
   }
   for (std::size_t i = 0; i < ports.size(); ++i)
     transmit[i].port_does_checksums = ports[i].offloads_udp_checksum;
-  endpoint_by_port.fill(kNoSlot);
-  stream_guess_by_port.fill(kNoSlot);
 }
 
 void WorkerState::tell(const Note& note) {

@@ -54,8 +54,18 @@ struct OwnAddresses {
   std::uint16_t vlan = 0;
   MacAddress mac{};
 
+  // What the common frame is compared with: set by prepare().
+  std::uint8_t first_v4_index = kNone;
+  std::uint32_t first_v4 = 0;  // as it lies in a frame
+  std::uint64_t mac_bits = 0;  // the same
+
+  void prepare();  // once everything above is known
+
+  /// REQUIRES: 8 bytes at `raw`.
   bool is_mac(const std::uint8_t* raw) const {
-    return std::memcmp(raw, mac.data(), 4) == 0 && std::memcmp(raw + 4, mac.data() + 4, 2) == 0;
+    std::uint64_t bits;
+    std::memcpy(&bits, raw, sizeof bits);
+    return (bits & 0xffff'ffff'ffff) == mac_bits;
   }
   /// `raw`: the address as it lies in the frame. kNone when it is not ours.
   std::uint8_t find(bool is_v6, const std::uint8_t* raw) const {
@@ -65,6 +75,14 @@ struct OwnAddresses {
     }
     return kNone;
   }
+};
+
+/// What a local UDP port leads to: a cache line holds eight, and a packet needs nothing else to find its state.
+struct LocalPort {
+  std::uint32_t endpoint = kNoSlot;
+  /// The stream that its last packet belonged to. A guess, to be checked: it lets a stream be fetched before its
+  /// packet has been looked at.
+  std::uint32_t stream_guess = kNoSlot;
 };
 
 /// Packets of one port waiting for the next burst.
@@ -112,10 +130,7 @@ struct WorkerState {
   const std::uint64_t start_tsc;
   std::uint64_t now = 0;  // TSC of the present turn
 
-  std::array<std::uint32_t, 65536> endpoint_by_port;  // local UDP port -> endpoint slot
-  /// Local UDP port -> the stream slot that its last packet belonged to. A guess, to be checked: it lets a
-  /// stream be fetched before its packet has been looked at.
-  std::array<std::uint32_t, 65536> stream_guess_by_port;
+  std::array<LocalPort, 65536> local_ports;
   FlatTable<TupleKey> endpoint_by_tuple;
   FlatTable<SsrcKey> stream_by_ssrc;
   FlatTable<SsrcKey> route_by_ssrc;

@@ -27,8 +27,7 @@ std::vector<std::uint8_t> datagram(const Plan& plan, const config::SocketAddress
   const auto header = dataplane::make_header_template({plan.mac, from}, {plan.relay_mac, to}, plan.vlan);
   std::vector<std::uint8_t> frame(header.length + payload.size());
   std::copy(payload.begin(), payload.end(), frame.begin() + header.length);
-  dataplane::write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()),
-                           dataplane::UdpChecksum::kWhole);
+  dataplane::write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()));
   return frame;
 }
 

@@ -65,8 +65,7 @@ void Source::make_stream(const Plan& plan, std::size_t index) {
                                                       {plan.relay_mac, endpoint.relay}, plan.vlan);
   const std::size_t tag = flow.sealed ? crypto::profile_info(*endpoint.profile).rtp_tag_length : 0;
   const std::size_t length = kRtpHeader + wanted.payload_bytes + tag;
-  dataplane::write_headers(header, flow.header.data(), static_cast<std::uint16_t>(length),
-                           dataplane::UdpChecksum::kPseudoHeader);
+  dataplane::write_headers_for_offload(header, flow.header.data(), static_cast<std::uint16_t>(length));
   // No UDP checksum, which IPv4 allows: an SRTP tag covers more, and over a ring nobody needs one.
   dataplane::store_be16(flow.header.data() + header.l4_offset + 6, 0);
   std::uint8_t* ip = flow.header.data() + header.l3_offset;

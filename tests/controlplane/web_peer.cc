@@ -98,8 +98,7 @@ void WebPeer::punt(dataplane::PuntKind kind, std::span<const std::uint8_t> paylo
       dataplane::make_header_template({kPeerMac, address}, {bench_.plane.ports[0].mac, sluice}, 0);
   std::vector<std::uint8_t> frame(header.length + payload.size());
   std::memcpy(frame.data() + header.length, payload.data(), payload.size());
-  dataplane::write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()),
-                           dataplane::UdpChecksum::kWhole);
+  dataplane::write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()));
   dataplane::SlotRef endpoint;
   auto& worker = bench_.plane.worker(view.worker);
   for (const auto& [slot, generation] : worker.endpoints) {

@@ -184,8 +184,8 @@ class RandomCommandsTest : public CommandsTest {
       const EndpointSlot& slot = memory().endpoints[i];
       const bool installed = books_.endpoints[i].installed;
       ASSERT_EQ(slot.installed, installed) << "endpoint " << i;
-      ASSERT_EQ(state().endpoint_by_port[20000 + 2 * i], installed ? i : kNoSlot);
-      ASSERT_EQ(state().endpoint_by_port[20001 + 2 * i], installed ? i : kNoSlot);
+      ASSERT_EQ(state().local_ports[20000 + 2 * i].endpoint, installed ? i : kNoSlot);
+      ASSERT_EQ(state().local_ports[20001 + 2 * i].endpoint, installed ? i : kNoSlot);
       if (!installed) continue;
       std::set<std::uint32_t> listed;
       for (std::uint32_t at = slot.first_incoming_route; at != kNoSlot;

@@ -284,7 +284,7 @@ Bytes Harness::frame_from(const Peer& from, std::span<const std::uint8_t> payloa
   const HeaderTemplate header = make_header_template(source, to, 0);
   Bytes frame(header.length + payload.size());
   std::copy(payload.begin(), payload.end(), frame.begin() + header.length);
-  write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()), UdpChecksum::kWhole);
+  write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()));
   return frame;
 }
 

@@ -388,7 +388,9 @@ class MailboxThreadTest : public ::testing::TestWithParam<bool> {
     EXPECT_EQ(state.stream_by_ssrc.size(), 0u);
     EXPECT_EQ(state.route_by_ssrc.size(), 0u);
     EXPECT_EQ(state.endpoint_by_tuple.size(), 0u);
-    EXPECT_EQ(std::count(state.endpoint_by_port.begin(), state.endpoint_by_port.end(), kNoSlot), 65536);
+    EXPECT_EQ(std::count_if(state.local_ports.begin(), state.local_ports.end(),
+                            [](const LocalPort& port) { return port.endpoint == kNoSlot; }),
+              65536);
     std::size_t free_chunks = 0;
     for (std::uint32_t at = state.free_chunk; at != kNoSlot; at = state.chunks[at].next) ++free_chunks;
     EXPECT_EQ(free_chunks, state.chunk_high_water);
