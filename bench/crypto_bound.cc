@@ -17,7 +17,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,13 +48,9 @@ struct Options {
   std::exit(1);
 }
 
-/// The engine's own expansion, so that the key structures are those that the worker walks.
 std::vector<SrtpKeys> make_keys(SrtpEngine& engine, const Options& options, Direction direction) {
-  std::mt19937_64 random(1);
-  std::vector<SrtpKeys> keys(options.keys);
-  for (SrtpKeys& one : keys) {
-    if (!engine.expand(random_key(options.profile, random), direction, one)) fail(engine.last_error());
-  }
+  std::vector<SrtpKeys> keys = random_keys(engine, options.profile, options.keys, direction);
+  if (keys.empty()) fail(engine.last_error());
   return keys;
 }
 
