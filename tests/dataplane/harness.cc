@@ -19,6 +19,7 @@ namespace sluice::dataplane::test {
 namespace {
 
 constexpr unsigned kRingSize = 8192;
+constexpr const char* kPoolKind = "lf_stack";  // the plane's
 
 std::string unique_name(const char* base) {
   static std::atomic<int> count{0};
@@ -79,8 +80,8 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   config_.limits.routes_per_worker = std::max(4096u, peers);
   config_.limits.streams_per_worker = 2 * peers;
   config_.memory.packet_cache_mib = 1;
-  pool_ =
-      rte_pktmbuf_pool_create(unique_name("test_pool").c_str(), 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+  pool_ = rte_pktmbuf_pool_create_by_ops(unique_name("test_pool").c_str(), 4095, 256, 0,
+                                         RTE_MBUF_DEFAULT_BUF_SIZE, 0, kPoolKind);
   if (pool_ == nullptr) throw std::runtime_error("no pool");
   ring_ = make_ring();
   receive_ring_ = make_ring();
