@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <time.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -17,7 +16,6 @@ namespace {
 
 // As in bench/suite/machine.py.
 constexpr double kSharedFrom = 1.25, kOwnBelow = 1.10;
-constexpr int kTries = 3;
 
 double cpu_seconds() {
   timespec now{};
@@ -87,14 +85,13 @@ void pin_this_thread(unsigned cpu) {
     throw std::runtime_error("no thread may run on CPU " + std::to_string(cpu));
 }
 
-SharedCore shares_a_core(const std::array<unsigned, 2>& cpus, std::chrono::milliseconds each) {
-  double alone = 0, together = 0;
-  for (int i = 0; i < kTries; ++i) {
-    alone = std::max(alone, spin_on(cpus[0], std::nullopt, each));
-    together = std::max(together, spin_on(cpus[0], cpus[1], each));
-  }
-  const double slower = alone / together;
-  return {slower >= kSharedFrom ? "yes" : slower < kOwnBelow ? "no" : "unknown", slower};
+double slower_beside_another(const std::array<unsigned, 2>& cpus, std::chrono::milliseconds each) {
+  const double alone = spin_on(cpus[0], std::nullopt, each);
+  return alone / spin_on(cpus[0], cpus[1], each);
+}
+
+const char* share_a_core(double slower) {
+  return slower >= kSharedFrom ? "yes" : slower < kOwnBelow ? "no" : "unknown";
 }
 
 }  // namespace sluice::bench

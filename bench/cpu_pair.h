@@ -15,13 +15,13 @@ std::vector<unsigned> allowed_cpus();
 /// Throws std::runtime_error when the CPU is not there.
 void pin_this_thread(unsigned cpu);
 
-struct SharedCore {
-  const char* verdict;  // "yes", "no" or "unknown"
-  double slower;        // how many times slower a loop is on the first while another runs on the second
-};
+/// How many times slower a loop is on the first while another runs on the second. By CPU time: other
+/// processes of this machine do not count, another thread of the core does. One look, which may err: take the
+/// median of several.
+double slower_beside_another(const std::array<unsigned, 2>& cpus,
+                             std::chrono::milliseconds each = std::chrono::milliseconds(5));
 
-/// By CPU time: other processes of this machine do not count, another thread of the core does.
-SharedCore shares_a_core(const std::array<unsigned, 2>& cpus,
-                         std::chrono::milliseconds each = std::chrono::milliseconds(50));
+/// "yes", "no" or, between them, "unknown".
+const char* share_a_core(double slower);
 
 }  // namespace sluice::bench

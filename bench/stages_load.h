@@ -1,6 +1,6 @@
-// stages_load: packets for a whole worker: endpoints, routes and senders of one case, sealed live by a crypto engine
-// of the senders' own, with every stage as sluiced runs it and a port of rings. Filling and emptying the port is
-// apart from the worker's turn, so that only the turn is timed. One thread at a time.
+// stages_load: packets for a whole worker: endpoints, routes and senders of one case, sealed live by a crypto
+// engine of the senders' own, with every stage as sluiced runs it and a port of rings. Filling and emptying
+// the port is apart from the worker's turn, so that only the turn is timed. One thread at a time.
 #pragma once
 
 #include <rte_mbuf.h>

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -60,8 +61,9 @@ std::vector<Wave> run_alone(const Side& side, std::size_t count);
 std::array<std::vector<Wave>, 2> run_together(const std::array<Side, 2>& sides, std::size_t count);
 
 /// Median of the waves. `others`: what ran beside them, empty when nothing did. `uncovered` counts those left
-/// out; when more than half are, there is no figure, and std::runtime_error is thrown.
-double cycles_of(std::span<const Wave> waves, std::span<const Wave> others, std::size_t& uncovered);
+/// out; when more than half are, there is no figure.
+std::optional<double> cycles_of(std::span<const Wave> waves, std::span<const Wave> others,
+                                std::size_t& uncovered);
 
 /// The value that the share of all lies below. REQUIRES: not empty, share < 1.
 double quantile(std::vector<double> values, double share);

@@ -16,6 +16,7 @@
 #include <exception>
 #include <fstream>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,8 +54,8 @@ struct Figures {
 struct Result {
   std::array<Figures, 2> workers;
   std::optional<std::array<Figures, 2>> bare;  // none where nothing is encrypted
-  SharedCore shared{};
-  std::size_t waves = 0, uncovered = 0;  // of those at once
+  double slower = 1;                           // a loop without memory, beside another
+  std::size_t waves = 0, uncovered = 0;        // of those at once
 };
 
 /// Two tasks of a kind, through all rounds.
@@ -63,19 +64,29 @@ class Pair {
   Pair(WaveTask& first, WaveTask& second, const std::array<unsigned, 2>& cpus, std::size_t waves)
       : sides_{Side{&first, cpus[0]}, Side{&second, cpus[1]}}, waves_(waves) {}
 
-  /// Odd rounds in reverse order, so that what grows or sinks steadily cancels.
+  /// Odd rounds in reverse order, so that what grows or sinks steadily cancels. A round in which the two were
+  /// hardly ever busy at the same time, because others had the CPUs, is not counted.
   void round(bool reverse, Result& result) {
-    if (reverse) both(result);
-    for (const std::size_t side :
-         reverse ? std::array<std::size_t, 2>{1, 0} : std::array<std::size_t, 2>{0, 1}) {
+    std::optional<Cycles> at_once;
+    if (reverse) at_once = both(result);
+    Cycles alone{};
+    for (const std::size_t side : reverse ? Order{1, 0} : Order{0, 1}) {
       std::size_t none = 0;
-      alone_[side].push_back(cycles_of(run_alone(sides_[side], waves_), {}, none));
+      alone[side] = *cycles_of(run_alone(sides_[side], waves_), {}, none);
     }
-    if (!reverse) both(result);
+    if (!reverse) at_once = both(result);
+    ++rounds_;
+    for (std::size_t side = 0; at_once && side < 2; ++side) {
+      alone_[side].push_back(alone[side]);
+      both_[side].push_back((*at_once)[side]);
+    }
   }
 
   /// The ratio is taken within each round.
   std::array<Figures, 2> figures() const {
+    if (alone_[0].size() * 2 < rounds_)
+      throw std::runtime_error(fmt::format(
+          "the two threads were busy at the same time in {} of {} rounds only", alone_[0].size(), rounds_));
     std::array<Figures, 2> out;
     for (std::size_t side = 0; side < 2; ++side) {
       std::vector<double> ratios;
@@ -87,22 +98,27 @@ class Pair {
   }
 
  private:
-  void both(Result& result) {
+  using Cycles = std::array<double, 2>;
+  using Order = std::array<std::size_t, 2>;
+
+  std::optional<Cycles> both(Result& result) {
     const auto waves = run_together(sides_, waves_);
-    for (std::size_t side = 0; side < 2; ++side) {
-      both_[side].push_back(cycles_of(waves[side], waves[1 - side], result.uncovered));
-      result.waves += waves_;
-    }
+    result.waves += 2 * waves_;
+    const auto first = cycles_of(waves[0], waves[1], result.uncovered);
+    const auto second = cycles_of(waves[1], waves[0], result.uncovered);
+    if (!first || !second) return std::nullopt;
+    return Cycles{*first, *second};
   }
 
   const std::array<Side, 2> sides_;
   const std::size_t waves_;
-  std::array<std::vector<double>, 2> alone_, both_;  // per round
+  std::size_t rounds_ = 0;
+  std::array<std::vector<double>, 2> alone_, both_;  // per round that counts
 };
 
 Result measure(const StagesCase& c, const Options& options, const std::array<unsigned, 2>& cpus) {
   Result result;
-  result.shared = shares_a_core(cpus);
+  std::vector<double> slower;
   StagesLoad first(c, options.endpoints, 2);
   StagesLoad second(first, 1, options.endpoints);
   Pair workers(first, second, cpus, options.waves);
@@ -114,9 +130,11 @@ Result measure(const StagesCase& c, const Options& options, const std::array<uns
     loops.emplace((*bare)[0], (*bare)[1], cpus, options.waves);
   }
   for (std::size_t round = 0; round < options.rounds; ++round) {
+    slower.push_back(slower_beside_another(cpus));
     workers.round(round % 2 != 0, result);
     if (loops) loops->round(round % 2 != 0, result);
   }
+  result.slower = median(slower);
   result.workers = workers.figures();
   if (loops) result.bare = loops->figures();
   return result;
@@ -129,7 +147,7 @@ double of_bare(const Result& result, std::size_t side) {
 
 /// What two threads of one core cannot do, no worker can.
 bool enough(const Result& result) {
-  const bool own_cores = std::string_view(result.shared.verdict) == "no";
+  const bool own_cores = std::string_view(share_a_core(result.slower)) == "no";
   for (std::size_t side = 0; side < 2; ++side) {
     const bool as_bare = !own_cores && result.bare && of_bare(result, side) >= kNeeded;
     if (result.workers[side].ratio < kNeeded && !as_bare) return false;
@@ -149,7 +167,7 @@ void print_table(const StagesCase& c, const Options& options, const std::array<u
   fmt::print("case {}: {}, {} B, 1:{}, {} endpoints a worker; {} rounds of {} waves\n", options.case_number,
              c.name, c.payload, c.fanout, options.endpoints, options.rounds, options.waves);
   fmt::print("CPUs {} and {} share a core: {} (a loop is {:.2f} times slower beside another)\n", cpus[0],
-             cpus[1], result.shared.verdict, result.shared.slower);
+             cpus[1], share_a_core(result.slower), result.slower);
   fmt::print("{:<24} {:>4} {:>10} {:>10} {:>14} {:>10}\n", "cycles per packet out", "CPU", "alone", "both",
              "rate it keeps", "worst 10 %");
   print_rows("worker", result.workers, cpus);
@@ -181,7 +199,7 @@ std::string json_of(const StagesCase& c, const Options& options, const std::arra
       "\"workers\":{},\"bareCrypto\":{},\"ratioToBare\":{},\"needed\":{},\"enough\":{},\"wavesAtOnce\":{},"
       "\"wavesUncovered\":{}}}\n",
       options.case_number, c.name, c.payload, c.fanout, options.endpoints, options.rounds, options.waves,
-      cpus[0], cpus[1], result.shared.verdict, result.shared.slower, json_of(result.workers),
+      cpus[0], cpus[1], share_a_core(result.slower), result.slower, json_of(result.workers),
       result.bare ? json_of(*result.bare) : "null",
       result.bare ? fmt::format("[{:.4f},{:.4f}]", of_bare(result, 0), of_bare(result, 1)) : "null", kNeeded,
       enough(result), result.waves, result.uncovered);
