@@ -1,7 +1,6 @@
 // crypto_bench: what SRTP costs on this machine, in TSC cycles per packet: each engine, profile, payload
 // length and batch size, sealing and opening, with the keys of 8192 endpoints (libsrtp: 256) in turn, as a
-// busy relay has them. "raw" is the bound: the same bytes through intel-ipsec-mb's calls alone, with every
-// job structure built beforehand and nothing checked.
+// busy relay has them. "raw" is the bound: the same bytes through intel-ipsec-mb's calls alone (bare_crypto).
 //
 //   crypto_bench --benchmark_filter='protect/ipsec_mb/AEAD_AES_128_GCM'
 //
@@ -9,7 +8,6 @@
 // packets are in the cache, as they are when a NIC has just delivered them. Frequencies drift: compare ratios
 // of one run.
 #include <benchmark/benchmark.h>
-#include <intel-ipsec-mb.h>
 #include <x86intrin.h>
 
 #include <algorithm>
@@ -23,12 +21,10 @@
 #include <random>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "bench/bare_crypto.h"
 #include "bench/crypto_packets.h"
-#include "crypto/ipsec_mb_keys.h"
-#include "crypto/srtp_bytes.h"
 #include "crypto/srtp_engine.h"
 
 namespace sluice::crypto {
@@ -39,7 +35,7 @@ namespace {
 std::size_t key_count(EngineKind kind) {
   return kind == EngineKind::kIpsecMb ? 8192 : 256;
 }
-constexpr std::size_t kBatchMax = 64;
+constexpr std::size_t kBatchMax = CryptoLoop::kBatchMax;
 
 [[noreturn]] void fail(const std::string& what) {
   std::fprintf(stderr, "crypto_bench: %s\n", what.c_str());
@@ -106,8 +102,8 @@ void KeySet::meet_ssrc(const SrtpKeys& one) {
 class Meter {
  public:
   void start() { start_ = __rdtsc(); }
-  void stop(benchmark::State& state, std::size_t packets) {
-    const std::uint64_t cycles = __rdtsc() - start_;
+  void stop(benchmark::State& state, std::size_t packets) { add(state, __rdtsc() - start_, packets); }
+  void add(benchmark::State& state, std::uint64_t cycles, std::size_t packets) {
     cycles_ += cycles;
     packets_ += packets;
     state.SetIterationTime(static_cast<double>(cycles) / tsc_hz());
@@ -219,67 +215,15 @@ void unprotect(benchmark::State& state, EngineKind kind, SrtpProfile profile, st
   meter.report(state);
 }
 
-/// The library alone, sealing: the widest manager, prefetching as the engine does, jobs built outside the
-/// clock.
+/// The library alone, sealing.
 void raw(benchmark::State& state, SrtpProfile profile, std::size_t payload, std::size_t batch) {
   KeySet& set = key_set(EngineKind::kIpsecMb, profile, Direction::kSend);
-  const std::unique_ptr<IMB_MGR, ManagerDeleter> manager(alloc_mb_mgr(0));
-  init_mb_mgr_auto(manager.get(), nullptr);
-  std::vector<Packet> packets(kBatchMax);
-  const std::vector<std::uint8_t> plain(payload, 0xab);
-  std::array<IMB_JOB, kBatchMax> cipher{};
-  std::array<IMB_JOB, kBatchMax> hash{};
-  alignas(16) std::array<std::uint8_t, 16> iv{};
-  gcm_context_data context;
-  const bool aead = profile_info(profile).aead;
-  const aes_gcm_enc_dec_t seal =
-      profile == SrtpProfile::kAeadAes256Gcm ? manager->gcm256_enc : manager->gcm128_enc;
-  for (std::size_t i = 0; i < batch; ++i) {
-    write_header(packets[i].bytes.data(), 1);
-    std::uint8_t* text = packets[i].bytes.data() + kHeaderLength;
-    cipher[i].cipher_mode = IMB_CIPHER_CNTR;
-    cipher[i].hash_alg = IMB_AUTH_NULL;
-    cipher[i].cipher_direction = IMB_DIR_ENCRYPT;
-    cipher[i].key_len_in_bytes = IMB_KEY_128_BYTES;
-    cipher[i].iv = iv.data();
-    cipher[i].iv_len_in_bytes = iv.size();
-    cipher[i].src = plain.data();
-    cipher[i].dst = text;
-    cipher[i].msg_len_to_cipher_in_bytes = payload;
-    hash[i].cipher_mode = IMB_CIPHER_NULL;
-    hash[i].hash_alg = IMB_AUTH_HMAC_SHA_1;
-    hash[i].src = packets[i].bytes.data();
-    hash[i].msg_len_to_hash_in_bytes = kHeaderLength + payload + 4;
-    hash[i].auth_tag_output = text + payload;
-    hash[i].auth_tag_output_len_in_bytes = 12;
-  }
+  const auto loop = make_bare_loop({profile, payload, true}, set.keys);
+  if (!loop) fail("no memory for a multi-buffer manager");
   Meter meter;
   std::size_t at = 0;
   for (auto _ : state) {
-    for (std::size_t i = 0; i < batch && !aead; ++i) {
-      const CounterKeys& keys = counter_keys(std::as_const(set.keys[at + i].rtp));
-      cipher[i].enc_keys = keys.round_keys.data();
-      hash[i].u.HMAC._hashed_auth_key_xor_ipad = keys.inner.data();
-      hash[i].u.HMAC._hashed_auth_key_xor_opad = keys.outer.data();
-    }
-    meter.start();
-    if (aead) {
-      for (std::size_t i = 0; i < batch; ++i) {
-        std::uint8_t* text = packets[i].bytes.data() + kHeaderLength;
-        const std::size_t ahead = (at + i + 4) % set.keys.size();
-        prefetch_lines(&set.keys[ahead].rtp, payload > 256 ? sizeof(gcm_key_data) : 256);
-        if (payload <= 256) prefetch_lines(&set.keys[ahead].rtp.bytes[sizeof(gcm_key_data) - 256], 256);
-        seal(gcm_keys(std::as_const(set.keys[at + i].rtp)), &context, text, plain.data(), payload, iv.data(),
-             packets[i].bytes.data(), kHeaderLength, text + payload, 16);
-      }
-    } else {
-      const auto n = static_cast<std::uint32_t>(batch);
-      for (std::size_t i = 0; i < batch; ++i) prefetch_lines(cipher[i].enc_keys, sizeof(CounterKeys));
-      IMB_SUBMIT_CIPHER_BURST_NOCHECK(manager.get(), cipher.data(), n, IMB_CIPHER_CNTR, IMB_DIR_ENCRYPT,
-                                      IMB_KEY_128_BYTES);
-      IMB_SUBMIT_HASH_BURST_NOCHECK(manager.get(), hash.data(), n, IMB_AUTH_HMAC_SHA_1);
-    }
-    meter.stop(state, batch);
+    meter.add(state, loop->batch(at, batch), batch);
     at = (at + batch) % set.keys.size();
   }
   meter.report(state);

@@ -8,7 +8,6 @@
 // Prints JSON; `cyclesPerPacket` is the median over rounds, in ticks of the time-stamp counter. Keys are
 // taken in turn, so that a set that does not fit the cache costs what it costs a relay; packets are in the
 // cache, as they are when a port has just delivered them.
-#include <intel-ipsec-mb.h>
 #include <x86intrin.h>
 
 #include <algorithm>
@@ -17,27 +16,22 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "bench/bare_crypto.h"
 #include "bench/crypto_packets.h"
-#include "crypto/ipsec_mb_keys.h"
-#include "crypto/srtp_bytes.h"
 #include "crypto/srtp_engine.h"
 
 namespace sluice::crypto {
 namespace {
 
-constexpr std::size_t kBatch = 64;
-constexpr std::size_t kPayloadMax = 1400;
+constexpr std::size_t kBatch = CryptoLoop::kBatchMax;
+constexpr std::size_t kPayloadMax = BareWork::kPayloadMax;
 constexpr std::size_t kPacketsPerRound = 8192;
-constexpr std::size_t kPrefetchAhead = 4;
 constexpr std::size_t kLibsrtpKeysMax = 1024;
 
 struct Options {
@@ -54,131 +48,23 @@ struct Options {
   std::exit(1);
 }
 
-/// The engine's own expansion, so that the key structures are those that the worker walks.
 std::vector<SrtpKeys> make_keys(SrtpEngine& engine, const Options& options, Direction direction) {
-  std::mt19937_64 random(1);
-  std::vector<SrtpKeys> keys(options.keys);
-  for (SrtpKeys& one : keys) {
-    if (!engine.expand(random_key(options.profile, random), direction, one)) fail(engine.last_error());
-  }
+  std::vector<SrtpKeys> keys = random_keys(engine, options.profile, options.keys, direction);
+  if (keys.empty()) fail(engine.last_error());
   return keys;
 }
 
-/// One batch with the keys from `at` on; returns its cycles.
-class Work {
- public:
-  virtual ~Work() = default;
-  virtual std::uint64_t batch(std::size_t at) = 0;
-};
-
-class Bare : public Work {
- public:
-  Bare(const Options& options, std::vector<SrtpKeys>& keys)
-      : options_(options),
-        keys_(keys),
-        manager_(alloc_mb_mgr(0)),
-        packets_(kBatch),
-        plain_(kPayloadMax, 0xab) {
-    if (!manager_) fail("no memory for a multi-buffer manager");
-    init_mb_mgr_auto(manager_.get(), nullptr);
-    for (std::size_t i = 0; i < kBatch; ++i) write_header(packets_[i].bytes.data(), i);
-  }
-
- protected:
-  const Options& options_;
-  std::vector<SrtpKeys>& keys_;
-  std::unique_ptr<IMB_MGR, ManagerDeleter> manager_;
-  std::vector<Packet> packets_;
-  std::vector<std::uint8_t> plain_;
-  alignas(16) std::array<std::uint8_t, 16> iv_{};
-};
-
-class BareGcm final : public Bare {
- public:
-  BareGcm(const Options& options, std::vector<SrtpKeys>& keys) : Bare(options, keys) {
-    const bool wide = options.profile == SrtpProfile::kAeadAes256Gcm;
-    call_ = options.seal ? (wide ? manager_->gcm256_enc : manager_->gcm128_enc)
-                         : (wide ? manager_->gcm256_dec : manager_->gcm128_dec);
-  }
-
-  std::uint64_t batch(std::size_t at) override {
-    const std::size_t payload = options_.payload;
-    const std::uint64_t began = __rdtsc();
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      const SrtpKeys::Block& ahead = keys_[(at + i + kPrefetchAhead) % keys_.size()].rtp;
-      prefetch_lines(&ahead, payload > 256 ? sizeof(gcm_key_data) : 256);
-      if (payload <= 256) prefetch_lines(&ahead.bytes[sizeof(gcm_key_data) - 256], 256);
-      std::uint8_t* packet = packets_[i].bytes.data();
-      std::uint8_t* text = packet + kHeaderLength;
-      call_(gcm_keys(keys_[(at + i) % keys_.size()].rtp), &context_, text,
-            options_.seal ? plain_.data() : text, payload, iv_.data(), packet, kHeaderLength, text + payload,
-            16);
-    }
-    return __rdtsc() - began;
-  }
-
- private:
-  aes_gcm_enc_dec_t call_;
-  gcm_context_data context_;
-};
-
-class BareCounter final : public Bare {
- public:
-  BareCounter(const Options& options, std::vector<SrtpKeys>& keys) : Bare(options, keys) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      std::uint8_t* text = packets_[i].bytes.data() + kHeaderLength;
-      cipher_[i].cipher_mode = IMB_CIPHER_CNTR;
-      cipher_[i].hash_alg = IMB_AUTH_NULL;
-      cipher_[i].cipher_direction = options.seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
-      cipher_[i].key_len_in_bytes = IMB_KEY_128_BYTES;
-      cipher_[i].iv = iv_.data();
-      cipher_[i].iv_len_in_bytes = iv_.size();
-      cipher_[i].src = options.seal ? plain_.data() : text;
-      cipher_[i].dst = text;
-      cipher_[i].msg_len_to_cipher_in_bytes = options.payload;
-      hash_[i].cipher_mode = IMB_CIPHER_NULL;
-      hash_[i].hash_alg = IMB_AUTH_HMAC_SHA_1;
-      hash_[i].src = packets_[i].bytes.data();
-      hash_[i].msg_len_to_hash_in_bytes = kHeaderLength + options.payload + 4;
-      hash_[i].auth_tag_output = text + options.payload + 4;
-      hash_[i].auth_tag_output_len_in_bytes = 12;
-    }
-  }
-
-  std::uint64_t batch(std::size_t at) override {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      const CounterKeys& keys = counter_keys(std::as_const(keys_[(at + i) % keys_.size()].rtp));
-      cipher_[i].enc_keys = keys.round_keys.data();
-      hash_[i].u.HMAC._hashed_auth_key_xor_ipad = keys.inner.data();
-      hash_[i].u.HMAC._hashed_auth_key_xor_opad = keys.outer.data();
-    }
-    const std::uint64_t began = __rdtsc();
-    for (std::size_t i = 0; i < kBatch; ++i) prefetch_lines(cipher_[i].enc_keys, sizeof(CounterKeys));
-    if (!options_.seal) hash();
-    IMB_SUBMIT_CIPHER_BURST_NOCHECK(manager_.get(), cipher_.data(), kBatch, IMB_CIPHER_CNTR,
-                                    options_.seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT, IMB_KEY_128_BYTES);
-    if (options_.seal) hash();
-    return __rdtsc() - began;
-  }
-
- private:
-  void hash() { IMB_SUBMIT_HASH_BURST_NOCHECK(manager_.get(), hash_.data(), kBatch, IMB_AUTH_HMAC_SHA_1); }
-
-  std::array<IMB_JOB, kBatch> cipher_{};
-  std::array<IMB_JOB, kBatch> hash_{};
-};
-
 /// libsrtp knows no calls below srtp_protect and srtp_unprotect; what is opened was sealed outside the clock.
-class Whole final : public Work {
+class Whole final : public CryptoLoop {
  public:
   Whole(const Options& options, SrtpEngine& engine, std::vector<SrtpKeys>& keys,
         std::vector<SrtpKeys>& others)
       : options_(options), engine_(engine), keys_(keys), others_(others), packets_(kBatch) {}
 
-  std::uint64_t batch(std::size_t at) override {
+  std::uint64_t batch(std::size_t at, std::size_t count) override {
     if (at < last_) ++index_;
     last_ = at;
-    for (std::size_t i = 0; i < kBatch; ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
       Packet& packet = packets_[i];
       write_header(packet.bytes.data(), index_);
       const std::size_t key = (at + i) % keys_.size();
@@ -193,9 +79,9 @@ class Whole final : public Work {
                    .status = {}};
     }
     std::uint64_t began = __rdtsc();
-    engine_.protect(seals_);
+    engine_.protect(std::span(seals_).first(count));
     if (options_.seal) return __rdtsc() - began;
-    for (std::size_t i = 0; i < kBatch; ++i)
+    for (std::size_t i = 0; i < count; ++i)
       opens_[i] = {.keys = &keys_[(at + i) % keys_.size()],
                    .packet = packets_[i].bytes.data(),
                    .index = index_,
@@ -204,7 +90,7 @@ class Whole final : public Work {
                    .length = seals_[i].length,
                    .status = {}};
     began = __rdtsc();
-    engine_.unprotect(opens_);
+    engine_.unprotect(std::span(opens_).first(count));
     const std::uint64_t cycles = __rdtsc() - began;
     if (opens_[0].status != SrtpStatus::kOk) fail("opening failed: " + engine_.last_error());
     return cycles;
@@ -222,13 +108,13 @@ class Whole final : public Work {
   std::size_t last_ = 0;
 };
 
-double median_cycles(Work& work, const Options& options, std::size_t round_packets) {
+double median_cycles(CryptoLoop& loop, const Options& options, std::size_t round_packets) {
   std::vector<double> rounds;
   std::size_t at = 0;
   const auto round = [&] {
     std::uint64_t cycles = 0;
     for (std::size_t done = 0; done < round_packets; done += kBatch) {
-      cycles += work.batch(at);
+      cycles += loop.batch(at, kBatch);
       at = (at + kBatch) % options.keys;
     }
     return static_cast<double>(cycles) / static_cast<double>(round_packets);
@@ -254,12 +140,10 @@ double measure(const Options& options) {
     Whole work(options, *engine, keys, others);
     cycles =
         median_cycles(work, options, std::min(options.keys / kBatch * kBatch + kBatch, kPacketsPerRound));
-  } else if (profile_info(options.profile).aead) {
-    BareGcm work(options, keys);
-    cycles = median_cycles(work, options, kPacketsPerRound);
   } else {
-    BareCounter work(options, keys);
-    cycles = median_cycles(work, options, kPacketsPerRound);
+    const auto bare = make_bare_loop({options.profile, options.payload, options.seal}, keys);
+    if (!bare) fail("no memory for a multi-buffer manager");
+    cycles = median_cycles(*bare, options, kPacketsPerRound);
   }
   for (SrtpKeys& one : keys) engine->release(one);
   for (SrtpKeys& one : others) engine->release(one);

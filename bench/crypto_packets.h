@@ -1,5 +1,5 @@
-// crypto_packets: what the benchmarks of crypto alone work on: a packet with room for its tag, random keys, and a
-// manager of the bare library. One thread.
+// crypto_packets: what the benchmarks of crypto alone work on: a packet with room for its tag, random keys,
+// and a manager of the bare library. One thread.
 #pragma once
 
 #include <intel-ipsec-mb.h>
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <random>
 #include <span>
+#include <vector>
 
 #include "crypto/srtp_bytes.h"
 #include "crypto/srtp_engine.h"
@@ -42,6 +43,17 @@ inline MasterKey random_key(SrtpProfile profile, std::mt19937_64& random) {
   master.key.assign(std::span(bytes).first(info.key_length));
   master.salt.assign(std::span(bytes).subspan(kMaxMasterKey, info.salt_length));
   return master;
+}
+
+/// Expanded by the engine itself, so that the key structures are those that a worker walks. Empty when it
+/// refuses; its last_error() says why.
+inline std::vector<SrtpKeys> random_keys(SrtpEngine& engine, SrtpProfile profile, std::size_t count,
+                                         Direction direction) {
+  std::mt19937_64 random(1);
+  std::vector<SrtpKeys> keys(count);
+  for (SrtpKeys& one : keys)
+    if (!engine.expand(random_key(profile, random), direction, one)) return {};
+  return keys;
 }
 
 struct ManagerDeleter {

@@ -19,6 +19,7 @@ namespace sluice::dataplane::test {
 namespace {
 
 constexpr unsigned kRingSize = 8192;
+constexpr const char* kPoolKind = "lf_stack";  // the plane's
 
 std::string unique_name(const char* base) {
   static std::atomic<int> count{0};
@@ -66,8 +67,10 @@ Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t p
   open(engine, 0, peers, port_does_checksums);
 }
 
-Harness::Harness(Harness& first, std::size_t index, crypto::EngineKind engine) : steering_(first.steering_) {
-  open(engine, index, 256, false);
+Harness::Harness(Harness& first, std::size_t index, crypto::EngineKind engine, std::uint32_t peers,
+                 bool port_does_checksums)
+    : steering_(first.steering_) {
+  open(engine, index, peers, port_does_checksums);
 }
 
 void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t peers,
@@ -77,23 +80,25 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   config_.limits.routes_per_worker = std::max(4096u, peers);
   config_.limits.streams_per_worker = 2 * peers;
   config_.memory.packet_cache_mib = 1;
-  pool_ =
-      rte_pktmbuf_pool_create(unique_name("test_pool").c_str(), 4095, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+  pool_ = rte_pktmbuf_pool_create_by_ops(unique_name("test_pool").c_str(), 4095, 256, 0,
+                                         RTE_MBUF_DEFAULT_BUF_SIZE, 0, kPoolKind);
   if (pool_ == nullptr) throw std::runtime_error("no pool");
   ring_ = make_ring();
   receive_ring_ = make_ring();
-  // Worker n sends by queue n, and all of them lead to the one ring.
+  // Worker n receives and sends by queue n, and all queues lead to the one ring in and the one ring out.
   const auto queues = static_cast<std::uint16_t>(index + 1);
+  std::vector<rte_ring*> receive_rings(queues, receive_ring_);
   std::vector<rte_ring*> transmit_rings(queues, ring_);
-  const int port = rte_eth_from_rings(unique_name("test_port").c_str(), &receive_ring_, 1,
+  const int port = rte_eth_from_rings(unique_name("test_port").c_str(), receive_rings.data(), queues,
                                       transmit_rings.data(), queues, 0);
   if (port < 0) throw std::runtime_error("no port");
   port_id_ = static_cast<std::uint16_t>(port);
   rte_eth_conf conf{};
-  rte_eth_dev_configure(port_id_, 1, queues, &conf);
-  rte_eth_rx_queue_setup(port_id_, 0, 64, 0, nullptr, pool_);
-  for (std::uint16_t queue = 0; queue < queues; ++queue)
+  rte_eth_dev_configure(port_id_, queues, queues, &conf);
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
+    rte_eth_rx_queue_setup(port_id_, queue, 64, 0, nullptr, pool_);
     rte_eth_tx_queue_setup(port_id_, queue, 64, 0, nullptr);
+  }
   rte_eth_dev_start(port_id_);
 
   PortInfo info;
@@ -101,7 +106,7 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   info.name = "test";
   info.driver = "net_ring";
   info.mac = kOurMac;
-  info.queues = 1;
+  info.queues = queues;
   info.transmit_queues = queues;
   info.checks_udp_checksum = true;
   info.offloads_udp_checksum = port_does_checksums;

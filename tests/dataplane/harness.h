@@ -19,7 +19,7 @@ namespace sluice::dataplane::test {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// Brings up the EAL once for the whole program: no huge pages, no PCI, in memory.
+/// Brings up the EAL once for the whole program: no huge pages, no PCI, in memory. The calling thread is CPU 0's.
 void start_eal();
 
 inline constexpr MacAddress kOurMac{2, 0, 0, 0, 0, 1};
@@ -76,8 +76,9 @@ class Harness {
   explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
                    std::uint32_t peers = 256, bool port_does_checksums = false);
   /// Another worker of the same plane, with a port, a pool and slots of its own; it shares rings and nothing
-  /// else. `first` outlives it.
-  Harness(Harness& first, std::size_t index, crypto::EngineKind engine = crypto::EngineKind::kIpsecMb);
+  /// else, so that each may take its turns on a thread of its own. `first` outlives it.
+  Harness(Harness& first, std::size_t index, crypto::EngineKind engine = crypto::EngineKind::kIpsecMb,
+          std::uint32_t peers = 256, bool port_does_checksums = false);
   ~Harness();
 
   Worker& worker() { return *worker_; }
