@@ -28,6 +28,22 @@ std::uint32_t roc_of(std::uint64_t index) {
   return static_cast<std::uint32_t>(index >> 16);
 }
 
+void fetch_round_keys(const CounterKeys& keys) {
+  prefetch_lines(keys.round_keys.data(), sizeof keys.round_keys);
+}
+void fetch_round_keys(const RtpProtectJob& job) {
+  fetch_round_keys(counter_keys(job.keys->rtp));
+}
+void fetch_round_keys(const RtpUnprotectJob& job) {
+  fetch_round_keys(counter_keys(job.keys->rtp));
+}
+void fetch_round_keys(const RtcpProtectJob& job) {
+  fetch_round_keys(counter_keys(job.keys->rtcp));
+}
+void fetch_round_keys(const RtcpUnprotectJob& job) {
+  fetch_round_keys(counter_keys(job.keys->rtcp));
+}
+
 /// Marks what the library did not complete. True when all is complete.
 bool mark_incomplete(std::span<IMB_JOB> jobs, std::size_t completed, IMB_STATUS wanted) {
   if (completed == jobs.size()) return true;
@@ -104,6 +120,7 @@ bool CounterBursts::run_hash(IpsecMbManager& manager) {
 template <class Job>
 bool CounterBursts::seal(IpsecMbManager& manager, std::span<Job*> jobs) {
   cipher_count_ = hash_count_ = 0;
+  for (Job* job : jobs) fetch_round_keys(*job);
   for (Job* job : jobs) add_seal(*job);
   const bool encrypted = run_cipher(manager);
   const bool authenticated = run_hash(manager);
@@ -138,6 +155,7 @@ void CounterBursts::add_seal(RtcpProtectJob& job) {
 template <class Job>
 bool CounterBursts::open(IpsecMbManager& manager, std::span<Job*> jobs) {
   cipher_count_ = hash_count_ = 0;
+  for (Job* job : jobs) fetch_round_keys(*job);
   for (Job* job : jobs) add_verify(*job);
   const bool hashed = run_hash(manager);
   for (std::size_t i = 0; i < jobs.size(); ++i) {

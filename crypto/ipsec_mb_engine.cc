@@ -72,8 +72,8 @@ struct Families {
   bool unready = false;  // some job came with keys that this engine has not expanded
 
   explicit Families(std::span<Job> jobs) {
-    // Salts and profile share the last line of SrtpKeys, which is cold when endpoints take turns.
-    for (const Job& job : jobs) __builtin_prefetch(&job.keys->rtp_salt);
+    // Cold when endpoints take turns.
+    for (const Job& job : jobs) __builtin_prefetch(job.keys);
     for (Job& job : jobs) {
       if (!job.keys->ready || job.keys->engine != EngineKind::kIpsecMb) {
         job.status = SrtpStatus::kInternal;
@@ -85,7 +85,7 @@ struct Families {
       if (profile_info(job.keys->profile).aead) {
         gcm[gcm_count++] = &job;
       } else {
-        prefetch_lines(&block_of(job), sizeof(CounterKeys));
+        __builtin_prefetch(&block_of(job));
         counter[counter_count++] = &job;
       }
     }
@@ -205,6 +205,7 @@ void IpsecMbEngine::expand_session(const SessionKeys& session, SrtpProfile profi
   } else {
     expand_counter(manager, session.rtp_key.bytes(), session.rtp_authentication.bytes(),
                    counter_keys(out.rtp));
+    std::copy_n(session.rtp_key.bytes().begin(), out.near.size(), out.near.begin());
     expand_counter(manager, session.rtcp_key.bytes(), session.rtcp_authentication.bytes(),
                    counter_keys(out.rtcp));
   }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "crypto/aes_counter.h"
 #include "crypto/avx512.h"
+#include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 
 namespace sluice::crypto {
@@ -40,6 +40,10 @@ void write_tag(const LaneTag& tag, std::size_t length, std::uint8_t* to) {
 
 }  // namespace
 
+LaneCounter::~LaneCounter() {
+  wipe(texts_.data(), sizeof texts_);  // initialisation vectors hold the session salts
+}
+
 bool LaneCounter::supported() {
   return cpu_has_avx512_lanes();
 }
@@ -59,10 +63,13 @@ void LaneCounter::protect(std::span<RtpProtectJob*> jobs) {
     const RtpProtectJob& job = *jobs[i];
     const std::size_t length = std::size_t{job.header_length} + job.payload_length;
     messages_[i] = message_of(*job.keys, job.packet, length, job.index);
-    aes128_counter(counter_keys(job.keys->rtp).round_keys.data(),
-                   counter_iv(job.keys->rtp_salt, job.ssrc, job.index), job.payload,
-                   job.packet + job.header_length, job.payload_length);
+    texts_[i] = {.key = job.keys->near.data(),
+                 .iv = counter_iv(job.keys->rtp_salt, job.ssrc, job.index),
+                 .from = job.payload,
+                 .to = job.packet + job.header_length,
+                 .length = job.payload_length};
   }
+  aes128_counter(std::span(texts_).first(jobs.size()));
   authenticate(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpProtectJob& job = *jobs[i];
@@ -79,6 +86,7 @@ void LaneCounter::unprotect(std::span<RtpUnprotectJob*> jobs) {
         message_of(*job.keys, job.packet, job.length - tag_length_of(job.keys->profile), job.index);
   }
   authenticate(jobs.size());
+  std::size_t authentic = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpUnprotectJob& job = *jobs[i];
     const std::size_t length = messages_[i].length;
@@ -87,11 +95,14 @@ void LaneCounter::unprotect(std::span<RtpUnprotectJob*> jobs) {
       continue;
     }
     std::uint8_t* text = job.packet + job.header_length;
-    aes128_counter(counter_keys(job.keys->rtp).round_keys.data(),
-                   counter_iv(job.keys->rtp_salt, job.ssrc, job.index), text, text,
-                   length - job.header_length);
+    texts_[authentic++] = {.key = job.keys->near.data(),
+                           .iv = counter_iv(job.keys->rtp_salt, job.ssrc, job.index),
+                           .from = text,
+                           .to = text,
+                           .length = length - job.header_length};
     job.length = static_cast<std::uint16_t>(length);
   }
+  aes128_counter(std::span(texts_).first(authentic));
 }
 
 }  // namespace sluice::crypto

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <span>
 
+#include "crypto/aes_counter.h"
 #include "crypto/ipsec_mb_keys.h"
 #include "crypto/sha1_lanes.h"
 
@@ -16,6 +17,8 @@ namespace sluice::crypto {
 
 class LaneCounter {
  public:
+  ~LaneCounter();
+
   static bool supported();
 
   /// How many of so many jobs are best done here, the first ones; a pass of the lanes costs the same for one message
@@ -30,6 +33,7 @@ class LaneCounter {
  private:
   void authenticate(std::size_t count);
 
+  std::array<CounterText, kStageJobs> texts_;
   std::array<LaneMessage, kStageJobs> messages_;
   std::array<LaneTag, kStageJobs> tags_;
 };

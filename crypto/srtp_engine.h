@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -37,26 +38,31 @@ struct MasterKey {
 /// The expanded keys of one direction of one endpoint. Owned by the slot it lies in; filled by
 /// SrtpEngine::expand on the control thread, read by the worker while installed, wiped by SrtpEngine::release
 /// on the control thread after the worker's ack. Trivially destructible: lies in preallocated memory. What
-/// the blocks hold is the engine's own affair.
+/// `near` and the blocks hold is the engine's own affair.
+///
+/// With ten thousand endpoints most keys are in no near cache, so what a packet costs depends on how many cache lines
+/// of them it needs: two of AES_CM (this struct's first and the first of `rtp`), nine of GCM.
 struct alignas(64) SrtpKeys {
   struct alignas(64) Block {
     std::array<std::uint8_t, 1024> bytes;
   };
-  Block rtp;
-  Block rtcp;
-  std::array<std::uint8_t, 14> rtp_salt;  // session salts; AEAD uses the first 12 bytes
-  std::array<std::uint8_t, 14> rtcp_salt;
   SrtpProfile profile;
   EngineKind engine;
   Direction direction;
-  bool ready;     // false until expanded
+  bool ready;                             // false until expanded
+  std::array<std::uint8_t, 14> rtp_salt;  // session salts; AEAD uses the first 12 bytes
+  std::array<std::uint8_t, 14> rtcp_salt;
+  std::array<std::uint8_t, 16> near;
   void* context;  // libsrtp_engine: its sessions; otherwise null
+  Block rtp;
+  Block rtcp;
 };
+static_assert(offsetof(SrtpKeys, near) % 16 == 0 && offsetof(SrtpKeys, rtp) == 64);
 
-/// Asks for the cache lines that an RTP packet of common size needs of the keys. Any thread.
+/// Asks for the cache lines that every RTP packet needs of the keys. Any thread.
 inline void prefetch(const SrtpKeys& keys) {
-  for (std::size_t line = 0; line < 4; ++line) __builtin_prefetch(&keys.rtp.bytes[line * 64]);
-  __builtin_prefetch(&keys.rtp_salt);
+  __builtin_prefetch(&keys);
+  __builtin_prefetch(&keys.rtp);
 }
 
 enum class SrtpStatus : std::uint8_t {
