@@ -1,6 +1,7 @@
 """The Python of scripts/bench that needs no daemon: workloads, plans, bounds, reports, bencode, SDP."""
 
 import os
+import subprocess
 import sys
 import unittest
 
@@ -290,6 +291,18 @@ class Arguments(unittest.TestCase):
                     run.parse(arguments)
                 finally:
                     sys.stderr = stderr
+
+    def test_they_are_checked_with_nothing_installed(self):
+        for arguments, code in ((["W1", "--quick"], 0), (["W9"], 2)):
+            done = subprocess.run(
+                # -S: without site-packages, where Debian's packages are.
+                ["/usr/bin/python3", "-S", "-m", "suite.arguments", *arguments],
+                env={"PYTHONPATH": os.path.join(ROOT, "bench")},
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn('workload "W9"', done.stderr)
 
 
 if __name__ == "__main__":
