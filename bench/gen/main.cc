@@ -1,10 +1,13 @@
 // sluice-gen: loads a relay with live-encrypted RTP, checks what it makes of it, and finds the highest rate
 // that it carries. docs/sluice-gen.md tells how. Everything runs on one thread.
+#include <sched.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <iostream>
 
@@ -37,6 +40,7 @@ struct CommandLine {
   double warm_up_seconds = 15;
   bool json = false;
   bool no_verify = false;
+  bool share_cpu = false;
 };
 
 /// On standard error, while it goes on.
@@ -85,6 +89,14 @@ int run_search(const CommandLine& line, const gen::Plan& plan, const gen::Clock&
   return kExitFailure;
 }
 
+/// Ahead of everything that has no such priority: whoever sleeps must get the CPU when it wakes. This thread only.
+bool go_first(std::string& error) {
+  const sched_param priority{.sched_priority = 1};
+  if (sched_setscheduler(0, SCHED_FIFO, &priority) == 0) return true;
+  error = std::string("--share-cpu: SCHED_FIFO: ") + std::strerror(errno);
+  return false;
+}
+
 int act(CommandLine& line, const std::string& command) {
   std::string error;
   const auto plan = gen::read_plan_file(line.plan, error);
@@ -103,6 +115,13 @@ int act(CommandLine& line, const std::string& command) {
   }
   const gen::Clock clock = gen::Clock::calibrate();
   gen::Player player(*plan, *link, clock, std::move(engine), line.link.loop, stop_asked);
+  if (line.share_cpu) {
+    if (!go_first(error)) {
+      std::fprintf(stderr, "sluice-gen: %s\n", error.c_str());
+      return kExitFailure;
+    }
+    player.share_cpu();
+  }
   if (!player.warm_up(line.warm_up_seconds, error)) {
     std::fprintf(stderr, "sluice-gen: %s\n", stop_asked ? "stopped" : error.c_str());
     return kExitFailure;
@@ -151,6 +170,9 @@ int main(int argc, char** argv) {
   add_common(*run, line, true);
   run->add_option("--rate", line.trial.rate, "packets/s in, over all streams; 0: as many as it can")
       ->required();
+  run->add_flag("--share-cpu", line.share_cpu,
+                "sleep between bursts, ahead of others when awake (SCHED_FIFO; needs root), for a --rate of "
+                "less than it can");
   auto* search =
       app.add_subcommand("search", "the highest rate without loss, then latency at 50 % and 90 % of it");
   add_common(*search, line, true);

@@ -17,7 +17,9 @@ constexpr double kWarmUpRate = 20'000;    // packets/s
 constexpr double kSettleSeconds = 0.2;    // for what is on its way to come, at most
 constexpr double kQuietSeconds = 0.02;    // nothing for so long: it has all come
 constexpr double kLateSeconds = 0.0005;   // packets that are due for longer are not sent
+constexpr double kNapLateSeconds = 0.002;  // the same, where we sleep between bursts
 constexpr double kReached = 0.995;        // of the rate asked for
+constexpr timespec kNap{0, 100'000};
 
 double microseconds(std::uint32_t steps, const Clock& clock) {
   return steps * static_cast<double>(LatencyHistogram::kTicksPerStep) * 1e6 / clock.tsc_hz;
@@ -98,11 +100,19 @@ void Player::send_frames() {
   control_.frames.clear();
 }
 
+void Player::nap() const {
+  if (naps_) clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);
+}
+
 void Player::settle(double seconds) {
   const std::uint64_t end = rte_rdtsc() + ticks(seconds);
   std::uint64_t last = rte_rdtsc();
-  for (std::uint64_t now = last; now < end && now < last + ticks(kQuietSeconds); now = rte_rdtsc())
-    if (turn(0, now).received != 0) last = now;
+  for (std::uint64_t now = last; now < end && now < last + ticks(kQuietSeconds); now = rte_rdtsc()) {
+    if (turn(0, now).received != 0)
+      last = now;
+    else
+      nap();
+  }
 }
 
 bool Player::warm_up(double seconds, std::string& error) {
@@ -124,10 +134,11 @@ bool Player::warm_up(double seconds, std::string& error) {
       const std::size_t count = std::min({due > sent ? due - sent : 0, streams.size() - sent, kBurst});
       if (count != 0) source_.send_of(streams.data() + sent, count, counts_);
       sent += count;
-      turn(0, now);
+      if (turn(0, now).received == 0) nap();
     }
     const std::uint64_t until = rte_rdtsc() + ticks(mirrored_ ? 0.01 : 0.25);
-    for (std::uint64_t now = rte_rdtsc(); now < until && sink_.silent() != 0; now = rte_rdtsc()) turn(0, now);
+    for (std::uint64_t now = rte_rdtsc(); now < until && sink_.silent() != 0; now = rte_rdtsc())
+      if (turn(0, now).received == 0) nap();
   }
   if (sink_.silent() == 0) return true;
   const auto silent = sink_.silent_receivers();
@@ -150,7 +161,8 @@ Trial Player::run(const TrialOptions& options) {
   const std::uint64_t begin = rte_rdtsc();
   const std::uint64_t end = begin + ticks(options.seconds);
   const double per_tick = options.rate / clock_.tsc_hz;
-  const auto most_late = static_cast<std::uint64_t>(std::max(options.rate * kLateSeconds, 2.0 * kBurst));
+  const double late = naps_ ? kNapLateSeconds : kLateSeconds;
+  const auto most_late = static_cast<std::uint64_t>(std::max(options.rate * late, 2.0 * kBurst));
   std::uint64_t busy = 0;
   std::uint64_t planned = 0;
   std::uint64_t now = begin;
@@ -171,6 +183,11 @@ Trial Player::run(const TrialOptions& options) {
     const std::uint64_t after = rte_rdtsc();
     if (done.sent != 0 || done.received != 0) busy += after - now;
     now = after;
+    // Only what is less than a burst is left, in either direction.
+    if (naps_ && due < kBurst && done.received < kReceiveBurst) {
+      nap();
+      now = rte_rdtsc();
+    }
   }
   const std::uint64_t sent_until = now;
   settle(kSettleSeconds);

@@ -44,7 +44,9 @@ def parse(arguments):
         parser.error("--endpoints: allowed are numbers with commas between them, 100,1000,10000")
     if any(not 2 <= number <= 60000 for number in options.endpoints):
         parser.error("--endpoints: allowed are numbers from 2 to 60000 (the UDP ports of one address)")
-    if not options.workloads and not (options.quick and (options.peers or options.endpoints)):
+    if not options.workloads and not (
+        options.quick and (options.peers or options.endpoints or options.control)
+    ):
         options.workloads = ["W0", "W1", "W4"] if options.quick else list(workloads.NAMES)
     return options
 

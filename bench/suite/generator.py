@@ -20,7 +20,8 @@ class Generator:
         if verb != "alone":
             command += self.link
         for name, value in options.items():
-            command += [f"--{name}", str(value)]
+            flag = "--" + name.replace("_", "-")
+            command += [flag] if value is True else [flag, str(value)]
         if self.namespace:
             command = ["ip", "netns", "exec", self.namespace, *command]
         return command

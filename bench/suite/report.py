@@ -118,12 +118,31 @@ def control_table(rows):
                 _number(row["count"]),
                 _number(row["perSecond"]),
                 _number(row["perCpuSecond"]),
-                _number(row["workerBusy"], 2),
+                _million(row["ratePps"]),
+                _number(row["workerLoad"], 2),
+                _number(row["workerLoadMax"], 2),
                 _number(row["lost"]),
+                _number(row["lostByWorker"]),
+                _number(row["lostByGenerator"]),
+                _number(row["notSent"]),
+                _number(row["workerWaitedMs"]),
             ]
             for row in rows
         ],
-        ["control thread", "done", "per second", "per CPU second", "worker busy", "packets lost"],
+        [
+            "control thread",
+            "done",
+            "per second",
+            "per CPU second",
+            "Mpps",
+            "worker load",
+            "most",
+            "packets lost",
+            "by worker",
+            "by generator",
+            "not sent",
+            "CPU taken, ms",
+        ],
     )
 
 

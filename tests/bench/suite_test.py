@@ -9,7 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "demo")]
 
 import run  # noqa: E402
-from suite import bound, machine, measure, plans, relay, report, workloads  # noqa: E402
+from suite import bound, control, machine, measure, plans, relay, report, workloads  # noqa: E402
 from suite.peers import bencode, rtpengine, udp_relay  # noqa: E402
 
 LINK = {"mac": "02:00:00:00:be:01", "relayMac": "02:00:00:00:be:02", "vlan": 0}
@@ -275,6 +275,40 @@ class Measuring(unittest.TestCase):
 
     def test_the_counter_ticks_at_a_rate_that_a_cpu_has(self):
         self.assertTrue(5e8 < machine.tsc_hz(0.02) < 1e10)
+
+
+class Control(unittest.TestCase):
+    def test_a_loss_is_the_workers_or_the_generators(self):
+        trial = {"lost": 16, "refused": 4, "skipped": 9}
+        found = control.losses(trial, {"transmit_queue_full": 5, "replayed": 7})
+        self.assertEqual((found["lostByWorker"], found["lostByGenerator"], found["notSent"]), (11, 5, 9))
+        self.assertEqual(control.losses({"lost": 0, "refused": 0, "skipped": 0}, {})["lostByWorker"], 0)
+
+    def test_a_row_counts_where_the_worker_had_half_a_load_and_its_cpu(self):
+        row = {"workerLoad": 0.5, "workerLoadMax": 0.6, "ratePps": 2e6, "seconds": 5.0, "lost": 0}
+        self.assertEqual(control.disturbed({**row, "workerWaitedMs": 900.0}, 32768), (None, 2e6))
+        why, rate = control.disturbed({**row, "workerWaitedMs": 900.0, "lost": 7}, 32768)
+        self.assertIn("900 ms", why)
+        self.assertEqual(rate, 2e6)
+        self.assertIsNone(control.disturbed({**row, "workerWaitedMs": 9.0, "lost": 7}, 32768)[0])
+        slow = {**row, "workerLoad": 1.0, "workerLoadMax": 1.0, "workerWaitedMs": 0.0}
+        self.assertEqual(control.disturbed(slow, 32768)[1], 1e6)
+
+    def test_the_table_says_how_much_was_lost_at_which_load(self):
+        row = {
+            "what": "DTLS handshakes",
+            "count": 2000,
+            "perSecond": 300.0,
+            "perCpuSecond": 1700.0,
+            "ratePps": 1800000,
+            "workerLoad": 0.5,
+            "workerLoadMax": 0.6,
+            "workerWaitedMs": 12.0,
+            **control.losses({"lost": 3, "refused": 3, "skipped": 0}, {}),
+        }
+        header, _, line = report.control_table([row])
+        self.assertEqual(line.split()[-5:], ["3", "3", "0", "0", "12"])
+        self.assertIn("packets lost", header)
 
 
 class Arguments(unittest.TestCase):
