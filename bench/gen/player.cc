@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "bench/gen/echo.h"
 #include "bench/gen/verify.h"
 
 namespace sluice::gen {
@@ -20,6 +21,8 @@ constexpr double kLateSeconds = 0.0005;   // packets that are due for longer are
 constexpr double kNapLateSeconds = 0.002;  // the same, where we sleep between bursts
 constexpr double kReached = 0.995;        // of the rate asked for
 constexpr timespec kNap{0, 100'000};
+constexpr double kEchoEvery = 0.05;   // s
+constexpr double kEchoSeconds = 0.5;  // a relay that answers no ping is waited for no longer
 
 double microseconds(std::uint32_t steps, const Clock& clock) {
   return steps * static_cast<double>(LatencyHistogram::kTicksPerStep) * 1e6 / clock.tsc_hz;
@@ -40,7 +43,9 @@ Player::Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr
       control_(plan, source_, clock.tsc_hz) {
   sink_.on_other = [this](std::span<const std::uint8_t> frame) {
     auto answer = neighbors_.answer(frame);
-    if (answer.empty())
+    if (answer.empty() && is_echo_reply(frame))
+      echoed_ = true;
+    else if (answer.empty())
       control_.on_frame(frame, counts_);
     else if (control_.frames.size() < ControlTraffic::kMaxQueued)
       control_.frames.push_back(std::move(answer));
@@ -115,11 +120,39 @@ void Player::settle(double seconds) {
   }
 }
 
+// The relay asked where endpoints are when it was told of them, before we came, and asks again after a second only.
+// Of the rest that waits nothing is ours: it was meant for a generator before this one.
+void Player::answer_earlier_questions() {
+  std::array<rte_mbuf*, kReceiveBurst> packets;
+  for (std::uint16_t queue = 0; queue < link_.queues(); ++queue)
+    while (const std::size_t count = link_.receive(queue, packets.data(), packets.size())) {
+      for (std::size_t i = 0; i < count && control_.frames.size() < ControlTraffic::kMaxQueued; ++i) {
+        auto answer = neighbors_.answer(
+            {rte_pktmbuf_mtod(packets[i], const std::uint8_t*), packets[i]->data_len});
+        if (!answer.empty()) control_.frames.push_back(std::move(answer));
+      }
+      rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(count));
+    }
+}
+
+// Until the relay has taken it in. Media that come before it knows a plain sender's address are dropped as a
+// stranger's, and so are copies for a receiver whose address it does not know.
+void Player::tell_where_we_are() {
+  answer_earlier_questions();
+  std::uint16_t asked = 0;
+  const std::uint64_t begin = rte_rdtsc();
+  for (std::uint64_t now = begin; !echoed_ && !stop_ && now < begin + ticks(kEchoSeconds); now = rte_rdtsc()) {
+    if (now >= begin + ticks(kEchoEvery * asked)) control_.frames.push_back(make_echo_request(plan_, asked++));
+    send_frames();
+    turn(0, now);
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);  // the relay's control plane may be on this CPU
+  }
+}
+
 bool Player::warm_up(double seconds, std::string& error) {
   const std::uint64_t deadline = rte_rdtsc() + ticks(seconds);
   sink_.begin_trial(false);
-  // The relay may still ask where we are: it asks every second.
-  settle(mirrored_ ? 0.0 : kQuietSeconds);
+  if (!mirrored_) tell_where_we_are();
   while (sink_.silent() != 0 && !stop_ && rte_rdtsc() < deadline) {
     std::vector<std::uint32_t> streams;
     for (const std::uint32_t receiver : sink_.silent_receivers())

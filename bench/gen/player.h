@@ -44,6 +44,8 @@ class Player {
   Turn turn(std::size_t due, std::uint64_t now);
   std::size_t drain_queue(std::uint16_t queue);
   void send_frames();
+  void answer_earlier_questions();
+  void tell_where_we_are();
   void settle(double seconds);
   void nap() const;
   std::uint64_t ticks(double seconds) const { return static_cast<std::uint64_t>(seconds * clock_.tsc_hz); }
@@ -60,6 +62,7 @@ class Player {
   ControlTraffic control_;
   Counts counts_;
   std::uint32_t turns_ = 0;
+  bool echoed_ = false;
   std::uint32_t copies_ = 1;  // of a mirrored packet
 };
 
