@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kReceiveBurst = 64;
 constexpr std::uint32_t kSlowEvery = 16;  // turns between looks at what is slow
 constexpr double kWarmUpRate = 20'000;    // packets/s
-constexpr double kSettleSeconds = 0.2;    // for what is on its way to come, at most
+constexpr double kSettleSeconds = 2;      // for what is on its way to come, at most
 constexpr double kQuietSeconds = 0.02;    // nothing for so long: it has all come
 constexpr double kLateSeconds = 0.0005;   // packets that are due for longer are not sent
 constexpr double kNapLateSeconds = 0.002;  // the same, where we sleep between bursts
@@ -222,24 +222,15 @@ Trial Player::run(const TrialOptions& options) {
       now = rte_rdtsc();
     }
   }
-  const std::uint64_t sent_until = now;
+  trial.seconds = static_cast<double>(now - begin) / clock_.tsc_hz;
+  trial.busy_share = static_cast<double>(busy) / static_cast<double>(now - begin);
+  const std::uint64_t in_time = counts_.received;
   settle(kSettleSeconds);
   trial.end_ns = nanoseconds(CLOCK_MONOTONIC);
   trial.counts = counts_;
-  trial.seconds = static_cast<double>(sent_until - begin) / clock_.tsc_hz;
-  const Counts& counts = trial.counts;
-  trial.input_pps = static_cast<double>(counts.sent) / trial.seconds;
-  trial.output_pps = static_cast<double>(counts.received) / trial.seconds;
-  const std::uint64_t expected = mirrored_ ? counts.sent : counts.expected;
-  trial.lost = expected > counts.received ? expected - counts.received : 0;
-  trial.loss_ratio = expected == 0 ? 0 : static_cast<double>(trial.lost) / static_cast<double>(expected);
-  trial.generator_limited = options.rate > 0 && trial.input_pps < options.rate * kReached;
   trial.cycles_per_packet =
-      counts.sent == 0 ? 0 : static_cast<double>(busy) / static_cast<double>(counts.sent);
-  trial.busy_share = static_cast<double>(busy) / static_cast<double>(sent_until - begin);
-  LatencyHistogram& latency = sink_.latency();
-  trial.latency = {microseconds(latency.quantile(0.5), clock_), microseconds(latency.quantile(0.99), clock_),
-                   microseconds(latency.quantile(0.999), clock_), microseconds(latency.max(), clock_)};
+      counts_.sent == 0 ? 0 : static_cast<double>(busy) / static_cast<double>(counts_.sent);
+  sum_up(trial, in_time);
   if (options.verify) {
     Verdict verdict = verify(plan_, sink_, source_.pattern(), mirrored_);
     trial.verified = verdict.verified;
@@ -247,6 +238,23 @@ Trial Player::run(const TrialOptions& options) {
     trial.failure_reasons = std::move(verdict.reasons);
   }
   return trial;
+}
+
+void Player::sum_up(Trial& trial, std::uint64_t in_time) {
+  const Counts& counts = trial.counts;
+  trial.input_pps = static_cast<double>(counts.sent) / trial.seconds;
+  trial.output_pps = static_cast<double>(counts.received) / trial.seconds;
+  const std::uint64_t expected = mirrored_ ? counts.sent : counts.expected;
+  const auto share = [expected](std::uint64_t received) {
+    return expected > received ? static_cast<double>(expected - received) / static_cast<double>(expected) : 0;
+  };
+  trial.lost = expected > counts.received ? expected - counts.received : 0;
+  trial.loss_ratio = share(counts.received);
+  trial.behind_seconds = trial.seconds * share(in_time);
+  trial.generator_limited = trial.rate > 0 && trial.input_pps < trial.rate * kReached;
+  LatencyHistogram& latency = sink_.latency();
+  trial.latency = {microseconds(latency.quantile(0.5), clock_), microseconds(latency.quantile(0.99), clock_),
+                   microseconds(latency.quantile(0.999), clock_), microseconds(latency.max(), clock_)};
 }
 
 }  // namespace sluice::gen

@@ -48,6 +48,7 @@ class Player {
   void tell_where_we_are();
   void settle(double seconds);
   void nap() const;
+  void sum_up(Trial& trial, std::uint64_t in_time);
   std::uint64_t ticks(double seconds) const { return static_cast<std::uint64_t>(seconds * clock_.tsc_hz); }
 
   const Plan& plan_;
