@@ -3,13 +3,15 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "demo")]
 
 import run  # noqa: E402
-from suite import bound, control, machine, measure, plans, relay, report, workloads  # noqa: E402
+from suite import bound, control, machine, measure, plans, relay, report, rows, workloads  # noqa: E402
+from suite.generator import Generator, GeneratorError  # noqa: E402
 from suite.peers import bencode, rtpengine, udp_relay  # noqa: E402
 
 LINK = {"mac": "02:00:00:00:be:01", "relayMac": "02:00:00:00:be:02", "vlan": 0}
@@ -201,6 +203,7 @@ class Reports(unittest.TestCase):
         self.assertIn("1.5x", report.remarks(self.report(result(generatorTimesRelay=1.2)))[0])
         self.assertIn("below the target", report.remarks(self.report(result(ratioToBound=0.7)))[0])
         self.assertIn("steal", report.remarks(self.report(result(stealShare=0.02)))[0])
+        self.assertIn("for 12 ms", report.remarks(self.report(result(workerWaitedMs=12.2)))[0])
 
     def test_tables_are_aligned_and_bear_gaps(self):
         rows = [result(), result(workload="W0", profile="none", boundPps=None, latencyUs={})]
@@ -309,6 +312,42 @@ class Control(unittest.TestCase):
         header, _, line = report.control_table([row])
         self.assertEqual(line.split()[-5:], ["3", "3", "0", "0", "12"])
         self.assertIn("packets lost", header)
+
+
+class Carrying(unittest.TestCase):
+    def test_what_waits_is_not_carried(self):
+        self.assertTrue(rows.carried({"lossRatio": 0.0, "behindMs": 0.4}))
+        self.assertFalse(rows.carried({"lossRatio": 0.0, "behindMs": 40.0}))
+        self.assertFalse(rows.carried({"lossRatio": 1e-4, "behindMs": 0.4}))
+
+
+class FakePlayer(unittest.TestCase):
+    """Against a program that answers as sluice-gen serve does."""
+
+    ANSWERS = "import sys\nprint('{}', flush=True)\nfor line in sys.stdin: print(%r, flush=True)"
+
+    def play(self, answer):
+        with tempfile.TemporaryDirectory() as folder:
+            binary = os.path.join(folder, "gen")
+            with open(binary, "w") as file:
+                file.write("#!/usr/bin/python3\n" + self.ANSWERS % answer)
+            os.chmod(binary, 0o700)
+            generator = Generator(binary, ["--ring", "x"], 0)
+            with generator.serve("plan.json", os.path.join(folder, "log")) as player:
+                yield player
+
+    def test_orders_are_answered_in_turn(self):
+        for player in self.play('{"lost": 3}'):
+            self.assertEqual(player.run(1000, 0.1), {"lost": 3})
+            self.assertEqual(player.run(2000, 0.1), {"lost": 3})
+
+    def test_what_goes_wrong_is_told(self):
+        for player in self.play('{"error": "rate: allowed are"}'):
+            with self.assertRaisesRegex(GeneratorError, "rate: allowed"):
+                player.run(-1, 0.1)
+        for player in self.play('{"best": null}'):
+            with self.assertRaisesRegex(GeneratorError, "every rate"):
+                player.search(0.1, 1000, 0.01, 1e-6)
 
 
 class Arguments(unittest.TestCase):
