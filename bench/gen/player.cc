@@ -113,10 +113,10 @@ void Player::settle(double seconds) {
   const std::uint64_t end = rte_rdtsc() + ticks(seconds);
   std::uint64_t last = rte_rdtsc();
   for (std::uint64_t now = last; now < end && now < last + ticks(kQuietSeconds); now = rte_rdtsc()) {
-    if (turn(0, now).received != 0)
-      last = now;
-    else
-      nap();
+    const std::uint64_t media = counts_.received;  // reports come all the time
+    const bool idle = turn(0, now).received == 0;
+    if (counts_.received != media) last = now;
+    if (idle) nap();
   }
 }
 

@@ -10,7 +10,7 @@ constexpr double kLowest = 1000;        // packets/s: no relay worth measuring i
 constexpr double kNarrowLoss = 0.01;    // above these it is no accident
 constexpr double kNarrowBehind = 0.03;  // of the trial's time
 constexpr double kAllBusy = 0.9;        // below, it was not we who could not send more
-constexpr std::size_t kMaxTrials = 40;  // a host that disturbs each must not make it endless
+constexpr std::size_t kMaxTrials = 30;  // a host that disturbs each must not make it endless
 
 class Search {
  public:
@@ -21,8 +21,8 @@ class Search {
 
   SearchResult find() {
     bracket();
-    while (low_ > 0 && !ended()) {
-      if (high_ > low_ * (1 + options_.precision))
+    while (low_ > 0 && !stopped_() && !(ended() && result_.best)) {
+      if (!ended() && high_ > low_ * (1 + options_.precision))
         step(next(), options_.seconds);
       else if (!confirmed_)
         confirm();
@@ -56,7 +56,8 @@ class Search {
     return std::min((low_ + high_) / 2, confirmed_ ? low_ * (1 + stride_) : high_);
   }
 
-  // A short trial has passed at low_, and all whole ones above it have failed.
+  // A short trial has passed at low_, and all whole ones above it have failed, or enough of them. Half of that, then,
+  // until one passes: a low rate with something to say about it is better than none.
   void confirm() {
     const double rate = low_;
     if (step(rate, options_.seconds)) return;
@@ -89,18 +90,20 @@ class Search {
     Trial trial = keep(run_(rate, seconds));
     // Too little was sent, or a little was lost: perhaps the host looked away.
     const bool again = trial.generator_limited || (!passes(trial) && narrow(trial));
-    if (again && !ended()) trial = keep(run_(rate, seconds));
+    if (again && !stopped_()) trial = keep(run_(rate, seconds));
     if (!passes(trial)) {
       high_ = rate;
       stride_ = options_.precision;
       // What came through although too much was sent is near to what it can.
       first_guess_ = rate * (1 - shortfall(trial)) * 0.98;
+      // A whole trial knows better than the short one that low_ is from.
+      if (!confirmed_ && seconds >= options_.seconds && first_guess_ <= low_) low_ = first_guess_ / 2;
       return false;
     }
     confirmed_ = seconds >= options_.seconds;
     if (confirmed_ && (!result_.best || trial.output_pps > result_.best->output_pps)) result_.best = trial;
     if (confirmed_) stride_ *= 2;
-    low_ = std::max(low_, std::min(rate, trial.input_pps));
+    low_ = std::max(low_, our_limit(trial) ? std::min(rate, trial.input_pps) : rate);
     if (our_limit(trial)) {
       result_.generator_limited = true;
       high_ = 0;  // nothing above can be tried

@@ -60,6 +60,19 @@ TEST(Search, AHostThatTakesTheGeneratorsCpuIsNotItsLimit) {
   EXPECT_LT(trials, 45);
 }
 
+TEST(Search, AHostThatDisturbsEveryWholeTrialAtSpeedStillHasARate) {
+  int trials = 0;
+  const auto run = [&](double rate, double seconds) {
+    Trial trial = carried(rate, 1e6);
+    if (seconds > 0.2 && rate > 100'000) trial.loss_ratio = 1e-3;
+    return ++trials, trial;
+  };
+  const auto result = search({.seconds = 1}, run, [] { return false; });
+  ASSERT_TRUE(result.best);
+  EXPECT_GE(result.best->rate, 25'000);
+  EXPECT_LT(trials, 60);
+}
+
 TEST(Search, ARateThatFailsOnceGetsASecondTry) {
   bool failed = false;
   const auto run = [&](double rate, double) {
