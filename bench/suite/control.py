@@ -243,20 +243,21 @@ def losses(trial, drops):
 
 
 # Half of the highest rate is half a load only while the relay's CPU is what it was when that rate was found.
-LOAD_MAX = 0.75
-HALF = 0.5
+HALF, LOAD_MIN, LOAD_MAX = 0.5, 0.4, 0.75
 
 
 def disturbed(row, ring_packets):
-    """Why this was not a worker at half its load with a CPU of its own, or None; and the rate that would have made
-    it so. What waited for its CPU was not the worker's load, though its clock ran."""
+    """(why this was not a worker at half its load with a CPU of its own, or None; the rate to go on with). What
+    waited for its CPU was not the worker's load, though its clock ran."""
     load = row["workerLoad"] - row["workerWaitedMs"] / 1e3 / row["seconds"]
-    rate = row["ratePps"] * min(1.0, HALF / load) if load > HALF else row["ratePps"]
+    rate = row["ratePps"] * min(2.0, HALF / max(load, 0.01))
     if row["lost"] and row["workerWaitedMs"] / 1e3 > ring_packets / row["ratePps"]:
-        return f"others had the worker's CPU for {row['workerWaitedMs']:.0f} ms", rate
+        return f"others had the worker's CPU for {row['workerWaitedMs']:.0f} ms", min(rate, row["ratePps"])
     if row["workerLoadMax"] > LOAD_MAX:
-        return f"the worker's load rose to {row['workerLoadMax']:.2f}, which is not half", rate
-    return None, rate
+        return f"the worker's load rose to {row['workerLoadMax']:.2f}, which is not half", min(rate, row["ratePps"])
+    if load < LOAD_MIN:
+        return f"the worker's load was {load:.2f}, which is not half", rate
+    return None, row["ratePps"]
 
 
 class _Loads(threading.Thread):

@@ -200,17 +200,16 @@ def control(lab, results):
         ("endpoint creations", lambda relay, side: controls.creations(relay, CREATIONS)),
         ("DTLS handshakes", lambda relay, side: controls.handshakes(relay, side, HANDSHAKES)),
     ):
-        pps = rate
         for attempt in range(1, CONTROL_TRIES + 1):
-            lab.say(f"{title} at {pps:,.0f} packets/s")
+            lab.say(f"{title} at {rate:,.0f} packets/s")
             with controls.Side() as side:
                 config = measure.config(
                     lab, limits, ring_size=measure.DEEP_RING_SIZE, extra_ports=[controls.side_port()]
                 )
                 with _loaded(lab, workload, config, directory, side.relay) as (relay, plan):
-                    row = controls.under_load(relay, generator, plan, pps, lambda: job(relay, side))
+                    row = controls.under_load(relay, generator, plan, rate, lambda: job(relay, side))
             rows.append({**row, "attempt": attempt})
-            why, pps = controls.disturbed(row, measure.DEEP_RING_SIZE)
+            why, rate = controls.disturbed(row, measure.DEEP_RING_SIZE)
             if not why:
                 break
             lab.say(why)

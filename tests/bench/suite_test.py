@@ -289,13 +289,17 @@ class Control(unittest.TestCase):
 
     def test_a_row_counts_where_the_worker_had_half_a_load_and_its_cpu(self):
         row = {"workerLoad": 0.5, "workerLoadMax": 0.6, "ratePps": 2e6, "seconds": 5.0, "lost": 0}
-        self.assertEqual(control.disturbed({**row, "workerWaitedMs": 900.0}, 32768), (None, 2e6))
-        why, rate = control.disturbed({**row, "workerWaitedMs": 900.0, "lost": 7}, 32768)
-        self.assertIn("900 ms", why)
+        self.assertEqual(control.disturbed({**row, "workerWaitedMs": 400.0}, 32768), (None, 2e6))
+        why, rate = control.disturbed({**row, "workerWaitedMs": 400.0, "lost": 7}, 32768)
+        self.assertIn("400 ms", why)
         self.assertEqual(rate, 2e6)
         self.assertIsNone(control.disturbed({**row, "workerWaitedMs": 9.0, "lost": 7}, 32768)[0])
         slow = {**row, "workerLoad": 1.0, "workerLoadMax": 1.0, "workerWaitedMs": 0.0}
         self.assertEqual(control.disturbed(slow, 32768)[1], 1e6)
+        idle = {**row, "workerLoad": 0.25, "workerLoadMax": 0.3, "workerWaitedMs": 0.0}
+        why, rate = control.disturbed(idle, 32768)
+        self.assertIn("0.25", why)
+        self.assertEqual(rate, 4e6)
 
     def test_the_table_says_how_much_was_lost_at_which_load(self):
         row = {
