@@ -1,5 +1,5 @@
-// echo: a ping to the relay (RFC 792, RFC 4443 4.1). Its control plane takes frames in order, so an answer says that
-// it has taken all that was sent before: where our endpoints are, above all. Pure functions.
+// echo: a ping to the relay (RFC 792, RFC 4443 4.1). Its control plane takes frames in order, so an answer
+// says that it has taken all that was sent before: where our endpoints are, above all. Pure functions.
 #pragma once
 
 #include <cstdint>

@@ -100,7 +100,8 @@ int run_search(const CommandLine& line, const gen::Plan& plan, const gen::Clock&
 
 /// Orders from standard input, one a line, until its end; an answer a line on standard output.
 int serve(const CommandLine& line, const gen::Plan& plan, const gen::Clock& clock, gen::Player& player) {
-  std::cout << nlohmann::json{{"plan", gen::to_json(plan)}, {"clock", gen::to_json(clock)}}.dump() << std::endl;
+  std::cout << nlohmann::json{{"plan", gen::to_json(plan)}, {"clock", gen::to_json(clock)}}.dump()
+            << std::endl;
   std::uint64_t failures = 0;
   for (std::string text; !stop_asked && std::getline(std::cin, text);) {
     std::string error;
@@ -122,7 +123,8 @@ int serve(const CommandLine& line, const gen::Plan& plan, const gen::Clock& cloc
   return failures == 0 ? kExitOk : kExitFailure;
 }
 
-/// Ahead of everything that has no such priority: whoever sleeps must get the CPU when it wakes. This thread only.
+/// Ahead of everything that has no such priority: whoever sleeps must get the CPU when it wakes. This thread
+/// only.
 bool go_first(std::string& error) {
   const sched_param priority{.sched_priority = 1};
   if (sched_setscheduler(0, SCHED_FIFO, &priority) == 0) return true;
@@ -216,7 +218,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   search->add_option("--precision", line.search.precision, "how near to close in")->capture_default_str();
   auto* serve = app.add_subcommand(
-      "serve", "trials and searches one after the other, by JSON orders on standard input (docs/sluice-gen.md)");
+      "serve",
+      "trials and searches one after the other, by JSON orders on standard input (docs/sluice-gen.md)");
   add_common(*serve, line, true);
   auto* alone =
       app.add_subcommand("alone", "its own rate: makes, seals, receives and counts, with no relay between");

@@ -38,7 +38,8 @@ std::optional<Order> read_order(std::string_view line, std::string& error) {
   if (json.is_object() && json.size() == 1) {
     if (const auto run = json.find("run"); run != json.end()) {
       TrialOptions trial;
-      if (!read_numbers(*run, {{"rate", &trial.rate, 0, 1e9}, {"seconds", &trial.seconds, 0.01, 3600}}, error))
+      if (!read_numbers(*run, {{"rate", &trial.rate, 0, 1e9}, {"seconds", &trial.seconds, 0.01, 3600}},
+                        error))
         return std::nullopt;
       return trial;
     }

@@ -13,13 +13,13 @@ namespace sluice::gen {
 namespace {
 
 constexpr std::size_t kReceiveBurst = 64;
-constexpr std::uint32_t kSlowEvery = 16;  // turns between looks at what is slow
-constexpr double kWarmUpRate = 20'000;    // packets/s
-constexpr double kSettleSeconds = 2;      // for what is on its way to come, at most
-constexpr double kQuietSeconds = 0.02;    // nothing for so long: it has all come
-constexpr double kLateSeconds = 0.0005;   // packets that are due for longer are not sent
+constexpr std::uint32_t kSlowEvery = 16;   // turns between looks at what is slow
+constexpr double kWarmUpRate = 20'000;     // packets/s
+constexpr double kSettleSeconds = 2;       // for what is on its way to come, at most
+constexpr double kQuietSeconds = 0.02;     // nothing for so long: it has all come
+constexpr double kLateSeconds = 0.0005;    // packets that are due for longer are not sent
 constexpr double kNapLateSeconds = 0.002;  // the same, where we sleep between bursts
-constexpr double kReached = 0.995;        // of the rate asked for
+constexpr double kReached = 0.995;         // of the rate asked for
 constexpr timespec kNap{0, 100'000};
 constexpr double kEchoEvery = 0.05;   // s
 constexpr double kEchoSeconds = 0.5;  // a relay that answers no ping is waited for no longer
@@ -120,15 +120,15 @@ void Player::settle(double seconds) {
   }
 }
 
-// The relay asked where endpoints are when it was told of them, before we came, and asks again after a second only.
-// Of the rest that waits nothing is ours: it was meant for a generator before this one.
+// The relay asked where endpoints are when it was told of them, before we came, and asks again after a second
+// only. Of the rest that waits nothing is ours: it was meant for a generator before this one.
 void Player::answer_earlier_questions() {
   std::array<rte_mbuf*, kReceiveBurst> packets;
   for (std::uint16_t queue = 0; queue < link_.queues(); ++queue)
     while (const std::size_t count = link_.receive(queue, packets.data(), packets.size())) {
       for (std::size_t i = 0; i < count && control_.frames.size() < ControlTraffic::kMaxQueued; ++i) {
-        auto answer = neighbors_.answer(
-            {rte_pktmbuf_mtod(packets[i], const std::uint8_t*), packets[i]->data_len});
+        auto answer =
+            neighbors_.answer({rte_pktmbuf_mtod(packets[i], const std::uint8_t*), packets[i]->data_len});
         if (!answer.empty()) control_.frames.push_back(std::move(answer));
       }
       rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(count));
@@ -141,8 +141,10 @@ void Player::tell_where_we_are() {
   answer_earlier_questions();
   std::uint16_t asked = 0;
   const std::uint64_t begin = rte_rdtsc();
-  for (std::uint64_t now = begin; !echoed_ && !stop_ && now < begin + ticks(kEchoSeconds); now = rte_rdtsc()) {
-    if (now >= begin + ticks(kEchoEvery * asked)) control_.frames.push_back(make_echo_request(plan_, asked++));
+  for (std::uint64_t now = begin; !echoed_ && !stop_ && now < begin + ticks(kEchoSeconds);
+       now = rte_rdtsc()) {
+    if (now >= begin + ticks(kEchoEvery * asked))
+      control_.frames.push_back(make_echo_request(plan_, asked++));
     send_frames();
     turn(0, now);
     clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);  // the relay's control plane may be on this CPU

@@ -56,8 +56,8 @@ class Search {
     return std::min((low_ + high_) / 2, confirmed_ ? low_ * (1 + stride_) : high_);
   }
 
-  // A short trial has passed at low_, and all whole ones above it have failed, or enough of them. Half of that, then,
-  // until one passes: a low rate with something to say about it is better than none.
+  // A short trial has passed at low_, and all whole ones above it have failed, or enough of them. Half of
+  // that, then, until one passes: a low rate with something to say about it is better than none.
   void confirm() {
     const double rate = low_;
     if (step(rate, options_.seconds)) return;
@@ -66,14 +66,14 @@ class Search {
 
   bool ended() const { return stopped_() || result_.trials.size() >= kMaxTrials; }
   // We sent less than was asked for: all that we could, or what the host let us.
-  static bool our_limit(const Trial& trial) { return trial.generator_limited && trial.busy_share >= kAllBusy; }
+  static bool our_limit(const Trial& trial) {
+    return trial.generator_limited && trial.busy_share >= kAllBusy;
+  }
 
   double shortfall(const Trial& trial) const {
     return std::max(trial.loss_ratio, trial.seconds > 0 ? trial.behind_seconds / trial.seconds : 0);
   }
-  bool keeps_up(const Trial& trial) const {
-    return trial.behind_seconds <= options_.max_behind_seconds;
-  }
+  bool keeps_up(const Trial& trial) const { return trial.behind_seconds <= options_.max_behind_seconds; }
   bool passes(const Trial& trial) const {
     return trial.counts.received != 0 && trial.loss_ratio <= options_.max_loss && keeps_up(trial);
   }
@@ -122,7 +122,8 @@ class Search {
 
 }  // namespace
 
-SearchResult search(const SearchOptions& options, const std::function<Trial(double rate, double seconds)>& run,
+SearchResult search(const SearchOptions& options,
+                    const std::function<Trial(double rate, double seconds)>& run,
                     const std::function<bool()>& stopped) {
   return Search(options, run, stopped).find();
 }
