@@ -3,7 +3,6 @@
 Exit code 0: measured, every packet that was checked opened, every ledger closes. 1: not so. 2: could not measure.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -14,49 +13,11 @@ sys.path.insert(0, os.path.join(ROOT, "demo"))
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 
 from suite import machine, measure, report, rows, workloads  # noqa: E402
+from suite.arguments import parse  # noqa: E402
 from suite.hugepages import HugePages  # noqa: E402
 from suite.peers import run as peers  # noqa: E402
 
 HUGE_PAGES_MIB = 3072
-
-
-def parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="scripts/bench",
-        description="Measures what a worker of sluice forwards beside what its core could do at most.",
-        epilog="docs/benchmarking.md tells how, and what each column is.",
-    )
-    parser.add_argument(
-        "workloads", nargs="*", metavar="W", help=f"{', '.join(workloads.NAMES)}; default: all of them"
-    )
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
-    parser.add_argument("--quick", action="store_true", help="short trials; by default W0, W1 and W4 only")
-    parser.add_argument("--peers", action="store_true", help="rtpengine, a kernel-UDP relay, and sluice on veth")
-    parser.add_argument("--control", action="store_true", help="the control thread under load")
-    parser.add_argument(
-        "--endpoints",
-        metavar="N,...",
-        default="",
-        help="numbers of endpoints for the rows of scaling (W1, 160 B)",
-    )
-    parser.add_argument("--engine", choices=["libsrtp", "ipsec_mb"], help="that SRTP engine only")
-    parser.add_argument("--relay-cpu", type=int, default=1, metavar="N")
-    parser.add_argument("--generator-cpu", type=int, default=0, metavar="N")
-    parser.add_argument("--build", default=os.path.join(ROOT, "build"), help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    for name in options.workloads:
-        if name not in workloads.NAMES:
-            parser.error(f'workload "{name}": allowed are {", ".join(workloads.NAMES)}')
-    try:
-        options.endpoints = [int(number) for number in options.endpoints.split(",") if number]
-    except ValueError:
-        parser.error("--endpoints: allowed are numbers with commas between them, 100,1000,10000")
-    if any(not 2 <= number <= 60000 for number in options.endpoints):
-        parser.error("--endpoints: allowed are numbers from 2 to 60000 (the UDP ports of one address)")
-    if not options.workloads and not (options.quick and (options.peers or options.endpoints)):
-        options.workloads = ["W0", "W1", "W4"] if options.quick else list(workloads.NAMES)
-    return options
 
 
 class Progress:
@@ -97,8 +58,11 @@ def measure_all(options, lab, result):
 
 def main(arguments):
     options = parse(arguments)
-    if options.check:
-        return 0
+    # Everything that has no CPU of its own stays off the relay's: a client that the scheduler puts there takes
+    # milliseconds from a worker that polls.
+    others = os.sched_getaffinity(0) - {options.relay_cpu}
+    if others:
+        os.sched_setaffinity(0, others)
     say = Progress()
     logs = os.path.join(options.build, "bench-logs")
     os.makedirs(logs, exist_ok=True)

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 #include "dataplane/huge_pages.h"
 #include "dataplane/ring_port.h"
@@ -41,7 +40,6 @@ std::unique_ptr<Link> Link::open(const LinkOptions& options, std::string& error)
   const bool attached = options.ring.empty() || link->attach(options, error);
   if (!attached || !link->make_pool(options, error)) return nullptr;
   if (!options.device.empty() && !link->open_device(options, error)) return nullptr;
-  link->empty();
   if (options.loop) {
     link->to_ = link->from_ = {
         rte_ring_create("sluice_gen_loop", kLoopPackets, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ)};
@@ -112,14 +110,6 @@ bool Link::make_pool(const LinkOptions& options, std::string& error) {
     return false;
   }
   return true;
-}
-
-// What was meant for a generator before this one.
-void Link::empty() {
-  std::array<rte_mbuf*, 64> packets;
-  for (std::uint16_t queue = 0; queue < from_.size(); ++queue)
-    while (const std::size_t count = receive(queue, packets.data(), packets.size()))
-      rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(count));
 }
 
 bool Link::open_device(const LinkOptions& options, std::string& error) {

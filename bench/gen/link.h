@@ -52,7 +52,6 @@ class Link {
   bool start_eal(const LinkOptions& options, std::string& error);
   bool attach(const LinkOptions& options, std::string& error);
   bool open_device(const LinkOptions& options, std::string& error);
-  void empty();
   bool make_pool(const LinkOptions& options, std::string& error);
 
   std::vector<rte_ring*> to_, from_;

@@ -1,14 +1,18 @@
 // sluice-gen: loads a relay with live-encrypted RTP, checks what it makes of it, and finds the highest rate
 // that it carries. docs/sluice-gen.md tells how. Everything runs on one thread.
+#include <sched.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <iostream>
 
 #include "bench/gen/link.h"
+#include "bench/gen/orders.h"
 #include "bench/gen/plan.h"
 #include "bench/gen/player.h"
 #include "bench/gen/report.h"
@@ -37,6 +41,7 @@ struct CommandLine {
   double warm_up_seconds = 15;
   bool json = false;
   bool no_verify = false;
+  bool share_cpu = false;
 };
 
 /// On standard error, while it goes on.
@@ -64,15 +69,23 @@ int run_one(const CommandLine& line, const gen::Plan& plan, const gen::Clock& cl
   return finish(line, plan, clock, gen::to_json(trial), trial.verify_failures);
 }
 
-int run_search(const CommandLine& line, const gen::Plan& plan, const gen::Clock& clock, gen::Player& player) {
-  gen::TrialOptions trial = line.trial;
-  const auto result = gen::search(
-      line.search,
-      [&](double rate) {
+gen::SearchResult found(const gen::SearchOptions& options, bool verify, gen::Player& player) {
+  gen::TrialOptions trial;
+  trial.verify = verify;
+  return gen::search(
+      options,
+      [&](double rate, double seconds) {
         trial.rate = rate;
+        trial.seconds = seconds;
         return told(player.run(trial));
       },
       [] { return stop_asked.load(); });
+}
+
+int run_search(const CommandLine& line, const gen::Plan& plan, const gen::Clock& clock, gen::Player& player) {
+  gen::SearchOptions options = line.search;
+  options.seconds = line.trial.seconds;
+  const auto result = found(options, line.trial.verify, player);
   const nlohmann::json json = gen::to_json(result);
   if (!line.json) {
     std::printf("%s", gen::table_head().c_str());
@@ -83,6 +96,40 @@ int run_search(const CommandLine& line, const gen::Plan& plan, const gen::Clock&
   if (result.best) return code;
   std::fprintf(stderr, "sluice-gen: the relay loses packets at every rate tried\n");
   return kExitFailure;
+}
+
+/// Orders from standard input, one a line, until its end; an answer a line on standard output.
+int serve(const CommandLine& line, const gen::Plan& plan, const gen::Clock& clock, gen::Player& player) {
+  std::cout << nlohmann::json{{"plan", gen::to_json(plan)}, {"clock", gen::to_json(clock)}}.dump()
+            << std::endl;
+  std::uint64_t failures = 0;
+  for (std::string text; !stop_asked && std::getline(std::cin, text);) {
+    std::string error;
+    auto order = gen::read_order(text, error);
+    nlohmann::json answer;
+    if (!order) {
+      answer = {{"error", error}};
+    } else if (auto* trial = std::get_if<gen::TrialOptions>(&*order)) {
+      trial->verify = line.trial.verify;
+      const gen::Trial done = told(player.run(*trial));
+      failures += done.verify_failures;
+      answer = gen::to_json(done);
+    } else {
+      answer = gen::to_json(found(std::get<gen::SearchOptions>(*order), line.trial.verify, player));
+      failures += answer["verifyFailures"].get<std::uint64_t>();
+    }
+    std::cout << answer.dump() << std::endl;
+  }
+  return failures == 0 ? kExitOk : kExitFailure;
+}
+
+/// Ahead of everything that has no such priority: whoever sleeps must get the CPU when it wakes. This thread
+/// only.
+bool go_first(std::string& error) {
+  const sched_param priority{.sched_priority = 1};
+  if (sched_setscheduler(0, SCHED_FIFO, &priority) == 0) return true;
+  error = std::string("--share-cpu: SCHED_FIFO: ") + std::strerror(errno);
+  return false;
 }
 
 int act(CommandLine& line, const std::string& command) {
@@ -103,12 +150,20 @@ int act(CommandLine& line, const std::string& command) {
   }
   const gen::Clock clock = gen::Clock::calibrate();
   gen::Player player(*plan, *link, clock, std::move(engine), line.link.loop, stop_asked);
+  if (line.share_cpu) {
+    if (!go_first(error)) {
+      std::fprintf(stderr, "sluice-gen: %s\n", error.c_str());
+      return kExitFailure;
+    }
+    player.share_cpu();
+  }
   if (!player.warm_up(line.warm_up_seconds, error)) {
     std::fprintf(stderr, "sluice-gen: %s\n", stop_asked ? "stopped" : error.c_str());
     return kExitFailure;
   }
   std::fputs(gen::table_head().c_str(), stderr);
   if (command == "search") return run_search(line, *plan, clock, player);
+  if (command == "serve") return serve(line, *plan, clock, player);
   if (command == "alone") line.trial.rate = 0;
   return run_one(line, *plan, clock, player);
 }
@@ -151,6 +206,9 @@ int main(int argc, char** argv) {
   add_common(*run, line, true);
   run->add_option("--rate", line.trial.rate, "packets/s in, over all streams; 0: as many as it can")
       ->required();
+  run->add_flag("--share-cpu", line.share_cpu,
+                "sleep between bursts, ahead of others when awake (SCHED_FIFO; needs root), for a --rate of "
+                "less than it can");
   auto* search =
       app.add_subcommand("search", "the highest rate without loss, then latency at 50 % and 90 % of it");
   add_common(*search, line, true);
@@ -159,6 +217,10 @@ int main(int argc, char** argv) {
   search->add_option("--loss", line.search.max_loss, "share of packets that may be lost")
       ->capture_default_str();
   search->add_option("--precision", line.search.precision, "how near to close in")->capture_default_str();
+  auto* serve = app.add_subcommand(
+      "serve",
+      "trials and searches one after the other, by JSON orders on standard input (docs/sluice-gen.md)");
+  add_common(*serve, line, true);
   auto* alone =
       app.add_subcommand("alone", "its own rate: makes, seals, receives and counts, with no relay between");
   add_common(*alone, line, false);
@@ -178,8 +240,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "sluice-gen: --ring or --device is wanted\n");
     return kExitUsage;
   }
-  signal(SIGINT, on_signal);
-  signal(SIGTERM, on_signal);
+  struct sigaction action = {};
+  action.sa_handler = on_signal;  // without SA_RESTART: it ends the wait for an order
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
   try {
     return act(line, command);
   } catch (const std::exception& error) {

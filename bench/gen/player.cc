@@ -6,18 +6,23 @@
 #include <array>
 #include <cstring>
 
+#include "bench/gen/echo.h"
 #include "bench/gen/verify.h"
 
 namespace sluice::gen {
 namespace {
 
 constexpr std::size_t kReceiveBurst = 64;
-constexpr std::uint32_t kSlowEvery = 16;  // turns between looks at what is slow
-constexpr double kWarmUpRate = 20'000;    // packets/s
-constexpr double kSettleSeconds = 0.2;    // for what is on its way to come, at most
-constexpr double kQuietSeconds = 0.02;    // nothing for so long: it has all come
-constexpr double kLateSeconds = 0.0005;   // packets that are due for longer are not sent
-constexpr double kReached = 0.995;        // of the rate asked for
+constexpr std::uint32_t kSlowEvery = 16;   // turns between looks at what is slow
+constexpr double kWarmUpRate = 20'000;     // packets/s
+constexpr double kSettleSeconds = 2;       // for what is on its way to come, at most
+constexpr double kQuietSeconds = 0.02;     // nothing for so long: it has all come
+constexpr double kLateSeconds = 0.0005;    // packets that are due for longer are not sent
+constexpr double kNapLateSeconds = 0.002;  // the same, where we sleep between bursts
+constexpr double kReached = 0.995;         // of the rate asked for
+constexpr timespec kNap{0, 100'000};
+constexpr double kEchoEvery = 0.05;   // s
+constexpr double kEchoSeconds = 0.5;  // a relay that answers no ping is waited for no longer
 
 double microseconds(std::uint32_t steps, const Clock& clock) {
   return steps * static_cast<double>(LatencyHistogram::kTicksPerStep) * 1e6 / clock.tsc_hz;
@@ -38,7 +43,9 @@ Player::Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr
       control_(plan, source_, clock.tsc_hz) {
   sink_.on_other = [this](std::span<const std::uint8_t> frame) {
     auto answer = neighbors_.answer(frame);
-    if (answer.empty())
+    if (answer.empty() && is_echo_reply(frame))
+      echoed_ = true;
+    else if (answer.empty())
       control_.on_frame(frame, counts_);
     else if (control_.frames.size() < ControlTraffic::kMaxQueued)
       control_.frames.push_back(std::move(answer));
@@ -98,18 +105,56 @@ void Player::send_frames() {
   control_.frames.clear();
 }
 
+void Player::nap() const {
+  if (naps_) clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);
+}
+
 void Player::settle(double seconds) {
   const std::uint64_t end = rte_rdtsc() + ticks(seconds);
   std::uint64_t last = rte_rdtsc();
-  for (std::uint64_t now = last; now < end && now < last + ticks(kQuietSeconds); now = rte_rdtsc())
-    if (turn(0, now).received != 0) last = now;
+  for (std::uint64_t now = last; now < end && now < last + ticks(kQuietSeconds); now = rte_rdtsc()) {
+    const std::uint64_t media = counts_.received;  // reports come all the time
+    const bool idle = turn(0, now).received == 0;
+    if (counts_.received != media) last = now;
+    if (idle) nap();
+  }
+}
+
+// The relay asked where endpoints are when it was told of them, before we came, and asks again after a second
+// only. Of the rest that waits nothing is ours: it was meant for a generator before this one.
+void Player::answer_earlier_questions() {
+  std::array<rte_mbuf*, kReceiveBurst> packets;
+  for (std::uint16_t queue = 0; queue < link_.queues(); ++queue)
+    while (const std::size_t count = link_.receive(queue, packets.data(), packets.size())) {
+      for (std::size_t i = 0; i < count && control_.frames.size() < ControlTraffic::kMaxQueued; ++i) {
+        auto answer =
+            neighbors_.answer({rte_pktmbuf_mtod(packets[i], const std::uint8_t*), packets[i]->data_len});
+        if (!answer.empty()) control_.frames.push_back(std::move(answer));
+      }
+      rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(count));
+    }
+}
+
+// Until the relay has taken it in. Media that come before it knows a plain sender's address are dropped as a
+// stranger's, and so are copies for a receiver whose address it does not know.
+void Player::tell_where_we_are() {
+  answer_earlier_questions();
+  std::uint16_t asked = 0;
+  const std::uint64_t begin = rte_rdtsc();
+  for (std::uint64_t now = begin; !echoed_ && !stop_ && now < begin + ticks(kEchoSeconds);
+       now = rte_rdtsc()) {
+    if (now >= begin + ticks(kEchoEvery * asked))
+      control_.frames.push_back(make_echo_request(plan_, asked++));
+    send_frames();
+    turn(0, now);
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);  // the relay's control plane may be on this CPU
+  }
 }
 
 bool Player::warm_up(double seconds, std::string& error) {
   const std::uint64_t deadline = rte_rdtsc() + ticks(seconds);
   sink_.begin_trial(false);
-  // The relay may still ask where we are: it asks every second.
-  settle(mirrored_ ? 0.0 : kQuietSeconds);
+  if (!mirrored_) tell_where_we_are();
   while (sink_.silent() != 0 && !stop_ && rte_rdtsc() < deadline) {
     std::vector<std::uint32_t> streams;
     for (const std::uint32_t receiver : sink_.silent_receivers())
@@ -124,10 +169,11 @@ bool Player::warm_up(double seconds, std::string& error) {
       const std::size_t count = std::min({due > sent ? due - sent : 0, streams.size() - sent, kBurst});
       if (count != 0) source_.send_of(streams.data() + sent, count, counts_);
       sent += count;
-      turn(0, now);
+      if (turn(0, now).received == 0) nap();
     }
     const std::uint64_t until = rte_rdtsc() + ticks(mirrored_ ? 0.01 : 0.25);
-    for (std::uint64_t now = rte_rdtsc(); now < until && sink_.silent() != 0; now = rte_rdtsc()) turn(0, now);
+    for (std::uint64_t now = rte_rdtsc(); now < until && sink_.silent() != 0; now = rte_rdtsc())
+      if (turn(0, now).received == 0) nap();
   }
   if (sink_.silent() == 0) return true;
   const auto silent = sink_.silent_receivers();
@@ -150,7 +196,8 @@ Trial Player::run(const TrialOptions& options) {
   const std::uint64_t begin = rte_rdtsc();
   const std::uint64_t end = begin + ticks(options.seconds);
   const double per_tick = options.rate / clock_.tsc_hz;
-  const auto most_late = static_cast<std::uint64_t>(std::max(options.rate * kLateSeconds, 2.0 * kBurst));
+  const double late = naps_ ? kNapLateSeconds : kLateSeconds;
+  const auto most_late = static_cast<std::uint64_t>(std::max(options.rate * late, 2.0 * kBurst));
   std::uint64_t busy = 0;
   std::uint64_t planned = 0;
   std::uint64_t now = begin;
@@ -171,25 +218,21 @@ Trial Player::run(const TrialOptions& options) {
     const std::uint64_t after = rte_rdtsc();
     if (done.sent != 0 || done.received != 0) busy += after - now;
     now = after;
+    // Only what is less than a burst is left, in either direction.
+    if (naps_ && due < kBurst && done.received < kReceiveBurst) {
+      nap();
+      now = rte_rdtsc();
+    }
   }
-  const std::uint64_t sent_until = now;
+  trial.seconds = static_cast<double>(now - begin) / clock_.tsc_hz;
+  trial.busy_share = static_cast<double>(busy) / static_cast<double>(now - begin);
+  const std::uint64_t in_time = counts_.received;
   settle(kSettleSeconds);
   trial.end_ns = nanoseconds(CLOCK_MONOTONIC);
   trial.counts = counts_;
-  trial.seconds = static_cast<double>(sent_until - begin) / clock_.tsc_hz;
-  const Counts& counts = trial.counts;
-  trial.input_pps = static_cast<double>(counts.sent) / trial.seconds;
-  trial.output_pps = static_cast<double>(counts.received) / trial.seconds;
-  const std::uint64_t expected = mirrored_ ? counts.sent : counts.expected;
-  trial.lost = expected > counts.received ? expected - counts.received : 0;
-  trial.loss_ratio = expected == 0 ? 0 : static_cast<double>(trial.lost) / static_cast<double>(expected);
-  trial.generator_limited = options.rate > 0 && trial.input_pps < options.rate * kReached;
   trial.cycles_per_packet =
-      counts.sent == 0 ? 0 : static_cast<double>(busy) / static_cast<double>(counts.sent);
-  trial.busy_share = static_cast<double>(busy) / static_cast<double>(sent_until - begin);
-  LatencyHistogram& latency = sink_.latency();
-  trial.latency = {microseconds(latency.quantile(0.5), clock_), microseconds(latency.quantile(0.99), clock_),
-                   microseconds(latency.quantile(0.999), clock_), microseconds(latency.max(), clock_)};
+      counts_.sent == 0 ? 0 : static_cast<double>(busy) / static_cast<double>(counts_.sent);
+  sum_up(trial, in_time);
   if (options.verify) {
     Verdict verdict = verify(plan_, sink_, source_.pattern(), mirrored_);
     trial.verified = verdict.verified;
@@ -197,6 +240,23 @@ Trial Player::run(const TrialOptions& options) {
     trial.failure_reasons = std::move(verdict.reasons);
   }
   return trial;
+}
+
+void Player::sum_up(Trial& trial, std::uint64_t in_time) {
+  const Counts& counts = trial.counts;
+  trial.input_pps = static_cast<double>(counts.sent) / trial.seconds;
+  trial.output_pps = static_cast<double>(counts.received) / trial.seconds;
+  const std::uint64_t expected = mirrored_ ? counts.sent : counts.expected;
+  const auto share = [expected](std::uint64_t received) {
+    return expected > received ? static_cast<double>(expected - received) / static_cast<double>(expected) : 0;
+  };
+  trial.lost = expected > counts.received ? expected - counts.received : 0;
+  trial.loss_ratio = share(counts.received);
+  trial.behind_seconds = trial.seconds * share(in_time);
+  trial.generator_limited = trial.rate > 0 && trial.input_pps < trial.rate * kReached;
+  LatencyHistogram& latency = sink_.latency();
+  trial.latency = {microseconds(latency.quantile(0.5), clock_), microseconds(latency.quantile(0.99), clock_),
+                   microseconds(latency.quantile(0.999), clock_), microseconds(latency.max(), clock_)};
 }
 
 }  // namespace sluice::gen

@@ -29,6 +29,10 @@ class Player {
   Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr<crypto::SrtpEngine> engine,
          bool mirrored, std::atomic<bool>& stop);
 
+  /// From now on sleeps between bursts, so that others on this CPU get what it need not have: for trials at a
+  /// fixed rate, by a thread that gets the CPU as soon as it wakes (SCHED_FIFO).
+  void share_cpu() { naps_ = true; }
+
   /// One packet of each stream, until every receiver has heard one. False, with the reason, after `seconds`.
   bool warm_up(double seconds, std::string& error);
   Trial run(const TrialOptions& options);
@@ -40,13 +44,18 @@ class Player {
   Turn turn(std::size_t due, std::uint64_t now);
   std::size_t drain_queue(std::uint16_t queue);
   void send_frames();
+  void answer_earlier_questions();
+  void tell_where_we_are();
   void settle(double seconds);
+  void nap() const;
+  void sum_up(Trial& trial, std::uint64_t in_time);
   std::uint64_t ticks(double seconds) const { return static_cast<std::uint64_t>(seconds * clock_.tsc_hz); }
 
   const Plan& plan_;
   Link& link_;
   const Clock& clock_;
   bool mirrored_;
+  bool naps_ = false;
   std::atomic<bool>& stop_;
   Source source_;
   Sink sink_;
@@ -54,6 +63,7 @@ class Player {
   ControlTraffic control_;
   Counts counts_;
   std::uint32_t turns_ = 0;
+  bool echoed_ = false;
   std::uint32_t copies_ = 1;  // of a mirrored packet
 };
 

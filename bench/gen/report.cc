@@ -17,6 +17,7 @@ nlohmann::json to_json(const Trial& trial) {
           {"received", counts.received},
           {"lost", trial.lost},
           {"lossRatio", trial.loss_ratio},
+          {"behindMs", trial.behind_seconds * 1e3},
           {"repeated", counts.repeated},
           {"strangers", counts.strangers},
           {"noBuffer", counts.no_buffer},
@@ -75,17 +76,18 @@ nlohmann::json to_json(const Plan& plan) {
 }
 
 std::string table_head() {
-  return fmt::format("{:>12} {:>12} {:>12} {:>10} {:>9} {:>9} {:>7} {:>7} {:>7} {:>8} {:>6}\n", "asked pps",
-                     "in pps", "out pps", "lost", "loss", "verified", "failed", "p50 us", "p99 us", "p999 us",
-                     "busy");
+  return fmt::format("{:>12} {:>12} {:>12} {:>10} {:>9} {:>9} {:>9} {:>7} {:>7} {:>7} {:>8} {:>6}\n",
+                     "asked pps", "in pps", "out pps", "lost", "loss", "behind ms", "verified", "failed",
+                     "p50 us", "p99 us", "p999 us", "busy");
 }
 
 std::string table_row(const Trial& trial) {
   return fmt::format(
-      "{:>12.0f} {:>12.0f} {:>12.0f} {:>10} {:>9.1e} {:>9} {:>7} {:>7.1f} {:>7.1f} {:>8.1f} {:>5.0f}%{}\n",
-      trial.rate, trial.input_pps, trial.output_pps, trial.lost, trial.loss_ratio, trial.verified,
-      trial.verify_failures, trial.latency.p50, trial.latency.p99, trial.latency.p999, trial.busy_share * 100,
-      trial.generator_limited ? "  generator's limit" : "");
+      "{:>12.0f} {:>12.0f} {:>12.0f} {:>10} {:>9.1e} {:>9.1f} {:>9} {:>7} {:>7.1f} {:>7.1f} {:>8.1f} "
+      "{:>5.0f}%{}\n",
+      trial.rate, trial.input_pps, trial.output_pps, trial.lost, trial.loss_ratio, trial.behind_seconds * 1e3,
+      trial.verified, trial.verify_failures, trial.latency.p50, trial.latency.p99, trial.latency.p999,
+      trial.busy_share * 100, trial.generator_limited ? "  generator's limit" : "");
 }
 
 }  // namespace sluice::gen

@@ -78,6 +78,7 @@ struct Trial {
   double input_pps = 0, output_pps = 0;
   std::uint64_t lost = 0;
   double loss_ratio = 0;
+  double behind_seconds = 0;       // of the traffic, what had not come back when sending ended
   bool generator_limited = false;  // we did not reach the rate
   std::uint64_t verified = 0, verify_failures = 0;
   std::vector<std::string> failure_reasons;  // the first few

@@ -6,31 +6,40 @@
 namespace sluice::gen {
 namespace {
 
-constexpr double kLowest = 1000;  // packets/s: no relay worth measuring is slower
+constexpr double kLowest = 1000;        // packets/s: no relay worth measuring is slower
+constexpr double kNarrowLoss = 0.01;    // above these it is no accident
+constexpr double kNarrowBehind = 0.03;  // of the trial's time
+constexpr double kAllBusy = 0.9;        // below, it was not we who could not send more
+constexpr std::size_t kMaxTrials = 30;  // a host that disturbs each must not make it endless
 
 class Search {
  public:
-  Search(const SearchOptions& options, const std::function<Trial(double)>& run,
-         const std::function<bool()>& stopped)
-      : options_(options), run_(run), stopped_(stopped) {}
+  using Run = std::function<Trial(double, double)>;
+
+  Search(const SearchOptions& options, const Run& run, const std::function<bool()>& stopped)
+      : options_(options), run_(run), stopped_(stopped), stride_(options.precision) {}
 
   SearchResult find() {
     bracket();
-    while (low_ > 0 && high_ > 0 && !stopped_() && high_ > low_ * (1 + options_.precision)) {
-      const double middle = (low_ + high_) / 2;
-      step(first_guess_ > low_ && first_guess_ < high_ ? std::exchange(first_guess_, 0) : middle);
+    while (low_ > 0 && !stopped_() && !(ended() && result_.best)) {
+      if (!ended() && high_ > low_ * (1 + options_.precision))
+        step(next(), options_.seconds);
+      else if (!confirmed_)
+        confirm();
+      else
+        break;
     }
     for (const double share : options_.latency_at)
       if (result_.best && !stopped_())
-        result_.latency.emplace_back(share, keep(run_(result_.best->input_pps * share)));
+        result_.latency.emplace_back(share, keep(run_(result_.best->input_pps * share, options_.seconds)));
     return std::move(result_);
   }
 
  private:
   void bracket() {
     double rate = options_.start_rate;
-    while (!stopped_()) {
-      if (step(rate)) {
+    while (!ended()) {
+      if (step(rate, std::min(options_.scout_seconds, options_.seconds))) {
         if (result_.generator_limited || rate >= options_.max_rate) return;
         rate = std::min(rate * 2, options_.max_rate);
       } else if (low_ > 0 || rate <= kLowest) {
@@ -41,8 +50,35 @@ class Search {
     }
   }
 
+  // The rate that a failed trial let through is near to the limit, so strides from it up are short at first.
+  double next() {
+    if (first_guess_ > low_ && first_guess_ < high_) return std::exchange(first_guess_, 0);
+    return std::min((low_ + high_) / 2, confirmed_ ? low_ * (1 + stride_) : high_);
+  }
+
+  // A short trial has passed at low_, and all whole ones above it have failed, or enough of them. Half of
+  // that, then, until one passes: a low rate with something to say about it is better than none.
+  void confirm() {
+    const double rate = low_;
+    if (step(rate, options_.seconds)) return;
+    low_ = rate / 2 < kLowest ? 0 : rate / 2;
+  }
+
+  bool ended() const { return stopped_() || result_.trials.size() >= kMaxTrials; }
+  // We sent less than was asked for: all that we could, or what the host let us.
+  static bool our_limit(const Trial& trial) {
+    return trial.generator_limited && trial.busy_share >= kAllBusy;
+  }
+
+  double shortfall(const Trial& trial) const {
+    return std::max(trial.loss_ratio, trial.seconds > 0 ? trial.behind_seconds / trial.seconds : 0);
+  }
+  bool keeps_up(const Trial& trial) const { return trial.behind_seconds <= options_.max_behind_seconds; }
   bool passes(const Trial& trial) const {
-    return trial.counts.received != 0 && trial.loss_ratio <= options_.max_loss;
+    return trial.counts.received != 0 && trial.loss_ratio <= options_.max_loss && keeps_up(trial);
+  }
+  bool narrow(const Trial& trial) const {
+    return trial.loss_ratio < kNarrowLoss && (keeps_up(trial) || shortfall(trial) < kNarrowBehind);
   }
   Trial keep(Trial trial) {
     result_.trials.push_back(trial);
@@ -50,22 +86,25 @@ class Search {
   }
 
   /// Whether the relay carried that rate; moves one end of the bracket there.
-  bool step(double rate) {
-    Trial trial = keep(run_(rate));
-    // A host that looked away is not our limit either.
-    for (int again = 0; again < 2 && trial.generator_limited && !stopped_(); ++again)
-      trial = keep(run_(rate));
-    // Far above its limit there is nothing to try again.
-    if (!passes(trial) && trial.loss_ratio < 0.01 && !stopped_()) trial = keep(run_(rate));
+  bool step(double rate, double seconds) {
+    Trial trial = keep(run_(rate, seconds));
+    // Too little was sent, or a little was lost: perhaps the host looked away.
+    const bool again = trial.generator_limited || (!passes(trial) && narrow(trial));
+    if (again && !stopped_()) trial = keep(run_(rate, seconds));
     if (!passes(trial)) {
       high_ = rate;
+      stride_ = options_.precision;
       // What came through although too much was sent is near to what it can.
-      first_guess_ = rate * (1 - trial.loss_ratio) * 0.98;
+      first_guess_ = rate * (1 - shortfall(trial)) * 0.98;
+      // A whole trial knows better than the short one that low_ is from.
+      if (!confirmed_ && seconds >= options_.seconds && first_guess_ <= low_) low_ = first_guess_ / 2;
       return false;
     }
-    if (!result_.best || trial.output_pps > result_.best->output_pps) result_.best = trial;
-    low_ = std::min(rate, trial.input_pps);
-    if (trial.generator_limited) {
+    confirmed_ = seconds >= options_.seconds;
+    if (confirmed_ && (!result_.best || trial.output_pps > result_.best->output_pps)) result_.best = trial;
+    if (confirmed_) stride_ *= 2;
+    low_ = std::max(low_, our_limit(trial) ? std::min(rate, trial.input_pps) : rate);
+    if (our_limit(trial)) {
       result_.generator_limited = true;
       high_ = 0;  // nothing above can be tried
     }
@@ -73,15 +112,18 @@ class Search {
   }
 
   const SearchOptions& options_;
-  const std::function<Trial(double)>& run_;
+  const Run& run_;
   const std::function<bool()>& stopped_;
   SearchResult result_;
   double low_ = 0, high_ = 0, first_guess_ = 0;
+  bool confirmed_ = false;  // low_, by a whole trial
+  double stride_;           // up from low_, as a share of it
 };
 
 }  // namespace
 
-SearchResult search(const SearchOptions& options, const std::function<Trial(double rate)>& run,
+SearchResult search(const SearchOptions& options,
+                    const std::function<Trial(double rate, double seconds)>& run,
                     const std::function<bool()>& stopped) {
   return Search(options, run, stopped).find();
 }

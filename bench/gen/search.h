@@ -1,5 +1,5 @@
-// search: the highest rate at which the relay loses nothing worth naming, and its latency below it. Pure:
-// runs trials through a function, so that tests bring a relay of their own.
+// search: the highest rate at which the relay loses nothing worth naming and keeps up, and its latency below
+// it. Pure: runs trials through a function, so that tests bring a relay of their own.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,10 @@ struct SearchOptions {
   double start_rate = 100'000;  // packets/s in
   double max_rate = 100e6;
   double max_loss = 1e-6;
+  double max_behind_seconds = 0.005;  // more waits at a trial's end: it was not carried but queued
   double precision = 0.01;
+  double seconds = 2;                           // of a trial
+  double scout_seconds = 0.1;                   // of those that only look for the bracket; at most `seconds`
   std::vector<double> latency_at = {0.5, 0.9};  // of the rate found
 };
 
@@ -25,9 +28,11 @@ struct SearchResult {
   bool generator_limited = false;  // the relay may be faster than we are
 };
 
-/// `run(rate)` makes one trial. Doubles until packets are lost, then closes in; a rate that fails is tried a
-/// second time, for a host that looked away for a moment is not the relay's fault. `stopped` ends it early.
-SearchResult search(const SearchOptions& options, const std::function<Trial(double rate)>& run,
+/// `run` makes one trial. Doubles by short trials until packets are lost, then closes in by whole ones; a
+/// rate that fails narrowly is tried a second time, for a host that looked away for a moment is not the
+/// relay's fault. `stopped` ends it early.
+SearchResult search(const SearchOptions& options,
+                    const std::function<Trial(double rate, double seconds)>& run,
                     const std::function<bool()>& stopped);
 
 }  // namespace sluice::gen

@@ -1,18 +1,23 @@
 """What the control thread does while its worker is at half its load and may lose nothing: endpoints made over the
-socket, and full DTLS handshakes. Generator, clients and control thread share a CPU here, so what counts is done
-per second of the control thread's own CPU time; what was seen by the clock stands beside it.
+socket, and full DTLS handshakes. Generator, clients and control thread share a CPU here: the generator takes it when
+packets are due (--share-cpu), the others have what it leaves. So what counts is done per second of the control
+thread's own CPU time; what was seen by the clock stands beside it.
 """
 
 import os
 import select
+import signal
 import socket
+import threading
 import time
 
 from lab import stun
 from lab.dtls import Certificate, Dtls
 from lab.netns import inside, remove_namespace, run
+from lab.rpc import Rpc
 
 from . import api
+from .measure import differences
 
 SIDE_ADDRESS, CLIENT_ADDRESS = "198.19.0.1", "198.19.0.2"
 SIDE_DEVICE, CLIENT_DEVICE = "side0", "client0"
@@ -205,24 +210,106 @@ def handshakes(relay, side, count):
     }
 
 
-def under_load(relay, generator, plan, rate, seconds, job):
-    """Runs job() while the worker carries `rate`; adds how busy it was and what it lost. `seconds`: what the job
-    takes, or more."""
-    process = generator.start("run", plan, rate=int(rate), seconds=seconds)
+# The generator did not drain its ring in time: its loss, though the worker counts it.
+NOT_DRAINED = "transmit_queue_full"
+LOAD_MAX_S = 120
+
+
+def _wait_for_load(relay, rate, timeout_s=30):
+    """Until most of `rate` flows: the generator's first packets are over then."""
+    deadline = time.monotonic() + timeout_s
+    before = relay.worker()["received"]
+    while True:
+        time.sleep(0.1)
+        now = relay.worker()["received"]
+        if now - before > 0.1 * rate / 2:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the load of {rate:,.0f} packets/s did not begin within {timeout_s} s")
+        before = now
+
+
+def losses(trial, drops):
+    """What was lost and by whom. `drops`: the worker's, by its own names, from the load's beginning until after
+    its end."""
+    by_worker = trial["refused"] + sum(count for reason, count in drops.items() if reason != NOT_DRAINED)
+    return {
+        "lost": trial["lost"],
+        "lostByWorker": by_worker,  # it did not take them from its ring in time, or dropped them
+        "lostByGenerator": drops.get(NOT_DRAINED, 0),
+        "notSent": trial["skipped"],  # the generator had not the CPU when they were due
+        "drops": drops,
+    }
+
+
+# Half of the highest rate is half a load only while the relay's CPU is what it was when that rate was found.
+HALF, LOAD_MIN, LOAD_MAX = 0.5, 0.4, 0.75
+
+
+def disturbed(row, ring_packets):
+    """(why this was not a worker at half its load with a CPU of its own, or None; the rate to go on with). What
+    waited for its CPU was not the worker's load, though its clock ran."""
+    load = row["workerLoad"] - row["workerWaitedMs"] / 1e3 / row["seconds"]
+    rate = row["ratePps"] * min(2.0, HALF / max(load, 0.01))
+    if row["lost"] and row["workerWaitedMs"] / 1e3 > ring_packets / row["ratePps"]:
+        return f"others had the worker's CPU for {row['workerWaitedMs']:.0f} ms", min(rate, row["ratePps"])
+    if row["workerLoadMax"] > LOAD_MAX:
+        return f"the worker's load rose to {row['workerLoadMax']:.2f}, which is not half", min(rate, row["ratePps"])
+    if load < LOAD_MIN:
+        return f"the worker's load was {load:.2f}, which is not half", rate
+    return None, row["ratePps"]
+
+
+class _Loads(threading.Thread):
+    """The worker's load, as sluiced tells it of each second, while a job goes on."""
+
+    def __init__(self, socket_path):
+        super().__init__(daemon=True)
+        self.socket_path, self.found, self._end = socket_path, [], threading.Event()
+
+    def run(self):
+        with Rpc(self.socket_path, 30) as rpc:
+            while not self._end.wait(0.5):
+                self.found.append(rpc.call("worker.list")["workers"][0]["load"])
+
+    def end(self):
+        self._end.set()
+        self.join(35)
+        return self.found
+
+
+def under_load(relay, generator, plan, rate, job):
+    """Runs job() while the worker carries `rate`; adds how busy it was, and what was lost on the whole way, from
+    the load's first packet to its last."""
+    process = generator.start("run", plan, rate=int(rate), seconds=LOAD_MAX_S, share_cpu=True)
     try:
-        time.sleep(1.5)
-        before = relay.worker()
+        _wait_for_load(relay, rate)
+        time.sleep(1)  # sluiced tells the load of a whole second
+        before, drops, waited = relay.worker(), relay.drops(), relay.worker_waited_s()
+        began = time.monotonic()
+        loads = _Loads(relay.socket)
+        loads.start()
         row = job()
         after = relay.worker()
+        row["seconds"], waited = time.monotonic() - began, relay.worker_waited_s() - waited
+        found = [*loads.end(), after["load"]]
+        outlasted = process.poll() is None
+        process.send_signal(signal.SIGINT)  # ends the trial, which is reported then
     except BaseException:
         process.terminate()
         process.wait(20)
         raise
-    outlasted = process.poll() is None
-    trial = generator.finish(process, seconds + 60)
+    trial = generator.finish(process, 60)
+    relay.settled_worker()
+    row["ratePps"] = round(trial["inputPps"])
     row["workerBusy"] = (after["busyCycles"] - before["busyCycles"]) / (
         after["totalCycles"] - before["totalCycles"]
     )
-    row["lost"] = trial["lost"]
+    row["workerLoad"], row["workerLoadMax"] = sum(found) / len(found), max(found)
+    row["workerWaitedMs"] = waited * 1e3
     row["loadOutlasted"] = outlasted
+    row["latencyUs"] = trial["latencyUs"]
+    row["generatorBusy"] = trial["busyShare"]
+    row["verifiedPackets"], row["verifyFailures"] = trial["verifiedPackets"], trial["verifyFailures"]
+    row.update(losses(trial, differences(drops, relay.drops())))
     return row

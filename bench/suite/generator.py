@@ -1,13 +1,65 @@
 """sluice-gen: runs it with a plan and reads what it says. The generator's own page is docs/benchmarking.md."""
 
+import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 
 
 class GeneratorError(Exception):
     """sluice-gen failed, or what it said cannot be used."""
+
+
+class Player:
+    """A sluice-gen that takes orders (`sluice-gen serve`)."""
+
+    def __init__(self, process, log):
+        self.process, self.log = process, log
+        self._read = b""
+
+    def answer(self, timeout_s):
+        while b"\n" not in self._read:
+            ready = select.select([self.process.stdout], [], [], timeout_s)[0]
+            chunk = os.read(self.process.stdout.fileno(), 1 << 20) if ready else b""
+            if not chunk:
+                raise GeneratorError(f"sluice-gen {'ended' if ready else 'does not answer'}: {self._tail()}")
+            self._read += chunk
+        line, _, self._read = self._read.partition(b"\n")
+        found = json.loads(line)
+        if "error" in found:
+            raise GeneratorError(f"sluice-gen: {found['error']}")
+        return found
+
+    def _tail(self):
+        with open(self.log, errors="replace") as file:
+            return file.read().strip()[-600:]
+
+    def _order(self, order, timeout_s):
+        self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        self.process.stdin.flush()
+        return self.answer(timeout_s)
+
+    def run(self, rate, seconds):
+        return self._order({"run": {"rate": rate, "seconds": seconds}}, seconds + 60)
+
+    def search(self, seconds, start, precision, loss):
+        """As Generator.search."""
+        order = {"start": start, "seconds": seconds, "precision": precision, "loss": loss}
+        found = self._order({"search": order}, 60 * seconds + 120)
+        if found["best"] is None:
+            raise GeneratorError(f"the relay loses packets at every rate tried: {self._tail()}")
+        return found
+
+    def stop(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
 
 
 class Generator:
@@ -20,7 +72,8 @@ class Generator:
         if verb != "alone":
             command += self.link
         for name, value in options.items():
-            command += [f"--{name}", str(value)]
+            flag = "--" + name.replace("_", "-")
+            command += [flag] if value is True else [flag, str(value)]
         if self.namespace:
             command = ["ip", "netns", "exec", self.namespace, *command]
         return command
@@ -52,6 +105,24 @@ class Generator:
                 f"sluice-gen ended with {process.returncode}: {err.decode(errors='replace').strip()[-600:]}"
             )
         return answer
+
+    @contextlib.contextmanager
+    def serve(self, plan, log):
+        """A Player that stays for trials and searches, one after the other, until the end of the block."""
+        with open(log, "wb") as errors:
+            process = subprocess.Popen(
+                self._command("serve", plan, {}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+        player = Player(process, log)
+        try:
+            player.answer(60)  # its first line, when the relay carries the plan
+            yield player
+        finally:
+            player.stop()
 
     def run(self, plan, rate, seconds):
         """A trial at `rate` packets/s in; 0: as many as it can."""

@@ -96,7 +96,7 @@ _SPIN = (
 )
 
 
-def cpus_share_a_core(one, other, seconds=0.3):
+def cpus_share_a_core(one, other, seconds=0.15):
     """("yes" | "no" | "unknown", how many times slower a loop on `one` is while another runs on `other`). By CPU
     time: other processes of this machine do not count, another thread of the core does."""
 

@@ -36,13 +36,16 @@ class Lab:
         return self.crypto[engine]
 
 
-def ring_size(mean_fan_out):
-    """Packets: some milliseconds of either ring. A deep ring before a wide fan-out hides an overload as delay."""
-    return 8192 if mean_fan_out <= 8 else 4096
+# Of either ring, in packets. An overload that hides in it as delay is told by `behindMs`. A deeper one holds more than
+# the caches do: a relay near its limit then never works off what a hiccup left there.
+RING_SIZE = 8192
+# At half a load it does: some 15 ms at two million packets/s, for which a host may take a virtual CPU away. No more
+# than the packet pools hold in both directions.
+DEEP_RING_SIZE = 32768
 
 
-def config(lab, limits, engine="auto", mean_fan_out=1, **more):
-    device = f"ring:{RING},size={ring_size(mean_fan_out)}"
+def config(lab, limits, engine="auto", ring_size=RING_SIZE, **more):
+    device = f"ring:{RING},size={ring_size}"
     return relays.configuration(
         device, SOCKET, limits, lab.relay_cpu, lab.load_cpu, engine=engine, **more
     )

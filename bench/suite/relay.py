@@ -160,6 +160,17 @@ class Relay:
                     total += int(line.split()[1]) * 1024
         return total
 
+    def worker_waited_s(self):
+        """Seconds for which the worker's thread wanted its CPU and another had it."""
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            folder = f"/proc/{self.process.pid}/task/{task}"
+            with open(f"{folder}/comm") as comm:
+                if not comm.read().startswith("rte-worker"):
+                    continue
+            with open(f"{folder}/schedstat") as file:
+                return int(file.read().split()[1]) / 1e9
+        raise RelayError("sluiced has no worker thread")
+
     def control_cpu_s(self):
         """CPU seconds of the control thread: the process's first."""
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/schedstat") as file:

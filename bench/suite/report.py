@@ -3,6 +3,7 @@
 TARGET_RATIO = {"W1": 0.75, "W2": 0.75, "W3": 0.65, "W4": 0.75}
 TARGET_CYCLES = {"W0": 200}
 LOSS_MAX = 1e-6  # what counts as lossless
+WAITED_MAX_MS = 1  # a ring holds less, near the highest rate
 
 
 def _number(value, digits=0):
@@ -118,12 +119,31 @@ def control_table(rows):
                 _number(row["count"]),
                 _number(row["perSecond"]),
                 _number(row["perCpuSecond"]),
-                _number(row["workerBusy"], 2),
+                _million(row["ratePps"]),
+                _number(row["workerLoad"], 2),
+                _number(row["workerLoadMax"], 2),
                 _number(row["lost"]),
+                _number(row["lostByWorker"]),
+                _number(row["lostByGenerator"]),
+                _number(row["notSent"]),
+                _number(row["workerWaitedMs"]),
             ]
             for row in rows
         ],
-        ["control thread", "done", "per second", "per CPU second", "worker busy", "packets lost"],
+        [
+            "control thread",
+            "done",
+            "per second",
+            "per CPU second",
+            "Mpps",
+            "worker load",
+            "most",
+            "packets lost",
+            "by worker",
+            "by generator",
+            "not sent",
+            "CPU taken, ms",
+        ],
     )
 
 
@@ -179,6 +199,8 @@ def remarks(report):
             notes.append(f"{label}: {result['lossRatio']:.2e} was lost even so: this is not a lossless rate")
         if result.get("stealShare", 0) > 0.005:
             notes.append(f"{label}: the host took {result['stealShare']:.1%} of the relay's CPU (steal)")
+        if result.get("workerWaitedMs", 0) > WAITED_MAX_MS:
+            notes.append(f"{label}: others had the relay's CPU for {result['workerWaitedMs']:.0f} ms of its trial")
         target = TARGET_RATIO.get(result["workload"])
         if target and result["engine"] == "ipsec_mb" and (result["ratioToBound"] or 0) < target:
             notes.append(f"{label}: ratio {result['ratioToBound']} is below the target of {target}")

@@ -1,14 +1,17 @@
 """The Python of scripts/bench that needs no daemon: workloads, plans, bounds, reports, bencode, SDP."""
 
 import os
+import subprocess
 import sys
+import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "demo")]
 
 import run  # noqa: E402
-from suite import bound, machine, measure, plans, relay, report, workloads  # noqa: E402
+from suite import bound, control, machine, measure, plans, relay, report, rows, workloads  # noqa: E402
+from suite.generator import Generator, GeneratorError  # noqa: E402
 from suite.peers import bencode, rtpengine, udp_relay  # noqa: E402
 
 LINK = {"mac": "02:00:00:00:be:01", "relayMac": "02:00:00:00:be:02", "vlan": 0}
@@ -200,6 +203,7 @@ class Reports(unittest.TestCase):
         self.assertIn("1.5x", report.remarks(self.report(result(generatorTimesRelay=1.2)))[0])
         self.assertIn("below the target", report.remarks(self.report(result(ratioToBound=0.7)))[0])
         self.assertIn("steal", report.remarks(self.report(result(stealShare=0.02)))[0])
+        self.assertIn("for 12 ms", report.remarks(self.report(result(workerWaitedMs=12.2)))[0])
 
     def test_tables_are_aligned_and_bear_gaps(self):
         rows = [result(), result(workload="W0", profile="none", boundPps=None, latencyUs={})]
@@ -276,6 +280,80 @@ class Measuring(unittest.TestCase):
         self.assertTrue(5e8 < machine.tsc_hz(0.02) < 1e10)
 
 
+class Control(unittest.TestCase):
+    def test_a_loss_is_the_workers_or_the_generators(self):
+        trial = {"lost": 16, "refused": 4, "skipped": 9}
+        found = control.losses(trial, {"transmit_queue_full": 5, "replayed": 7})
+        self.assertEqual((found["lostByWorker"], found["lostByGenerator"], found["notSent"]), (11, 5, 9))
+        self.assertEqual(control.losses({"lost": 0, "refused": 0, "skipped": 0}, {})["lostByWorker"], 0)
+
+    def test_a_row_counts_where_the_worker_had_half_a_load_and_its_cpu(self):
+        row = {"workerLoad": 0.5, "workerLoadMax": 0.6, "ratePps": 2e6, "seconds": 5.0, "lost": 0}
+        self.assertEqual(control.disturbed({**row, "workerWaitedMs": 400.0}, 32768), (None, 2e6))
+        why, rate = control.disturbed({**row, "workerWaitedMs": 400.0, "lost": 7}, 32768)
+        self.assertIn("400 ms", why)
+        self.assertEqual(rate, 2e6)
+        self.assertIsNone(control.disturbed({**row, "workerWaitedMs": 9.0, "lost": 7}, 32768)[0])
+        slow = {**row, "workerLoad": 1.0, "workerLoadMax": 1.0, "workerWaitedMs": 0.0}
+        self.assertEqual(control.disturbed(slow, 32768)[1], 1e6)
+        idle = {**row, "workerLoad": 0.25, "workerLoadMax": 0.3, "workerWaitedMs": 0.0}
+        why, rate = control.disturbed(idle, 32768)
+        self.assertIn("0.25", why)
+        self.assertEqual(rate, 4e6)
+
+    def test_the_table_says_how_much_was_lost_at_which_load(self):
+        row = {
+            "what": "DTLS handshakes",
+            "count": 2000,
+            "perSecond": 300.0,
+            "perCpuSecond": 1700.0,
+            "ratePps": 1800000,
+            "workerLoad": 0.5,
+            "workerLoadMax": 0.6,
+            "workerWaitedMs": 12.0,
+            **control.losses({"lost": 3, "refused": 3, "skipped": 0}, {}),
+        }
+        header, _, line = report.control_table([row])
+        self.assertEqual(line.split()[-5:], ["3", "3", "0", "0", "12"])
+        self.assertIn("packets lost", header)
+
+
+class Carrying(unittest.TestCase):
+    def test_what_waits_is_not_carried(self):
+        self.assertTrue(rows.carried({"lossRatio": 0.0, "behindMs": 0.4}))
+        self.assertFalse(rows.carried({"lossRatio": 0.0, "behindMs": 40.0}))
+        self.assertFalse(rows.carried({"lossRatio": 1e-4, "behindMs": 0.4}))
+
+
+class FakePlayer(unittest.TestCase):
+    """Against a program that answers as sluice-gen serve does."""
+
+    ANSWERS = "import sys\nprint('{}', flush=True)\nfor line in sys.stdin: print(%r, flush=True)"
+
+    def play(self, answer):
+        with tempfile.TemporaryDirectory() as folder:
+            binary = os.path.join(folder, "gen")
+            with open(binary, "w") as file:
+                file.write("#!/usr/bin/python3\n" + self.ANSWERS % answer)
+            os.chmod(binary, 0o700)
+            generator = Generator(binary, ["--ring", "x"], 0)
+            with generator.serve("plan.json", os.path.join(folder, "log")) as player:
+                yield player
+
+    def test_orders_are_answered_in_turn(self):
+        for player in self.play('{"lost": 3}'):
+            self.assertEqual(player.run(1000, 0.1), {"lost": 3})
+            self.assertEqual(player.run(2000, 0.1), {"lost": 3})
+
+    def test_what_goes_wrong_is_told(self):
+        for player in self.play('{"error": "rate: allowed are"}'):
+            with self.assertRaisesRegex(GeneratorError, "rate: allowed"):
+                player.run(-1, 0.1)
+        for player in self.play('{"best": null}'):
+            with self.assertRaisesRegex(GeneratorError, "every rate"):
+                player.search(0.1, 1000, 0.01, 1e-6)
+
+
 class Arguments(unittest.TestCase):
     def test_defaults(self):
         self.assertEqual(run.parse([]).workloads, list(workloads.NAMES))
@@ -290,6 +368,18 @@ class Arguments(unittest.TestCase):
                     run.parse(arguments)
                 finally:
                     sys.stderr = stderr
+
+    def test_they_are_checked_with_nothing_installed(self):
+        for arguments, code in ((["W1", "--quick"], 0), (["W9"], 2)):
+            done = subprocess.run(
+                # -S: without site-packages, where Debian's packages are.
+                ["/usr/bin/python3", "-S", "-m", "suite.arguments", *arguments],
+                env={"PYTHONPATH": os.path.join(ROOT, "bench")},
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn('workload "W9"', done.stderr)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,13 @@ class Pair:
             **{"from": {"endpoint": "publisher"}},
             **route,
         )
+        # Who sends before sluice has found its peers' MAC addresses loses those packets.
+        for name in ("publisher", "receiver"):
+            eventually(
+                lambda: lab.rpc.call("endpoint.get", session=session, id=name)["state"] == "connected",
+                5,
+                f"the address of {name} is resolved",
+            )
 
     def flow(self, first, count, ssrc=4242, timestamp=1000):
         """Sends packets; [(sequence, timestamp, ssrc, payload type)] as received."""

@@ -1,11 +1,13 @@
 // What the generator writes beside media, read back by readers that the relay uses.
 #include <gmock/gmock.h>
 
+#include "bench/gen/echo.h"
 #include "bench/gen/flow_table.h"
 #include "bench/gen/neighbor_answers.h"
 #include "bench/gen/results.h"
 #include "bench/gen/rtcp_compound.h"
 #include "controlplane/arp.h"
+#include "controlplane/icmp_echo.h"
 #include "tests/gen/plans.h"
 
 namespace sluice::gen {
@@ -34,6 +36,31 @@ TEST(RtcpCompound, ReportsAreWholeWords) {
   EXPECT_EQ(dataplane::load_be32(&bytes[28]), 7U);
   EXPECT_EQ(bytes[77], 202);
   EXPECT_EQ(dataplane::load_be16(&bytes[78]), 4);
+}
+
+TEST(Echo, TheRelayAnswersItInBothFamilies) {
+  for (const bool v6 : {false, true}) {
+    auto json = test::calls(1);
+    if (v6) {
+      json["endpoints"][0]["address"] = "[2001:db8::2]:5000";
+      json["endpoints"][0]["relay"] = "[2001:db8::1]:20000";
+    }
+    std::string error;
+    const auto plan = read_plan(json.dump(), error);
+    ASSERT_TRUE(plan) << error;
+    const auto request = make_echo_request(*plan, 7);
+    ASSERT_GE(request.size(), 60U);
+    EXPECT_FALSE(is_echo_reply(request));
+    dataplane::Frame frame;
+    ASSERT_FALSE(dataplane::parse_frame(request, frame));
+    control::NeighborPort port{};
+    port.mac = plan->relay_mac;
+    const auto reply = control::make_echo_reply(port, request, frame);
+    ASSERT_FALSE(reply.empty());
+    EXPECT_TRUE(is_echo_reply(reply));
+    EXPECT_TRUE(std::equal(plan->mac.begin(), plan->mac.end(), reply.begin()));
+    EXPECT_FALSE(is_echo_reply(std::span(reply).first(30)));
+  }
 }
 
 TEST(NeighborAnswers, ArpIsAnsweredForEndpointsOnly) {

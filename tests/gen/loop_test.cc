@@ -54,6 +54,23 @@ TEST(Loop, WhatIsSentArrivesAndOpens) {
   }
 }
 
+TEST(Loop, WhoSharesTheCpuLeavesSomeOfItAndKeepsThePace) {
+  const Plan plan = plan_of(test::calls(30));
+  std::atomic<bool> stop = false;
+  const Clock clock = Clock::calibrate(10'000'000);
+  Player player(plan, loop(), clock, engine(), true, stop);
+  player.share_cpu();
+  std::string error;
+  ASSERT_TRUE(player.warm_up(5, error)) << error;
+  const std::uint64_t before = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+  const Trial trial = player.run({.rate = 50'000, .seconds = 0.3, .verify = false});
+  EXPECT_LT(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - before, 240'000'000U);
+  EXPECT_EQ(trial.lost, 0U);
+  // Without SCHED_FIFO it wakes when it may: what came too late then was not sent, and is counted.
+  EXPECT_GT(trial.counts.sent, 1000U);
+  EXPECT_NEAR(static_cast<double>(trial.counts.sent + trial.counts.skipped), 15'000, 1000);
+}
+
 TEST(Loop, StreamsOutliveTheRollOverOfTheirNumbers) {
   auto json = test::calls(3);
   json["streams"].erase(0);

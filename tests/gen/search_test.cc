@@ -20,7 +20,7 @@ TEST(Search, FindsTheLimitToOnePercent) {
   for (const double limit : {20'000.0, 173'000.0, 1'234'567.0, 9'000'000.0}) {
     int trials = 0;
     const auto result = search(
-        {}, [&](double rate) { return ++trials, carried(rate, limit); }, [] { return false; });
+        {}, [&](double rate, double) { return ++trials, carried(rate, limit); }, [] { return false; });
     ASSERT_TRUE(result.best);
     EXPECT_LE(result.best->output_pps, limit);
     EXPECT_GE(result.best->output_pps, limit * 0.985);
@@ -32,9 +32,10 @@ TEST(Search, FindsTheLimitToOnePercent) {
 }
 
 TEST(Search, SaysWhenTheGeneratorIsTheLimit) {
-  const auto run = [](double rate) {
+  const auto run = [](double rate, double) {
     Trial trial = carried(std::min(rate, 500'000.0), 1e9);
     trial.generator_limited = rate > 500'000;
+    trial.busy_share = 1;
     return trial;
   };
   const auto result = search({}, run, [] { return false; });
@@ -43,9 +44,38 @@ TEST(Search, SaysWhenTheGeneratorIsTheLimit) {
   EXPECT_DOUBLE_EQ(result.best->output_pps, 500'000);
 }
 
+TEST(Search, AHostThatTakesTheGeneratorsCpuIsNotItsLimit) {
+  int trials = 0;
+  const auto run = [&](double rate, double) {
+    const bool disturbed = ++trials % 3 != 0;
+    Trial trial = carried(disturbed ? rate * 0.7 : rate, 1e6);
+    trial.generator_limited = disturbed;
+    trial.busy_share = 0.3;
+    return trial;
+  };
+  const auto result = search({}, run, [] { return false; });
+  EXPECT_FALSE(result.generator_limited);
+  ASSERT_TRUE(result.best);
+  EXPECT_GE(result.best->output_pps, 600'000);
+  EXPECT_LT(trials, 45);
+}
+
+TEST(Search, AHostThatDisturbsEveryWholeTrialAtSpeedStillHasARate) {
+  int trials = 0;
+  const auto run = [&](double rate, double seconds) {
+    Trial trial = carried(rate, 1e6);
+    if (seconds > 0.2 && rate > 100'000) trial.loss_ratio = 1e-3;
+    return ++trials, trial;
+  };
+  const auto result = search({.seconds = 1}, run, [] { return false; });
+  ASSERT_TRUE(result.best);
+  EXPECT_GE(result.best->rate, 25'000);
+  EXPECT_LT(trials, 60);
+}
+
 TEST(Search, ARateThatFailsOnceGetsASecondTry) {
   bool failed = false;
-  const auto run = [&](double rate) {
+  const auto run = [&](double rate, double) {
     Trial trial = carried(rate, 1e6);
     if (!failed && rate > 300'000) {
       failed = true;
@@ -60,9 +90,39 @@ TEST(Search, ARateThatFailsOnceGetsASecondTry) {
 
 TEST(Search, ARelayThatLosesAlwaysHasNoRate) {
   const auto result = search(
-      {}, [](double rate) { return carried(rate, 0); }, [] { return false; });
+      {}, [](double rate, double) { return carried(rate, 0); }, [] { return false; });
   EXPECT_FALSE(result.best);
   EXPECT_TRUE(result.latency.empty());
+}
+
+TEST(Search, AQueueThatGrowsIsNoCarryingHoweverDeep) {
+  // Loses nothing in a trial: what it cannot carry waits.
+  const auto run = [](double rate, double seconds) {
+    Trial trial = carried(std::min(rate, 3e6), 1e9);
+    trial.seconds = seconds;
+    trial.behind_seconds = rate <= 3e6 ? 0.001 : seconds * (1 - 3e6 / rate);
+    return trial;
+  };
+  for (const double seconds : {0.3, 1.0}) {
+    const auto result = search({.precision = 0.03, .seconds = seconds}, run, [] { return false; });
+    ASSERT_TRUE(result.best);
+    EXPECT_NEAR(result.best->rate, 3e6, 3e6 * 0.03);
+  }
+}
+
+TEST(Search, WhatOnlyAShortTrialCarriedIsNotFound) {
+  int whole = 0;
+  const auto run = [&](double rate, double seconds) {
+    Trial trial = carried(rate, seconds < 0.5 ? 2e6 : 300'000);
+    trial.seconds = seconds;
+    whole += seconds > 0.5;
+    return trial;
+  };
+  const auto result = search({.seconds = 1}, run, [] { return false; });
+  ASSERT_TRUE(result.best);
+  EXPECT_LE(result.best->rate, 300'000);
+  EXPECT_GE(result.best->rate, 295'000);
+  EXPECT_LT(whole, 40);
 }
 
 }  // namespace

@@ -1,0 +1,55 @@
+"""What scripts/bench may be asked. As a program it checks its arguments and ends, with code 2 where they are wrong;
+it needs nothing but Python's own library, for that is before any package is installed.
+"""
+
+import argparse
+import os
+import sys
+
+from . import workloads
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measures what a worker of sluice forwards beside what its core could do at most.",
+        epilog="docs/benchmarking.md tells how, and what each column is.",
+    )
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"{', '.join(workloads.NAMES)}; default: all of them"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
+    parser.add_argument("--quick", action="store_true", help="short trials; by default W0, W1 and W4 only")
+    parser.add_argument("--peers", action="store_true", help="rtpengine, a kernel-UDP relay, and sluice on veth")
+    parser.add_argument("--control", action="store_true", help="the control thread under load")
+    parser.add_argument(
+        "--endpoints",
+        metavar="N,...",
+        default="",
+        help="numbers of endpoints for the rows of scaling (W1, 160 B)",
+    )
+    parser.add_argument("--engine", choices=["libsrtp", "ipsec_mb"], help="that SRTP engine only")
+    parser.add_argument("--relay-cpu", type=int, default=1, metavar="N")
+    parser.add_argument("--generator-cpu", type=int, default=0, metavar="N")
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    for name in options.workloads:
+        if name not in workloads.NAMES:
+            parser.error(f'workload "{name}": allowed are {", ".join(workloads.NAMES)}')
+    try:
+        options.endpoints = [int(number) for number in options.endpoints.split(",") if number]
+    except ValueError:
+        parser.error("--endpoints: allowed are numbers with commas between them, 100,1000,10000")
+    if any(not 2 <= number <= 60000 for number in options.endpoints):
+        parser.error("--endpoints: allowed are numbers from 2 to 60000 (the UDP ports of one address)")
+    if not options.workloads and not (
+        options.quick and (options.peers or options.endpoints or options.control)
+    ):
+        options.workloads = ["W0", "W1", "W4"] if options.quick else list(workloads.NAMES)
+    return options
+
+
+if __name__ == "__main__":
+    parse(sys.argv[1:])
