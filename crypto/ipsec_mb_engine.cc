@@ -96,9 +96,9 @@ struct Families {
 };
 
 template <class Job, class Work>
-void for_each_stage(std::span<Job> jobs, Work work) {
+void for_each_stage(std::span<Job> jobs, std::size_t most, Work work) {
   while (!jobs.empty()) {
-    const std::size_t count = std::min(jobs.size(), kStageJobs);
+    const std::size_t count = std::min(jobs.size(), most);
     work(jobs.first(count));
     jobs = jobs.subspan(count);
   }
@@ -139,6 +139,8 @@ struct IpsecMbEngine::Stage {
   LaneCounter lanes;
   const bool has_lanes;
   GcmCalls gcm;
+
+  std::size_t most_jobs() const { return has_lanes ? kStageJobs : kBurstStageJobs; }
 
   /// The first of the jobs, ordered, that go through the lanes.
   template <class Job>
@@ -240,7 +242,7 @@ void IpsecMbEngine::unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) {
 
 template <class Job>
 void IpsecMbEngine::seal(std::span<Job> jobs) {
-  for_each_stage(jobs, [this](std::span<Job> some) {
+  for_each_stage(jobs, stage_->most_jobs(), [this](std::span<Job> some) {
     Families<Job> families(some);
     if (families.counter_count > 0) note(stage_->seal_counter(manager_, families.counter_jobs()));
     if (families.gcm_count > 0) stage_->gcm.protect(manager_.wide(), families.gcm_jobs());
@@ -250,7 +252,7 @@ void IpsecMbEngine::seal(std::span<Job> jobs) {
 
 template <class Job>
 void IpsecMbEngine::open(std::span<Job> jobs) {
-  for_each_stage(jobs, [this](std::span<Job> some) {
+  for_each_stage(jobs, stage_->most_jobs(), [this](std::span<Job> some) {
     Families<Job> families(some);
     if (families.counter_count > 0) note(stage_->open_counter(manager_, families.counter_jobs()));
     if (families.gcm_count > 0) stage_->gcm.unprotect(manager_.wide(), families.gcm_jobs());

@@ -69,10 +69,11 @@ void switch_stream(WorkerState& state, std::uint32_t route_slot, std::uint32_t s
   state.tell(note);
 }
 
-void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, const Mapped& mapped,
-                      std::uint8_t payload_type, std::uint8_t* header) {
+// `header`: a copy of the received one, or that itself.
+inline void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, const Mapped& mapped,
+                             std::uint8_t payload_type, const std::uint8_t* received, std::uint8_t* header) {
   // The first byte and the marker stay.
-  const std::uint32_t first = (load_be32(header) & 0xff800000) | std::uint32_t{payload_type} << 16;
+  const std::uint32_t first = (load_be32(received) & 0xff800000) | std::uint32_t{payload_type} << 16;
   store_be32(header, first | static_cast<std::uint16_t>(mapped.index));
   store_be32(header + 4, mapped.timestamp);
   store_be32(header + 8, route.ssrc);
@@ -106,7 +107,13 @@ std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, s
                  index, timestamp);
 }
 
-void Forward::start(std::span<MediaPacket> packets, bool borrowed) {
+void Forward::start(const WorkerState& state, std::span<MediaPacket> packets, bool borrowed) {
+  for (const MediaPacket& packet : packets) {
+    const StreamSlot& stream = state.memory.streams[packet.stream];
+    if (stream.direct_route != kNoSlot || stream.source_count == 0) continue;
+    const std::uint32_t chunk = state.memory.sources[stream.sources[0]].first_chunk;
+    if (chunk != kNoSlot) prefetch(&state.chunks[chunk]);
+  }
   packets_ = packets;
   borrowed_ = borrowed;
   at_ = 0;
@@ -115,21 +122,27 @@ void Forward::start(std::span<MediaPacket> packets, bool borrowed) {
 
 bool Forward::next(WorkerState& state, OutgoingBatch& out) {
   out.clear();
-  while (at_ < packets_.size() && out.count < kOutputs) {
+  wanted_count_ = 0;
+  while (at_ < packets_.size() && out.count + wanted_count_ < kOutputs) {
     MediaPacket& packet = packets_[at_];
     if (!begun_) {
-      take_packet(state, packet, out);
-      if (!begun_) {
+      if (state.memory.streams[packet.stream].direct_route != kNoSlot) {
+        forward_directly(state, packet, out);
+        ++at_;
+        continue;
+      }
+      if (!begin_fan_out(state, packet)) {
         ++at_;
         continue;
       }
     }
-    if (!fan_out(state, packet, out)) return true;  // the batch is full
+    if (!list_routes(state, packet, kOutputs - out.count)) break;  // the batch is full
     if (!borrowed_) out.finished[out.finished_count++] = packet.mbuf;
     begun_ = false;
     ++at_;
   }
-  return out.count != 0 || out.finished_count != 0;
+  if (wanted_count_ != 0) make_copies(state, out);
+  return out.count != 0 || out.finished_count != 0 || at_ < packets_.size();
 }
 
 namespace {
@@ -140,8 +153,9 @@ inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteS
                      const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy, std::uint8_t* made,
                      const std::uint8_t* payload, OutgoingBatch& out) {
   const std::uint16_t header_length = packet.rtp.header_length;
+  const std::uint8_t* received = payload - header_length;
   const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
-  write_rtp_header(packet, route, mapped, payload_type, made);
+  write_rtp_header(packet, route, mapped, payload_type, received, made);
   OutgoingPacket& outgoing = out.packets[out.count++];
   outgoing.mbuf = copy;
   outgoing.packet = made;
@@ -167,9 +181,15 @@ inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteS
   route.bytes.add(payload_length);
 }
 
+// Where the frame of nearly every copy begins in its buffer: at the beginning of a cache line, so that all its headers
+// lie in that. Told from the buffer's address alone, since nothing of it may be in a cache.
+std::uint8_t* fresh_frame(const rte_mempool* pool, rte_mbuf* buffer) {
+  return reinterpret_cast<std::uint8_t*>(rte_mbuf_buf_addr(buffer, const_cast<rte_mempool*>(pool))) + kHeadroom;
+}
+
 // The RTP header of a packet, copied to where a buffer of its own begins.
-std::uint8_t* copy_header(const std::uint8_t* from, std::uint16_t length, rte_mbuf* to) {
-  auto* made = rte_pktmbuf_mtod(to, std::uint8_t*);
+std::uint8_t* copy_header(const WorkerState& state, const std::uint8_t* from, std::uint16_t length, rte_mbuf* to) {
+  std::uint8_t* made = fresh_frame(state.pool, to) + CommonFrame::kPayloadOffset;
   std::memcpy(made, from, kRtpFixedHeader);
   if (length != kRtpFixedHeader)
     std::memcpy(made + kRtpFixedHeader, from + kRtpFixedHeader, length - kRtpFixedHeader);
@@ -192,7 +212,7 @@ inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket
       map_for(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
   if (!mapped) return DropReason::kStaleAfterSwitch;
   const std::uint16_t header_length = packet.rtp.header_length;
-  std::uint8_t* made = in_place ? packet.data : copy_header(packet.data, header_length, copy);
+  std::uint8_t* made = in_place ? packet.data : copy_header(state, packet.data, header_length, copy);
   add_copy(state, packet, route, receiver, *mapped, *payload_type, copy, made, packet.data + header_length, out);
   return std::nullopt;
 }
@@ -213,12 +233,23 @@ std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::ui
   rte_mbuf* copy = rte_pktmbuf_alloc(state.pool);
   if (copy == nullptr) return DropReason::kNoBuffer;
   const std::uint16_t header_length = packet.rtp.header_length;
-  std::uint8_t* made = copy_header(received.data(), header_length, copy);
+  std::uint8_t* made = copy_header(state, received.data(), header_length, copy);
   const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
   add_copy(state, packet, route, receiver, mapped, *payload_type, copy, made, received.data() + header_length, out);
   route.retransmitted.add();
   return std::nullopt;
 }
+
+namespace {
+
+// What may have to be sent again goes into the packet cache.
+void keep_for_nack(WorkerState& state, const StreamSlot& stream, const MediaPacket& packet) {
+  if (!stream.kept) return;
+  state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
+                   {packet.data, packet.length});
+}
+
+}  // namespace
 
 // The packet has several routes, or some on other workers, or is borrowed from one, or has none at all: then it
 // is dropped.
@@ -231,6 +262,7 @@ bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
   }
   state.counters().forwarded.add();
   if (lent_to != 0) lend_packet(state, packet);
+  keep_for_nack(state, state.memory.streams[packet.stream], packet);
   begun_ = true;
   source_ = 0;
   chunk_ = kNoSlot;
@@ -238,48 +270,18 @@ bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
   return true;
 }
 
-// Counts the packet as forwarded or drops it. A single route is served here, in place.
-void Forward::take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
+// A single route is served in place.
+void Forward::forward_directly(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
-  const std::uint32_t direct = stream.direct_route;
-  if (direct == kNoSlot && !begin_fan_out(state, packet)) return;
-  if (stream.kept)
-    state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
-                     {packet.data, packet.length});
-  if (direct == kNoSlot) return;
+  keep_for_nack(state, stream, packet);
   state.counters().forwarded.add();
   state.counters().copies.add();
-  if (const auto reason = make_copy<true>(state, packet, stream, direct, nullptr, out)) state.drop(packet.mbuf, *reason);
+  if (const auto reason = make_copy<true>(state, packet, stream, stream.direct_route, nullptr, out))
+    state.drop(packet.mbuf, *reason);
 }
 
-// One copy for each of some routes that there is room for. Their buffers come in one go, and what the copies will
-// touch is fetched a few ahead: the routes first, then the endpoints that they name.
-void Forward::copy_for(WorkerState& state, const MediaPacket& packet, std::span<const std::uint32_t> routes,
-                       OutgoingBatch& out) {
-  constexpr std::size_t kAhead = 4;
-  const StreamSlot& stream = state.memory.streams[packet.stream];
-  std::array<rte_mbuf*, FanoutChunk::kRoutes> fresh;
-  std::size_t left = routes.size();
-  if (rte_pktmbuf_alloc_bulk(state.pool, fresh.data(), static_cast<unsigned>(left)) != 0)
-    for (left = 0; left < routes.size() && (fresh[left] = rte_pktmbuf_alloc(state.pool)) != nullptr;) ++left;
-  for (std::size_t i = 0; i < routes.size() && i < 2 * kAhead; ++i)
-    prefetch_to_write(&state.memory.routes[routes[i]], 2);
-  for (std::size_t i = 0; i < routes.size(); ++i) {
-    if (i + 2 * kAhead < routes.size()) prefetch_to_write(&state.memory.routes[routes[i + 2 * kAhead]], 2);
-    if (i + kAhead < routes.size())
-      prefetch_to_write(&state.endpoint(state.memory.routes[routes[i + kAhead]].endpoint.slot).packets_sent, 2);
-    rte_mbuf* buffer = left == 0 ? nullptr : fresh[left - 1];
-    state.counters().copies.add();
-    if (const auto reason = make_copy<false>(state, packet, stream, routes[i], buffer, out))
-      state.counters().drop(*reason);
-    else
-      --left;
-  }
-  if (left != 0) rte_pktmbuf_free_bulk(fresh.data(), static_cast<unsigned>(left));
-}
-
-// Goes on from the present position. False when `out` is full before the packet is done.
-bool Forward::fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
+// Goes on from the present position. False when `room` copies are listed before the packet is done.
+bool Forward::list_routes(const WorkerState& state, const MediaPacket& packet, std::size_t room) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
   for (; source_ < stream.source_count; ++source_, chunk_ = kNoSlot) {
     const SourceSlot& source = state.memory.sources[stream.sources[source_]];
@@ -290,14 +292,47 @@ bool Forward::fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& ou
     }
     for (; chunk_ != kNoSlot; chunk_ = state.chunks[chunk_].next, entry_ = 0) {
       const FanoutChunk& chunk = state.chunks[chunk_];
-      const auto room = static_cast<std::uint32_t>(kOutputs - out.count);
-      const std::uint32_t end = std::min(chunk.count, entry_ + room);
-      copy_for(state, packet, std::span(chunk.routes).subspan(entry_, end - entry_), out);
-      entry_ = end;
-      if (entry_ != chunk.count) return false;
+      if (chunk.next != kNoSlot) prefetch(&state.chunks[chunk.next]);
+      for (; entry_ < chunk.count; ++entry_) {
+        if (wanted_count_ == room) return false;
+        prefetch_to_write(&state.memory.routes[chunk.routes[entry_]], 2);
+        wanted_[wanted_count_++] = {&packet, chunk.routes[entry_]};
+      }
     }
   }
   return true;
+}
+
+// The copies that are listed, whatever packets they are of, so that what each will touch can be fetched some copies
+// ahead: the routes were when they were listed; then come the buffers, and the endpoints that the routes name.
+void Forward::make_copies(WorkerState& state, OutgoingBatch& out) {
+  constexpr std::size_t kAhead = 16;  // a copy takes some 20 cycles, memory 350
+  std::size_t left = wanted_count_;
+  if (rte_mempool_get_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()), static_cast<unsigned>(left)) != 0)
+    for (left = 0; left < wanted_count_ && (buffers_[left] = rte_mbuf_raw_alloc(state.pool)) != nullptr;) ++left;
+  const std::size_t buffers = left;
+  const auto fetch = [&](std::size_t i) {
+    const std::uint32_t slot = state.memory.routes[wanted_[i].route].endpoint.slot;
+    prefetch_to_write(&state.endpoint(slot).packets_sent, 2);
+    crypto::prefetch(state.memory.keys[slot].send);
+    if (i >= buffers) return;
+    rte_mbuf* buffer = buffers_[buffers - 1 - i];
+    prefetch_to_write(buffer);
+    prefetch_to_write(fresh_frame(state.pool, buffer));
+  };
+  for (std::size_t i = 0; i < std::min(kAhead, wanted_count_); ++i) fetch(i);
+  for (std::size_t i = 0; i < wanted_count_; ++i) {
+    if (i + kAhead < wanted_count_) fetch(i + kAhead);
+    const MediaPacket& packet = *wanted_[i].packet;
+    rte_mbuf* buffer = left == 0 ? nullptr : buffers_[left - 1];
+    const StreamSlot& stream = state.memory.streams[packet.stream];
+    if (const auto reason = make_copy<false>(state, packet, stream, wanted_[i].route, buffer, out))
+      state.counters().drop(*reason);
+    else
+      --left;
+  }
+  state.counters().copies.add(wanted_count_);
+  if (left != 0) rte_mempool_put_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()), static_cast<unsigned>(left));
 }
 
 }  // namespace sluice::dataplane

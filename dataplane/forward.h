@@ -13,16 +13,21 @@ class Forward {
  public:
   /// Starts over with `packets`: owned from here on, or `borrowed` from another worker (lend.h), which are
   /// neither written to nor freed.
-  void start(std::span<MediaPacket> packets, bool borrowed = false);
+  void start(const WorkerState& state, std::span<MediaPacket> packets, bool borrowed = false);
   /// Fills `out` (overwritten). False when nothing is left to do and nothing was made.
   bool next(WorkerState& state, OutgoingBatch& out);
 
  private:
-  void take_packet(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
+  /// One copy that is still to be made, in a buffer of its own.
+  struct Wanted {
+    const MediaPacket* packet;
+    std::uint32_t route;
+  };
+
+  void forward_directly(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
   bool begin_fan_out(WorkerState& state, MediaPacket& packet);
-  bool fan_out(WorkerState& state, MediaPacket& packet, OutgoingBatch& out);
-  static void copy_for(WorkerState& state, const MediaPacket& packet, std::span<const std::uint32_t> routes,
-                       OutgoingBatch& out);
+  bool list_routes(const WorkerState& state, const MediaPacket& packet, std::size_t room);
+  void make_copies(WorkerState& state, OutgoingBatch& out);
 
   std::span<MediaPacket> packets_;
   std::size_t at_ = 0;  // packet
@@ -31,6 +36,9 @@ class Forward {
   std::uint8_t source_ = 0;  // index in StreamSlot::sources
   std::uint32_t chunk_ = kNoSlot;
   std::uint32_t entry_ = 0;  // in the chunk
+  std::array<Wanted, kOutputs> wanted_;
+  std::array<rte_mbuf*, kOutputs> buffers_;
+  std::size_t wanted_count_ = 0;
 };
 
 /// A received packet (plaintext, as it came) once more for one route that has sent it as `outgoing_index`:

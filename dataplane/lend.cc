@@ -221,7 +221,7 @@ std::size_t Borrow::borrow_from(WorkerState& state, std::size_t lender, Forward&
   std::size_t packets = 0;
   Loan loan;
   const auto send = [&] {
-    forward.start(std::span(packets_).first(packets), true);
+    forward.start(state, std::span(packets_).first(packets), true);
     while (forward.next(state, out)) {
       protect.rtp(state, out);
       transmit(state, out);

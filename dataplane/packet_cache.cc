@@ -8,6 +8,8 @@
 
 #include "dataplane/flat_table.h"
 
+#include "dataplane/prefetch.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -55,6 +57,10 @@ void PacketCache::warm() {
   constexpr std::size_t kLinesPerPage = 4096 / kLine;
   for (std::size_t i = 0; i < lines_.size(); i += kLinesPerPage) lines_[i].bytes[0] = 0;
   for (std::size_t i = 0; i < buckets_.size(); i += kLinesPerPage) buckets_[i].ways[0] = 0;
+}
+
+void PacketCache::prefetch(const CachedKey& key) const {
+  if (enabled()) prefetch_to_write(&buckets_[hash_of(key) & (buckets_.size() - 1)]);
 }
 
 void PacketCache::keep(const CachedKey& key, std::span<const std::uint8_t> packet) {

@@ -51,6 +51,9 @@ class PacketCache {
 
   bool enabled() const { return lines_.size() != 0; }
 
+  /// Asks for what keep() will touch of the index.
+  void prefetch(const CachedKey& key) const;
+
   /// Copies `packet`, 32 bytes and what the last line of 64 leaves over. REQUIRES: nothing was kept under the
   /// key before.
   void keep(const CachedKey& key, std::span<const std::uint8_t> packet);

@@ -127,8 +127,9 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
       std::find(kUncheckedDrivers.begin(), kUncheckedDrivers.end(), info.driver) == kUncheckedDrivers.end();
   constexpr std::uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
   const bool computes_checksums = (device.tx_offload_capa & kChecksums) == kChecksums;
-  // Memory has no bit errors: over a ring, as over virtio, a checksum need not be computed at all.
-  info.offloads_udp_checksum = computes_checksums || ring;
+  info.transmit_checksums = computes_checksums ? TransmitChecksums::kPorts
+                            : ring             ? TransmitChecksums::kNobodys
+                                               : TransmitChecksums::kOurs;
 
   rte_eth_conf conf{};
   port->steering_.prepare(device, queues, conf);
@@ -137,6 +138,10 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   conf.rxmode.offloads =
       device.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
   if (!set_up_queues(opening, id, config, conf, {queues, transmit_queues}, pools)) return nullptr;
+  if (ring && !bring_buffers_home(*ring, id, queues, pools)) {
+    opening.fail("making the rings by which its buffers come home", rte_errno);
+    return nullptr;
+  }
   const int mtu_code = rte_eth_dev_set_mtu(id, config.mtu);
   if (mtu_code != 0 && mtu_code != -ENOTSUP) {
     opening.fail("setting an MTU of " + std::to_string(config.mtu), mtu_code);

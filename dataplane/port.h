@@ -16,6 +16,13 @@ struct rte_mempool;
 
 namespace sluice::dataplane {
 
+/// Who makes the IPv4 and UDP checksums of what leaves.
+enum class TransmitChecksums : std::uint8_t {
+  kOurs,     // we
+  kPorts,    // the hardware, from what each mbuf says
+  kNobodys,  // memory has no bit errors: over a ring, as over virtio, a checksum need not be made at all
+};
+
 /// What others may know of an open port. Constant while it is open.
 struct PortInfo {
   std::uint16_t id = 0;  // DPDK's
@@ -31,7 +38,7 @@ struct PortInfo {
   SteeringMode steering = SteeringMode::kHandoff;
   bool checks_udp_checksum =
       false;  // the driver delivers complete checksums, so that bad ones may be dropped
-  bool offloads_udp_checksum = false;  // TX: hardware fills UDP and IPv4 checksums, or nobody needs them
+  TransmitChecksums transmit_checksums = TransmitChecksums::kOurs;
   std::vector<config::IpPrefix>
       addresses;  // configured, and the IPv6 link-local when there is an IPv6 address
   std::optional<config::IpAddress> gateway;

@@ -16,7 +16,12 @@ inline void prefetch(const void* at, std::size_t lines = 1) {
   for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(p + i * kCacheLine);
 }
 
-/// The same for lines that will be written.
+/// One line, into the second level cache: for what is more than the first can hold.
+inline void prefetch_to_second(const void* at) {
+  __builtin_prefetch(at, 0, 2);
+}
+
+/// As prefetch, for lines that will be written.
 inline void prefetch_to_write(const void* at, std::size_t lines = 1) {
   const auto* p = static_cast<const std::uint8_t*>(at);
   for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(p + i * kCacheLine, 1);

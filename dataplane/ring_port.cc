@@ -2,10 +2,13 @@
 
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
 #include <rte_ring.h>
 
 #include <algorithm>
-#include <vector>
+#include <array>
+#include <deque>
 
 namespace sluice::dataplane {
 namespace {
@@ -18,10 +21,45 @@ rte_ring* make_ring(const config::RingDevice& ring, RingWay way, std::uint16_t q
   return rte_ring_create(name.c_str(), ring.size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
+// More than a worker sends in one burst, so that it catches up.
+constexpr unsigned kHomeBurst = 128;
+
+// In a worker's calls of receive and transmit.
+void take_home(rte_ring* ring, rte_mempool* pool) {
+  std::array<void*, kHomeBurst> buffers;
+  const unsigned count = rte_ring_sc_dequeue_burst(ring, buffers.data(), kHomeBurst, nullptr);
+  if (count != 0) rte_mempool_put_bulk(pool, buffers.data(), count);
+}
+
+struct Home {
+  rte_ring* ring;
+  rte_mempool* pool;
+};
+
+// DPDK asks for callbacks that stay as long as the port; so does what they are given.
+Home& keep_home(rte_ring* ring, rte_mempool* pool) {
+  static std::deque<Home> homes;
+  return homes.emplace_back(Home{ring, pool});
+}
+
+std::uint16_t on_receive(std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, std::uint16_t,
+                         void* home) {
+  const Home& at = *static_cast<const Home*>(home);
+  take_home(at.ring, at.pool);
+  return count;
+}
+
+std::uint16_t on_transmit(std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, void* home) {
+  const Home& at = *static_cast<const Home*>(home);
+  take_home(at.ring, at.pool);
+  return count;
+}
+
 }  // namespace
 
 std::string ring_name(std::string_view name, RingWay way, std::uint16_t queue) {
-  return "sluice_" + std::string(name) + (way == RingWay::kToSluice ? "_rx" : "_tx") + std::to_string(queue);
+  const char* ending = way == RingWay::kToSluice ? "_rx" : way == RingWay::kFromSluice ? "_tx" : "_home";
+  return "sluice_" + std::string(name) + ending + std::to_string(queue);
 }
 
 std::string ring_file_prefix(std::string_view name) {
@@ -47,6 +85,19 @@ bool make_ring_port(const config::RingDevice& ring, std::uint16_t queues, std::u
     return false;
   }
   id = static_cast<std::uint16_t>(port);
+  return true;
+}
+
+bool bring_buffers_home(const config::RingDevice& ring, std::uint16_t id, std::uint16_t queues,
+                        const std::vector<rte_mempool*>& pools) {
+  for (std::uint16_t queue = 0; queue < queues; ++queue) {
+    rte_ring* way = make_ring(ring, RingWay::kHome, queue);
+    if (way == nullptr) return false;
+    Home& home = keep_home(way, pools[queue]);
+    if (rte_eth_add_rx_callback(id, queue, on_receive, &home) == nullptr ||
+        rte_eth_add_tx_callback(id, queue, on_transmit, &home) == nullptr)
+      return false;
+  }
   return true;
 }
 

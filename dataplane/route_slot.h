@@ -23,30 +23,29 @@ inline constexpr std::size_t kMaxPayloadTypes = 8;
 /// "The stream of this endpoint that ...". Identity of a source of media: a switch is from one SourceSlot to
 /// another, whatever SSRCs they happen to use.
 struct alignas(64) SourceSlot {
-  // control thread, constant once installed
-  std::uint32_t generation;
-  SlotRef endpoint;  // invalid: the mirror of a source of another worker (lend.h)
-  SourceMatch match;
-  std::uint8_t payload_type_count;
-  std::uint8_t mid_length;
-  std::array<std::uint8_t, kMaxPayloadTypes> payload_types;
-  std::array<std::uint8_t, kMaxMidLength> mid;
-  std::uint32_t ssrc;
-  std::uint32_t clock_rate;
-
-  // worker
-  bool installed;
-  std::uint32_t next;         // of the same endpoint
+  // worker: the line of each packet that it fans out
   std::uint32_t stream;       // the stream that feeds it now; kNoSlot = none yet
   std::uint32_t first_chunk;  // fan-out
   std::uint32_t route_count;
   std::uint32_t retransmit_count;  // of these, routes that answer NACK: packets of this source are kept
-  std::uint32_t lent_to;  // workers that have a mirror of it, a bit each
+  std::uint32_t lent_to;           // workers that have a mirror of it, a bit each
+  std::uint32_t next;              // of the same endpoint
+  bool installed;
 
-  // control thread, constant once installed: of a mirror, the source that it stands for
-  SlotRef home;
+  // control thread, constant once installed
+  SourceMatch match;
+  std::uint8_t payload_type_count;
+  std::uint8_t mid_length;
+  std::uint32_t generation;
+  SlotRef endpoint;  // invalid: the mirror of a source of another worker (lend.h)
+  std::array<std::uint8_t, kMaxPayloadTypes> payload_types;
+  std::array<std::uint8_t, kMaxMidLength> mid;
+  std::uint32_t ssrc;
+  std::uint32_t clock_rate;
+  SlotRef home;  // of a mirror, the source that it stands for
   std::uint8_t home_worker;
 };
+static_assert(offsetof(SourceSlot, installed) < 64);
 
 /// Some of the routes of one source. A list of chunks keeps a large fan-out dense in memory.
 struct alignas(64) FanoutChunk {

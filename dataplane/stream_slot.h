@@ -54,7 +54,7 @@ struct alignas(64) StreamSlot {
   Counter packets, bytes;             // payload bytes
   Counter base_index, highest_index;  // packetsLost = highest - base + 1 - packets
 
-  // the rest: worker only
+  // the third line, of a stream whose packets fan out, and the rest: worker only
   std::array<std::uint32_t, kMaxSourcesPerStream> sources;
   std::uint32_t next;  // of the same endpoint
   std::array<std::uint8_t, kMaxMidLength> mid;

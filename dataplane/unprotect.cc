@@ -47,6 +47,8 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
   if (stream.direct_route != kNoSlot) {  // what forward and transmit will need
     prefetch_to_write(&state.memory.routes[stream.direct_route], 2);
     prefetch_to_write(&state.memory.endpoints[stream.direct_endpoint].packets_sent, 2);
+  } else {
+    prefetch(&stream.sources);
   }
   if (!stream.rtp_window.started()) {
     packet.index = first_cycle | packet.rtp.sequence;
@@ -133,10 +135,16 @@ void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& pa
   update_jitter(state, stream, packet);
 }
 
-// Where we send for it, and the keys for that, which forward and protect come to next.
-void fetch_keys(WorkerState& state, const StreamSlot& stream) {
-  if (stream.direct_route != kNoSlot && state.endpoint(stream.direct_endpoint).tag_length != 0)
+// What forward and protect come to next: the keys of where the packet leads, or the source that it fans out from; and
+// its place in the packet cache.
+void fetch_next(WorkerState& state, const MediaPacket& packet, const StreamSlot& stream) {
+  if (stream.kept)
+    state.cache.prefetch({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index});
+  if (stream.direct_route == kNoSlot) {
+    if (stream.source_count != 0) prefetch(&state.memory.sources[stream.sources[0]]);
+  } else if (state.endpoint(stream.direct_endpoint).tag_length != 0) {
     crypto::prefetch(state.memory.keys[stream.direct_endpoint].send);
+  }
 }
 
 void remember_port(WorkerState& state, const MediaPacket& packet) {
@@ -165,7 +173,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   }
   stream.rtp_window.commit_next();
   stream.highest_index.set(next);
-  fetch_keys(state, stream);
+  fetch_next(state, packet, stream);
   count_rtp(state, endpoint, stream, packet);
   latch(state, packet);
   remember_port(state, packet);
@@ -207,7 +215,7 @@ std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
     bind_mid(state, packet.stream);
   }
   stream.highest_index.set(stream.rtp_window.highest());
-  fetch_keys(state, stream);
+  fetch_next(state, packet, stream);
   count_rtp(state, endpoint, stream, packet);
   if (!feeds_something(state, stream, packet.stream)) bind_stream(state, packet.stream, false);
   if (newest) latch(state, packet);

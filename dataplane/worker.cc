@@ -29,7 +29,7 @@ void Worker::process(std::span<rte_mbuf* const> packets) {
   classify(state, packets, classified_);
   if (classified_.rtp_count != 0) {
     unprotect_.rtp(state, classified_);
-    forward_.start(std::span(classified_.rtp).first(classified_.rtp_count));
+    forward_.start(state, std::span(classified_.rtp).first(classified_.rtp_count));
     while (forward_.next(state, outgoing_)) {
       protect_.rtp(state, outgoing_);
       transmit(state, outgoing_);

@@ -60,7 +60,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
     own.prepare();
   }
   for (std::size_t i = 0; i < ports.size(); ++i)
-    transmit[i].port_does_checksums = ports[i].offloads_udp_checksum;
+    transmit[i].checksums = ports[i].transmit_checksums;
 }
 
 void WorkerState::tell(const Note& note) {

@@ -24,7 +24,8 @@ struct rte_mbuf;
 namespace sluice::dataplane {
 
 inline constexpr std::size_t kBatch = 64;      // packets that one turn of the loop takes in
-inline constexpr std::size_t kOutputs = 256;   // copies sealed and sent together
+inline constexpr std::size_t kOutputs = 128;  // copies sealed and sent together: their buffers fit near caches, and
+                                              // the hash's lanes fill even where half of them are of another profile
 inline constexpr std::size_t kHeadroom = 128;  // RTE_PKTMBUF_HEADROOM; checked in worker.cc
 inline constexpr std::uint64_t kFeedbackPerSecondMax =
     10;  // key-frame requests and receiver reports, per stream
@@ -89,7 +90,7 @@ struct LocalPort {
 struct TransmitBuffer {
   std::array<rte_mbuf*, kBatch> packets;
   std::uint16_t count = 0;
-  bool port_does_checksums = false;
+  TransmitChecksums checksums = TransmitChecksums::kOurs;
   std::uint64_t bytes = 0;
 };
 

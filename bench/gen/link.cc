@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "dataplane/huge_pages.h"
 #include "dataplane/ring_port.h"
@@ -23,6 +24,7 @@ constexpr const char* kPoolKind = "lf_stack";  // as sluiced\'s pools are: see m
 constexpr const char* kPoolName = "sluice_gen_packets";
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr std::uint32_t kLoopPackets = 8192;
+constexpr std::size_t kGiveBack = 64;  // as many as are received at once
 
 bool is_pci(const std::string& device) {
   return device.rfind("net_", 0) != 0;
@@ -87,6 +89,14 @@ bool Link::attach(const LinkOptions& options, std::string& error) {
     to_.push_back(to);
     from_.push_back(from);
   }
+  for (std::uint16_t queue = 0; queue < to_.size(); ++queue) {
+    home_.push_back(rte_ring_lookup(dataplane::ring_name(options.ring, RingWay::kHome, queue).c_str()));
+    theirs_.push_back(rte_mempool_lookup(("sluice_packets_" + std::to_string(queue)).c_str()));
+    if (home_.back() == nullptr || theirs_.back() == nullptr) {
+      error = "sluiced\'s port \"ring:" + options.ring + "\" has no way home for its buffers: is it of another version?";
+      return false;
+    }
+  }
   queues_ = static_cast<std::uint16_t>(to_.size());
   if (queues_ == 0) error = "sluiced has no port \"ring:" + options.ring + "\"";
   return queues_ != 0;
@@ -110,6 +120,29 @@ bool Link::make_pool(const LinkOptions& options, std::string& error) {
     return false;
   }
   return true;
+}
+
+void Link::give_back(std::uint16_t queue, rte_mbuf** packets, std::size_t count) {
+  std::size_t ours = 0;
+  if (home_.empty()) {
+    ours = count;
+  } else {
+    std::array<rte_mbuf*, kGiveBack> theirs;
+    unsigned leaving = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      rte_mbuf* packet = packets[i];
+      const bool whole = packet->pool == theirs_[queue] && rte_mbuf_refcnt_read(packet) == 1 &&
+                         packet->nb_segs == 1 && RTE_MBUF_DIRECT(packet);
+      if (whole && leaving < kGiveBack)
+        theirs[leaving++] = packet;
+      else
+        packets[ours++] = packet;
+    }
+    const unsigned taken = rte_ring_sp_enqueue_burst(home_[queue], reinterpret_cast<void**>(theirs.data()),
+                                                     leaving, nullptr);
+    if (taken < leaving) rte_pktmbuf_free_bulk(theirs.data() + taken, leaving - taken);
+  }
+  if (ours != 0) rte_pktmbuf_free_bulk(packets, static_cast<unsigned>(ours));
 }
 
 bool Link::open_device(const LinkOptions& options, std::string& error) {

@@ -47,6 +47,9 @@ class Link {
                                      static_cast<unsigned>(count), nullptr);
   }
 
+  /// Done with what came in by that queue. Buffers of sluiced's go home as a NIC gives back what it has sent.
+  void give_back(std::uint16_t queue, rte_mbuf** packets, std::size_t count);
+
  private:
   Link() = default;
   bool start_eal(const LinkOptions& options, std::string& error);
@@ -55,6 +58,8 @@ class Link {
   bool make_pool(const LinkOptions& options, std::string& error);
 
   std::vector<rte_ring*> to_, from_;
+  std::vector<rte_ring*> home_;      // per queue; none: what comes in is freed here
+  std::vector<rte_mempool*> theirs_;  // the pool that home_ is for
   std::uint16_t port_ = 0;
   std::uint16_t queues_ = 1;
   rte_mempool* pool_ = nullptr;

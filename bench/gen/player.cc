@@ -82,14 +82,10 @@ std::size_t Player::drain_queue(std::uint16_t queue) {
   std::array<rte_mbuf*, kReceiveBurst> packets;
   const std::size_t count = link_.receive(queue, packets.data(), packets.size());
   if (count == 0) return 0;
-  if (copies_ > 1) {
-    // As many as the relay would have sent: taken again, and freed by each taking.
-    for (std::uint32_t copy = 1; copy < copies_; ++copy) {
-      for (std::size_t i = 0; i < count; ++i) rte_mbuf_refcnt_update(packets[i], 1);
-      sink_.take(std::span(packets).first(count), rte_rdtsc(), counts_);
-    }
-  }
-  sink_.take(std::span(packets).first(count), rte_rdtsc(), counts_);
+  // Mirrored, as many as the relay would have sent.
+  for (std::uint32_t copy = 0; copy < copies_; ++copy)
+    sink_.take(std::span(packets).first(count), rte_rdtsc(), counts_);
+  link_.give_back(queue, packets.data(), count);
   return count;
 }
 
@@ -131,7 +127,7 @@ void Player::answer_earlier_questions() {
             neighbors_.answer({rte_pktmbuf_mtod(packets[i], const std::uint8_t*), packets[i]->data_len});
         if (!answer.empty()) control_.frames.push_back(std::move(answer));
       }
-      rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(count));
+      link_.give_back(queue, packets.data(), count);
     }
 }
 

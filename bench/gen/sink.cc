@@ -99,7 +99,7 @@ Sink::Media Sink::look_closer(std::span<const std::uint8_t> bytes) const {
           frame.payload_offset, frame.payload_length};
 }
 
-void Sink::take(std::span<rte_mbuf*> packets, std::uint64_t now, Counts& counts) {
+void Sink::take(std::span<rte_mbuf* const> packets, std::uint64_t now, Counts& counts) {
   std::array<Media, 64> media;
   const auto steps = static_cast<std::uint32_t>(now / LatencyHistogram::kTicksPerStep);
   for (rte_mbuf* packet : packets) rte_prefetch0(packet);
@@ -117,7 +117,6 @@ void Sink::take(std::span<rte_mbuf*> packets, std::uint64_t now, Counts& counts)
       if (on_other) on_other({frame, packets[i]->data_len});
     }
   }
-  rte_pktmbuf_free_bulk(packets.data(), static_cast<unsigned>(packets.size()));
 }
 
 void Sink::count(const Media& media, const std::uint8_t* frame, std::uint32_t now, Counts& counts) {

@@ -30,8 +30,8 @@ class Sink {
   /// `mirrored`: what comes back is what was sent, at the relay's address (a loop of our own).
   Sink(const Plan& plan, const Source& source, bool mirrored);
 
-  /// Counts and frees. `now`: TSC when they were taken from the link.
-  void take(std::span<rte_mbuf*> packets, std::uint64_t now, Counts& counts);
+  /// Counts, and leaves the packets to the caller. `now`: TSC when they were taken from the link.
+  void take(std::span<rte_mbuf* const> packets, std::uint64_t now, Counts& counts);
 
   void begin_trial(bool sampling);
   LatencyHistogram& latency() { return latency_; }

@@ -109,7 +109,7 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   info.queues = queues;
   info.transmit_queues = queues;
   info.checks_udp_checksum = true;
-  info.offloads_udp_checksum = port_does_checksums;
+  if (port_does_checksums) info.transmit_checksums = TransmitChecksums::kNobodys;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
   std::string error;
   auto worker_engine = crypto::make_engine(engine, error);
