@@ -88,6 +88,7 @@ def main(arguments):
         interrupted = "interrupted"
     except Exception as error:  # what was measured so far is worth showing
         interrupted = f"{type(error).__name__}: {error}"
+    facts["roundTripNs"] = {"nearest": lab.distance.nearest, "farthest": lab.distance.farthest}
     facts["libraries"] = machine.libraries(lab.libraries) if lab.libraries else {}
     tell(result)
     if options.json:

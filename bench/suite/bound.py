@@ -99,6 +99,9 @@ class ForwardCost:
         self.binary, self.cpu, self.load_cpu, self.seconds = binary, cpu, load_cpu, seconds
         self._known = {}
 
+    def forget(self):
+        self._known.clear()
+
     def of(self, payload_bytes, copies):
         key = (payload_bytes, copies)
         if key not in self._known:

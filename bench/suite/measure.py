@@ -6,6 +6,7 @@ Counters are read while nothing flows, so a difference holds all of a trial and 
 import os
 
 from . import bound, plans, relay as relays
+from .distance import Distance
 
 RING = "bench"
 SOCKET = "/run/sluice-bench/api.sock"
@@ -22,6 +23,9 @@ class Lab:
         self.precision = 0.03 if quick else 0.01
         self.sluiced = os.path.join(build, "controlplane", "sluiced")
         self.libraries = None
+        self.distance = Distance(self.program("cpu_distance"), (relay_cpu, load_cpu))
+        # For a row that the host has moved the CPUs apart for.
+        self.row_tries, self.near_wait_s = (2, 3) if quick else (3, 20)
         self.crypto = {}
         self.forward = bound.ForwardCost(
             self.program("bare_forward"), relay_cpu, load_cpu, 0.3 if quick else 1.0

@@ -199,6 +199,11 @@ def remarks(report):
             notes.append(f"{label}: {result['lossRatio']:.2e} was lost even so: this is not a lossless rate")
         if result.get("stealShare", 0) > 0.005:
             notes.append(f"{label}: the host took {result['stealShare']:.1%} of the relay's CPU (steal)")
+        if result.get("cpusApart"):
+            notes.append(
+                f"{label}: the host had moved the two CPUs apart (a line there and back took "
+                f"{max(result['roundTripNs'])} ns; {round(machine['roundTripNs']['nearest'])} when they were near)"
+            )
         if result.get("workerWaitedMs", 0) > WAITED_MAX_MS:
             notes.append(f"{label}: others had the relay's CPU for {result['workerWaitedMs']:.0f} ms of its trial")
         target = TARGET_RATIO.get(result["workload"])
@@ -227,4 +232,11 @@ def machine_lines(machine):
         f"relay on CPU {machine['relayCpu']}, generator on CPU {machine['generatorCpu']}: they "
         f"{shared[machine['twoCpusShareACore']]}"
         + (f" ({machine['slowerWithBothBusy']}x slower together)" if machine["slowerWithBothBusy"] else ""),
+        *_distance_lines(machine.get("roundTripNs")),
     ]
+
+
+def _distance_lines(ns):
+    if not ns or ns["nearest"] is None:
+        return []
+    return [f"a cache line goes from one to the other and back in {ns['nearest']:.0f} to {ns['farthest']:.0f} ns"]

@@ -11,6 +11,7 @@ sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "demo")]
 
 import run  # noqa: E402
 from suite import bound, control, machine, measure, plans, relay, report, rows, workloads  # noqa: E402
+from suite.distance import Distance  # noqa: E402
 from suite.generator import Generator, GeneratorError  # noqa: E402
 from suite.peers import bencode, rtpengine, udp_relay  # noqa: E402
 
@@ -380,6 +381,37 @@ class Arguments(unittest.TestCase):
             )
             self.assertEqual(done.returncode, code, done.stderr)
         self.assertIn('workload "W9"', done.stderr)
+
+
+class DistanceOfCpus(unittest.TestCase):
+    def watch(self, readings):
+        self.now_s = 0.0
+        readings = iter(readings)
+
+        def sleep(seconds):
+            self.now_s += seconds
+
+        distance = Distance("cpu_distance", (1, 0), clock=lambda: self.now_s, sleep=sleep)
+        distance._measure = lambda: next(readings)
+        return distance
+
+    def test_waits_until_they_are_near_again(self):
+        distance = self.watch([110, 500, 490, 130, 480])
+        self.assertEqual(distance.now(), 110)
+        self.assertEqual(distance.wait(20), 130)
+        self.assertEqual(self.now_s, 1.0)
+        self.assertTrue(distance.apart(distance.now()))
+        self.assertEqual((distance.nearest, distance.farthest), (110, 500))
+
+    def test_waits_no_longer_than_told(self):
+        distance = self.watch([100] + [500] * 50)
+        distance.now()
+        self.assertTrue(distance.apart(distance.wait(3)))
+        self.assertLessEqual(self.now_s, 3.0)
+
+    def test_takes_the_only_distance_that_it_knows_for_near(self):
+        distance = self.watch([500])
+        self.assertFalse(distance.apart(distance.wait(3)))
 
 
 if __name__ == "__main__":
