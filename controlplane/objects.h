@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,13 +57,35 @@ struct Source {
   std::size_t routes = 0;  // that hang on it; for a home its mirrors count one each
 };
 
+/// Which source of an endpoint.
+struct SourcePlace {
+  const SourceKey& key;
+  std::size_t worker;  // the endpoint's: the source itself; another: its mirror there
+};
+
+/// The sources of one endpoint, found by where they are and what they select. They hold their own keys.
+struct BySourcePlace {
+  using is_transparent = void;
+  static SourcePlace place(const Source* source) { return {source->key, source->worker}; }
+  static SourcePlace place(const SourcePlace& given) { return given; }
+  template <typename A, typename B>
+  bool operator()(const A& a, const B& b) const {
+    const SourcePlace one = place(a);
+    const SourcePlace other = place(b);
+    return one.worker != other.worker ? one.worker < other.worker : one.key < other.key;
+  }
+};
+using Sources = std::set<Source*, BySourcePlace>;
+
 /// Most endpoints have a route or two, a publisher many thousands: lists that need no memory of their own.
 using RouteHook =
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 
 struct Route {
-  RouteCreate request;
-  SourceSelector from;  // changes with every switch
+  RouteCreate request;  // as given; what an idempotent creation compares
+  std::unique_ptr<SourceSelector> switched_to;
+  const SourceSelector& from() const { return switched_to ? *switched_to : request.from; }
+
   Session* session = nullptr;
   Endpoint* to = nullptr;
   Source* source = nullptr;
@@ -119,9 +142,8 @@ struct Endpoint {
   std::uint64_t seen_sent = 0;
   bool ever_flowed = false;
 
-  std::map<SourceKey, Source*> sources;                          // those that routes may join
-  std::map<std::pair<SourceKey, std::size_t>, Source*> mirrors;  // and on other workers
-  std::size_t sources_dying = 0;                                 // removed, not yet acked
+  Sources sources;                // those that routes may join, and their mirrors on other workers
+  std::size_t sources_dying = 0;  // removed, not yet acked
   IncomingRoutes incoming;               // routes that lead here
   OutgoingRoutes outgoing;               // routes that are fed from here
   std::unique_ptr<OutgoingSsrcs> ssrcs;

@@ -74,7 +74,6 @@ Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, co
   Route& route = *owned;
   route.request = request;
   if (route.request.id.empty()) route.request.id = context_.make_id("r-");
-  route.from = request.from;
   route.session = &session;
   route.to = &to;
   route.source = source;
@@ -141,15 +140,15 @@ Source* Routing::adopt(std::size_t worker, Endpoint& from, const SourceKey& key,
 }
 
 Source* Routing::join_home(Endpoint& from, const SourceKey& key) {
-  if (const auto found = from.sources.find(key); found != from.sources.end()) {
-    ++found->second->routes;
-    return found->second;
+  if (const auto found = from.sources.find(SourcePlace{key, from.worker}); found != from.sources.end()) {
+    ++(*found)->routes;
+    return *found;
   }
   WorkerBooks& books = context_.books(from);
   const auto ref = books.source_slots.acquire();
   if (!ref) return nullptr;
   Source& source = *adopt(from.worker, from, key, *ref);
-  from.sources.emplace(key, &source);
+  from.sources.insert(&source);
   dataplane::SourceSlot& slot = books.memory.sources[ref->slot];
   slot.endpoint = from.ref;
   if (source.key.ssrc) {
@@ -174,9 +173,9 @@ Source* Routing::join_home(Endpoint& from, const SourceKey& key) {
 }
 
 Source* Routing::join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key) {
-  if (const auto found = from.mirrors.find({key, worker}); found != from.mirrors.end()) {
-    ++found->second->routes;
-    return found->second;
+  if (const auto found = from.sources.find(SourcePlace{key, worker}); found != from.sources.end()) {
+    ++(*found)->routes;
+    return *found;
   }
   WorkerBooks& books = *context_.workers[worker];
   const auto ref = books.source_slots.acquire();
@@ -188,7 +187,7 @@ Source* Routing::join_mirror(std::size_t worker, Endpoint& from, const SourceKey
   }
   Source& mirror = *adopt(worker, from, key, *ref);
   mirror.home = home;
-  from.mirrors.emplace(std::pair{key, worker}, &mirror);
+  from.sources.insert(&mirror);
   dataplane::SourceSlot& slot = books.memory.sources[ref->slot];
   slot.endpoint = {};
   slot.home = home->ref;
@@ -214,11 +213,8 @@ void Routing::leave_source(Source& source) {
   remove_source.kind = CommandKind::kRemoveSource;
   remove_source.ref = source.ref;
   context_.books(source).commands.send(remove_source);
-  if (source.home == nullptr) {
-    endpoint.sources.erase(source.key);
-    return;
-  }
-  endpoint.mirrors.erase({source.key, source.worker});
+  endpoint.sources.erase(&source);
+  if (source.home == nullptr) return;
   Command unlend;
   unlend.kind = CommandKind::kUnlendSource;
   unlend.ref = source.home->ref;
@@ -271,7 +267,7 @@ Result<RouteView> Routing::switch_to(const RouteSwitch& request) {
   Source* former = std::exchange(route->source, source);
   former->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(*route));
   from->outgoing.push_back(*route);
-  route->from = request.from;
+  route->switched_to = std::make_unique<SourceSelector>(request.from);
 
   Command change;
   change.kind = CommandKind::kSwitchRoute;
@@ -337,7 +333,7 @@ void Routing::on_switched(WorkerBooks& books, dataplane::SlotRef ref) {
     ++context_.totals.stale_notes;
     return;
   }
-  context_.emit("route.switched", *route, json_fields({{"from", route->from.endpoint}}));
+  context_.emit("route.switched", *route, json_fields({{"from", route->from().endpoint}}));
 }
 
 }  // namespace sluice::control

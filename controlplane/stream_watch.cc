@@ -60,11 +60,9 @@ bool selects(const SourceKey& key, const StreamRead& stream) {
 
 std::uint32_t routes_of(const Endpoint& endpoint, const StreamRead& stream) {
   std::size_t routes = 0;
-  for (const auto& [key, source] : endpoint.sources)
-    if (selects(key, stream)) routes += source->routes;
   // A mirror counts at home as one, and stands for all that hang on it.
-  for (const auto& [place, mirror] : endpoint.mirrors)
-    if (selects(place.first, stream)) routes += mirror->routes - 1;
+  for (const Source* source : endpoint.sources)
+    if (selects(source->key, stream)) routes += source->routes - (source->home == nullptr ? 0 : 1);
   return static_cast<std::uint32_t>(routes);
 }
 

@@ -76,7 +76,7 @@ RouteView view_of(Context& context, const Route& route) {
   RouteView view;
   view.session = route.session->id;
   view.id = route.request.id;
-  view.from = route.from;
+  view.from = route.from();
   view.to = route.to->id;
   view.worker = route.to->worker;
   view.ssrc = route.lease.ssrc;
