@@ -1,6 +1,7 @@
-// cpu_distance: how long a cache line takes from one CPU to another and back. Two threads take turns to write it. A
-// virtual machine's CPUs may lie in one last-level cache now and in two a minute later, as the host moves them: then
-// whatever two cores hand to one another, packets above all, costs several times as much (docs/benchmarking.md).
+// cpu_distance: how long a cache line takes from one CPU to another and back. Two threads take turns to write
+// it. A virtual machine's CPUs may lie in one last-level cache now and in two a minute later, as the host
+// moves them: then whatever two cores hand to one another, packets above all, costs several times as much
+// (docs/benchmarking.md).
 //
 //   cpu_distance [CPU CPU, default 1 0]
 //
@@ -67,7 +68,8 @@ int main(int count, char** arguments) {
   try {
     sluice::bench::pin_this_thread(one);
     std::jthread far([&] { answer(asked, answered, other); });
-    std::printf("{\"cpus\":[%u,%u],\"roundTripNs\":%.0f}\n", one, other, least_round_trip_ns(asked, answered));
+    std::printf("{\"cpus\":[%u,%u],\"roundTripNs\":%.0f}\n", one, other,
+                least_round_trip_ns(asked, answered));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cpu_distance: %s\n", error.what());
     return 1;

@@ -88,7 +88,8 @@ struct Frames {
 
 void common_frame(benchmark::State& state) {
   const auto frames = std::make_unique<Frames>(false);
-  each(state, "CommonFrame", [&](std::size_t i) { return CommonFrame::payload_length((*frames)[i]) == kRtpBytes; });
+  each(state, "CommonFrame",
+       [&](std::size_t i) { return CommonFrame::payload_length((*frames)[i]) == kRtpBytes; });
 }
 
 void any_frame(benchmark::State& state, bool v6, std::uint16_t vlan, bool checksum_known_good) {

@@ -144,8 +144,8 @@ struct Endpoint {
 
   Sources sources;                // those that routes may join, and their mirrors on other workers
   std::size_t sources_dying = 0;  // removed, not yet acked
-  IncomingRoutes incoming;               // routes that lead here
-  OutgoingRoutes outgoing;               // routes that are fed from here
+  IncomingRoutes incoming;        // routes that lead here
+  OutgoingRoutes outgoing;        // routes that are fed from here
   std::unique_ptr<OutgoingSsrcs> ssrcs;
   std::unique_ptr<WebrtcPeer> webrtc;
 

@@ -17,13 +17,13 @@ struct RoundKeys {
 
 // Block numbers are counted as little-endian words and turned into the big-endian one that ends each block.
 SLUICE_AVX512_INLINE __m512i counters(__m512i numbers) {
-  const __m512i to_end = _mm512_broadcast_i32x4(
-      _mm_set_epi8(0, 1, 2, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+  const __m512i to_end =
+      _mm512_broadcast_i32x4(_mm_set_epi8(0, 1, 2, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
   return _mm512_shuffle_epi8(numbers, to_end);
 }
 
-// The round keys of four keys. The last round of AES does what the key schedule wants done to its last word, once that
-// word, rotated, stands in all four columns.
+// The round keys of four keys. The last round of AES does what the key schedule wants done to its last word,
+// once that word, rotated, stands in all four columns.
 SLUICE_AVX512_INLINE void expand(const CounterText* const (&texts)[kKeys], RoundKeys& out) {
   const auto load = [](const CounterText* text) SLUICE_AVX512 {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(text->key));
@@ -53,8 +53,8 @@ SLUICE_AVX512_INLINE void encrypt(const RoundKeys& all, const CounterText& text)
   for (int i = 0; i <= kRounds; ++i) keys[i] = _mm512_shuffle_i32x4(all.of[i], all.of[i], lane * 0x55);
   __m128i block = _mm_unpacklo_epi64(_mm_cvtsi64_si128(static_cast<long long>(text.iv.upper)),
                                      _mm_cvtsi64_si128(static_cast<long long>(text.iv.lower)));
-  // Otherwise the compiler stores both halves and broadcasts the whole from memory, where the CPU waits for the
-  // stores to retire: no packet would overlap with the one before, and each cost four times as much.
+  // Otherwise the compiler stores both halves and broadcasts the whole from memory, where the CPU waits for
+  // the stores to retire: no packet would overlap with the one before, and each cost four times as much.
   asm("" : "+v"(block));
   const __m512i start = _mm512_xor_si512(_mm512_broadcast_i32x4(block), keys[0]);
   const __m512i four = _mm512_set1_epi32(4);

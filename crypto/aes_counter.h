@@ -1,8 +1,8 @@
-// aes_counter: AES-128 in counter mode as SRTP uses it (RFC 3711 4.1.1), four blocks in a 512-bit register. A voice
-// packet of 60 bytes takes one pass of ten rounds; the CPU works on several packets at once by itself, since none
-// waits for another. The round keys of four packets are made at once, in registers (FIPS 197 5.2): kept in memory they
-// would be three cache lines a key. Needs cpu_has_avx512_lanes(). Pure function, any thread; time depends on
-// lengths alone.
+// aes_counter: AES-128 in counter mode as SRTP uses it (RFC 3711 4.1.1), four blocks in a 512-bit register. A
+// voice packet of 60 bytes takes one pass of ten rounds; the CPU works on several packets at once by itself,
+// since none waits for another. The round keys of four packets are made at once, in registers (FIPS 197 5.2):
+// kept in memory they would be three cache lines a key. Needs cpu_has_avx512_lanes(). Pure function, any
+// thread; time depends on lengths alone.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,8 @@
 
 namespace sluice::crypto {
 
-/// One message: encrypting and decrypting are the same. `length` (65,536 blocks at most) bytes go from `from` to `to`,
-/// which may be one place.
+/// One message: encrypting and decrypting are the same. `length` (65,536 blocks at most) bytes go from `from`
+/// to `to`, which may be one place.
 struct CounterText {
   const std::uint8_t* key;  // 16 bytes
   CounterIv iv;

@@ -1,6 +1,6 @@
-// avx512: what the lane kernels (aes_counter, sha1_lanes) need of the compiler and of the CPU. They are compiled for
-// AVX-512 function by function, so that no inline function of a shared header comes out in a form that another
-// CPU cannot run. Private to those files.
+// avx512: what the lane kernels (aes_counter, sha1_lanes) need of the compiler and of the CPU. They are
+// compiled for AVX-512 function by function, so that no inline function of a shared header comes out in a
+// form that another CPU cannot run. Private to those files.
 #pragma once
 
 #define SLUICE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2,aes,vaes")))

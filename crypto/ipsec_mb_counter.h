@@ -24,8 +24,8 @@ class CounterBursts {
   CounterBursts(const CounterBursts&) = delete;
   CounterBursts& operator=(const CounterBursts&) = delete;
 
-  /// REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk; best in descending order of
-  /// length. A job that the library refuses becomes kInternal; false when there was one.
+  /// REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk; best in descending
+  /// order of length. A job that the library refuses becomes kInternal; false when there was one.
   bool protect(IpsecMbManager& manager, std::span<RtpProtectJob*> jobs) { return seal(manager, jobs); }
   bool protect(IpsecMbManager& manager, std::span<RtcpProtectJob*> jobs) { return seal(manager, jobs); }
   bool unprotect(IpsecMbManager& manager, std::span<RtpUnprotectJob*> jobs) { return open(manager, jobs); }

@@ -173,7 +173,8 @@ struct IpsecMbEngine::Stage {
 std::unique_ptr<IpsecMbEngine> IpsecMbEngine::create(std::string& error, bool own_kernels) {
   std::optional<IpsecMbManager> manager = IpsecMbManager::create(error);
   if (!manager) return nullptr;
-  return std::unique_ptr<IpsecMbEngine>(new IpsecMbEngine(std::move(*manager), std::make_unique<Stage>(own_kernels)));
+  return std::unique_ptr<IpsecMbEngine>(
+      new IpsecMbEngine(std::move(*manager), std::make_unique<Stage>(own_kernels)));
 }
 
 IpsecMbEngine::IpsecMbEngine(IpsecMbManager manager, std::unique_ptr<Stage> stage)

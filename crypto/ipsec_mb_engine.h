@@ -2,10 +2,11 @@
 //
 // How a batch goes. Every job is checked, then sorted by its profile's family:
 //
-//   AES_CM + HMAC-SHA1  in descending order of length, so that the hash's lanes fill and end together. RTP goes
+//   AES_CM + HMAC-SHA1  in descending order of length, so that the hash's lanes fill and end together. RTP
+//   goes
 //                       through our own kernels where the CPU has AVX-512 and VAES (lane_counter); what they
-//                       leave, SRTCP and other CPUs through two bursts of the library (ipsec_mb_counter). When
-//                       opening, packets whose tag is wrong are never decrypted.
+//                       leave, SRTCP and other CPUs through two bursts of the library (ipsec_mb_counter).
+//                       When opening, packets whose tag is wrong are never decrypted.
 //   AES-GCM             one call of the library per packet, already as wide as the registers; the keys of the
 //                       packets to come are prefetched meanwhile.
 //
@@ -27,8 +28,8 @@ struct SessionKeys;
 
 class IpsecMbEngine final : public SrtpEngine {
  public:
-  /// nullptr, with the reason in `error`, where the CPU or the library cannot. Without `own_kernels` everything goes
-  /// through the library, as on a CPU that cannot run them.
+  /// nullptr, with the reason in `error`, where the CPU or the library cannot. Without `own_kernels`
+  /// everything goes through the library, as on a CPU that cannot run them.
   static std::unique_ptr<IpsecMbEngine> create(std::string& error, bool own_kernels = true);
   ~IpsecMbEngine() override;
 

@@ -12,9 +12,9 @@
 
 namespace sluice::crypto {
 
-/// AES_CM + HMAC-SHA1: SHA-1's state after the block key^ipad and after key^opad, and for the library's own bursts the
-/// round keys. Our kernels make those anew from SrtpKeys::near, which for RTP holds the key itself: a few cycles, for
-/// three cache lines less.
+/// AES_CM + HMAC-SHA1: SHA-1's state after the block key^ipad and after key^opad, and for the library's own
+/// bursts the round keys. Our kernels make those anew from SrtpKeys::near, which for RTP holds the key
+/// itself: a few cycles, for three cache lines less.
 struct alignas(64) CounterKeys {
   std::array<std::uint8_t, 20> inner;
   std::array<std::uint8_t, 20> outer;
@@ -45,8 +45,8 @@ inline void prefetch_lines(const void* from, std::size_t bytes) {
 
 /// How many jobs are in work at once, at most.
 inline constexpr std::size_t kStageJobs = 128;
-/// And where the library's bursts do them: the job structures of one stage (200 bytes each, twice) then stay in the
-/// first level cache, and it is four full passes of the 16 hash lanes.
+/// And where the library's bursts do them: the job structures of one stage (200 bytes each, twice) then stay
+/// in the first level cache, and it is four full passes of the 16 hash lanes.
 inline constexpr std::size_t kBurstStageJobs = 64;
 
 }  // namespace sluice::crypto

@@ -1,8 +1,8 @@
-// lane_counter: AES_CM_128 + HMAC-SHA1 over RTP packets by our own kernels (aes_counter, sha1_lanes), where the CPU
-// has AVX-512 and VAES. The library's bursts (ipsec_mb_counter) do the same for any CPU, for SRTCP and for a few
-// packets, but pay for job structures, for lanes that are filled and emptied one at a time, and for one message
-// block after another being copied: at 60 bytes that is more than the cryptography. Private to ipsec_mb_engine.
-// One instance per thread.
+// lane_counter: AES_CM_128 + HMAC-SHA1 over RTP packets by our own kernels (aes_counter, sha1_lanes), where
+// the CPU has AVX-512 and VAES. The library's bursts (ipsec_mb_counter) do the same for any CPU, for SRTCP
+// and for a few packets, but pay for job structures, for lanes that are filled and emptied one at a time, and
+// for one message block after another being copied: at 60 bytes that is more than the cryptography. Private
+// to ipsec_mb_engine. One instance per thread.
 #pragma once
 
 #include <array>
@@ -21,11 +21,12 @@ class LaneCounter {
 
   static bool supported();
 
-  /// How many of so many jobs are best done here, the first ones; a pass of the lanes costs the same for one message
-  /// as for sixteen, so that a small rest is the library's.
+  /// How many of so many jobs are best done here, the first ones; a pass of the lanes costs the same for one
+  /// message as for sixteen, so that a small rest is the library's.
   static std::size_t share(std::size_t jobs);
 
-  /// REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk, in descending order of length.
+  /// REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk, in descending order of
+  /// length.
   void protect(std::span<RtpProtectJob*> jobs);
   /// The same. A packet that does not authenticate stays as it came.
   void unprotect(std::span<RtpUnprotectJob*> jobs);

@@ -1,5 +1,5 @@
-// length_order: puts the packets of a batch in descending order of length, so that hash lanes fill with messages of
-// like length and end together. Private to the AES_CM files.
+// length_order: puts the packets of a batch in descending order of length, so that hash lanes fill with
+// messages of like length and end together. Private to the AES_CM files.
 #pragma once
 
 #include <algorithm>

@@ -14,7 +14,8 @@ constexpr int kStateWords = 5;
 constexpr std::int32_t kBlock = 64;
 constexpr std::int32_t kWord = 4;         // what follows the message
 constexpr std::int32_t kPadding = 1 + 8;  // the bit that ends it, and its length
-constexpr std::int32_t kAbsent = -kBlock;  // the length of a lane without message: no block of it is ever real
+// The length of a lane without message: no block of it is ever real.
+constexpr std::int32_t kAbsent = -kBlock;
 
 struct State {
   __m512i words[kStateWords];
@@ -82,16 +83,18 @@ SLUICE_AVX512_INLINE void compress(State& state, Block& block) {
 #pragma GCC unroll 80
   for (int round = 0; round < 80; ++round) {
     if (round >= 16) {
-      const __m512i three = _mm512_ternarylogic_epi32(w[(round + 13) & 15], w[(round + 8) & 15], w[(round + 2) & 15], 0x96);
+      const __m512i three =
+          _mm512_ternarylogic_epi32(w[(round + 13) & 15], w[(round + 8) & 15], w[(round + 2) & 15], 0x96);
       w[round & 15] = _mm512_rol_epi32(_mm512_xor_si512(three, w[round & 15]), 1);
     }
     const __m512i a = v[(80 - round) % 5];
     __m512i& b = v[(81 - round) % 5];
     __m512i& e = v[(84 - round) % 5];
     const __m512i f = mixed(round, b, v[(82 - round) % 5], v[(83 - round) % 5]);
-    __m512i ready = _mm512_add_epi32(_mm512_add_epi32(e, _mm512_add_epi32(w[round & 15], constant_of(round))), f);
-    // Only the rotated `a` is late. A compiler that orders the sums its own way makes all of them wait for it, and
-    // the block take twice the time.
+    __m512i ready =
+        _mm512_add_epi32(_mm512_add_epi32(e, _mm512_add_epi32(w[round & 15], constant_of(round))), f);
+    // Only the rotated `a` is late. A compiler that orders the sums its own way makes all of them wait for
+    // it, and the block take twice the time.
     asm("" : "+v"(ready));
     e = _mm512_add_epi32(ready, _mm512_rol_epi32(a, 5));
     b = _mm512_rol_epi32(b, 30);

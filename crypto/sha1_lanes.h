@@ -1,9 +1,10 @@
-// sha1_lanes: HMAC-SHA1 (RFC 2104, FIPS 180-4) of up to sixteen messages at once, one in each 32-bit lane of the
-// 512-bit registers, as SRTP authenticates packets: each message is followed by a word that is hashed but not sent
-// (RFC 3711 4.2). Needs cpu_has_avx512_lanes(). Pure function, any thread; time depends on lengths alone.
+// sha1_lanes: HMAC-SHA1 (RFC 2104, FIPS 180-4) of up to sixteen messages at once, one in each 32-bit lane of
+// the 512-bit registers, as SRTP authenticates packets: each message is followed by a word that is hashed but
+// not sent (RFC 3711 4.2). Needs cpu_has_avx512_lanes(). Pure function, any thread; time depends on lengths
+// alone.
 //
-// A pass costs the same for one message as for sixteen, and as much as its longest message needs: give it messages
-// of like lengths.
+// A pass costs the same for one message as for sixteen, and as much as its longest message needs: give it
+// messages of like lengths.
 #pragma once
 
 #include <array>

@@ -37,7 +37,8 @@ struct CounterIv {
   std::uint64_t lower;  // bytes 8..15
 };
 
-inline CounterIv counter_iv(const std::array<std::uint8_t, 14>& salt, std::uint32_t ssrc, std::uint64_t index) {
+inline CounterIv counter_iv(const std::array<std::uint8_t, 14>& salt, std::uint32_t ssrc,
+                            std::uint64_t index) {
   CounterIv iv;
   std::memcpy(&iv.upper, salt.data(), 8);
   std::memcpy(&iv.lower, salt.data() + 6, 8);  // six bytes would be put together on the stack, which is slow

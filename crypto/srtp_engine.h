@@ -40,8 +40,8 @@ struct MasterKey {
 /// on the control thread after the worker's ack. Trivially destructible: lies in preallocated memory. What
 /// `near` and the blocks hold is the engine's own affair.
 ///
-/// With ten thousand endpoints most keys are in no near cache, so what a packet costs depends on how many cache lines
-/// of them it needs: two of AES_CM (this struct's first and the first of `rtp`), nine of GCM.
+/// With ten thousand endpoints most keys are in no near cache, so what a packet costs depends on how many
+/// cache lines of them it needs: two of AES_CM (this struct's first and the first of `rtp`), nine of GCM.
 struct alignas(64) SrtpKeys {
   struct alignas(64) Block {
     std::array<std::uint8_t, 1024> bytes;

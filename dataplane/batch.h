@@ -15,12 +15,12 @@ namespace sluice::dataplane {
 /// done with it.
 struct MediaPacket {
   rte_mbuf* mbuf;
-  std::uint8_t* data;      // the RTP or RTCP packet inside the mbuf
-  EndpointSlot* sender;    // the slot `endpoint`; null in a loan
-  std::uint32_t endpoint;  // slot
-  std::uint32_t stream;    // slot; kNoSlot until known
-  std::uint64_t index;     // packet index (RTP)
-  std::uint16_t length;    // of the packet; without the tag after unprotect
+  std::uint8_t* data;       // the RTP or RTCP packet inside the mbuf
+  EndpointSlot* sender;     // the slot `endpoint`; null in a loan
+  std::uint32_t endpoint;   // slot
+  std::uint32_t stream;     // slot; kNoSlot until known
+  std::uint64_t index;      // packet index (RTP)
+  std::uint16_t length;     // of the packet; without the tag after unprotect
   std::uint16_t l3_offset;  // in the frame, for latching
   std::uint16_t l4_offset;
   std::uint16_t local_port;
@@ -42,8 +42,8 @@ struct OutgoingPacket {
   rte_mbuf* mbuf;  // owned; null once dropped
   std::uint8_t* packet;
   EndpointSlot* receiver;
-  /// For a plain receiver, where the payload is to be copied from; null when it is in its place, or sealing puts
-  /// it there.
+  /// For a plain receiver, where the payload is to be copied from; null when it is in its place, or sealing
+  /// puts it there.
   const std::uint8_t* payload;
   std::uint16_t header_length;
   std::uint16_t payload_length;
@@ -53,7 +53,8 @@ struct OutgoingPacket {
 /// Copies that are sealed and sent together, and the received packets that may be freed once they are.
 struct OutgoingBatch {
   std::array<OutgoingPacket, kOutputs> packets;
-  std::array<crypto::RtpProtectJob, kOutputs> seals;  // of the packets with encrypted receivers, in their order
+  /// Of the packets with encrypted receivers, in their order.
+  std::array<crypto::RtpProtectJob, kOutputs> seals;
   std::array<rte_mbuf*, kBatch> finished;
   std::uint16_t count = 0;
   std::uint16_t seal_count = 0;

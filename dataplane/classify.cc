@@ -79,7 +79,8 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 
 config::IpAddress source_of(const Arrival& arrival) {
   const std::uint8_t* ip = bytes_of(arrival.mbuf).data() + arrival.l3_offset;
-  return arrival.is_v6 ? config::IpAddress::from_bytes({ip + 8, 16}) : config::IpAddress::from_bytes({ip + 12, 4});
+  return arrival.is_v6 ? config::IpAddress::from_bytes({ip + 8, 16})
+                       : config::IpAddress::from_bytes({ip + 12, 4});
 }
 
 // STUN may bind who is not known.
@@ -161,7 +162,8 @@ bool parse_common(const OwnAddresses& own, Arrival& arrival) {
   if (length == CommonFrame::kNone || !ip_checked(mbuf) || mbuf->nb_segs != 1 || own.vlan != 0) return false;
   std::uint32_t destination;
   std::memcpy(&destination, bytes + CommonFrame::kL3Offset + 16, sizeof destination);
-  if (destination != own.first_v4 || own.first_v4_index == OwnAddresses::kNone || !own.is_mac(bytes)) return false;
+  if (destination != own.first_v4 || own.first_v4_index == OwnAddresses::kNone || !own.is_mac(bytes))
+    return false;
   arrival.payload = bytes + CommonFrame::kPayloadOffset;
   arrival.payload_length = static_cast<std::uint16_t>(length);
   arrival.local_port = load_be16(bytes + CommonFrame::kL4Offset + 2);

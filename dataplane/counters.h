@@ -24,16 +24,20 @@ class Counter {
  public:
   void add(std::uint64_t n = 1) {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-    // One instruction: compilers make three of an atomic load, a sum and an atomic store. A packet is counted in ten
-    // places.
+    // One instruction: compilers make three of an atomic load, a sum and an atomic store. A packet is counted
+    // in ten places.
     static_assert(sizeof value_ == sizeof n);
     asm("addq %1, %0" : "+m"(value_) : "er"(n));
 #else
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
 #endif
   }
-  void set(std::uint64_t n) { value_.store(n, std::memory_order_relaxed); }
-  std::uint64_t read() const { return value_.load(std::memory_order_relaxed); }
+  void set(std::uint64_t n) {
+    value_.store(n, std::memory_order_relaxed);
+  }
+  std::uint64_t read() const {
+    return value_.load(std::memory_order_relaxed);
+  }
 
  private:
   std::atomic<std::uint64_t> value_{0};

@@ -103,8 +103,8 @@ inline std::optional<Mapped> map_for(WorkerState& state, RouteSlot& route, std::
 
 std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, std::uint32_t stream_slot,
                                  std::uint64_t index, std::uint32_t timestamp) {
-  return map_for(state, state.memory.routes[route_slot], route_slot, state.memory.streams[stream_slot], stream_slot,
-                 index, timestamp);
+  return map_for(state, state.memory.routes[route_slot], route_slot, state.memory.streams[stream_slot],
+                 stream_slot, index, timestamp);
 }
 
 void Forward::start(const WorkerState& state, std::span<MediaPacket> packets, bool borrowed) {
@@ -147,11 +147,11 @@ bool Forward::next(WorkerState& state, OutgoingBatch& out) {
 
 namespace {
 
-// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`, where it already lies; the payload
-// stays at `payload` until protect writes it.
-inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route, EndpointSlot& receiver,
-                     const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy, std::uint8_t* made,
-                     const std::uint8_t* payload, OutgoingBatch& out) {
+// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`, where it already lies; the
+// payload stays at `payload` until protect writes it.
+inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route,
+                     EndpointSlot& receiver, const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy,
+                     std::uint8_t* made, const std::uint8_t* payload, OutgoingBatch& out) {
   const std::uint16_t header_length = packet.rtp.header_length;
   const std::uint8_t* received = payload - header_length;
   const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
@@ -181,14 +181,16 @@ inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteS
   route.bytes.add(payload_length);
 }
 
-// Where the frame of nearly every copy begins in its buffer: at the beginning of a cache line, so that all its headers
-// lie in that. Told from the buffer's address alone, since nothing of it may be in a cache.
+// Where the frame of nearly every copy begins in its buffer: at the beginning of a cache line, so that all
+// its headers lie in that. Told from the buffer's address alone, since nothing of it may be in a cache.
 std::uint8_t* fresh_frame(const rte_mempool* pool, rte_mbuf* buffer) {
-  return reinterpret_cast<std::uint8_t*>(rte_mbuf_buf_addr(buffer, const_cast<rte_mempool*>(pool))) + kHeadroom;
+  return reinterpret_cast<std::uint8_t*>(rte_mbuf_buf_addr(buffer, const_cast<rte_mempool*>(pool))) +
+         kHeadroom;
 }
 
 // The RTP header of a packet, copied to where a buffer of its own begins.
-std::uint8_t* copy_header(const WorkerState& state, const std::uint8_t* from, std::uint16_t length, rte_mbuf* to) {
+std::uint8_t* copy_header(const WorkerState& state, const std::uint8_t* from, std::uint16_t length,
+                          rte_mbuf* to) {
   std::uint8_t* made = fresh_frame(state.pool, to) + CommonFrame::kPayloadOffset;
   std::memcpy(made, from, kRtpFixedHeader);
   if (length != kRtpFixedHeader)
@@ -199,8 +201,9 @@ std::uint8_t* copy_header(const WorkerState& state, const std::uint8_t* from, st
 // Rewrites one packet for one route, in `fresh` or, with `in_place`, in the buffer that it came in.
 // On failure the reason; both buffers are untouched.
 template <bool in_place>
-inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet, const StreamSlot& stream,
-                                           std::uint32_t route_slot, rte_mbuf* fresh, OutgoingBatch& out) {
+inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet,
+                                           const StreamSlot& stream, std::uint32_t route_slot,
+                                           rte_mbuf* fresh, OutgoingBatch& out) {
   RouteSlot& route = state.memory.routes[route_slot];
   EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
   if (const auto reason = unsendable(receiver, packet)) return reason;
@@ -213,7 +216,8 @@ inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket
   if (!mapped) return DropReason::kStaleAfterSwitch;
   const std::uint16_t header_length = packet.rtp.header_length;
   std::uint8_t* made = in_place ? packet.data : copy_header(state, packet.data, header_length, copy);
-  add_copy(state, packet, route, receiver, *mapped, *payload_type, copy, made, packet.data + header_length, out);
+  add_copy(state, packet, route, receiver, *mapped, *payload_type, copy, made, packet.data + header_length,
+           out);
   return std::nullopt;
 }
 
@@ -235,7 +239,8 @@ std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::ui
   const std::uint16_t header_length = packet.rtp.header_length;
   std::uint8_t* made = copy_header(state, received.data(), header_length, copy);
   const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
-  add_copy(state, packet, route, receiver, mapped, *payload_type, copy, made, received.data() + header_length, out);
+  add_copy(state, packet, route, receiver, mapped, *payload_type, copy, made, received.data() + header_length,
+           out);
   route.retransmitted.add();
   return std::nullopt;
 }
@@ -251,8 +256,8 @@ void keep_for_nack(WorkerState& state, const StreamSlot& stream, const MediaPack
 
 }  // namespace
 
-// The packet has several routes, or some on other workers, or is borrowed from one, or has none at all: then it
-// is dropped.
+// The packet has several routes, or some on other workers, or is borrowed from one, or has none at all: then
+// it is dropped.
 bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
   std::uint32_t lent_to = 0;
   if (!has_routes(state, packet, lent_to) && lent_to == 0) {
@@ -303,13 +308,16 @@ bool Forward::list_routes(const WorkerState& state, const MediaPacket& packet, s
   return true;
 }
 
-// The copies that are listed, whatever packets they are of, so that what each will touch can be fetched some copies
-// ahead: the routes were when they were listed; then come the buffers, and the endpoints that the routes name.
+// The copies that are listed, whatever packets they are of, so that what each will touch can be fetched some
+// copies ahead: the routes were when they were listed; then come the buffers, and the endpoints that the
+// routes name.
 void Forward::make_copies(WorkerState& state, OutgoingBatch& out) {
   constexpr std::size_t kAhead = 16;  // a copy takes some 20 cycles, memory 350
   std::size_t left = wanted_count_;
-  if (rte_mempool_get_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()), static_cast<unsigned>(left)) != 0)
-    for (left = 0; left < wanted_count_ && (buffers_[left] = rte_mbuf_raw_alloc(state.pool)) != nullptr;) ++left;
+  if (rte_mempool_get_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()),
+                           static_cast<unsigned>(left)) != 0)
+    for (left = 0; left < wanted_count_ && (buffers_[left] = rte_mbuf_raw_alloc(state.pool)) != nullptr;)
+      ++left;
   const std::size_t buffers = left;
   const auto fetch = [&](std::size_t i) {
     const std::uint32_t slot = state.memory.routes[wanted_[i].route].endpoint.slot;
@@ -332,7 +340,8 @@ void Forward::make_copies(WorkerState& state, OutgoingBatch& out) {
       --left;
   }
   state.counters().copies.add(wanted_count_);
-  if (left != 0) rte_mempool_put_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()), static_cast<unsigned>(left));
+  if (left != 0)
+    rte_mempool_put_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()), static_cast<unsigned>(left));
 }
 
 }  // namespace sluice::dataplane

@@ -64,13 +64,13 @@ struct Frame {
 
 /// Fills `frame` as far as the layers go. nullopt when all is well; otherwise the reason to drop it
 /// (kBadEthernet, kBadIp, kIpFragment, kBadUdp). A well-formed frame of another protocol is well: look at
-/// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791) unless the port has done so, not UDP's
-/// (udp_checksum_ok below).
+/// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791) unless the port has done so, not
+/// UDP's (udp_checksum_ok below).
 std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame,
                                       bool ip_checksum_known_good = false);
 
-/// What nearly every frame is: untagged, IPv4 without options, whole, UDP, its IP checksum known to be good. Its layers
-/// lie where they always do.
+/// What nearly every frame is: untagged, IPv4 without options, whole, UDP, its IP checksum known to be good.
+/// Its layers lie where they always do.
 struct CommonFrame {
   static constexpr std::uint16_t kL3Offset = 14;
   static constexpr std::uint16_t kL4Offset = kL3Offset + 20;
@@ -86,7 +86,8 @@ struct CommonFrame {
     std::memcpy(&kind, p + 12, sizeof kind);
     std::memcpy(&rest, p + 16, sizeof rest);
     constexpr std::uint64_t kFragmentAndProtocol = 0xff00'ff3f'0000'0000;  // as they lie in memory
-    if ((kind & 0xffffff) != 0x450008 || (rest & kFragmentAndProtocol) != std::uint64_t{kIpProtoUdp} << 56) return kNone;
+    if ((kind & 0xffffff) != 0x450008 || (rest & kFragmentAndProtocol) != std::uint64_t{kIpProtoUdp} << 56)
+      return kNone;
     const std::uint32_t total = __builtin_bswap16(static_cast<std::uint16_t>(rest));
     const std::uint32_t udp = load_be16(p + kL4Offset + 4);
     if (total > bytes.size() - kL3Offset || udp < 8 || udp + 20 > total) return kNone;

@@ -57,7 +57,8 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
   p += 8;
   header.length = static_cast<std::uint8_t>(p - header.bytes.data());
   if (!header.is_v6) header.ip_sum = fold32(checksum_add({header.bytes.data() + header.l3_offset, 20}));
-  header.address_sum = static_cast<std::uint16_t>(~checksum_finish(checksum_add({addresses, 2 * size}, kIpProtoUdp)));
+  header.address_sum =
+      static_cast<std::uint16_t>(~checksum_finish(checksum_add({addresses, 2 * size}, kIpProtoUdp)));
   header.port_sum = std::uint32_t{local.address.port} + remote.address.port;
   return header;
 }

@@ -41,12 +41,13 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
 config::SocketAddress template_remote(const HeaderTemplate& header);
 MacAddress template_next_hop(const HeaderTemplate& header);
 
-/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, all checksums
-/// among them.
+/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, all
+/// checksums among them.
 void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length);
 
-/// The same for a port that fills in the checksums itself: in UDP's place it wants the pseudo header's sum; the IPv4
-/// one stays zero. The lengths that there are, each known to the compiler: a copy by a length at run time costs a call.
+/// The same for a port that fills in the checksums itself: in UDP's place it wants the pseudo header's sum;
+/// the IPv4 one stays zero. The lengths that there are, each known to the compiler: a copy by a length at run
+/// time costs a call.
 inline void write_headers_for_offload(const HeaderTemplate& header, std::uint8_t* frame,
                                       std::uint16_t payload_length) {
   const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);

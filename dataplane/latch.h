@@ -13,8 +13,8 @@ namespace sluice::dataplane {
 /// From now on the endpoint sends that component to where `header` leads.
 void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header);
 
-/// Same IP address and UDP port as the ones that the endpoint's RTP goes to. Looks at the line of the slot that
-/// every packet meets anyway.
+/// Same IP address and UDP port as the ones that the endpoint's RTP goes to. Looks at the line of the slot
+/// that every packet meets anyway.
 inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
   const auto* frame = rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*);
   const std::uint8_t* ip = frame + packet.l3_offset;
@@ -52,7 +52,8 @@ inline void latch(WorkerState& state, const MediaPacket& packet) {
       from_rtp_remote(endpoint, packet) && from_rtp_next_hop(endpoint, packet))
     return;
   // What has latched stays, and source_allowed() lets nobody else come this far.
-  if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched) return;
+  if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched)
+    return;
   latch_slowly(state, endpoint, packet);
 }
 

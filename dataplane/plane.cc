@@ -19,9 +19,9 @@ namespace sluice::dataplane {
 namespace {
 
 constexpr unsigned kPoolCache = 512;
-// Last in, first out: the buffer that came back last is the one that a cache still holds. In turn, copies of a
-// broadcast would be written into memory that nobody has touched for the whole pool's length. And lock-free:
-// whoever is interrupted while he holds a lock would stop the worker.
+// Last in, first out: the buffer that came back last is the one that a cache still holds. In turn, copies of
+// a broadcast would be written into memory that nobody has touched for the whole pool's length. And
+// lock-free: whoever is interrupted while he holds a lock would stop the worker.
 constexpr const char* kPoolKind = "lf_stack";
 
 struct PoolDeleter {

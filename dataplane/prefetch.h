@@ -1,6 +1,6 @@
-// prefetch: asks for cache lines ahead of their use. With ten thousand endpoints each packet meets state that is
-// in no near cache; a stage asks for what the next one will read while it works on the other packets of the
-// batch. Any thread.
+// prefetch: asks for cache lines ahead of their use. With ten thousand endpoints each packet meets state that
+// is in no near cache; a stage asks for what the next one will read while it works on the other packets of
+// the batch. Any thread.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@ namespace sluice::dataplane {
 
 class Protect {
  public:
-  /// Completes every packet of `batch`; one that fails is dropped (its mbuf becomes null). Then frees the finished
-  /// received packets.
+  /// Completes every packet of `batch`; one that fails is dropped (its mbuf becomes null). Then frees the
+  /// finished received packets.
   void rtp(WorkerState& state, OutgoingBatch& batch);
   /// Seals what state.reports holds and passes it to transmit.
   void reports(WorkerState& state);

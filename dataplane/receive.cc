@@ -11,8 +11,9 @@ namespace sluice::dataplane {
 
 namespace {
 
-// What another core (or a NIC past the caches) wrote is far away: everything is asked for before anything is looked
-// at. Of a long frame the start into the first cache; the rest, which only crypto reads, into the second.
+// What another core (or a NIC past the caches) wrote is far away: everything is asked for before anything is
+// looked at. Of a long frame the start into the first cache; the rest, which only crypto reads, into the
+// second.
 void fetch_frame(const rte_mbuf* mbuf) {
   constexpr std::size_t kStart = 4 * kCacheLine;
   const auto* frame = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);

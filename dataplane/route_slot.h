@@ -65,10 +65,10 @@ struct PayloadTypeMapping {
 struct alignas(64) RouteSlot {
   // control thread, constant once installed
   std::uint32_t generation;
-  SlotRef endpoint;          // where it leads
-  std::uint32_t ssrc;        // outgoing
-  std::uint32_t clock_rate;  // of the outgoing stream, Hz
-  bool map_extensions;       // false = header extensions pass as they are
+  SlotRef endpoint;                 // where it leads
+  std::uint32_t ssrc;               // outgoing
+  std::uint32_t clock_rate;         // of the outgoing stream, Hz
+  bool map_extensions;              // false = header extensions pass as they are
   std::uint8_t payload_type_count;  // 0 = all pass as they are
   bool keyframe_on_switch;  // ask the publisher for a key frame when a source starts to feed this route
   bool retransmit;          // NACK is answered from the packet cache
@@ -78,7 +78,7 @@ struct alignas(64) RouteSlot {
   bool started;  // something has been sent
   bool fir_seen;
   std::uint8_t fir_sequence;  // RFC 5104 4.3.1.1, of the FIRs that came by this route
-  std::uint32_t stream;  // the stream that the deltas belong to; kNoSlot = switch at the next packet
+  std::uint32_t stream;       // the stream that the deltas belong to; kNoSlot = switch at the next packet
   std::uint32_t stream_tenancy;
   std::uint32_t stream_epoch;
   std::uint32_t timestamp_delta;

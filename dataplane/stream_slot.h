@@ -65,7 +65,7 @@ struct alignas(64) StreamSlot {
   std::uint64_t last_receiver_report_tsc;
 
   // shared
-  Counter clock_rate;          // of the source that it feeds; 0 = none
+  Counter clock_rate;         // of the source that it feeds; 0 = none
   Counter nacks, plis, firs;  // sent on to this stream's publisher
 };
 static_assert(offsetof(StreamSlot, rtp_window) == 64 && offsetof(StreamSlot, sources) == 128);

@@ -124,7 +124,8 @@ void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& pa
   stream.transit_known = true;
 }
 
-[[gnu::always_inline]] inline void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
+[[gnu::always_inline]] inline void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream,
+                                             const MediaPacket& packet) {
   stream.packets.add();
   stream.bytes.add(static_cast<std::uint64_t>(packet.length - packet.rtp.header_length));
   stream.last_packet_tsc.set(state.now);
@@ -135,8 +136,8 @@ void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& pa
   update_jitter(state, stream, packet);
 }
 
-// What forward and protect come to next: the keys of where the packet leads, or the source that it fans out from; and
-// its place in the packet cache.
+// What forward and protect come to next: the keys of where the packet leads, or the source that it fans out
+// from; and its place in the packet cache.
 void fetch_next(WorkerState& state, const MediaPacket& packet, const StreamSlot& stream) {
   if (stream.kept)
     state.cache.prefetch({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index});
@@ -152,8 +153,8 @@ void remember_port(WorkerState& state, const MediaPacket& packet) {
   if (guess != packet.stream) guess = packet.stream;
 }
 
-// The next packet of a stream that is awake, has its one route and nothing to say for itself. commit_rtp would do
-// the same for it; this is the short way, which nearly every packet goes.
+// The next packet of a stream that is awake, has its one route and nothing to say for itself. commit_rtp
+// would do the same for it; this is the short way, which nearly every packet goes.
 bool commit_next(WorkerState& state, MediaPacket& packet) {
   if (packet.stream == kNoSlot || packet.rtp.padding) return false;
   EndpointSlot& endpoint = *packet.sender;
@@ -283,28 +284,28 @@ void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
   std::size_t jobs = 0;
   batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
                          [&](MediaPacket& packet) -> std::optional<DropReason> {
-    if (const auto reason = admit_rtp(state, packet)) return reason;
-    if (!packet.sender->encrypted) return std::nullopt;
-    crypto::RtpUnprotectJob& job = rtp_jobs_[jobs++];
-    job.keys = &state.memory.keys[packet.endpoint].receive;
-    job.packet = packet.data;
-    job.index = packet.index;
-    job.ssrc = packet.rtp.ssrc;
-    job.header_length = packet.rtp.header_length;
-    job.length = packet.length;
-    return std::nullopt;
-  });
+                           if (const auto reason = admit_rtp(state, packet)) return reason;
+                           if (!packet.sender->encrypted) return std::nullopt;
+                           crypto::RtpUnprotectJob& job = rtp_jobs_[jobs++];
+                           job.keys = &state.memory.keys[packet.endpoint].receive;
+                           job.packet = packet.data;
+                           job.index = packet.index;
+                           job.ssrc = packet.rtp.ssrc;
+                           job.header_length = packet.rtp.header_length;
+                           job.length = packet.length;
+                           return std::nullopt;
+                         });
   if (jobs != 0) state.engine->unprotect(std::span(rtp_jobs_).first(jobs));
   const crypto::RtpUnprotectJob* done = rtp_jobs_.data();
   batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
                          [&](MediaPacket& packet) -> std::optional<DropReason> {
-    if (packet.sender->encrypted) {
-      const crypto::RtpUnprotectJob& job = *done++;
-      if (job.status != crypto::SrtpStatus::kOk) return reason_of(job.status);
-      packet.length = job.length;
-    }
-    return commit_next(state, packet) ? std::nullopt : commit_rtp(state, packet);
-  });
+                           if (packet.sender->encrypted) {
+                             const crypto::RtpUnprotectJob& job = *done++;
+                             if (job.status != crypto::SrtpStatus::kOk) return reason_of(job.status);
+                             packet.length = job.length;
+                           }
+                           return commit_next(state, packet) ? std::nullopt : commit_rtp(state, packet);
+                         });
 }
 
 void Unprotect::rtcp(WorkerState& state, ClassifiedBatch& batch) {

@@ -59,8 +59,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       if (own.count < own.list.size()) own.list[own.count++] = prefix.address;
     own.prepare();
   }
-  for (std::size_t i = 0; i < ports.size(); ++i)
-    transmit[i].checksums = ports[i].transmit_checksums;
+  for (std::size_t i = 0; i < ports.size(); ++i) transmit[i].checksums = ports[i].transmit_checksums;
 }
 
 void WorkerState::tell(const Note& note) {

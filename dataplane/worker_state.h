@@ -23,9 +23,10 @@ struct rte_mbuf;
 
 namespace sluice::dataplane {
 
-inline constexpr std::size_t kBatch = 64;      // packets that one turn of the loop takes in
-inline constexpr std::size_t kOutputs = 128;  // copies sealed and sent together: their buffers fit near caches, and
-                                              // the hash's lanes fill even where half of them are of another profile
+inline constexpr std::size_t kBatch = 64;  // packets that one turn of the loop takes in
+/// Copies sealed and sent together: their buffers fit near caches, and the hash's lanes fill even where half
+/// of them are of another profile.
+inline constexpr std::size_t kOutputs = 128;
 inline constexpr std::size_t kHeadroom = 128;  // RTE_PKTMBUF_HEADROOM; checked in worker.cc
 inline constexpr std::uint64_t kFeedbackPerSecondMax =
     10;  // key-frame requests and receiver reports, per stream
@@ -46,8 +47,8 @@ struct TupleKey {
   std::uint64_t hash() const;
 };
 
-/// What makes a frame ours on one port, as classify compares it with the frame. The IP addresses are in the order
-/// of PortInfo::addresses.
+/// What makes a frame ours on one port, as classify compares it with the frame. The IP addresses are in the
+/// order of PortInfo::addresses.
 struct OwnAddresses {
   static constexpr std::uint8_t kNone = 0xff;
   std::array<config::IpAddress, 16> list;
@@ -78,11 +79,12 @@ struct OwnAddresses {
   }
 };
 
-/// What a local UDP port leads to: a cache line holds eight, and a packet needs nothing else to find its state.
+/// What a local UDP port leads to: a cache line holds eight, and a packet needs nothing else to find its
+/// state.
 struct LocalPort {
   std::uint32_t endpoint = kNoSlot;
-  /// The stream that its last packet belonged to. A guess, to be checked: it lets a stream be fetched before its
-  /// packet has been looked at.
+  /// The stream that its last packet belonged to. A guess, to be checked: it lets a stream be fetched before
+  /// its packet has been looked at.
   std::uint32_t stream_guess = kNoSlot;
 };
 

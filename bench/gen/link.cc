@@ -93,7 +93,8 @@ bool Link::attach(const LinkOptions& options, std::string& error) {
     home_.push_back(rte_ring_lookup(dataplane::ring_name(options.ring, RingWay::kHome, queue).c_str()));
     theirs_.push_back(rte_mempool_lookup(("sluice_packets_" + std::to_string(queue)).c_str()));
     if (home_.back() == nullptr || theirs_.back() == nullptr) {
-      error = "sluiced\'s port \"ring:" + options.ring + "\" has no way home for its buffers: is it of another version?";
+      error = "sluiced\'s port \"ring:" + options.ring +
+              "\" has no way home for its buffers: is it of another version?";
       return false;
     }
   }
@@ -138,8 +139,8 @@ void Link::give_back(std::uint16_t queue, rte_mbuf** packets, std::size_t count)
       else
         packets[ours++] = packet;
     }
-    const unsigned taken = rte_ring_sp_enqueue_burst(home_[queue], reinterpret_cast<void**>(theirs.data()),
-                                                     leaving, nullptr);
+    const unsigned taken =
+        rte_ring_sp_enqueue_burst(home_[queue], reinterpret_cast<void**>(theirs.data()), leaving, nullptr);
     if (taken < leaving) rte_pktmbuf_free_bulk(theirs.data() + taken, leaving - taken);
   }
   if (ours != 0) rte_pktmbuf_free_bulk(packets, static_cast<unsigned>(ours));

@@ -58,7 +58,7 @@ class Link {
   bool make_pool(const LinkOptions& options, std::string& error);
 
   std::vector<rte_ring*> to_, from_;
-  std::vector<rte_ring*> home_;      // per queue; none: what comes in is freed here
+  std::vector<rte_ring*> home_;       // per queue; none: what comes in is freed here
   std::vector<rte_mempool*> theirs_;  // the pool that home_ is for
   std::uint16_t port_ = 0;
   std::uint16_t queues_ = 1;

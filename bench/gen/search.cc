@@ -92,7 +92,8 @@ class Search {
     // Too little was sent, or a little was lost: perhaps the host looked away. Near the limit a ring holds a
     // millisecond, and a host that takes its CPU for longer every second spoils most trials.
     const auto again = [&] { return trial.generator_limited || (!passes(trial) && narrow(trial)); };
-    for (int look = 0; look < kOtherLooks && again() && !stopped_(); ++look) trial = keep(run_(rate, seconds));
+    for (int look = 0; look < kOtherLooks && again() && !stopped_(); ++look)
+      trial = keep(run_(rate, seconds));
     if (!passes(trial)) {
       high_ = rate;
       stride_ = options_.precision;

@@ -29,8 +29,8 @@ struct SearchResult {
 };
 
 /// `run` makes one trial. Doubles by short trials until packets are lost, then closes in by whole ones; a
-/// rate that fails narrowly is tried up to three times more, for a host that looked away for a moment is not the
-/// relay's fault. `stopped` ends it early.
+/// rate that fails narrowly is tried up to three times more, for a host that looked away for a moment is not
+/// the relay's fault. `stopped` ends it early.
 SearchResult search(const SearchOptions& options,
                     const std::function<Trial(double rate, double seconds)>& run,
                     const std::function<bool()>& stopped);

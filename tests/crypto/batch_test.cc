@@ -175,12 +175,13 @@ TEST_P(Batch, EverySizeOfOneLength) {
 }
 
 std::string name_of(const ::testing::TestParamInfo<Form>& one) {
-  return one.param == Form::kOwnKernels ? "own_kernels"
-                                        : one.param == Form::kLibraryAlone ? "library_alone" : "libsrtp";
+  return one.param == Form::kOwnKernels     ? "own_kernels"
+         : one.param == Form::kLibraryAlone ? "library_alone"
+                                            : "libsrtp";
 }
 
-INSTANTIATE_TEST_SUITE_P(Crypto, Batch, ::testing::Values(Form::kOwnKernels, Form::kLibraryAlone, Form::kLibsrtp),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Crypto, Batch,
+                         ::testing::Values(Form::kOwnKernels, Form::kLibraryAlone, Form::kLibsrtp), name_of);
 
 // An engine takes any index at any time: retransmissions from a cache, a peer that starts over, two packets
 // of one index.

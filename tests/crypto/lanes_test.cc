@@ -1,5 +1,5 @@
-// The kernels of our own, each alone against OpenSSL: every length around the corners of blocks and registers, every
-// number of messages, and not a byte behind the end.
+// The kernels of our own, each alone against OpenSSL: every length around the corners of blocks and
+// registers, every number of messages, and not a byte behind the end.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -29,12 +29,15 @@ std::uint32_t rotated(std::uint32_t value, int by) {
 std::array<std::uint32_t, 5> state_after(const Bytes& key, std::uint8_t pad) {
   std::array<std::uint32_t, 80> w{};
   for (std::size_t i = 0; i < 64; ++i)
-    w[i / 4] |= std::uint32_t{static_cast<std::uint8_t>((i < key.size() ? key[i] : 0) ^ pad)} << (24 - 8 * (i % 4));
+    w[i / 4] |= std::uint32_t{static_cast<std::uint8_t>((i < key.size() ? key[i] : 0) ^ pad)}
+                << (24 - 8 * (i % 4));
   for (std::size_t t = 16; t < 80; ++t) w[t] = rotated(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
   const std::array<std::uint32_t, 5> start{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
   auto [a, b, c, d, e] = start;
   for (std::size_t t = 0; t < 80; ++t) {
-    const std::uint32_t f = t < 20 ? ((b & c) | (~b & d)) : t < 40 || t >= 60 ? b ^ c ^ d : (b & c) | (b & d) | (c & d);
+    const std::uint32_t f = t < 20              ? ((b & c) | (~b & d))
+                            : t < 40 || t >= 60 ? b ^ c ^ d
+                                                : (b & c) | (b & d) | (c & d);
     constexpr std::array<std::uint32_t, 4> kConstants{0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
     const std::uint32_t next = rotated(a, 5) + f + e + w[t] + kConstants[t / 20];
     e = d, d = c, c = rotated(b, 30), b = a, a = next;
@@ -59,7 +62,8 @@ Signed random_message(Random& random, std::size_t length) {
 
 std::string expected_tag(const Signed& message) {
   Bytes whole = message.data;
-  for (int shift = 24; shift >= 0; shift -= 8) whole.push_back(static_cast<std::uint8_t>(message.word >> shift));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    whole.push_back(static_cast<std::uint8_t>(message.word >> shift));
   std::array<std::uint8_t, 20> digest{};
   unsigned size = 0;
   HMAC(EVP_sha1(), message.key.data(), static_cast<int>(message.key.size()), whole.data(), whole.size(),
@@ -76,8 +80,8 @@ void check_pass(const std::vector<Signed>& all) {
   tags.back().fill(0xee);
   hmac_sha1(messages, tags.data());
   for (std::size_t i = 0; i < all.size(); ++i)
-    ASSERT_EQ(to_hex(tags[i]), expected_tag(all[i])) << "message " << i << " of " << all.size() << ", length "
-                                                     << all[i].data.size();
+    ASSERT_EQ(to_hex(tags[i]), expected_tag(all[i]))
+        << "message " << i << " of " << all.size() << ", length " << all[i].data.size();
   ASSERT_TRUE(std::all_of(tags.back().begin(), tags.back().end(), [](std::uint8_t b) { return b == 0xee; }));
 }
 
@@ -108,7 +112,7 @@ TEST_F(Lanes, HashOfEveryCountAndOfUnlikeLengths) {
 
 Bytes expected_text(const Bytes& key, const CounterIv& iv, std::span<const std::uint8_t> text) {
   const std::unique_ptr<EVP_CIPHER_CTX, void (*)(EVP_CIPHER_CTX*)> context(EVP_CIPHER_CTX_new(),
-                                                                         EVP_CIPHER_CTX_free);
+                                                                           EVP_CIPHER_CTX_free);
   Bytes out(text.size());
   int size = 0;
   EVP_EncryptInit_ex(context.get(), EVP_aes_128_ctr(), nullptr, key.data(),
@@ -152,7 +156,8 @@ TEST_F(Lanes, CounterModeOfEveryLengthAndCount) {
     aes128_counter(texts_in_place);
     for (std::size_t i = 0; i < count; ++i) {
       expected[i].resize(expected[i].size() + 64, 0xcc);
-      ASSERT_EQ(to_hex(apart[i]), to_hex(expected[i])) << "length " << lengths[first + i] << ", " << i << " of " << count;
+      ASSERT_EQ(to_hex(apart[i]), to_hex(expected[i]))
+          << "length " << lengths[first + i] << ", " << i << " of " << count;
       ASSERT_EQ(in_place[i], apart[i]);
     }
     first += count;

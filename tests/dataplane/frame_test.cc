@@ -341,8 +341,8 @@ TEST_F(FrameTest, ChecksumFinishFoldsAnySum) {
 }
 
 // Whatever comes: no byte outside the frame is read, and what is found lies within it.
-// The short way to what parse_frame finds: for every frame that is changed in one byte or cut, it says the same or
-// nothing.
+// The short way to what parse_frame finds: for every frame that is changed in one byte or cut, it says the
+// same or nothing.
 TEST_F(FrameTest, TheCommonFrameIsWhatParseFrameFinds) {
   int common = 0;
   const auto check = [&](std::span<const std::uint8_t> bytes) {

@@ -19,7 +19,8 @@ namespace sluice::dataplane::test {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// Brings up the EAL once for the whole program: no huge pages, no PCI, in memory. The calling thread is CPU 0's.
+/// Brings up the EAL once for the whole program: no huge pages, no PCI, in memory. The calling thread is CPU
+/// 0's.
 void start_eal();
 
 inline constexpr MacAddress kOurMac{2, 0, 0, 0, 0, 1};
@@ -72,7 +73,8 @@ struct Sent {
 class Harness {
  public:
   /// `workers`: how many the steering table knows; this harness is number 0. `peers`: the most there will be.
-  /// `port_does_checksums`: as a NIC's port, or one on rings shared with another process; what leaves then lacks them.
+  /// `port_does_checksums`: as a NIC's port, or one on rings shared with another process; what leaves then
+  /// lacks them.
   explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
                    std::uint32_t peers = 256, bool port_does_checksums = false);
   /// Another worker of the same plane, with a port, a pool and slots of its own; it shares rings and nothing
