@@ -11,21 +11,27 @@
 
 namespace sluice::dataplane {
 
-/// One received RTP or RTCP packet on its way from classify on. Owns its mbuf until forward or feedback has
-/// done with it.
-struct MediaPacket {
+/// One received datagram for one of our ports: where its layers lie, and whose it seems to be.
+struct Datagram {
   rte_mbuf* mbuf;
-  std::uint8_t* data;       // the RTP or RTCP packet inside the mbuf
-  EndpointSlot* sender;     // the slot `endpoint`; null in a loan
-  std::uint32_t endpoint;   // slot
-  std::uint32_t stream;     // slot; kNoSlot until known
-  std::uint64_t index;      // packet index (RTP)
-  std::uint16_t length;     // of the packet; without the tag after unprotect
+  std::uint8_t* data;  // the UDP payload inside the mbuf
+  std::uint32_t
+      endpoint;  // slot; kNoSlot on the shared port from a sender that is not bound yet, and in a loan
+  std::uint32_t stream;     // slot; a guess until classify is done; kNoSlot until known
+  std::uint16_t length;     // of the payload; of media without the tag after unprotect
   std::uint16_t l3_offset;  // in the frame, for latching
   std::uint16_t l4_offset;
   std::uint16_t local_port;
+  std::uint8_t local_index;  // of the destination address, among the port's
   bool is_v6;
+};
+
+/// One received RTP or RTCP packet on its way from classify on. Owns its mbuf until forward or feedback has
+/// done with it.
+struct MediaPacket : Datagram {
   Component component;
+  EndpointSlot* sender;  // the slot `endpoint`; null in a loan
+  std::uint64_t index;   // packet index (RTP)
   RtpView rtp;
 };
 

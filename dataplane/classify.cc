@@ -16,20 +16,6 @@ bool is_group_mac(const std::uint8_t* mac) {
   return (mac[0] & 1) != 0;
 }
 
-// One datagram between the two passes: where its layers lie, and whose it seems to be.
-struct Arrival {
-  rte_mbuf* mbuf;
-  std::uint8_t* payload;
-  std::uint32_t endpoint;  // slot; kNoSlot on the shared port from a sender that is not bound yet
-  std::uint32_t stream;    // a guess
-  std::uint16_t payload_length;
-  std::uint16_t local_port;
-  std::uint16_t l3_offset;
-  std::uint16_t l4_offset;
-  std::uint8_t local_index;  // of the destination address, among the port's
-  bool is_v6;
-};
-
 void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpoint) {
   Punt entry;
   entry.kind = kind;
@@ -77,51 +63,51 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 
 // ---- the first pass: headers, and whose it is. Fetches what the second will look at.
 
-config::IpAddress source_of(const Arrival& arrival) {
-  const std::uint8_t* ip = bytes_of(arrival.mbuf).data() + arrival.l3_offset;
-  return arrival.is_v6 ? config::IpAddress::from_bytes({ip + 8, 16})
-                       : config::IpAddress::from_bytes({ip + 12, 4});
+config::IpAddress source_of(const Datagram& datagram) {
+  const std::uint8_t* ip = bytes_of(datagram.mbuf).data() + datagram.l3_offset;
+  return datagram.is_v6 ? config::IpAddress::from_bytes({ip + 8, 16})
+                        : config::IpAddress::from_bytes({ip + 12, 4});
 }
 
 // STUN may bind who is not known.
-bool find_by_tuple(WorkerState& state, Arrival& arrival) {
-  const std::uint16_t remote_port = load_be16(bytes_of(arrival.mbuf).data() + arrival.l4_offset);
-  arrival.stream = kNoSlot;
-  arrival.endpoint = state.endpoint_by_tuple.find({source_of(arrival), remote_port, arrival.local_port});
-  if (arrival.endpoint != kNoSlot) prefetch_to_write(&state.endpoint(arrival.endpoint));
+bool find_by_tuple(WorkerState& state, Datagram& datagram) {
+  const std::uint16_t remote_port = load_be16(bytes_of(datagram.mbuf).data() + datagram.l4_offset);
+  datagram.stream = kNoSlot;
+  datagram.endpoint = state.endpoint_by_tuple.find({source_of(datagram), remote_port, datagram.local_port});
+  if (datagram.endpoint != kNoSlot) prefetch_to_write(&state.endpoint(datagram.endpoint));
   return true;
 }
 
 // A datagram to one of our addresses. True when the second pass is to have it.
-[[gnu::always_inline]] inline bool find_owner(WorkerState& state, Arrival& arrival) {
-  if (arrival.local_port == state.shared_ice_port) return find_by_tuple(state, arrival);
-  const LocalPort local = state.local_ports[arrival.local_port];
+[[gnu::always_inline]] inline bool find_owner(WorkerState& state, Datagram& datagram) {
+  if (datagram.local_port == state.shared_ice_port) return find_by_tuple(state, datagram);
+  const LocalPort local = state.local_ports[datagram.local_port];
   if (local.endpoint == kNoSlot) {
-    hand_off_or_drop(state, arrival.mbuf, arrival.local_port);
+    hand_off_or_drop(state, datagram.mbuf, datagram.local_port);
     return false;
   }
-  arrival.endpoint = local.endpoint;
-  arrival.stream = local.stream_guess;
+  datagram.endpoint = local.endpoint;
+  datagram.stream = local.stream_guess;
   prefetch_to_write(&state.endpoint(local.endpoint));
   if (local.stream_guess != kNoSlot) prefetch_to_write(&state.memory.streams[local.stream_guess], 2);
   return true;
 }
 
-bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, Arrival& arrival) {
-  rte_mbuf* mbuf = arrival.mbuf;
+bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, Datagram& datagram) {
+  rte_mbuf* mbuf = datagram.mbuf;
   const bool is_v6 = frame.ip_version == 6;
   auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   const std::uint8_t* destination = bytes + frame.l3_offset + (is_v6 ? 24 : 16);
-  arrival.local_index = own.find(is_v6, destination);
-  const bool ours = arrival.local_index != OwnAddresses::kNone;
+  datagram.local_index = own.find(is_v6, destination);
+  const bool ours = datagram.local_index != OwnAddresses::kNone;
   if (ours && frame.ip_protocol == kIpProtoUdp) {
-    arrival.payload = bytes + frame.payload_offset;
-    arrival.payload_length = frame.payload_length;
-    arrival.local_port = frame.destination_port;
-    arrival.l3_offset = frame.l3_offset;
-    arrival.l4_offset = frame.l4_offset;
-    arrival.is_v6 = is_v6;
-    return find_owner(state, arrival);
+    datagram.data = bytes + frame.payload_offset;
+    datagram.length = frame.payload_length;
+    datagram.local_port = frame.destination_port;
+    datagram.l3_offset = frame.l3_offset;
+    datagram.l4_offset = frame.l4_offset;
+    datagram.is_v6 = is_v6;
+    return find_owner(state, datagram);
   }
   if (is_v6 && frame.ip_protocol == kIpProtoIcmpv6 && (ours || destination[0] == 0xff)) {
     punt(state, mbuf, PuntKind::kIcmpv6, kNoSlot);
@@ -134,8 +120,8 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, A
 }
 
 // True when it is a datagram for one of our ports; else it is punted, handed off or dropped already.
-bool parse_any(WorkerState& state, const OwnAddresses& own, Arrival& arrival) {
-  rte_mbuf* mbuf = arrival.mbuf;
+bool parse_any(WorkerState& state, const OwnAddresses& own, Datagram& datagram) {
+  rte_mbuf* mbuf = datagram.mbuf;
   const auto end = [&](DropReason reason) {
     state.drop(mbuf, reason);
     return false;
@@ -151,12 +137,12 @@ bool parse_any(WorkerState& state, const OwnAddresses& own, Arrival& arrival) {
     return false;
   }
   if (frame.ip_version == 0) return end(DropReason::kNotForUs);
-  return parse_ip(state, own, frame, arrival);
+  return parse_ip(state, own, frame, datagram);
 }
 
 // The same for what nearly every frame is; false leaves everything to parse_any.
-bool parse_common(const OwnAddresses& own, Arrival& arrival) {
-  rte_mbuf* mbuf = arrival.mbuf;
+bool parse_common(const OwnAddresses& own, Datagram& datagram) {
+  rte_mbuf* mbuf = datagram.mbuf;
   auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   const std::uint32_t length = CommonFrame::payload_length({bytes, mbuf->data_len});
   if (length == CommonFrame::kNone || !ip_checked(mbuf) || mbuf->nb_segs != 1 || own.vlan != 0) return false;
@@ -164,13 +150,13 @@ bool parse_common(const OwnAddresses& own, Arrival& arrival) {
   std::memcpy(&destination, bytes + CommonFrame::kL3Offset + 16, sizeof destination);
   if (destination != own.first_v4 || own.first_v4_index == OwnAddresses::kNone || !own.is_mac(bytes))
     return false;
-  arrival.payload = bytes + CommonFrame::kPayloadOffset;
-  arrival.payload_length = static_cast<std::uint16_t>(length);
-  arrival.local_port = load_be16(bytes + CommonFrame::kL4Offset + 2);
-  arrival.l3_offset = CommonFrame::kL3Offset;
-  arrival.l4_offset = CommonFrame::kL4Offset;
-  arrival.local_index = own.first_v4_index;
-  arrival.is_v6 = false;
+  datagram.data = bytes + CommonFrame::kPayloadOffset;
+  datagram.length = static_cast<std::uint16_t>(length);
+  datagram.local_port = load_be16(bytes + CommonFrame::kL4Offset + 2);
+  datagram.l3_offset = CommonFrame::kL3Offset;
+  datagram.l4_offset = CommonFrame::kL4Offset;
+  datagram.local_index = own.first_v4_index;
+  datagram.is_v6 = false;
   return true;
 }
 
@@ -184,49 +170,41 @@ bool is_stream_of(const StreamSlot& stream, std::uint32_t endpoint, std::uint32_
 }
 
 // Fetches what unprotect will need.
-bool take_rtp(WorkerState& state, MediaPacket& packet, std::uint32_t guess) {
+bool take_rtp(WorkerState& state, MediaPacket& packet) {
   if (!parse_rtp({packet.data, packet.length}, packet.rtp)) return false;
   if (packet.sender->encrypted) crypto::prefetch(state.memory.keys[packet.endpoint].receive);
-  if (guess != kNoSlot && is_stream_of(state.memory.streams[guess], packet.endpoint, packet.rtp.ssrc)) {
-    packet.stream = guess;
-  } else {
+  if (packet.stream == kNoSlot ||
+      !is_stream_of(state.memory.streams[packet.stream], packet.endpoint, packet.rtp.ssrc)) {
     packet.stream = kNoSlot;
     state.stream_by_ssrc.prefetch({packet.endpoint, packet.rtp.ssrc});
   }
   return true;
 }
 
-void take_media(WorkerState& state, const Arrival& arrival, EndpointSlot& endpoint, ClassifiedBatch& batch) {
-  const bool to_rtcp_port = !endpoint.rtcp_mux && arrival.local_port == endpoint.rtcp_port;
-  const bool looks_rtcp =
-      arrival.payload_length >= 2 && static_cast<std::uint8_t>(arrival.payload[1] - 192) < 32;
+void take_media(WorkerState& state, const Datagram& datagram, EndpointSlot& endpoint,
+                ClassifiedBatch& batch) {
+  const bool to_rtcp_port = !endpoint.rtcp_mux && datagram.local_port == endpoint.rtcp_port;
+  const bool looks_rtcp = datagram.length >= 2 && static_cast<std::uint8_t>(datagram.data[1] - 192) < 32;
   const bool rtcp = to_rtcp_port || (endpoint.rtcp_mux && looks_rtcp);
   MediaPacket& packet = rtcp ? batch.rtcp[batch.rtcp_count] : batch.rtp[batch.rtp_count];
-  packet.mbuf = arrival.mbuf;
-  packet.data = arrival.payload;
+  static_cast<Datagram&>(packet) = datagram;
   packet.sender = &endpoint;
-  packet.endpoint = arrival.endpoint;
-  packet.stream = kNoSlot;
-  packet.length = arrival.payload_length;
-  packet.l3_offset = arrival.l3_offset;
-  packet.l4_offset = arrival.l4_offset;
-  packet.local_port = arrival.local_port;
-  packet.is_v6 = arrival.is_v6;
   packet.component = to_rtcp_port ? Component::kRtcp : Component::kRtp;
   if (rtcp) {
+    packet.stream = kNoSlot;
     ++batch.rtcp_count;
-  } else if (take_rtp(state, packet, arrival.stream)) {
+  } else if (take_rtp(state, packet)) {
     ++batch.rtp_count;
   } else {
-    state.drop(arrival.mbuf, DropReason::kBadRtp);
+    state.drop(datagram.mbuf, DropReason::kBadRtp);
   }
 }
 
 // A local UDP port belongs to one endpoint, and the endpoint to one address of one port. A 5-tuple that
 // outlived its endpoint leads nowhere.
-bool is_addressed(const EndpointSlot& endpoint, const Arrival& arrival) {
-  return endpoint.installed && endpoint.port_id == arrival.mbuf->port &&
-         endpoint.local_index == arrival.local_index;
+bool is_addressed(const EndpointSlot& endpoint, const Datagram& datagram) {
+  return endpoint.installed && endpoint.port_id == datagram.mbuf->port &&
+         endpoint.local_index == datagram.local_index;
 }
 
 bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
@@ -237,42 +215,42 @@ bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
 }
 
 // What is no media, by first byte (RFC 7983).
-void take_other(WorkerState& state, const Arrival& arrival, const EndpointSlot* endpoint) {
-  rte_mbuf* mbuf = arrival.mbuf;
-  if (arrival.payload_length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
-  const std::uint8_t first = arrival.payload[0];
+void take_other(WorkerState& state, const Datagram& datagram, const EndpointSlot* endpoint) {
+  rte_mbuf* mbuf = datagram.mbuf;
+  if (datagram.length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
+  const std::uint8_t first = datagram.data[0];
   const bool webrtc = endpoint == nullptr || endpoint->kind == EndpointKind::kWebrtc;
-  if (first <= 3 && webrtc) return punt(state, mbuf, PuntKind::kStun, arrival.endpoint);
+  if (first <= 3 && webrtc) return punt(state, mbuf, PuntKind::kStun, datagram.endpoint);
   if (endpoint == nullptr) return state.drop(mbuf, DropReason::kNoEndpoint);
-  if (first >= 20 && first <= 63 && webrtc) return punt(state, mbuf, PuntKind::kDtls, arrival.endpoint);
+  if (first >= 20 && first <= 63 && webrtc) return punt(state, mbuf, PuntKind::kDtls, datagram.endpoint);
   state.drop(mbuf, DropReason::kUnknownProtocol);
 }
 
-void classify_datagram(WorkerState& state, const Arrival& arrival, ClassifiedBatch& batch) {
-  if (arrival.endpoint == kNoSlot) return take_other(state, arrival, nullptr);
-  EndpointSlot& endpoint = state.endpoint(arrival.endpoint);
-  if (!is_addressed(endpoint, arrival)) return state.drop(arrival.mbuf, DropReason::kNoEndpoint);
-  if (arrival.payload_length == 0 || static_cast<std::uint8_t>(arrival.payload[0] - 128) >= 64)
-    return take_other(state, arrival, &endpoint);
+void classify_datagram(WorkerState& state, const Datagram& datagram, ClassifiedBatch& batch) {
+  if (datagram.endpoint == kNoSlot) return take_other(state, datagram, nullptr);
+  EndpointSlot& endpoint = state.endpoint(datagram.endpoint);
+  if (!is_addressed(endpoint, datagram)) return state.drop(datagram.mbuf, DropReason::kNoEndpoint);
+  if (datagram.length == 0 || static_cast<std::uint8_t>(datagram.data[0] - 128) >= 64)
+    return take_other(state, datagram, &endpoint);
   // An SRTP tag covers more than the UDP checksum does; only plain media needs it checked.
-  if (!endpoint.encrypted && udp_checksum_is_bad(state, arrival.mbuf))
-    return state.drop(arrival.mbuf, DropReason::kBadUdp);
-  take_media(state, arrival, endpoint, batch);
+  if (!endpoint.encrypted && udp_checksum_is_bad(state, datagram.mbuf))
+    return state.drop(datagram.mbuf, DropReason::kBadUdp);
+  take_media(state, datagram, endpoint, batch);
 }
 
 }  // namespace
 
 void classify(WorkerState& state, std::span<rte_mbuf* const> packets, ClassifiedBatch& batch) {
   batch.rtp_count = batch.rtcp_count = 0;
-  std::array<Arrival, kBatch> arrivals;
+  std::array<Datagram, kBatch> datagrams;
   std::size_t count = 0;
   for (rte_mbuf* packet : packets) {
-    Arrival& arrival = arrivals[count];
-    arrival.mbuf = packet;
+    Datagram& datagram = datagrams[count];
+    datagram.mbuf = packet;
     const OwnAddresses& own = state.own_addresses[state.port_index[packet->port & 0xff]];
-    if (parse_common(own, arrival) ? find_owner(state, arrival) : parse_any(state, own, arrival)) ++count;
+    if (parse_common(own, datagram) ? find_owner(state, datagram) : parse_any(state, own, datagram)) ++count;
   }
-  for (std::size_t i = 0; i < count; ++i) classify_datagram(state, arrivals[i], batch);
+  for (std::size_t i = 0; i < count; ++i) classify_datagram(state, datagrams[i], batch);
 }
 
 }  // namespace sluice::dataplane
