@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "crypto/length_order.h"
+#include "crypto/packet_index.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 
@@ -22,10 +23,6 @@ std::size_t tag_length_of(const RtcpProtectJob& job) {
 }
 std::size_t tag_length_of(const RtcpUnprotectJob& job) {
   return profile_info(job.keys->profile).rtcp_tag_length;
-}
-
-std::uint32_t roc_of(std::uint64_t index) {
-  return static_cast<std::uint32_t>(index >> 16);
 }
 
 void fetch_round_keys(const CounterKeys& keys) {
@@ -131,7 +128,7 @@ void CounterBursts::add_seal(RtpProtectJob& job) {
   const CounterKeys& keys = counter_keys(job.keys->rtp);
   const std::size_t length = packet_length(job);
   std::uint8_t* tag = job.packet + length;
-  store_be32(tag, roc_of(job.index));
+  store_be32(tag, roll_over_counter(job.index));
   add_cipher(keys, job.keys->rtp_salt, job.ssrc, job.index, job.payload, job.packet + job.header_length,
              job.payload_length, job.status);
   add_hash(keys, job.packet, length + kRocLength, tag, job.status);
@@ -176,7 +173,7 @@ void CounterBursts::add_verify(RtpUnprotectJob& job) {
   const std::size_t length = job.length - tag_length;
   std::uint8_t* tag = job.packet + length;
   std::memcpy(received_tags_[hash_count_].data(), tag, tag_length);
-  store_be32(tag, roc_of(job.index));
+  store_be32(tag, roll_over_counter(job.index));
   add_hash(counter_keys(job.keys->rtp), job.packet, length + kRocLength, computed_tags_[hash_count_].data(),
            job.status);
 }

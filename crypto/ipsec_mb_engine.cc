@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include "crypto/ipsec_mb_counter.h"
@@ -142,31 +143,26 @@ struct IpsecMbEngine::Stage {
 
   std::size_t most_jobs() const { return has_lanes ? kStageJobs : kBurstStageJobs; }
 
-  /// The first of the jobs, ordered, that go through the lanes.
   template <class Job>
-  std::span<Job*> for_lanes(std::span<Job*> jobs) const {
-    return jobs.first(has_lanes ? LaneCounter::share(jobs.size()) : 0);
+  bool seal_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
+    order_by_length(jobs);
+    if constexpr (std::is_same_v<Job, RtpProtectJob>) {
+      const std::size_t in_lanes = has_lanes ? LaneCounter::share(jobs.size()) : 0;
+      lanes.protect(jobs.first(in_lanes));
+      jobs = jobs.subspan(in_lanes);
+    }
+    return jobs.empty() || counter.protect(manager, jobs);
   }
 
-  bool seal_counter(IpsecMbManager& manager, std::span<RtpProtectJob*> jobs) {
+  template <class Job>
+  bool open_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
     order_by_length(jobs);
-    const auto in_lanes = for_lanes(jobs);
-    lanes.protect(in_lanes);
-    return in_lanes.size() == jobs.size() || counter.protect(manager, jobs.subspan(in_lanes.size()));
-  }
-  bool open_counter(IpsecMbManager& manager, std::span<RtpUnprotectJob*> jobs) {
-    order_by_length(jobs);
-    const auto in_lanes = for_lanes(jobs);
-    lanes.unprotect(in_lanes);
-    return in_lanes.size() == jobs.size() || counter.unprotect(manager, jobs.subspan(in_lanes.size()));
-  }
-  bool seal_counter(IpsecMbManager& manager, std::span<RtcpProtectJob*> jobs) {
-    order_by_length(jobs);
-    return counter.protect(manager, jobs);
-  }
-  bool open_counter(IpsecMbManager& manager, std::span<RtcpUnprotectJob*> jobs) {
-    order_by_length(jobs);
-    return counter.unprotect(manager, jobs);
+    if constexpr (std::is_same_v<Job, RtpUnprotectJob>) {
+      const std::size_t in_lanes = has_lanes ? LaneCounter::share(jobs.size()) : 0;
+      lanes.unprotect(jobs.first(in_lanes));
+      jobs = jobs.subspan(in_lanes);
+    }
+    return jobs.empty() || counter.unprotect(manager, jobs);
   }
 };
 

@@ -2,13 +2,13 @@
 //
 // How a batch goes. Every job is checked, then sorted by its profile's family:
 //
-//   AES_CM + HMAC-SHA1  in descending order of length, so that the hash's lanes fill and end together. RTP
-//   goes
-//                       through our own kernels where the CPU has AVX-512 and VAES (lane_counter); what they
-//                       leave, SRTCP and other CPUs through two bursts of the library (ipsec_mb_counter).
-//                       When opening, packets whose tag is wrong are never decrypted.
-//   AES-GCM             one call of the library per packet, already as wide as the registers; the keys of the
-//                       packets to come are prefetched meanwhile.
+//   AES_CM + HMAC-SHA1: in descending order of length, so that the hash's lanes fill and end together. RTP
+//   goes through our own kernels where the CPU has AVX-512 and VAES (lane_counter); what they leave, SRTCP
+//   and other CPUs through two bursts of the library (ipsec_mb_counter). When opening, packets whose tag is
+//   wrong are never decrypted.
+//
+//   AES-GCM: one call of the library per packet, already as wide as the registers; the keys of the packets to
+//   come are prefetched meanwhile.
 //
 // Payloads are never copied: the cipher reads the shared plaintext and writes into the packet.
 //

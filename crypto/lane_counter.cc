@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "crypto/avx512.h"
+#include "crypto/length_order.h"
+#include "crypto/packet_index.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 
@@ -18,16 +20,12 @@ std::size_t tag_length_of(SrtpProfile profile) {
   return profile_info(profile).rtp_tag_length;
 }
 
-std::uint32_t roc_of(std::uint64_t index) {
-  return static_cast<std::uint32_t>(index >> 16);
-}
-
 LaneMessage message_of(const SrtpKeys& keys, const std::uint8_t* packet, std::size_t length,
                        std::uint64_t index) {
   return {.data = packet,
           .states = counter_keys(keys.rtp).inner.data(),
           .length = static_cast<std::uint32_t>(length),
-          .word = roc_of(index)};
+          .word = roll_over_counter(index)};
 }
 
 // The lengths that there are, each known to the compiler.
@@ -61,7 +59,7 @@ void LaneCounter::authenticate(std::size_t count) {
 void LaneCounter::protect(std::span<RtpProtectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpProtectJob& job = *jobs[i];
-    const std::size_t length = std::size_t{job.header_length} + job.payload_length;
+    const std::size_t length = packet_length(job);
     messages_[i] = message_of(*job.keys, job.packet, length, job.index);
     texts_[i] = {.key = job.keys->near.data(),
                  .iv = counter_iv(job.keys->rtp_salt, job.ssrc, job.index),

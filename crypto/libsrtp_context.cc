@@ -110,7 +110,7 @@ srtp_err_status_t LibsrtpContext::replace(std::uint32_t ssrc, Stream& stream) {
 /// Makes libsrtp take the next packet of the SSRC for the one of `index`. It accepts being told a ROC, except
 /// 0, which it reads as "not told" and then estimates; from a fresh stream that estimate is 0.
 srtp_err_status_t LibsrtpContext::place(std::uint32_t ssrc, std::uint64_t index, Stream& stream) {
-  const auto roc = static_cast<std::uint32_t>(index >> 16);
+  const std::uint32_t roc = roll_over_counter(index);
   if (roc == 0 && estimate_packet_index(stream.highest_index, static_cast<std::uint16_t>(index)) != index) {
     const srtp_err_status_t status = replace(ssrc, stream);
     if (status != srtp_err_status_ok) return status;

@@ -8,6 +8,11 @@ namespace sluice::crypto {
 
 inline constexpr std::uint64_t kMaxPacketIndex = (std::uint64_t{1} << 48) - 1;
 
+/// The roll-over counter of a packet index (RFC 3711 3.3.1).
+constexpr std::uint32_t roll_over_counter(std::uint64_t index) {
+  return static_cast<std::uint32_t>(index >> 16);
+}
+
 /// The index nearest to `highest` (the highest authenticated index so far) whose low 16 bits are `sequence`.
 /// Never below 0 or above 2^48-1: at ROC 0 a sequence number that would lie before 0 is taken as the one
 /// ahead, and at ROC 2^32-1 one that would lie past the end is taken as the one behind.
