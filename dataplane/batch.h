@@ -6,25 +6,11 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/datagram.h"
 #include "dataplane/rtp.h"
 #include "dataplane/worker_state.h"
 
 namespace sluice::dataplane {
-
-/// One received datagram for one of our ports: where its layers lie, and whose it seems to be.
-struct Datagram {
-  rte_mbuf* mbuf;
-  std::uint8_t* data;  // the UDP payload inside the mbuf
-  std::uint32_t
-      endpoint;  // slot; kNoSlot on the shared port from a sender that is not bound yet, and in a loan
-  std::uint32_t stream;     // slot; a guess until classify is done; kNoSlot until known
-  std::uint16_t length;     // of the payload; of media without the tag after unprotect
-  std::uint16_t l3_offset;  // in the frame, for latching
-  std::uint16_t l4_offset;
-  std::uint16_t local_port;
-  std::uint8_t local_index;  // of the destination address, among the port's
-  bool is_v6;
-};
 
 /// One received RTP or RTCP packet on its way from classify on. Owns its mbuf until forward or feedback has
 /// done with it.

@@ -63,17 +63,11 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 
 // ---- the first pass: headers, and whose it is. Fetches what the second will look at.
 
-config::IpAddress source_of(const Datagram& datagram) {
-  const std::uint8_t* ip = bytes_of(datagram.mbuf).data() + datagram.l3_offset;
-  return datagram.is_v6 ? config::IpAddress::from_bytes({ip + 8, 16})
-                        : config::IpAddress::from_bytes({ip + 12, 4});
-}
-
 // STUN may bind who is not known.
 bool find_by_tuple(WorkerState& state, Datagram& datagram) {
-  const std::uint16_t remote_port = load_be16(bytes_of(datagram.mbuf).data() + datagram.l4_offset);
+  const auto source = config::IpAddress::from_bytes(source_address(datagram));
   datagram.stream = kNoSlot;
-  datagram.endpoint = state.endpoint_by_tuple.find({source_of(datagram), remote_port, datagram.local_port});
+  datagram.endpoint = state.endpoint_by_tuple.find({source, source_port(datagram), datagram.local_port});
   if (datagram.endpoint != kNoSlot) prefetch_to_write(&state.endpoint(datagram.endpoint));
   return true;
 }

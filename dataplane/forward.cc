@@ -12,6 +12,12 @@
 namespace sluice::dataplane {
 namespace {
 
+// What a route makes of one incoming packet.
+struct Mapped {
+  std::uint64_t index;
+  std::uint32_t timestamp;
+};
+
 // Whether anything hangs on a packet that has no direct route, and which other workers have routes on it.
 bool has_routes(const WorkerState& state, const MediaPacket& packet, std::uint32_t& lent_to) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
@@ -69,7 +75,8 @@ void switch_stream(WorkerState& state, std::uint32_t route_slot, std::uint32_t s
   state.tell(note);
 }
 
-// `header`: a copy of the received one, or that itself.
+// All of the fixed header. `header` is the received one itself, or where its copy is to be, with what follows
+// the fixed part already there.
 inline void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, const Mapped& mapped,
                              std::uint8_t payload_type, const std::uint8_t* received, std::uint8_t* header) {
   // The first byte and the marker stay.
@@ -81,9 +88,10 @@ inline void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, 
     map_extensions({header, packet.rtp.header_length}, packet.rtp, route.extension_ids);
 }
 
-inline std::optional<Mapped> map_for(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
-                                     const StreamSlot& stream, std::uint32_t stream_slot, std::uint64_t index,
-                                     std::uint32_t timestamp) {
+// Moves the route's state. nullopt: the packet belongs before the switch.
+inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
+                                        const StreamSlot& stream, std::uint32_t stream_slot,
+                                        std::uint64_t index, std::uint32_t timestamp) {
   if (route.stream != stream_slot || route.stream_tenancy != stream.tenancy.load(std::memory_order_relaxed) ||
       route.stream_epoch != stream.epoch)
     switch_stream(state, route_slot, stream_slot, index, timestamp);
@@ -100,12 +108,6 @@ inline std::optional<Mapped> map_for(WorkerState& state, RouteSlot& route, std::
 }
 
 }  // namespace
-
-std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route_slot, std::uint32_t stream_slot,
-                                 std::uint64_t index, std::uint32_t timestamp) {
-  return map_for(state, state.memory.routes[route_slot], route_slot, state.memory.streams[stream_slot],
-                 stream_slot, index, timestamp);
-}
 
 void Forward::start(const WorkerState& state, std::span<MediaPacket> packets, bool borrowed) {
   for (const MediaPacket& packet : packets) {
@@ -147,8 +149,8 @@ bool Forward::next(WorkerState& state, OutgoingBatch& out) {
 
 namespace {
 
-// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`, where it already lies; the
-// payload stays at `payload` until protect writes it.
+// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`; the payload stays at
+// `payload`, behind the received header, until protect writes it.
 inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route,
                      EndpointSlot& receiver, const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy,
                      std::uint8_t* made, const std::uint8_t* payload, OutgoingBatch& out) {
@@ -188,11 +190,11 @@ std::uint8_t* fresh_frame(const rte_mempool* pool, rte_mbuf* buffer) {
          kHeadroom;
 }
 
-// The RTP header of a packet, copied to where a buffer of its own begins.
-std::uint8_t* copy_header(const WorkerState& state, const std::uint8_t* from, std::uint16_t length,
-                          rte_mbuf* to) {
+// Where the RTP header of a copy goes, in a buffer of its own. What follows the fixed part of it is copied:
+// that itself is written anew.
+std::uint8_t* place_header(const WorkerState& state, const std::uint8_t* from, std::uint16_t length,
+                           rte_mbuf* to) {
   std::uint8_t* made = fresh_frame(state.pool, to) + CommonFrame::kPayloadOffset;
-  std::memcpy(made, from, kRtpFixedHeader);
   if (length != kRtpFixedHeader)
     std::memcpy(made + kRtpFixedHeader, from + kRtpFixedHeader, length - kRtpFixedHeader);
   return made;
@@ -212,10 +214,10 @@ inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket
   rte_mbuf* copy = in_place ? packet.mbuf : fresh;
   if (copy == nullptr) return DropReason::kNoBuffer;
   const auto mapped =
-      map_for(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
+      map_packet(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
   if (!mapped) return DropReason::kStaleAfterSwitch;
   const std::uint16_t header_length = packet.rtp.header_length;
-  std::uint8_t* made = in_place ? packet.data : copy_header(state, packet.data, header_length, copy);
+  std::uint8_t* made = in_place ? packet.data : place_header(state, packet.data, header_length, copy);
   add_copy(state, packet, route, receiver, *mapped, *payload_type, copy, made, packet.data + header_length,
            out);
   return std::nullopt;
@@ -237,7 +239,7 @@ std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::ui
   rte_mbuf* copy = rte_pktmbuf_alloc(state.pool);
   if (copy == nullptr) return DropReason::kNoBuffer;
   const std::uint16_t header_length = packet.rtp.header_length;
-  std::uint8_t* made = copy_header(state, received.data(), header_length, copy);
+  std::uint8_t* made = place_header(state, received.data(), header_length, copy);
   const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
   add_copy(state, packet, route, receiver, mapped, *payload_type, copy, made, received.data() + header_length,
            out);

@@ -47,13 +47,4 @@ class Forward {
 std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::uint8_t> received,
                                      std::uint32_t route, std::uint64_t outgoing_index, OutgoingBatch& out);
 
-/// The route's mapping of one incoming packet: outgoing index and timestamp. Moves the route's state. Exposed
-/// for feedback and tests. nullopt: the packet belongs before the switch.
-struct Mapped {
-  std::uint64_t index;
-  std::uint32_t timestamp;
-};
-std::optional<Mapped> map_packet(WorkerState& state, std::uint32_t route, std::uint32_t stream,
-                                 std::uint64_t index, std::uint32_t timestamp);
-
 }  // namespace sluice::dataplane

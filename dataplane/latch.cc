@@ -8,23 +8,13 @@
 namespace sluice::dataplane {
 namespace {
 
-const std::uint8_t* frame_of(const MediaPacket& packet) {
-  return rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*);
-}
-
-std::span<const std::uint8_t> source_bytes(const MediaPacket& packet) {
-  const std::uint8_t* ip = frame_of(packet) + packet.l3_offset;
-  return packet.is_v6 ? std::span{ip + 8, 16} : std::span{ip + 12, 4};
-}
-
 /// Same IP address and UDP port as the ones that `header` leads to.
 bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
   if (header.is_v6 != packet.is_v6) return false;
   const std::uint8_t* ours = header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16);
-  const auto theirs = source_bytes(packet);
+  const auto theirs = source_address(packet);
   return std::memcmp(ours, theirs.data(), theirs.size()) == 0 &&
-         load_be16(header.bytes.data() + header.l4_offset + 2) ==
-             load_be16(frame_of(packet) + packet.l4_offset);
+         load_be16(header.bytes.data() + header.l4_offset + 2) == source_port(packet);
 }
 
 bool from_known_address(const EndpointSlot& endpoint, const MediaPacket& packet) {
@@ -39,7 +29,7 @@ bool from_known_mac(const EndpointSlot& endpoint, const MediaPacket& packet) {
 
 bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (endpoint.latch_deadline_tsc != 0 && state.now > endpoint.latch_deadline_tsc) return false;
-  const auto source = config::IpAddress::from_bytes(source_bytes(packet));
+  const auto source = config::IpAddress::from_bytes(source_address(packet));
   // RTP and RTCP of one peer come from one host: the second follows the first.
   const bool rtcp = packet.component == Component::kRtcp;
   const bool other_latched = rtcp ? endpoint.rtp_latched : endpoint.rtcp_latched;
@@ -50,8 +40,8 @@ bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, cons
 void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
   LinkEnd remote;
   std::copy_n(frame_of(packet) + 6, remote.mac.size(), remote.mac.begin());
-  remote.address.ip = config::IpAddress::from_bytes(source_bytes(packet));
-  remote.address.port = load_be16(frame_of(packet) + packet.l4_offset);
+  remote.address.ip = config::IpAddress::from_bytes(source_address(packet));
+  remote.address.port = source_port(packet);
   LinkEnd local = endpoint.local;
   if (packet.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
   aim(endpoint, packet.component, make_header_template(local, remote, endpoint.vlan, endpoint.dscp));
@@ -80,7 +70,8 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
 }
 
-bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
+bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint,
+                           const MediaPacket& packet) {
   if (from_known_address(endpoint, packet)) return true;
   const bool latched = packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched;
   return endpoint.latch == LatchPolicy::kOnce && !latched && may_latch_once(state, endpoint, packet);

@@ -16,10 +16,9 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
 /// Same IP address and UDP port as the ones that the endpoint's RTP goes to. Looks at the line of the slot
 /// that every packet meets anyway.
 inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  const auto* frame = rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*);
-  const std::uint8_t* ip = frame + packet.l3_offset;
+  const std::uint8_t* ip = frame_of(packet) + packet.l3_offset;
   std::uint16_t port;
-  std::memcpy(&port, frame + packet.l4_offset, sizeof port);
+  std::memcpy(&port, frame_of(packet) + packet.l4_offset, sizeof port);
   if (endpoint.remote.port != port) return false;
   if (!packet.is_v6)
     return endpoint.remote_family == 4 && std::memcmp(endpoint.remote.ip.data(), ip + 12, 4) == 0;
@@ -27,7 +26,7 @@ inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& pac
 }
 
 inline bool from_rtp_next_hop(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  const auto* from = rte_pktmbuf_mtod(packet.mbuf, const std::uint8_t*) + 6;
+  const auto* from = frame_of(packet) + 6;
   return std::memcmp(endpoint.remote.mac.data(), from, 4) == 0 &&
          std::memcmp(endpoint.remote.mac.data() + 4, from + 4, 2) == 0;
 }

@@ -24,13 +24,6 @@ rte_ring* make_ring(const config::RingDevice& ring, RingWay way, std::uint16_t q
 // More than a worker sends in one burst, so that it catches up.
 constexpr unsigned kHomeBurst = 128;
 
-// In a worker's calls of receive and transmit.
-void take_home(rte_ring* ring, rte_mempool* pool) {
-  std::array<void*, kHomeBurst> buffers;
-  const unsigned count = rte_ring_sc_dequeue_burst(ring, buffers.data(), kHomeBurst, nullptr);
-  if (count != 0) rte_mempool_put_bulk(pool, buffers.data(), count);
-}
-
 struct Home {
   rte_ring* ring;
   rte_mempool* pool;
@@ -42,16 +35,22 @@ Home& keep_home(rte_ring* ring, rte_mempool* pool) {
   return homes.emplace_back(Home{ring, pool});
 }
 
+// In a worker's calls of receive and transmit.
+void take_home(const void* home) {
+  const auto& [ring, pool] = *static_cast<const Home*>(home);
+  std::array<void*, kHomeBurst> buffers;
+  const unsigned count = rte_ring_sc_dequeue_burst(ring, buffers.data(), kHomeBurst, nullptr);
+  if (count != 0) rte_mempool_put_bulk(pool, buffers.data(), count);
+}
+
 std::uint16_t on_receive(std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, std::uint16_t,
                          void* home) {
-  const Home& at = *static_cast<const Home*>(home);
-  take_home(at.ring, at.pool);
+  take_home(home);
   return count;
 }
 
 std::uint16_t on_transmit(std::uint16_t, std::uint16_t, rte_mbuf**, std::uint16_t count, void* home) {
-  const Home& at = *static_cast<const Home*>(home);
-  take_home(at.ring, at.pool);
+  take_home(home);
   return count;
 }
 
