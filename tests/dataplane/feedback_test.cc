@@ -3,32 +3,15 @@
 
 #include <memory>
 
-#include "dataplane/rtcp.h"
-#include "harness.h"
+#include "rtcp_support.h"
 
 namespace sluice::dataplane::test {
 namespace {
 
 using crypto::SrtpProfile;
 
-Bytes compound(auto write) {
-  Bytes buffer(1400);
-  RtcpWriter writer(buffer);
-  write(writer);
-  buffer.resize(writer.length());
-  return buffer;
-}
-
 Bytes text(std::string_view value) {
   return {value.begin(), value.end()};
-}
-
-std::optional<RtcpItem> find_item(const Bytes& packet, RtcpType type) {
-  if (!rtcp_holds_together(packet)) return std::nullopt;
-  RtcpItem item;
-  for (RtcpWalk walk(packet); walk.next(item);)
-    if (item.type == static_cast<std::uint8_t>(type)) return item;
-  return std::nullopt;
 }
 
 // A publisher with SSRC 1000 and a receiver, both under SRTP, with two packets through the route (100 and 101

@@ -2,27 +2,11 @@
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
 
-#include "dataplane/rtcp.h"
 #include "lend_room.h"
+#include "rtcp_support.h"
 
 namespace sluice::dataplane::test {
 namespace {
-
-Bytes compound(auto write) {
-  Bytes buffer(1400);
-  RtcpWriter writer(buffer);
-  write(writer);
-  buffer.resize(writer.length());
-  return buffer;
-}
-
-std::optional<RtcpItem> find_item(const Bytes& packet, RtcpType type) {
-  if (!rtcp_holds_together(packet)) return std::nullopt;
-  RtcpItem item;
-  for (RtcpWalk walk(packet); walk.next(item);)
-    if (item.type == static_cast<std::uint8_t>(type)) return item;
-  return std::nullopt;
-}
 
 // A publisher that has sent 7000 and 7001, which left as 100 and 101.
 class LendFeedbackTest : public ::testing::TestWithParam<crypto::SrtpProfile> {

@@ -11,6 +11,16 @@
 
 namespace sluice::dataplane::test {
 
+/// What two workers that have stopped lending say of each other, and each of itself.
+inline void expect_loans_returned(Harness& one, Harness& other) {
+  EXPECT_EQ(one.counters().lent.read(), other.counters().borrowed.read());
+  EXPECT_EQ(other.counters().lent.read(), one.counters().borrowed.read());
+  EXPECT_EQ(one.counters().lent.read(), one.counters().returned.read());
+  EXPECT_EQ(other.counters().lent.read(), other.counters().returned.read());
+  EXPECT_TRUE(read_ledger(one.counters()).balanced());
+  EXPECT_TRUE(read_ledger(other.counters()).balanced());
+}
+
 struct Receiver {
   Harness* plane = nullptr;
   Peer peer;
@@ -61,12 +71,7 @@ class Room {
     }
     EXPECT_FALSE(has_loans(home.worker().state()));
     EXPECT_FALSE(has_loans(away.worker().state()));
-    EXPECT_EQ(home.counters().lent.read(), away.counters().borrowed.read());
-    EXPECT_EQ(away.counters().lent.read(), home.counters().borrowed.read());
-    EXPECT_EQ(home.counters().lent.read(), home.counters().returned.read());
-    EXPECT_EQ(away.counters().lent.read(), away.counters().returned.read());
-    EXPECT_TRUE(read_ledger(home.counters()).balanced());
-    EXPECT_TRUE(read_ledger(away.counters()).balanced());
+    expect_loans_returned(home, away);
   }
   /// What left for the receiver, opened; RTP or RTCP.
   static std::vector<Bytes> opened(const std::vector<Sent>& sent, const Receiver& receiver,

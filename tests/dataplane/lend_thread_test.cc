@@ -7,7 +7,7 @@
 
 #include "dataplane/lend.h"
 #include "dataplane/rtcp.h"
-#include "harness.h"
+#include "lend_room.h"
 
 namespace sluice::dataplane::test {
 namespace {
@@ -135,12 +135,7 @@ TEST(LendThreadTest, LoansAndFeedbackWhileMirrorsComeAndGo) {
   while (has_loans(home.worker().state())) home.turn();
   home.drain();
 
-  EXPECT_EQ(home.counters().lent.read(), away.counters().borrowed.read());
-  EXPECT_EQ(away.counters().lent.read(), home.counters().borrowed.read());
-  EXPECT_EQ(home.counters().lent.read(), home.counters().returned.read());
-  EXPECT_EQ(away.counters().lent.read(), away.counters().returned.read());
-  EXPECT_TRUE(read_ledger(home.counters()).balanced());
-  EXPECT_TRUE(read_ledger(away.counters()).balanced());
+  expect_loans_returned(home, away);
   EXPECT_EQ(home.counters().lent.read() + home.drops(DropReason::kLendRingFull),
             home.counters().lends.read());
   EXPECT_GT(sent_far, 0u);
