@@ -7,6 +7,8 @@ import select
 import signal
 import subprocess
 
+from .processes import await_end
+
 
 class GeneratorError(Exception):
     """sluice-gen failed, or what it said cannot be used."""
@@ -54,11 +56,7 @@ class Player:
 
     def stop(self):
         self.process.stdin.close()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        await_end(self.process, 20)
         self.process.stdout.close()
 
 

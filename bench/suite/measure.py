@@ -34,10 +34,11 @@ class Lab:
     def program(self, name):
         return os.path.join(self.build, "bench", name)
 
-    def crypto_cost(self, engine):
+    def bound_cycles(self, workload, engine):
+        """(t_crypto, t_forward) per copy that leaves, each measured once."""
         if engine not in self.crypto:
             self.crypto[engine] = bound.CryptoCost(self.program("crypto_bound"), self.relay_cpu, engine)
-        return self.crypto[engine]
+        return self.crypto[engine].per_copy(workload), self.forward.per_copy(workload)
 
 
 # Of either ring, in packets. An overload that hides in it as delay is told by `behindMs`. A deeper one holds more than

@@ -3,7 +3,6 @@ those that operators run.
 """
 
 import os
-import signal
 import subprocess
 import time
 
@@ -11,6 +10,7 @@ from lab import toml_writer
 from lab.rpc import Rpc
 
 from . import api, plans
+from .processes import end
 
 ADDRESS = "198.18.0.1"
 SHARED_ICE_PORT = 1024
@@ -111,14 +111,7 @@ class Relay:
         self.stop()
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                # A relay with 50,000 endpoints says goodbye to each.
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end(self.process, 20)  # a relay with 50,000 endpoints says goodbye to each
 
     def set_up(self, workload, progress=lambda text: None):
         """Sessions, endpoints and routes of the workload. Returns (the relay's "ip:port" of each endpoint,

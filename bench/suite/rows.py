@@ -68,10 +68,11 @@ def _loaded(lab, workload, config, directory, namespace=None):
         yield relay, plan
 
 
-def _highest_rate(lab, workload, engine, directory, bound_cycles):
+def _highest_rate(lab, workload, engine, directory):
     """The search; then the highest rate once more and for longer; then more than any core could carry, for what a packet
     costs a worker that always finds full batches."""
     generator = _generator(lab)
+    unreachable_pps = lab.tsc_hz / sum(lab.bound_cycles(workload, engine))
     cache = 256 if workload.nack_share else 0
     config = measure.config(lab, plans.limits(workload), engine, packet_cache_mib=cache)
     with (
@@ -94,7 +95,7 @@ def _highest_rate(lab, workload, engine, directory, bound_cycles):
             # The host may have looked away, so the same rate has a second chance.
             rate *= BACK_OFF if attempt % 2 else 1.0
         saturated = _Counting(lab, relay)
-        flood = player.run(lab.tsc_hz / bound_cycles / workload.mean_fan_out, lab.final_s)
+        flood = player.run(unreachable_pps / workload.mean_fan_out, lab.final_s)
         counted["cycles"] = saturated.end(flood)["cycles"]
         verified += flood["verifiedPackets"]
         failures += flood["verifyFailures"]
@@ -113,14 +114,6 @@ def _highest_rate(lab, workload, engine, directory, bound_cycles):
         "creationsPerSecond": round(per_second),
         **counted,
     }
-
-
-def _bound_cycles(lab, workload, engine):
-    return lab.crypto_cost(engine).per_copy(workload) + lab.forward.per_copy(workload)
-
-
-def _rate_of(lab, workload, directory, engine="ipsec_mb"):
-    return _highest_rate(lab, workload, engine, directory, _bound_cycles(lab, workload, engine))["rate"]
 
 
 def endpoints_for(engine):
@@ -159,9 +152,8 @@ def throughput(lab, workload, engine):
 def _throughput(lab, workload, engine):
     lab.say(f"{workload.label}, {len(workload.endpoints):,} endpoints, {engine}")
     directory = _directory(lab, workload, engine)
-    crypto = lab.crypto_cost(engine).per_copy(workload)
-    forward = lab.forward.per_copy(workload)
-    trials = _highest_rate(lab, workload, engine, directory, crypto + forward)
+    crypto, forward = lab.bound_cycles(workload, engine)
+    trials = _highest_rate(lab, workload, engine, directory)
     alone = _generator(lab).alone(trials["plan"], lab.trial_s)
     figures = bound.figures(lab.tsc_hz, crypto, forward)
     best = trials["best"]
@@ -198,7 +190,7 @@ def scaling(lab, endpoints, engine):
     workload = workloads.table_rows("W1", endpoints)[1]
     lab.say(f"{workload.label}, {endpoints:,} endpoints, {engine}")
     directory = _directory(lab, workload, engine, f"-{endpoints}")
-    trials = _highest_rate(lab, workload, engine, directory, _bound_cycles(lab, workload, engine))
+    trials = _highest_rate(lab, workload, engine, directory)
     return {
         "endpoints": endpoints,
         "outputPps": round(trials["best"]["outputPps"]),
@@ -224,7 +216,7 @@ def control(lab, results):
     limits["sessions"] += 16
     limits["worker_load_percent"] = 100  # a load that the host made is to be told in the row, not to end it
     generator = _generator(lab)
-    rate = controls.HALF * (measured[0] if measured else _rate_of(lab, workload, directory))
+    rate = controls.HALF * (measured[0] if measured else _highest_rate(lab, workload, "ipsec_mb", directory)["rate"])
     rows = []
     for title, job in (
         ("endpoint creations", lambda relay, side: controls.creations(relay, CREATIONS)),

@@ -13,6 +13,7 @@ import time
 from lab.netns import inside
 
 from .. import workloads
+from ..processes import end
 from . import bencode
 
 NG_PORT = 2223
@@ -170,13 +171,7 @@ class Rtpengine:
         self.stop()
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end(self.process, 10)
 
 
 def version():

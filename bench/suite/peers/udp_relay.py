@@ -1,8 +1,9 @@
 """The bare kernel-UDP relay (bench/peers/udp_relay.cc) as a peer: the floor of any relay on sockets."""
 
 import os
-import signal
 import subprocess
+
+from ..processes import end
 
 FIRST_PORT = 20000
 
@@ -49,10 +50,5 @@ class UdpRelay:
         self.stop()
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process:
+            end(self.process, 10)
