@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/crypto_packets.h"
+#include "crypto/ipsec_mb_engine.h"
 #include "crypto/ipsec_mb_keys.h"
 
 namespace sluice::crypto {
@@ -14,11 +15,23 @@ namespace {
 
 using Manager = std::unique_ptr<IMB_MGR, ManagerDeleter>;
 
+// Keys with the engine that expanded them.
+struct BareKeys {
+  std::unique_ptr<IpsecMbEngine> engine;
+  std::vector<SrtpKeys> all;
+
+  BareKeys() = default;
+  BareKeys(BareKeys&&) = default;
+  ~BareKeys() {
+    for (SrtpKeys& one : all) engine->release(one);
+  }
+};
+
 class Bare : public CryptoLoop {
  public:
-  Bare(const BareWork& work, std::span<const SrtpKeys> keys, Manager manager)
+  Bare(const BareWork& work, BareKeys keys, Manager manager)
       : work_(work),
-        keys_(keys),
+        keys_(std::move(keys)),
         manager_(std::move(manager)),
         packets_(kBatchMax),
         plain_(BareWork::kPayloadMax, 0xab) {
@@ -26,10 +39,10 @@ class Bare : public CryptoLoop {
   }
 
  protected:
-  const SrtpKeys::Block& key(std::size_t n) const { return keys_[n % keys_.size()].rtp; }
+  const SrtpKeys::Block& key(std::size_t n) const { return keys_.all[n % keys_.all.size()].rtp; }
 
   const BareWork work_;
-  const std::span<const SrtpKeys> keys_;
+  const BareKeys keys_;
   const Manager manager_;
   std::vector<Packet> packets_;
   const std::vector<std::uint8_t> plain_;
@@ -38,8 +51,8 @@ class Bare : public CryptoLoop {
 
 class BareGcm final : public Bare {
  public:
-  BareGcm(const BareWork& work, std::span<const SrtpKeys> keys, Manager manager)
-      : Bare(work, keys, std::move(manager)) {
+  BareGcm(const BareWork& work, BareKeys keys, Manager manager)
+      : Bare(work, std::move(keys), std::move(manager)) {
     const bool wide = work.profile == SrtpProfile::kAeadAes256Gcm;
     call_ = work.seal ? (wide ? manager_->gcm256_enc : manager_->gcm128_enc)
                       : (wide ? manager_->gcm256_dec : manager_->gcm128_dec);
@@ -72,8 +85,9 @@ class BareGcm final : public Bare {
 
 class BareCounter final : public Bare {
  public:
-  BareCounter(const BareWork& work, std::span<const SrtpKeys> keys, Manager manager)
-      : Bare(work, keys, std::move(manager)), direction_(work.seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT) {
+  BareCounter(const BareWork& work, BareKeys keys, Manager manager)
+      : Bare(work, std::move(keys), std::move(manager)),
+        direction_(work.seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT) {
     for (std::size_t i = 0; i < kBatchMax; ++i) {
       std::uint8_t* text = packets_[i].bytes.data() + kHeaderLength;
       cipher_[i].cipher_mode = IMB_CIPHER_CNTR;
@@ -125,12 +139,25 @@ class BareCounter final : public Bare {
 
 }  // namespace
 
-std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::span<const SrtpKeys> keys) {
+std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& error) {
   Manager manager(alloc_mb_mgr(0));
-  if (!manager) return nullptr;
+  if (!manager) {
+    error = "no memory for a multi-buffer manager";
+    return nullptr;
+  }
   init_mb_mgr_auto(manager.get(), nullptr);
-  if (profile_info(work.profile).aead) return std::make_unique<BareGcm>(work, keys, std::move(manager));
-  return std::make_unique<BareCounter>(work, keys, std::move(manager));
+  BareKeys keys;
+  keys.engine = IpsecMbEngine::create(error, false);
+  if (!keys.engine) return nullptr;
+  keys.all =
+      random_keys(*keys.engine, work.profile, work.keys, work.seal ? Direction::kSend : Direction::kReceive);
+  if (keys.all.empty()) {
+    error = keys.engine->last_error();
+    return nullptr;
+  }
+  if (profile_info(work.profile).aead)
+    return std::make_unique<BareGcm>(work, std::move(keys), std::move(manager));
+  return std::make_unique<BareCounter>(work, std::move(keys), std::move(manager));
 }
 
 }  // namespace sluice::crypto

@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <string>
 
-#include "crypto/srtp_engine.h"
+#include "crypto/srtp_profile.h"
 
 namespace sluice::crypto {
 
@@ -28,10 +28,13 @@ struct BareWork {
   SrtpProfile profile = SrtpProfile::kAeadAes128Gcm;
   std::size_t payload = 160;
   bool seal = true;
+  std::size_t keys = 1;
+
+  bool operator==(const BareWork&) const = default;
 };
 
-/// Null when there is no memory for the library. REQUIRES: `keys` were expanded by the ipsec_mb engine for
-/// that profile, are not none, and outlive the loop; payload <= kPayloadMax.
-std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::span<const SrtpKeys> keys);
+/// Null, with the reason in `error`, when the CPU or the library cannot. The keys are random, expanded as the
+/// library wants them, and lie as a worker's do. REQUIRES: work.keys > 0; payload <= kPayloadMax.
+std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& error);
 
 }  // namespace sluice::crypto

@@ -6,12 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "bench/bare_crypto.h"
 #include "bench/stages_load.h"
 #include "bench/waves.h"
-#include "crypto/srtp_engine.h"
+#include "crypto/srtp_profile.h"
 
 namespace sluice::bench {
 
@@ -29,26 +28,23 @@ class BareTask final : public WaveTask {
  public:
   /// REQUIRES: openers or sealers are not 0.
   explicit BareTask(const BareShape& shape);
-  BareTask(BareTask&&) = default;
-  ~BareTask() override;
 
   void fill(std::size_t) override { turns_ = 0; }
   std::uint64_t turn() override;
   std::size_t empty() override { return turns_ * shape_.batch * shape_.fanout; }
 
  private:
-  /// A loop and its keys; the packets that it has done say which key is next.
+  /// The packets that a loop has done say which of its keys is next.
   struct Half {
-    std::vector<crypto::SrtpKeys> keys;
+    std::size_t keys = 0;
     std::unique_ptr<crypto::CryptoLoop> loop;
     std::size_t at = 0;
 
     std::uint64_t run(std::size_t packets);
   };
-  void make(Half& half, std::size_t keys, crypto::Direction direction);
+  void make(Half& half, std::size_t keys, bool seal);
 
   BareShape shape_;
-  std::unique_ptr<crypto::SrtpEngine> engine_;
   Half open_, seal_;
   std::size_t turns_ = 0;
 };

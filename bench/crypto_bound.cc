@@ -127,27 +127,31 @@ double median_cycles(CryptoLoop& loop, const Options& options, std::size_t round
   return rounds[rounds.size() / 2];
 }
 
-double measure(const Options& options) {
+double measure_library(const Options& options) {
+  std::string error;
+  const auto bare = make_bare_loop({options.profile, options.payload, options.seal, options.keys}, error);
+  if (!bare) fail(error);
+  return median_cycles(*bare, options, kPacketsPerRound);
+}
+
+double measure_engine(const Options& options) {
   std::string error;
   const auto engine = make_engine(options.engine, error);
   if (!engine) fail(error);
   const Direction direction = options.seal ? Direction::kSend : Direction::kReceive;
   std::vector<SrtpKeys> keys = make_keys(*engine, options, direction);
   std::vector<SrtpKeys> others;
-  double cycles = 0;
-  if (options.engine == EngineKind::kLibsrtp) {
-    if (!options.seal) others = make_keys(*engine, options, Direction::kSend);
-    Whole work(options, *engine, keys, others);
-    cycles =
-        median_cycles(work, options, std::min(options.keys / kBatch * kBatch + kBatch, kPacketsPerRound));
-  } else {
-    const auto bare = make_bare_loop({options.profile, options.payload, options.seal}, keys);
-    if (!bare) fail("no memory for a multi-buffer manager");
-    cycles = median_cycles(*bare, options, kPacketsPerRound);
-  }
+  if (!options.seal) others = make_keys(*engine, options, Direction::kSend);
+  Whole work(options, *engine, keys, others);
+  const double cycles =
+      median_cycles(work, options, std::min(options.keys / kBatch * kBatch + kBatch, kPacketsPerRound));
   for (SrtpKeys& one : keys) engine->release(one);
   for (SrtpKeys& one : others) engine->release(one);
   return cycles;
+}
+
+double measure(const Options& options) {
+  return options.engine == EngineKind::kLibsrtp ? measure_engine(options) : measure_library(options);
 }
 
 SrtpProfile profile_named(std::string_view name) {

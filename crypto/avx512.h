@@ -1,9 +1,10 @@
-// avx512: what the lane kernels (aes_counter, sha1_lanes) need of the compiler and of the CPU. They are
-// compiled for AVX-512 function by function, so that no inline function of a shared header comes out in a
+// avx512: what the lane kernels (aes_counter, aes_gcm, sha1_lanes) need of the compiler and of the CPU. They
+// are compiled for AVX-512 function by function, so that no inline function of a shared header comes out in a
 // form that another CPU cannot run. Private to those files.
 #pragma once
 
-#define SLUICE_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2,aes,vaes")))
+#define SLUICE_AVX512 \
+  __attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,bmi2,aes,vaes,vpclmulqdq")))
 #define SLUICE_AVX512_INLINE SLUICE_AVX512 inline __attribute__((always_inline))
 
 namespace sluice::crypto {
@@ -12,7 +13,8 @@ namespace sluice::crypto {
 inline bool cpu_has_avx512_lanes() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2") &&
-         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("vaes");
+         __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("aes") && __builtin_cpu_supports("vaes") &&
+         __builtin_cpu_supports("vpclmulqdq");
 }
 
 }  // namespace sluice::crypto

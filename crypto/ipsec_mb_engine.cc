@@ -14,6 +14,7 @@
 #include "crypto/packet_index.h"
 #include "crypto/srtp_bytes.h"
 #include "crypto/srtp_kdf.h"
+#include "crypto/wide_gcm.h"
 
 namespace sluice::crypto {
 namespace {
@@ -68,9 +69,13 @@ template <class Job>
 struct Families {
   std::array<Job*, kStageJobs> counter;
   std::array<Job*, kStageJobs> gcm;
+  std::array<Job*, kStageJobs> own_gcm;
   std::size_t counter_count = 0;
   std::size_t gcm_count = 0;
+  std::size_t own_gcm_count = 0;
   bool unready = false;  // some job came with keys that this engine has not expanded
+
+  static constexpr bool kIsRtp = std::is_same_v<Job, RtpProtectJob> || std::is_same_v<Job, RtpUnprotectJob>;
 
   explicit Families(std::span<Job> jobs) {
     // Cold when endpoints take turns.
@@ -83,10 +88,12 @@ struct Families {
       }
       job.status = check(job);
       if (job.status != SrtpStatus::kOk) continue;
-      if (profile_info(job.keys->profile).aead) {
+      if (kIsRtp && job.keys->own_form) {
+        own_gcm[own_gcm_count++] = &job;
+      } else if (profile_info(job.keys->profile).aead) {
         gcm[gcm_count++] = &job;
       } else {
-        __builtin_prefetch(&block_of(job));
+        __builtin_prefetch(&counter_keys(block_of(job)));
         counter[counter_count++] = &job;
       }
     }
@@ -94,6 +101,7 @@ struct Families {
 
   std::span<Job*> counter_jobs() { return {counter.data(), counter_count}; }
   std::span<Job*> gcm_jobs() { return {gcm.data(), gcm_count}; }
+  std::span<Job*> own_gcm_jobs() { return {own_gcm.data(), own_gcm_count}; }
 };
 
 template <class Job, class Work>
@@ -134,12 +142,15 @@ void expand_gcm(IMB_MGR* manager, std::span<const std::uint8_t> key, gcm_key_dat
 }  // namespace
 
 struct IpsecMbEngine::Stage {
-  explicit Stage(bool own_kernels) : has_lanes(own_kernels && LaneCounter::supported()) {}
+  explicit Stage(bool own_kernels)
+      : has_lanes(own_kernels && LaneCounter::supported()), has_gcm(own_kernels && WideGcm::supported()) {}
 
   CounterBursts counter;
   LaneCounter lanes;
   const bool has_lanes;
   GcmCalls gcm;
+  WideGcm wide_gcm;
+  const bool has_gcm;
 
   std::size_t most_jobs() const { return has_lanes ? kStageJobs : kBurstStageJobs; }
 
@@ -179,7 +190,7 @@ IpsecMbEngine::IpsecMbEngine(IpsecMbManager manager, std::unique_ptr<Stage> stag
 IpsecMbEngine::~IpsecMbEngine() = default;
 
 std::string IpsecMbEngine::description() const {
-  return manager_.description() + (stage_->has_lanes ? ", AES_CM in our own lanes (AVX512 + VAES)" : "");
+  return manager_.description() + (stage_->has_lanes ? ", AES-128 in our own kernels (AVX512 + VAES)" : "");
 }
 
 bool IpsecMbEngine::expand(const MasterKey& master, Direction direction, SrtpKeys& out) {
@@ -199,7 +210,13 @@ void IpsecMbEngine::expand_session(const SessionKeys& session, SrtpProfile profi
   wipe(&out, sizeof out);
   IMB_MGR* manager = manager_.wide();
   if (profile_info(profile).aead) {
-    expand_gcm(manager, session.rtp_key.bytes(), gcm_keys(out.rtp));
+    out.own_form = stage_->has_gcm && profile == SrtpProfile::kAeadAes128Gcm;
+    if (out.own_form) {
+      std::copy_n(session.rtp_key.bytes().begin(), out.near.size(), out.near.begin());
+      make_gcm_powers(out.near.data(), own_gcm_keys(out.rtp));
+    } else {
+      expand_gcm(manager, session.rtp_key.bytes(), gcm_keys(out.rtp));
+    }
     expand_gcm(manager, session.rtcp_key.bytes(), gcm_keys(out.rtcp));
   } else {
     expand_counter(manager, session.rtp_key.bytes(), session.rtp_authentication.bytes(),
@@ -242,6 +259,8 @@ void IpsecMbEngine::seal(std::span<Job> jobs) {
   for_each_stage(jobs, stage_->most_jobs(), [this](std::span<Job> some) {
     Families<Job> families(some);
     if (families.counter_count > 0) note(stage_->seal_counter(manager_, families.counter_jobs()));
+    if constexpr (Families<Job>::kIsRtp)
+      if (families.own_gcm_count > 0) stage_->wide_gcm.protect(families.own_gcm_jobs());
     if (families.gcm_count > 0) stage_->gcm.protect(manager_.wide(), families.gcm_jobs());
     if (families.unready) last_error_ = kUnready;
   });
@@ -252,6 +271,8 @@ void IpsecMbEngine::open(std::span<Job> jobs) {
   for_each_stage(jobs, stage_->most_jobs(), [this](std::span<Job> some) {
     Families<Job> families(some);
     if (families.counter_count > 0) note(stage_->open_counter(manager_, families.counter_jobs()));
+    if constexpr (Families<Job>::kIsRtp)
+      if (families.own_gcm_count > 0) stage_->wide_gcm.unprotect(families.own_gcm_jobs());
     if (families.gcm_count > 0) stage_->gcm.unprotect(manager_.wide(), families.gcm_jobs());
     if (families.unready) last_error_ = kUnready;
   });

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "crypto/aes_gcm.h"
 #include "crypto/srtp_engine.h"
 
 namespace sluice::crypto {
@@ -20,20 +21,29 @@ struct alignas(64) CounterKeys {
   std::array<std::uint8_t, 20> outer;
   alignas(64) std::array<std::uint8_t, 11 * 16> round_keys;
 };
-static_assert(sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));
+static_assert(SrtpKeys::Block::kEveryPacket + sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));
+// The first four powers are the line of every packet.
+static_assert(sizeof(GcmPowers) == SrtpKeys::Block::kEveryPacket + 64);
 static_assert(sizeof(gcm_key_data) <= sizeof(SrtpKeys::Block) && alignof(SrtpKeys::Block) == 64);
 
 inline const CounterKeys& counter_keys(const SrtpKeys::Block& block) {
-  return *reinterpret_cast<const CounterKeys*>(block.bytes.data());
+  return *reinterpret_cast<const CounterKeys*>(&block.bytes[SrtpKeys::Block::kEveryPacket]);
 }
 inline CounterKeys& counter_keys(SrtpKeys::Block& block) {
-  return *reinterpret_cast<CounterKeys*>(block.bytes.data());
+  return *reinterpret_cast<CounterKeys*>(&block.bytes[SrtpKeys::Block::kEveryPacket]);
 }
 inline const gcm_key_data* gcm_keys(const SrtpKeys::Block& block) {
   return reinterpret_cast<const gcm_key_data*>(block.bytes.data());
 }
 inline gcm_key_data* gcm_keys(SrtpKeys::Block& block) {
   return reinterpret_cast<gcm_key_data*>(block.bytes.data());
+}
+/// AES-128-GCM for our own kernel: SrtpKeys::near holds the key itself, and SrtpKeys::own_form is set.
+inline const GcmPowers& own_gcm_keys(const SrtpKeys::Block& block) {
+  return *reinterpret_cast<const GcmPowers*>(block.bytes.data());
+}
+inline GcmPowers& own_gcm_keys(SrtpKeys::Block& block) {
+  return *reinterpret_cast<GcmPowers*>(block.bytes.data());
 }
 
 inline constexpr std::size_t kCacheLine = 64;

@@ -48,17 +48,23 @@ inline CounterIv counter_iv(const std::array<std::uint8_t, 14>& salt, std::uint3
 }
 
 /// AEAD: 00 00 || SSRC || 48-bit index, xor the 12-byte salt. The SRTCP form, 00 00 || SSRC || 00 00 ||
-/// 31-bit index, is the same with the upper bits of the index zero.
+/// 31-bit index, is the same with the upper bits of the index zero. The counter that ends the block is zero.
+inline CounterIv gcm_iv(const std::array<std::uint8_t, 14>& salt, std::uint32_t ssrc, std::uint64_t index) {
+  std::uint32_t lower = 0;
+  CounterIv iv;
+  std::memcpy(&iv.upper, salt.data(), 8);
+  std::memcpy(&lower, salt.data() + 8, 4);
+  iv.upper ^= __builtin_bswap64((std::uint64_t{ssrc} << 16) | (index >> 32));
+  iv.lower = lower ^ __builtin_bswap32(static_cast<std::uint32_t>(index));
+  return iv;
+}
+
+/// The same in memory: 12 bytes.
 inline void write_gcm_iv(const std::array<std::uint8_t, 14>& salt, std::uint32_t ssrc, std::uint64_t index,
                          std::uint8_t* iv) {
-  std::uint64_t upper = 0;
-  std::uint32_t lower = 0;
-  std::memcpy(&upper, salt.data(), 8);
-  std::memcpy(&lower, salt.data() + 8, 4);
-  upper ^= __builtin_bswap64((std::uint64_t{ssrc} << 16) | (index >> 32));
-  lower ^= __builtin_bswap32(static_cast<std::uint32_t>(index));
-  std::memcpy(iv, &upper, 8);
-  std::memcpy(iv + 8, &lower, 4);
+  const CounterIv block = gcm_iv(salt, ssrc, index);
+  std::memcpy(iv, &block.upper, 8);
+  std::memcpy(iv + 8, &block.lower, 4);
 }
 
 /// In time that depends on `length`, 4 to 16, alone.

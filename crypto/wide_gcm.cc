@@ -1,0 +1,101 @@
+#include "crypto/wide_gcm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "crypto/avx512.h"
+#include "crypto/secret.h"
+#include "crypto/srtp_bytes.h"
+
+namespace sluice::crypto {
+namespace {
+
+constexpr std::size_t kTagLength = sizeof(GcmTag);
+// A pass: so many round keys are made at once, and the next pass's powers are fetched meanwhile.
+constexpr std::size_t kPass = 4;
+
+// The lines of a key's powers that a text of that length needs, but for the one of every packet, which the
+// callers have asked for: those of whole chunks go up to the sixteenth, so do those of most rests.
+void fetch_powers(const GcmText& text) {
+  constexpr std::size_t kShort = 48;  // its three blocks, the lengths and the header need eight powers
+  const auto& powers = text.powers->descending;
+  const std::size_t from = text.length <= kShort ? 8 : 16;
+  prefetch_lines(&powers[GcmPowers::kCount - from], (from - 4) * sizeof powers[0]);
+}
+
+}  // namespace
+
+WideGcm::~WideGcm() {
+  wipe(texts_.data(), sizeof texts_);  // initialisation vectors hold the session salts
+}
+
+bool WideGcm::supported() {
+  return cpu_has_avx512_lanes();
+}
+
+template <class Crypt>
+void WideGcm::in_passes(std::size_t count, Crypt crypt) {
+  const auto texts = std::span(texts_).first(count);
+  for (std::size_t i = 0; i < std::min(kPass, count); ++i) fetch_powers(texts[i]);
+  for (std::size_t at = 0; at < count; at += kPass) {
+    for (std::size_t i = at + kPass; i < std::min(count, at + 2 * kPass); ++i) fetch_powers(texts[i]);
+    crypt(texts.subspan(at, std::min(kPass, count - at)), &tags_[at]);
+  }
+}
+
+void WideGcm::protect(std::span<RtpProtectJob*> jobs) {
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const RtpProtectJob& job = *jobs[i];
+    texts_[i] = {.key = job.keys->near.data(),
+                 .powers = &own_gcm_keys(job.keys->rtp),
+                 .iv = gcm_iv(job.keys->rtp_salt, job.ssrc, job.index),
+                 .aad = job.packet,
+                 .from = job.payload,
+                 .to = job.packet + job.header_length,
+                 .length = job.payload_length,
+                 .aad_length = job.header_length};
+  }
+  for (std::size_t at = 0; at < jobs.size(); at += kPass) {
+    for (std::size_t i = at + kPass; i < std::min(jobs.size(), at + 2 * kPass); ++i) fetch_powers(texts_[i]);
+    const std::size_t count = std::min(kPass, jobs.size() - at);
+    aes128_gcm_seal(std::span(texts_).subspan(at, count), &tags_[at]);
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    RtpProtectJob& job = *jobs[i];
+    const std::size_t length = std::size_t{job.header_length} + job.payload_length;
+    std::memcpy(job.packet + length, tags_[i].data(), kTagLength);
+    job.length = static_cast<std::uint16_t>(length + kTagLength);
+  }
+}
+
+void WideGcm::unprotect(std::span<RtpUnprotectJob*> jobs) {
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const RtpUnprotectJob& job = *jobs[i];
+    std::uint8_t* text = job.packet + job.header_length;
+    texts_[i] = {.key = job.keys->near.data(),
+                 .powers = &own_gcm_keys(job.keys->rtp),
+                 .iv = gcm_iv(job.keys->rtp_salt, job.ssrc, job.index),
+                 .aad = job.packet,
+                 .from = text,
+                 .to = text,
+                 .length = static_cast<std::uint32_t>(job.length - kTagLength - job.header_length),
+                 .aad_length = job.header_length};
+  }
+  for (std::size_t at = 0; at < jobs.size(); at += kPass) {
+    for (std::size_t i = at + kPass; i < std::min(jobs.size(), at + 2 * kPass); ++i) fetch_powers(texts_[i]);
+    const std::size_t count = std::min(kPass, jobs.size() - at);
+    aes128_gcm_open(std::span(texts_).subspan(at, count), &tags_[at]);
+  }
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    RtpUnprotectJob& job = *jobs[i];
+    const GcmText& text = texts_[i];
+    if (equal_tags(tags_[i].data(), text.to + text.length, kTagLength)) {
+      job.length = static_cast<std::uint16_t>(job.length - kTagLength);
+    } else {
+      aes128_gcm_seal({&text, 1}, &tags_[i]);
+      job.status = SrtpStatus::kAuthFailed;
+    }
+  }
+}
+
+}  // namespace sluice::crypto

@@ -1,0 +1,36 @@
+// wide_gcm: AES-128-GCM over RTP packets (RFC 7714) by our own kernel (aes_gcm), where the CPU has AVX-512,
+// VAES and VPCLMULQDQ. The library's calls (ipsec_mb_gcm) do the same for any CPU, for AES-256 and for SRTCP.
+// Private to ipsec_mb_engine. One instance per thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "crypto/aes_gcm.h"
+#include "crypto/ipsec_mb_keys.h"
+
+namespace sluice::crypto {
+
+class WideGcm {
+ public:
+  ~WideGcm();
+
+  static bool supported();
+
+  /// REQUIRES: at most kStageJobs jobs, all with keys that are in our form (own_gcm_keys), all checked,
+  /// statuses kOk.
+  void protect(std::span<RtpProtectJob*> jobs);
+  /// The same. A packet that does not authenticate stays as it came.
+  void unprotect(std::span<RtpUnprotectJob*> jobs);
+
+ private:
+  /// `crypt` over the first texts, a few at a time.
+  template <class Crypt>
+  void in_passes(std::size_t count, Crypt crypt);
+
+  std::array<GcmText, kStageJobs> texts_;
+  std::array<GcmTag, kStageJobs> tags_;
+};
+
+}  // namespace sluice::crypto
