@@ -79,7 +79,7 @@ struct Families {
 
   explicit Families(std::span<Job> jobs) {
     // Cold when endpoints take turns.
-    for (const Job& job : jobs) __builtin_prefetch(job.keys);
+    for (const Job& job : jobs) __builtin_prefetch(&job.keys->profile);
     for (Job& job : jobs) {
       if (!job.keys->ready || job.keys->engine != EngineKind::kIpsecMb) {
         job.status = SrtpStatus::kInternal;
@@ -93,7 +93,7 @@ struct Families {
       } else if (profile_info(job.keys->profile).aead) {
         gcm[gcm_count++] = &job;
       } else {
-        __builtin_prefetch(&counter_keys(block_of(job)));
+        __builtin_prefetch(&counter_keys(block_of(job)).inner);
         counter[counter_count++] = &job;
       }
     }

@@ -7,9 +7,9 @@
 //   and other CPUs through two bursts of the library (ipsec_mb_counter). When opening, packets whose tag is
 //   wrong are never decrypted.
 //
-//   AES-GCM: AES-128 of RTP by a kernel of our own where the CPU can (wide_gcm), which needs a fifth of the cache
-//   lines of keys; the rest by one call of the library per packet (ipsec_mb_gcm). Both are as wide as the
-//   registers with one packet; the keys of the packets to come are prefetched meanwhile.
+//   AES-GCM: AES-128 of RTP by a kernel of our own where the CPU can (wide_gcm), which needs a fifth of the
+//   cache lines of keys; the rest by one call of the library per packet (ipsec_mb_gcm). Both are as wide as
+//   the registers with one packet; the keys of the packets to come are prefetched meanwhile.
 //
 // Payloads are never copied: the cipher reads the shared plaintext and writes into the packet.
 //

@@ -17,20 +17,20 @@ namespace sluice::crypto {
 /// bursts the round keys. Our kernels make those anew from SrtpKeys::near, which for RTP holds the key
 /// itself: a few cycles, for three cache lines less.
 struct alignas(64) CounterKeys {
-  std::array<std::uint8_t, 20> inner;
+  std::array<std::uint8_t, 11 * 16> round_keys;
+  alignas(64) std::array<std::uint8_t, 20> inner;  // the line of every packet
   std::array<std::uint8_t, 20> outer;
-  alignas(64) std::array<std::uint8_t, 11 * 16> round_keys;
 };
-static_assert(SrtpKeys::Block::kEveryPacket + sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));
-// The first four powers are the line of every packet.
-static_assert(sizeof(GcmPowers) == SrtpKeys::Block::kEveryPacket + 64);
+static_assert(sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));
+static_assert(sizeof(GcmPowers) <= sizeof(SrtpKeys::Block));
+
 static_assert(sizeof(gcm_key_data) <= sizeof(SrtpKeys::Block) && alignof(SrtpKeys::Block) == 64);
 
 inline const CounterKeys& counter_keys(const SrtpKeys::Block& block) {
-  return *reinterpret_cast<const CounterKeys*>(&block.bytes[SrtpKeys::Block::kEveryPacket]);
+  return *reinterpret_cast<const CounterKeys*>(&block.bytes[sizeof block - sizeof(CounterKeys)]);
 }
 inline CounterKeys& counter_keys(SrtpKeys::Block& block) {
-  return *reinterpret_cast<CounterKeys*>(&block.bytes[SrtpKeys::Block::kEveryPacket]);
+  return *reinterpret_cast<CounterKeys*>(&block.bytes[sizeof block - sizeof(CounterKeys)]);
 }
 inline const gcm_key_data* gcm_keys(const SrtpKeys::Block& block) {
   return reinterpret_cast<const gcm_key_data*>(block.bytes.data());
@@ -40,10 +40,10 @@ inline gcm_key_data* gcm_keys(SrtpKeys::Block& block) {
 }
 /// AES-128-GCM for our own kernel: SrtpKeys::near holds the key itself, and SrtpKeys::own_form is set.
 inline const GcmPowers& own_gcm_keys(const SrtpKeys::Block& block) {
-  return *reinterpret_cast<const GcmPowers*>(block.bytes.data());
+  return *reinterpret_cast<const GcmPowers*>(&block.bytes[sizeof block - sizeof(GcmPowers)]);
 }
 inline GcmPowers& own_gcm_keys(SrtpKeys::Block& block) {
-  return *reinterpret_cast<GcmPowers*>(block.bytes.data());
+  return *reinterpret_cast<GcmPowers*>(&block.bytes[sizeof block - sizeof(GcmPowers)]);
 }
 
 inline constexpr std::size_t kCacheLine = 64;

@@ -46,9 +46,10 @@ struct MasterKey {
 struct alignas(64) SrtpKeys {
   struct alignas(64) Block {
     /// Where the cache line of it lies that every RTP packet needs.
-    static constexpr std::size_t kEveryPacket = 320;
+    static constexpr std::size_t kEveryPacket = 1024 - 64;
     std::array<std::uint8_t, 1024> bytes;
   };
+  Block rtp;
   SrtpProfile profile;
   EngineKind engine;
   Direction direction;
@@ -58,14 +59,13 @@ struct alignas(64) SrtpKeys {
   std::array<std::uint8_t, 16> near;
   void* context;  // libsrtp_engine: its sessions; otherwise null
   bool own_form;  // ipsec_mb_engine: `rtp` is what our own GCM kernel needs, not the library's structure
-  Block rtp;
   Block rtcp;
 };
-static_assert(offsetof(SrtpKeys, near) % 16 == 0 && offsetof(SrtpKeys, rtp) == 64);
+static_assert(offsetof(SrtpKeys, near) % 16 == 0);
 
 /// Asks for the cache lines that every RTP packet needs of the keys. Any thread.
 inline void prefetch(const SrtpKeys& keys) {
-  __builtin_prefetch(&keys);
+  __builtin_prefetch(&keys.profile);
   __builtin_prefetch(&keys.rtp.bytes[SrtpKeys::Block::kEveryPacket]);
 }
 

@@ -47,6 +47,7 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->can_seal = !endpoint->encrypted;
   endpoint->tag_length = 0;
   endpoint->rtp_latched = endpoint->rtcp_latched = false;
+  endpoint->transmit_index = state.port_index[endpoint->port_id & 0xff];
   endpoint->local_index = state.own_address_index(endpoint->port_id, endpoint->local.address.ip);
   aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});
   endpoint->rtcp_index = 0;

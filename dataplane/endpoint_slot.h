@@ -60,13 +60,15 @@ struct alignas(64) EndpointSlot {
   Counter packets_received, bytes_received;  // media and RTCP that passed all checks; bytes of RTP/RTCP
   Counter last_received_tsc;                 // 0 = nothing ever
 
-  // -- The lines of each packet that goes out. The worker's (the control thread may prefill the templates with
-  // signalled remotes).
+  // -- The lines of each packet that goes out. The worker's (the control thread may prefill the templates
+  // with signalled remotes).
   Counter packets_sent, bytes_sent;
-  std::uint16_t max_frame;  // bytes of the largest frame that the port takes: MTU and Ethernet header; constant
-  bool can_seal;            // keys_ready, or nothing to seal with
-  std::uint8_t tag_length;  // of what is sent over RTP; 0 for plain
-  std::uint32_t rtcp_index;  // last SRTCP index sent; the next is one more
+  std::uint16_t
+      max_frame;  // bytes of the largest frame that the port takes: MTU and Ethernet header; constant
+  bool can_seal;  // keys_ready, or nothing to seal with
+  std::uint8_t tag_length;       // of what is sent over RTP; 0 for plain
+  std::uint32_t rtcp_index;      // last SRTCP index sent; the next is one more
+  std::uint16_t transmit_index;  // of our port among the worker's; set at installation
   HeaderTemplate rtp;
 
   // -- The rest.
@@ -74,11 +76,11 @@ struct alignas(64) EndpointSlot {
   std::uint8_t dscp;
   std::uint16_t vlan;
   std::uint16_t max_streams;
-  std::uint32_t local_ssrc;        // the SSRC of sluice's own RTCP to this peer
-  LinkEnd local;                   // our MAC, address and RTP port on that port
-  config::IpPrefix latch_network;  // kOnce: only from here; length 0 = from anywhere
-  std::uint64_t latch_deadline_tsc;  // kOnce: not after this; 0 = no deadline
-  HeaderTemplate rtcp;               // the worker's, as what follows; used when not rtcp_mux
+  std::uint32_t local_ssrc;            // the SSRC of sluice's own RTCP to this peer
+  LinkEnd local;                       // our MAC, address and RTP port on that port
+  config::IpPrefix latch_network;      // kOnce: only from here; length 0 = from anywhere
+  std::uint64_t latch_deadline_tsc;    // kOnce: not after this; 0 = no deadline
+  HeaderTemplate rtcp;                 // the worker's, as what follows; used when not rtcp_mux
   std::uint32_t first_stream;          // list through StreamSlot::next
   std::uint32_t first_source;          // list through SourceSlot::next
   std::uint32_t first_incoming_route;  // routes that lead here, list through RouteSlot::next_to_endpoint

@@ -50,7 +50,7 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
 [[gnu::always_inline]] inline void send(WorkerState& state, rte_mbuf* mbuf, std::uint8_t* packet,
                                         std::uint16_t length, EndpointSlot& endpoint,
                                         const HeaderTemplate& header) {
-  const std::size_t index = state.port_index[endpoint.port_id & 0xff];
+  const std::size_t index = endpoint.transmit_index;
   std::uint8_t* frame = packet - header.length;
   mbuf->data_off = static_cast<std::uint16_t>(frame - static_cast<std::uint8_t*>(mbuf->buf_addr));
   mbuf->data_len = static_cast<std::uint16_t>(length + header.length);
