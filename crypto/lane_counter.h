@@ -32,11 +32,13 @@ class LaneCounter {
   void unprotect(std::span<RtpUnprotectJob*> jobs);
 
  private:
-  void authenticate(std::size_t count);
+  /// As many as a pass of the lanes takes: what is encrypted is then still near when it is hashed.
+  void protect_some(std::span<RtpProtectJob*> jobs);
+  void unprotect_some(std::span<RtpUnprotectJob*> jobs);
 
-  std::array<CounterText, kStageJobs> texts_;
-  std::array<LaneMessage, kStageJobs> messages_;
-  std::array<LaneTag, kStageJobs> tags_;
+  std::array<CounterText, kSha1Lanes> texts_;
+  std::array<LaneMessage, kSha1Lanes> messages_;
+  std::array<LaneTag, kSha1Lanes> tags_;
 };
 
 }  // namespace sluice::crypto

@@ -96,6 +96,31 @@ TEST_F(Lanes, HashOfEveryLength) {
   }
 }
 
+TEST_F(Lanes, HashOfLikeLengths) {
+  SEED_TRACE();
+  Random random(53);
+  for (std::size_t length = 0; length <= 260; ++length) {
+    for (const std::size_t count : {15, 16, 17, 31, 32}) {
+      std::vector<Signed> all;
+      for (std::size_t i = 0; i < count; ++i) all.push_back(random_message(random, length));
+      check_pass(all);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// One group of lanes is long before the other ends.
+TEST_F(Lanes, HashOfGroupsOfUnlikeLengths) {
+  SEED_TRACE();
+  Random random(54);
+  for (const bool longer_first : {true, false}) {
+    std::vector<Signed> all;
+    for (std::size_t i = 0; i < kSha1Lanes; ++i)
+      all.push_back(random_message(random, (i < kSha1Lanes / 2) == longer_first ? 1212 : 112));
+    check_pass(all);
+  }
+}
+
 TEST_F(Lanes, HashOfEveryCountAndOfUnlikeLengths) {
   SEED_TRACE();
   Random random(51);
