@@ -74,7 +74,8 @@ def _highest_rate(lab, workload, engine, directory):
     generator = _generator(lab)
     unreachable_pps = lab.tsc_hz / sum(lab.bound_cycles(workload, engine))
     cache = 256 if workload.nack_share else 0
-    config = measure.config(lab, plans.limits(workload), engine, packet_cache_mib=cache)
+    ring_size = measure.ring_size(unreachable_pps / workload.mean_fan_out, workload.mean_fan_out)
+    config = measure.config(lab, plans.limits(workload), engine, ring_size, packet_cache_mib=cache)
     with (
         _loaded(lab, workload, config, directory) as (relay, plan),
         generator.serve(plan, os.path.join(directory, "sluice-gen.log")) as player,

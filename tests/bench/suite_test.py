@@ -273,6 +273,12 @@ class Measuring(unittest.TestCase):
         self.assertEqual(measure.cost_of(before, {"busyCycles": 7000, "transmitted": 30}), 300)
         self.assertIsNone(measure.cost_of(before, before))
 
+    def test_rings_hold_two_milliseconds_and_a_turn_s_copies(self):
+        self.assertEqual(measure.ring_size(1.6e6, 5), 4096)
+        self.assertEqual(measure.ring_size(10e6, 1), measure.RING_SIZE)
+        self.assertEqual(measure.ring_size(0.25e6, 50), 8192)
+        self.assertEqual(measure.ring_size(1e5, 1), measure.RING_SIZE_LEAST)
+
     def test_steal_is_of_one_cpu(self):
         self.assertEqual(machine.steal_share({1: (0, 0)}, {1: (5, 100)}, 1), 0.05)
         self.assertEqual(machine.steal_share({}, {}, 1), 0.0)
