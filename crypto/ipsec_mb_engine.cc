@@ -33,7 +33,7 @@ SrtpStatus check(const RtpProtectJob& job) {
 }
 
 SrtpStatus check(const RtpUnprotectJob& job) {
-  const std::size_t tag_length = profile_info(job.keys->profile).rtp_tag_length;
+  const std::size_t tag_length = job.keys->rtp_tag_length;
   if (job.header_length < kRtpHeaderLengthMin || job.length < job.header_length + tag_length)
     return SrtpStatus::kMalformed;
   return job.index > kMaxPacketIndex ? SrtpStatus::kExhausted : SrtpStatus::kOk;
@@ -64,7 +64,8 @@ const SrtpKeys::Block& block_of(const RtcpUnprotectJob& job) {
   return job.keys->rtcp;
 }
 
-/// The acceptable jobs of one stage by family; the others have their status.
+/// The acceptable jobs of one stage by family, those for hash lanes in descending order of length; the others
+/// have their status.
 template <class Job>
 struct Families {
   std::array<Job*, kStageJobs> counter;
@@ -78,25 +79,29 @@ struct Families {
   static constexpr bool kIsRtp = std::is_same_v<Job, RtpProtectJob> || std::is_same_v<Job, RtpUnprotectJob>;
 
   explicit Families(std::span<Job> jobs) {
+    std::size_t different = 0;
     // Cold when endpoints take turns.
     for (const Job& job : jobs) __builtin_prefetch(&job.keys->profile);
     for (Job& job : jobs) {
-      if (!job.keys->ready || job.keys->engine != EngineKind::kIpsecMb) {
+      const SrtpKeys& keys = *job.keys;
+      if (keys.form == KeyForm::kNone) {
         job.status = SrtpStatus::kInternal;
         unready = true;
         continue;
       }
       job.status = check(job);
       if (job.status != SrtpStatus::kOk) continue;
-      if (kIsRtp && job.keys->own_form) {
-        own_gcm[own_gcm_count++] = &job;
-      } else if (profile_info(job.keys->profile).aead) {
-        gcm[gcm_count++] = &job;
-      } else {
+      if (keys.form == KeyForm::kCounter) {
         __builtin_prefetch(&counter_keys(block_of(job)).inner);
+        different |= length_class(job) ^ length_class(*(counter_count == 0 ? &job : counter[0]));
         counter[counter_count++] = &job;
+      } else if (kIsRtp && keys.form == KeyForm::kOwnGcm) {
+        own_gcm[own_gcm_count++] = &job;
+      } else {
+        gcm[gcm_count++] = &job;
       }
     }
+    if (different != 0) order_by_length(counter_jobs());
   }
 
   std::span<Job*> counter_jobs() { return {counter.data(), counter_count}; }
@@ -156,7 +161,6 @@ struct IpsecMbEngine::Stage {
 
   template <class Job>
   bool seal_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
-    order_by_length(jobs);
     if constexpr (std::is_same_v<Job, RtpProtectJob>) {
       const std::size_t in_lanes = has_lanes ? LaneCounter::share(jobs.size()) : 0;
       lanes.protect(jobs.first(in_lanes));
@@ -167,7 +171,6 @@ struct IpsecMbEngine::Stage {
 
   template <class Job>
   bool open_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
-    order_by_length(jobs);
     if constexpr (std::is_same_v<Job, RtpUnprotectJob>) {
       const std::size_t in_lanes = has_lanes ? LaneCounter::share(jobs.size()) : 0;
       lanes.unprotect(jobs.first(in_lanes));
@@ -210,8 +213,8 @@ void IpsecMbEngine::expand_session(const SessionKeys& session, SrtpProfile profi
   wipe(&out, sizeof out);
   IMB_MGR* manager = manager_.wide();
   if (profile_info(profile).aead) {
-    out.own_form = stage_->has_gcm && profile == SrtpProfile::kAeadAes128Gcm;
-    if (out.own_form) {
+    out.form = stage_->has_gcm && profile == SrtpProfile::kAeadAes128Gcm ? KeyForm::kOwnGcm : KeyForm::kGcm;
+    if (out.form == KeyForm::kOwnGcm) {
       std::copy_n(session.rtp_key.bytes().begin(), out.near.size(), out.near.begin());
       make_gcm_powers(out.near.data(), own_gcm_keys(out.rtp));
     } else {
@@ -219,6 +222,7 @@ void IpsecMbEngine::expand_session(const SessionKeys& session, SrtpProfile profi
     }
     expand_gcm(manager, session.rtcp_key.bytes(), gcm_keys(out.rtcp));
   } else {
+    out.form = KeyForm::kCounter;
     expand_counter(manager, session.rtp_key.bytes(), session.rtp_authentication.bytes(),
                    counter_keys(out.rtp));
     std::copy_n(session.rtp_key.bytes().begin(), out.near.size(), out.near.begin());
@@ -231,6 +235,7 @@ void IpsecMbEngine::expand_session(const SessionKeys& session, SrtpProfile profi
   copy_salt(session.rtp_salt.bytes(), out.rtp_salt);
   copy_salt(session.rtcp_salt.bytes(), out.rtcp_salt);
   out.profile = profile;
+  out.rtp_tag_length = profile_info(profile).rtp_tag_length;
   out.engine = EngineKind::kIpsecMb;
   out.direction = direction;
   out.context = nullptr;

@@ -38,7 +38,7 @@ inline const gcm_key_data* gcm_keys(const SrtpKeys::Block& block) {
 inline gcm_key_data* gcm_keys(SrtpKeys::Block& block) {
   return reinterpret_cast<gcm_key_data*>(block.bytes.data());
 }
-/// AES-128-GCM for our own kernel: SrtpKeys::near holds the key itself, and SrtpKeys::own_form is set.
+/// AES-128-GCM for our own kernel: SrtpKeys::near holds the key itself (KeyForm::kOwnGcm).
 inline const GcmPowers& own_gcm_keys(const SrtpKeys::Block& block) {
   return *reinterpret_cast<const GcmPowers*>(&block.bytes[sizeof block - sizeof(GcmPowers)]);
 }

@@ -18,10 +18,6 @@ constexpr std::size_t kFewest = 5;
 constexpr std::size_t kFewestInSecondGroup = 2;
 constexpr std::size_t kGroup = kSha1Lanes / 2;
 
-std::size_t tag_length_of(SrtpProfile profile) {
-  return profile_info(profile).rtp_tag_length;
-}
-
 LaneMessage message_of(const SrtpKeys& keys, const std::uint8_t* packet, std::size_t length,
                        std::uint64_t index) {
   return {.data = packet,
@@ -79,7 +75,7 @@ void LaneCounter::protect_some(std::span<RtpProtectJob*> jobs) {
   hmac_sha1(std::span(messages_).first(jobs.size()), tags_.data());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpProtectJob& job = *jobs[i];
-    const std::size_t tag_length = tag_length_of(job.keys->profile);
+    const std::size_t tag_length = job.keys->rtp_tag_length;
     write_tag(tags_[i], tag_length, job.packet + messages_[i].length);
     job.length = static_cast<std::uint16_t>(messages_[i].length + tag_length);
   }
@@ -88,8 +84,7 @@ void LaneCounter::protect_some(std::span<RtpProtectJob*> jobs) {
 void LaneCounter::unprotect_some(std::span<RtpUnprotectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpUnprotectJob& job = *jobs[i];
-    messages_[i] =
-        message_of(*job.keys, job.packet, job.length - tag_length_of(job.keys->profile), job.index);
+    messages_[i] = message_of(*job.keys, job.packet, job.length - job.keys->rtp_tag_length, job.index);
   }
   hmac_sha1(std::span(messages_).first(jobs.size()), tags_.data());
   std::size_t authentic = 0;

@@ -26,25 +26,22 @@ inline std::size_t packet_length(const RtcpUnprotectJob& job) {
   return job.length;
 }
 
-/// In steps of one SHA-1 block: a counting sort, since lengths are few and batches small. REQUIRES: at most
-/// kStageJobs jobs.
+/// Jobs of one class need as many passes of the hash, nearly: its blocks are 64 bytes.
+template <class Job>
+std::size_t length_class(const Job& job) {
+  return packet_length(job) / 64;
+}
+
+/// By classes: a counting sort, since lengths are few and batches small. REQUIRES: at most kStageJobs jobs.
 template <class Job>
 void order_by_length(std::span<Job*> jobs) {
-  constexpr std::size_t kHashBlock = 64;
   constexpr std::size_t kBuckets = 32;  // what is longer than 31 blocks (an MTU has 24) shares the first
-  const auto bucket_of = [](const Job& job) {
-    return kBuckets - 1 - std::min<std::size_t>(packet_length(job) / kHashBlock, kBuckets - 1);
-  };
-  if (jobs.empty()) return;
   std::array<std::uint8_t, kStageJobs> buckets;
-  std::size_t different = 0;
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    buckets[i] = static_cast<std::uint8_t>(bucket_of(*jobs[i]));
-    different |= std::size_t{buckets[i]} ^ buckets[0];
-  }
-  if (different == 0) return;
   std::array<std::uint8_t, kBuckets + 1> starts{};
-  for (std::size_t i = 0; i < jobs.size(); ++i) ++starts[buckets[i] + std::size_t{1}];
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    buckets[i] = static_cast<std::uint8_t>(kBuckets - 1 - std::min(length_class(*jobs[i]), kBuckets - 1));
+    ++starts[buckets[i] + std::size_t{1}];
+  }
   for (std::size_t i = 1; i <= kBuckets; ++i)
     starts[i] = static_cast<std::uint8_t>(starts[i] + starts[i - 1]);
   std::array<Job*, kStageJobs> sorted;

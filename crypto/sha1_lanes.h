@@ -1,10 +1,10 @@
 // sha1_lanes: HMAC-SHA1 (RFC 2104, FIPS 180-4) of up to thirty-two messages at once, one in each 32-bit lane
-// of two groups of 512-bit registers, as SRTP authenticates packets: each message is followed by a word that is hashed but
-// not sent (RFC 3711 4.2). Needs cpu_has_avx512_lanes(). Pure function, any thread; time depends on lengths
-// alone.
+// of two groups of 512-bit registers, as SRTP authenticates packets: each message is followed by a word that
+// is hashed but not sent (RFC 3711 4.2). Needs cpu_has_avx512_lanes(). Pure function, any thread; time
+// depends on lengths alone.
 //
-// A pass costs the same for one message as for sixteen, and 1.35 times that for seventeen as for thirty-two. A
-// group costs as much as its longest message needs: give messages in the order of their lengths.
+// A pass costs the same for one message as for sixteen, and 1.35 times that for seventeen as for thirty-two.
+// A group costs as much as its longest message needs: give messages in the order of their lengths.
 #pragma once
 
 #include <array>

@@ -35,6 +35,9 @@ struct MasterKey {
   Secret<kMaxMasterSalt> salt;
 };
 
+/// What the blocks of expanded keys hold.
+enum class KeyForm : std::uint8_t { kNone, kCounter, kGcm, kOwnGcm };
+
 /// The expanded keys of one direction of one endpoint. Owned by the slot it lies in; filled by
 /// SrtpEngine::expand on the control thread, read by the worker while installed, wiped by SrtpEngine::release
 /// on the control thread after the worker's ack. Trivially destructible: lies in preallocated memory. What
@@ -58,7 +61,9 @@ struct alignas(64) SrtpKeys {
   std::array<std::uint8_t, 14> rtcp_salt;
   std::array<std::uint8_t, 16> near;
   void* context;  // libsrtp_engine: its sessions; otherwise null
-  bool own_form;  // ipsec_mb_engine: `rtp` is what our own GCM kernel needs, not the library's structure
+  // ipsec_mb_engine:
+  KeyForm form;                 // kNone in keys that are not ready or not its own
+  std::uint8_t rtp_tag_length;  // as the profile says
   Block rtcp;
 };
 static_assert(offsetof(SrtpKeys, near) % 16 == 0);
