@@ -258,10 +258,7 @@ SLUICE_AVX512_INLINE void crypt_four(std::span<const GcmText> texts, GcmTag* tag
                                   &texts[count > 3 ? 3 : 0]};
   FourRoundKeys keys;
   expand_four({four[0]->key, four[1]->key, four[2]->key, four[3]->key}, keys);
-  __m512i ivs = _mm512_castsi128_si512(block_of(four[0]->iv));
-  ivs = _mm512_inserti32x4(ivs, block_of(four[1]->iv), 1);
-  ivs = _mm512_inserti32x4(ivs, block_of(four[2]->iv), 2);
-  ivs = _mm512_inserti32x4(ivs, block_of(four[3]->iv), 3);
+  const __m512i ivs = four_blocks(four[0]->iv, four[1]->iv, four[2]->iv, four[3]->iv);
   const __m512i first_blocks =
       _mm512_xor_si512(ivs, counters(_mm512_broadcast_i32x4(_mm_set_epi32(0, 0, 0, 1))));
   const __m512i masks = encrypt_blocks(keys, _mm512_xor_si512(first_blocks, keys.of[0]));

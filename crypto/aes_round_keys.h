@@ -89,6 +89,14 @@ SLUICE_AVX512_INLINE __m128i block_of(const CounterIv& iv) {
   return block;
 }
 
+SLUICE_AVX512_INLINE __m512i four_blocks(const CounterIv& a, const CounterIv& b, const CounterIv& c,
+                                         const CounterIv& d) {
+  __m512i blocks = _mm512_castsi128_si512(block_of(a));
+  blocks = _mm512_inserti32x4(blocks, block_of(b), 1);
+  blocks = _mm512_inserti32x4(blocks, block_of(c), 2);
+  return _mm512_inserti32x4(blocks, block_of(d), 3);
+}
+
 // The first `left` bytes of a register, or all.
 SLUICE_AVX512_INLINE __mmask64 first_bytes(std::size_t left) {
   return _bzhi_u64(~0ull, static_cast<unsigned>(left < 64 ? left : 64));

@@ -16,7 +16,7 @@ bool is_group_mac(const std::uint8_t* mac) {
   return (mac[0] & 1) != 0;
 }
 
-void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpoint) {
+[[gnu::cold]] void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpoint) {
   Punt entry;
   entry.kind = kind;
   entry.port_id = mbuf->port;
@@ -34,7 +34,7 @@ void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpo
   state.notified = true;
 }
 
-void hand_off_or_drop(WorkerState& state, rte_mbuf* mbuf, std::uint16_t udp_port) {
+[[gnu::noinline]] void hand_off_or_drop(WorkerState& state, rte_mbuf* mbuf, std::uint16_t udp_port) {
   const std::uint8_t owner = state.steering.owner(udp_port);
   if (owner == Steering::kNobody || owner == state.index || owner >= state.steering.workers()) {
     state.drop(mbuf, DropReason::kNoEndpoint);
@@ -64,7 +64,7 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 // ---- the first pass: headers, and whose it is. Fetches what the second will look at.
 
 // STUN may bind who is not known.
-bool find_by_tuple(WorkerState& state, Datagram& datagram) {
+[[gnu::noinline]] bool find_by_tuple(WorkerState& state, Datagram& datagram) {
   const auto source = config::IpAddress::from_bytes(source_address(datagram));
   datagram.stream = kNoSlot;
   datagram.endpoint = state.endpoint_by_tuple.find({source, source_port(datagram), datagram.local_port});
@@ -114,7 +114,7 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, D
 }
 
 // True when it is a datagram for one of our ports; else it is punted, handed off or dropped already.
-bool parse_any(WorkerState& state, const OwnAddresses& own, Datagram& datagram) {
+[[gnu::noinline]] bool parse_any(WorkerState& state, const OwnAddresses& own, Datagram& datagram) {
   rte_mbuf* mbuf = datagram.mbuf;
   const auto end = [&](DropReason reason) {
     state.drop(mbuf, reason);
@@ -209,7 +209,8 @@ bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
 }
 
 // What is no media, by first byte (RFC 7983).
-void take_other(WorkerState& state, const Datagram& datagram, const EndpointSlot* endpoint) {
+[[gnu::noinline]] void take_other(WorkerState& state, const Datagram& datagram,
+                                  const EndpointSlot* endpoint) {
   rte_mbuf* mbuf = datagram.mbuf;
   if (datagram.length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
   const std::uint8_t first = datagram.data[0];
@@ -242,7 +243,12 @@ void classify(WorkerState& state, std::span<rte_mbuf* const> packets, Classified
     Datagram& datagram = datagrams[count];
     datagram.mbuf = packet;
     const OwnAddresses& own = state.own_addresses[state.port_index[packet->port & 0xff]];
-    if (parse_common(own, datagram) ? find_owner(state, datagram) : parse_any(state, own, datagram)) ++count;
+    bool ours;
+    if (parse_common(own, datagram)) [[likely]]
+      ours = find_owner(state, datagram);
+    else
+      ours = parse_any(state, own, datagram);
+    if (ours) ++count;
   }
   for (std::size_t i = 0; i < count; ++i) classify_datagram(state, datagrams[i], batch);
 }

@@ -50,8 +50,9 @@ std::optional<DropReason> unsendable(const EndpointSlot& endpoint, const MediaPa
 
 // The stream that feeds the route is not the one that did: go on where the last one ended. The sequence
 // number moves by one; the timestamp by the time that has passed, at the negotiated clock rate.
-void switch_stream(WorkerState& state, std::uint32_t route_slot, std::uint32_t stream_slot,
-                   std::uint64_t index, std::uint32_t timestamp) {
+[[gnu::cold, gnu::noinline]] void switch_stream(WorkerState& state, std::uint32_t route_slot,
+                                                std::uint32_t stream_slot, std::uint64_t index,
+                                                std::uint32_t timestamp) {
   RouteSlot& route = state.memory.routes[route_slot];
   const StreamSlot& stream = state.memory.streams[stream_slot];
   const std::uint64_t first = route.started ? route.highest_index + 1 : route.first_index;

@@ -31,7 +31,8 @@ inline bool from_rtp_next_hop(const EndpointSlot& endpoint, const MediaPacket& p
          std::memcmp(endpoint.remote.mac.data() + 4, from + 4, 2) == 0;
 }
 
-bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet);
+[[gnu::noinline]] bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint,
+                                             const MediaPacket& packet);
 
 /// Before anything else is done with a plain packet: may it come from there at all? Moves nothing.
 inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
@@ -41,7 +42,7 @@ inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) 
   return source_allowed_slowly(state, endpoint, packet);
 }
 
-void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet);
+[[gnu::cold]] void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet);
 
 /// After the packet proved authentic (or, for plain RTP, allowed) and the newest of its stream.
 inline void latch(WorkerState& state, const MediaPacket& packet) {

@@ -16,7 +16,7 @@ constexpr std::uint32_t kMaxRtcpIndex = 0x7fffffff;
 namespace {
 
 // Rarely called: the engine refuses a packet whose key is used up.
-void drop_unsealed(WorkerState& state, OutgoingBatch& batch) {
+[[gnu::cold]] void drop_unsealed(WorkerState& state, OutgoingBatch& batch) {
   const crypto::RtpProtectJob* seal = batch.seals.data();
   for (OutgoingPacket& packet : std::span(batch.packets).first(batch.count)) {
     if (packet.receiver->tag_length == 0) continue;

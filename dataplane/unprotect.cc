@@ -183,7 +183,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
 
 // The packet is authentic: everything that it may move, moves here. Looked up and checked again, because an
 // earlier packet of the same batch may have been its twin, or its stream's first.
-std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
+[[gnu::noinline]] std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
   if (!padding_fits({packet.data, packet.length}, packet.rtp)) return DropReason::kBadRtp;
   if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);

@@ -174,9 +174,9 @@ struct WorkerState {
   }
 
   /// Pushes a note that may be lost (not an ack): counted when the ring is full.
-  void tell(const Note& note);
+  [[gnu::cold]] void tell(const Note& note);
   /// Frees the packet and counts the one reason.
-  void drop(rte_mbuf* packet, DropReason reason);
+  [[gnu::cold]] void drop(rte_mbuf* packet, DropReason reason);
 
  private:
   const double seconds_per_tick_;
