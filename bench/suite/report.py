@@ -199,10 +199,11 @@ def remarks(report):
             notes.append(f"{label}: {result['lossRatio']:.2e} was lost even so: this is not a lossless rate")
         if result.get("stealShare", 0) > 0.005:
             notes.append(f"{label}: the host took {result['stealShare']:.1%} of the relay's CPU (steal)")
-        if result.get("cpusApart"):
+        if result.get("cpusMoved"):
+            took = " and ".join(str(ns) for ns in result["roundTripNs"])
             notes.append(
-                f"{label}: the host had moved the two CPUs apart (a line there and back took "
-                f"{max(result['roundTripNs'])} ns; {round(machine['roundTripNs']['nearest'])} when they were near)"
+                f"{label}: the host had moved the two CPUs {result['cpusMoved']} (a line there and back took "
+                f"{took} ns; {round(machine['roundTripNs']['nearest'])} when they were near)"
             )
         if result.get("workerWaitedMs", 0) > WAITED_MAX_MS:
             notes.append(f"{label}: others had the relay's CPU for {result['workerWaitedMs']:.0f} ms of its trial")

@@ -135,17 +135,18 @@ def _directory(lab, workload, engine, extra=""):
 
 def throughput(lab, workload, engine):
     """The headline row: highest rate without loss, cycles, bound, latency. Measured again when the host moved the CPUs
-    apart meanwhile; where it leaves them so, the row says it."""
+    meanwhile; where it leaves them so, the row says it."""
     for left in reversed(range(lab.row_tries)):
         before = lab.distance.wait(lab.near_wait_s)
         row = _throughput(lab, workload, engine)
         after = lab.distance.now()
         row["roundTripNs"] = [round(before), round(after)]
-        row["cpusApart"] = lab.distance.apart(max(before, after))
-        if not row["cpusApart"]:
+        row["cpusMoved"] = lab.distance.moved(before) or lab.distance.moved(after)
+        if not row["cpusMoved"]:
             break
         if left:
-            lab.say(f"the host has moved the CPUs apart ({before:.0f} ns, then {after:.0f} ns there and back): again")
+            how = f"{row['cpusMoved']} ({before:.0f} ns, then {after:.0f} ns there and back)"
+            lab.say(f"the host has moved the CPUs {how}: again")
         lab.forward.forget()
     return row
 

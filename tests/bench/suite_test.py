@@ -406,18 +406,26 @@ class DistanceOfCpus(unittest.TestCase):
         self.assertEqual(distance.now(), 110)
         self.assertEqual(distance.wait(20), 130)
         self.assertEqual(self.now_s, 1.0)
-        self.assertTrue(distance.apart(distance.now()))
+        self.assertEqual(distance.moved(distance.now()), "apart")
         self.assertEqual((distance.nearest, distance.farthest), (110, 500))
 
     def test_waits_no_longer_than_told(self):
         distance = self.watch([100] + [500] * 50)
         distance.now()
-        self.assertTrue(distance.apart(distance.wait(3)))
+        self.assertEqual(distance.moved(distance.wait(3)), "apart")
         self.assertLessEqual(self.now_s, 3.0)
 
     def test_takes_the_only_distance_that_it_knows_for_near(self):
-        distance = self.watch([500])
-        self.assertFalse(distance.apart(distance.wait(3)))
+        for only in (500, 45):
+            distance = self.watch([only])
+            self.assertIsNone(distance.moved(distance.wait(3)))
+
+    def test_one_core_is_not_nearer_than_two(self):
+        distance = self.watch([115, 45, 44, 118])
+        distance.now()
+        self.assertEqual(distance.moved(45), "onto one core")
+        self.assertEqual(distance.wait(20), 118)
+        self.assertEqual((distance.nearest, distance.one_core), (115, 44))
 
 
 if __name__ == "__main__":
