@@ -72,7 +72,9 @@ SLUICE_AVX512_INLINE __m512i folded(__m512i a, __m512i b, __m512i c, __m512i d) 
   return _mm512_xor_si512(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
 }
 
-// The powers from H^highest down, one a quarter.
+// The powers from H^highest down, one a quarter. Below the first come bytes that are not ours (kBehind),
+// against blocks that are zero. A load that is masked to spare them takes several times as long where its
+// line is cold: 160 cycles more a packet with 10,000 keys.
 SLUICE_AVX512_INLINE Factor descending(const GcmPowers& powers, std::size_t highest) {
   return factor(_mm512_loadu_si512(powers.descending[GcmPowers::kCount - highest].data()));
 }

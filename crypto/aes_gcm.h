@@ -23,7 +23,9 @@ namespace sluice::crypto {
 /// Powers of the hash key, from the 24th down to the first, in the form in which they are multiplied by:
 /// bytes in reverse, and times x. Short packets need but the lines at the end; the first two are for the last
 /// 255 bytes of some.
+/// REQUIRES of where they lie: kBehind bytes more that may be read.
 struct alignas(64) GcmPowers {
+  static constexpr std::size_t kBehind = 48;
   static constexpr std::size_t kCount = 24;
   std::array<std::array<std::uint8_t, 16>, kCount> descending;
 };

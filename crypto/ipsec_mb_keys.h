@@ -22,7 +22,9 @@ struct alignas(64) CounterKeys {
   std::array<std::uint8_t, 20> outer;
 };
 static_assert(sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));
+// They end where the block of RTP does, and what follows in SrtpKeys may be read with them.
 static_assert(sizeof(GcmPowers) <= sizeof(SrtpKeys::Block));
+static_assert(offsetof(SrtpKeys, rtp) + sizeof(SrtpKeys::Block) + GcmPowers::kBehind <= sizeof(SrtpKeys));
 
 static_assert(sizeof(gcm_key_data) <= sizeof(SrtpKeys::Block) && alignof(SrtpKeys::Block) == 64);
 

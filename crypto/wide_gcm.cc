@@ -55,11 +55,7 @@ void WideGcm::protect(std::span<RtpProtectJob*> jobs) {
                  .length = job.payload_length,
                  .aad_length = job.header_length};
   }
-  for (std::size_t at = 0; at < jobs.size(); at += kPass) {
-    for (std::size_t i = at + kPass; i < std::min(jobs.size(), at + 2 * kPass); ++i) fetch_powers(texts_[i]);
-    const std::size_t count = std::min(kPass, jobs.size() - at);
-    aes128_gcm_seal(std::span(texts_).subspan(at, count), &tags_[at]);
-  }
+  in_passes(jobs.size(), aes128_gcm_seal);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpProtectJob& job = *jobs[i];
     const std::size_t length = std::size_t{job.header_length} + job.payload_length;
@@ -81,11 +77,7 @@ void WideGcm::unprotect(std::span<RtpUnprotectJob*> jobs) {
                  .length = static_cast<std::uint32_t>(job.length - kTagLength - job.header_length),
                  .aad_length = job.header_length};
   }
-  for (std::size_t at = 0; at < jobs.size(); at += kPass) {
-    for (std::size_t i = at + kPass; i < std::min(jobs.size(), at + 2 * kPass); ++i) fetch_powers(texts_[i]);
-    const std::size_t count = std::min(kPass, jobs.size() - at);
-    aes128_gcm_open(std::span(texts_).subspan(at, count), &tags_[at]);
-  }
+  in_passes(jobs.size(), aes128_gcm_open);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpUnprotectJob& job = *jobs[i];
     const GcmText& text = texts_[i];

@@ -17,6 +17,7 @@ struct Message {
   Bytes key, aad, plain;
   std::array<std::uint8_t, 16> iv{};  // 12 are used
   GcmPowers powers{};
+  std::array<std::uint8_t, GcmPowers::kBehind> behind_powers{};
   Bytes expected{};  // ciphertext, what lies behind, tag
 };
 
