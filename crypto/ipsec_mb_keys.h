@@ -18,7 +18,7 @@ namespace sluice::crypto {
 /// itself: a few cycles, for three cache lines less.
 struct alignas(64) CounterKeys {
   std::array<std::uint8_t, 11 * 16> round_keys;
-  alignas(64) std::array<std::uint8_t, 20> inner;  // the line of every packet
+  alignas(64) std::array<std::uint8_t, 20> inner;  // the line of every packet, read as a whole
   std::array<std::uint8_t, 20> outer;
 };
 static_assert(sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));

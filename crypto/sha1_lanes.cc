@@ -139,8 +139,7 @@ SLUICE_AVX512_INLINE const LaneMessage& message_of(const Group& group, int lane)
 SLUICE_AVX512_INLINE void load_states(Group& group) {
   Block keys;
 #pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i)
-    keys.words[i] = _mm512_maskz_loadu_epi32(0x3ff, message_of(group, i).states);
+  for (int i = 0; i < kLanes; ++i) keys.words[i] = _mm512_loadu_si512(message_of(group, i).states);
   transpose(keys);
 #pragma GCC unroll 5
   for (int i = 0; i < kStateWords; ++i) {

@@ -18,7 +18,8 @@ inline constexpr std::size_t kSha1Lanes = 32;
 
 struct LaneMessage {
   const std::uint8_t* data;
-  /// SHA-1's five state words after the block key^ipad, and right behind them those after key^opad.
+  /// SHA-1's five state words after the block key^ipad, and right behind them those after key^opad. 64
+  /// bytes may be read there.
   const std::uint8_t* states;
   std::uint32_t length;  // of data; at most 65,535
   std::uint32_t word;    // hashed after data, in network byte order

@@ -48,7 +48,7 @@ std::array<std::uint32_t, 5> state_after(const Bytes& key, std::uint8_t pad) {
 struct Signed {
   Bytes key, data;
   std::uint32_t word;
-  std::array<std::uint32_t, 10> states;
+  std::array<std::uint32_t, 16> states;  // ten are used
 };
 
 Signed random_message(Random& random, std::size_t length) {
