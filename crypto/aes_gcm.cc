@@ -123,6 +123,16 @@ SLUICE_AVX512_INLINE __m512i next_counters(Stream& stream) {
   return blocks;
 }
 
+// At most a group of the text: what is hashed of it, zeros behind.
+template <bool sealing>
+SLUICE_AVX512_INLINE __m512i crypt_group(__m512i stream, const GcmText& text, std::size_t at) {
+  const __mmask64 mask = at < text.length ? first_bytes(text.length - at) : 0;
+  const __m512i in = _mm512_maskz_loadu_epi8(mask, text.from + at);
+  const __m512i out = _mm512_maskz_mov_epi8(mask, _mm512_xor_si512(stream, in));
+  _mm512_mask_storeu_epi8(text.to + at, mask, out);
+  return reversed(sealing ? out : in);
+}
+
 enum class Hashing { kNothing, kBefore };
 enum class Length { kWhole, kRest };
 
@@ -156,11 +166,7 @@ SLUICE_AVX512_INLINE void crypt_chunk(Work& work, const GcmText& text, std::size
       _mm512_storeu_si512(text.to + here, out);
       work.groups[i] = reversed(sealing ? out : in);
     } else {
-      const __mmask64 mask = here < text.length ? first_bytes(text.length - here) : 0;
-      const __m512i in = _mm512_maskz_loadu_epi8(mask, text.from + here);
-      const __m512i out = _mm512_maskz_mov_epi8(mask, _mm512_xor_si512(blocks[i], in));
-      _mm512_mask_storeu_epi8(text.to + here, mask, out);
-      work.groups[i] = reversed(sealing ? out : in);
+      work.groups[i] = crypt_group<sealing>(blocks[i], text, here);
     }
   }
 }
@@ -216,12 +222,8 @@ SLUICE_AVX512_INLINE Product crypt_short(Work& work, const GcmText& text) {
   std::size_t blocks = blocks_after(0, text);
   Product sum = multiply(work.hash, descending(*text.powers, blocks + 4));
   for (std::size_t at = 0; at < text.length; at += kGroup) {
-    const __mmask64 mask = first_bytes(text.length - at);
-    const __m512i in = _mm512_maskz_loadu_epi8(mask, text.from + at);
-    const __m512i out = _mm512_maskz_mov_epi8(
-        mask, _mm512_xor_si512(encrypt_blocks(work.keys, next_counters(work.stream)), in));
-    _mm512_mask_storeu_epi8(text.to + at, mask, out);
-    add_last(sum, reversed(sealing ? out : in), blocks, text);
+    const __m512i stream = encrypt_blocks(work.keys, next_counters(work.stream));
+    add_last(sum, crypt_group<sealing>(stream, text, at), blocks, text);
     blocks -= blocks <= 4 ? blocks : 4;
   }
   if (blocks != 0) add_last(sum, _mm512_setzero_si512(), blocks, text);

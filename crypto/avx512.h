@@ -1,6 +1,7 @@
-// avx512: what the lane kernels (aes_counter, aes_gcm, sha1_lanes) need of the compiler and of the CPU. They
-// are compiled for AVX-512 function by function, so that no inline function of a shared header comes out in a
-// form that another CPU cannot run. Private to those files.
+// avx512: what the kernels (aes_counter, aes_gcm, sha1_lanes) need of the compiler and of the CPU. They are
+// compiled for AVX-512 function by function, so that no inline function of a shared header comes out in a
+// form that another CPU cannot run. The macros are private to those files; whether the CPU can is asked once,
+// by the engine.
 #pragma once
 
 #define SLUICE_AVX512 \

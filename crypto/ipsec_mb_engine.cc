@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "crypto/avx512.h"
 #include "crypto/ipsec_mb_counter.h"
 #include "crypto/ipsec_mb_gcm.h"
 #include "crypto/lane_counter.h"
@@ -147,22 +148,20 @@ void expand_gcm(IMB_MGR* manager, std::span<const std::uint8_t> key, gcm_key_dat
 }  // namespace
 
 struct IpsecMbEngine::Stage {
-  explicit Stage(bool own_kernels)
-      : has_lanes(own_kernels && LaneCounter::supported()), has_gcm(own_kernels && WideGcm::supported()) {}
+  explicit Stage(bool wanted) : own_kernels(wanted && cpu_has_avx512_lanes()) {}
 
   CounterBursts counter;
   LaneCounter lanes;
-  const bool has_lanes;
   GcmCalls gcm;
   WideGcm wide_gcm;
-  const bool has_gcm;
+  const bool own_kernels;  // lanes and wide_gcm are used
 
-  std::size_t most_jobs() const { return has_lanes ? kStageJobs : kBurstStageJobs; }
+  std::size_t most_jobs() const { return own_kernels ? kStageJobs : kBurstStageJobs; }
 
   template <class Job>
   bool seal_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
     if constexpr (std::is_same_v<Job, RtpProtectJob>) {
-      const std::size_t in_lanes = has_lanes ? LaneCounter::share(jobs.size()) : 0;
+      const std::size_t in_lanes = own_kernels ? LaneCounter::share(jobs.size()) : 0;
       lanes.protect(jobs.first(in_lanes));
       jobs = jobs.subspan(in_lanes);
     }
@@ -172,7 +171,7 @@ struct IpsecMbEngine::Stage {
   template <class Job>
   bool open_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
     if constexpr (std::is_same_v<Job, RtpUnprotectJob>) {
-      const std::size_t in_lanes = has_lanes ? LaneCounter::share(jobs.size()) : 0;
+      const std::size_t in_lanes = own_kernels ? LaneCounter::share(jobs.size()) : 0;
       lanes.unprotect(jobs.first(in_lanes));
       jobs = jobs.subspan(in_lanes);
     }
@@ -193,7 +192,7 @@ IpsecMbEngine::IpsecMbEngine(IpsecMbManager manager, std::unique_ptr<Stage> stag
 IpsecMbEngine::~IpsecMbEngine() = default;
 
 std::string IpsecMbEngine::description() const {
-  return manager_.description() + (stage_->has_lanes ? ", AES-128 in our own kernels (AVX512 + VAES)" : "");
+  return manager_.description() + (stage_->own_kernels ? ", AES-128 in our own kernels (AVX512 + VAES)" : "");
 }
 
 bool IpsecMbEngine::expand(const MasterKey& master, Direction direction, SrtpKeys& out) {
@@ -213,7 +212,8 @@ void IpsecMbEngine::expand_session(const SessionKeys& session, SrtpProfile profi
   wipe(&out, sizeof out);
   IMB_MGR* manager = manager_.wide();
   if (profile_info(profile).aead) {
-    out.form = stage_->has_gcm && profile == SrtpProfile::kAeadAes128Gcm ? KeyForm::kOwnGcm : KeyForm::kGcm;
+    out.form =
+        stage_->own_kernels && profile == SrtpProfile::kAeadAes128Gcm ? KeyForm::kOwnGcm : KeyForm::kGcm;
     if (out.form == KeyForm::kOwnGcm) {
       std::copy_n(session.rtp_key.bytes().begin(), out.near.size(), out.near.begin());
       make_gcm_powers(out.near.data(), own_gcm_keys(out.rtp));

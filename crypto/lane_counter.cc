@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "crypto/avx512.h"
 #include "crypto/length_order.h"
 #include "crypto/packet_index.h"
 #include "crypto/secret.h"
@@ -38,10 +37,6 @@ void write_tag(const LaneTag& tag, std::size_t length, std::uint8_t* to) {
 
 LaneCounter::~LaneCounter() {
   wipe(texts_.data(), sizeof texts_);  // initialisation vectors hold the session salts
-}
-
-bool LaneCounter::supported() {
-  return cpu_has_avx512_lanes();
 }
 
 std::size_t LaneCounter::share(std::size_t jobs) {

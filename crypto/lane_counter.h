@@ -19,8 +19,6 @@ class LaneCounter {
  public:
   ~LaneCounter();
 
-  static bool supported();
-
   /// How many of so many jobs are best done here, the first ones; a pass of the lanes costs the same for one
   /// message as for sixteen, so that a small rest is the library's.
   static std::size_t share(std::size_t jobs);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "crypto/avx512.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 
@@ -23,14 +22,22 @@ void fetch_powers(const GcmText& text) {
   prefetch_lines(&powers[GcmPowers::kCount - from], (from - 4) * sizeof powers[0]);
 }
 
+template <class Job>
+GcmText text_of(const Job& job, const std::uint8_t* from, std::uint8_t* to, std::size_t length) {
+  return {.key = job.keys->near.data(),
+          .powers = &own_gcm_keys(job.keys->rtp),
+          .iv = gcm_iv(job.keys->rtp_salt, job.ssrc, job.index),
+          .aad = job.packet,
+          .from = from,
+          .to = to,
+          .length = static_cast<std::uint32_t>(length),
+          .aad_length = job.header_length};
+}
+
 }  // namespace
 
 WideGcm::~WideGcm() {
   wipe(texts_.data(), sizeof texts_);  // initialisation vectors hold the session salts
-}
-
-bool WideGcm::supported() {
-  return cpu_has_avx512_lanes();
 }
 
 template <class Crypt>
@@ -46,14 +53,7 @@ void WideGcm::in_passes(std::size_t count, Crypt crypt) {
 void WideGcm::protect(std::span<RtpProtectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpProtectJob& job = *jobs[i];
-    texts_[i] = {.key = job.keys->near.data(),
-                 .powers = &own_gcm_keys(job.keys->rtp),
-                 .iv = gcm_iv(job.keys->rtp_salt, job.ssrc, job.index),
-                 .aad = job.packet,
-                 .from = job.payload,
-                 .to = job.packet + job.header_length,
-                 .length = job.payload_length,
-                 .aad_length = job.header_length};
+    texts_[i] = text_of(job, job.payload, job.packet + job.header_length, job.payload_length);
   }
   in_passes(jobs.size(), aes128_gcm_seal);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -68,14 +68,7 @@ void WideGcm::unprotect(std::span<RtpUnprotectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpUnprotectJob& job = *jobs[i];
     std::uint8_t* text = job.packet + job.header_length;
-    texts_[i] = {.key = job.keys->near.data(),
-                 .powers = &own_gcm_keys(job.keys->rtp),
-                 .iv = gcm_iv(job.keys->rtp_salt, job.ssrc, job.index),
-                 .aad = job.packet,
-                 .from = text,
-                 .to = text,
-                 .length = static_cast<std::uint32_t>(job.length - kTagLength - job.header_length),
-                 .aad_length = job.header_length};
+    texts_[i] = text_of(job, text, text, job.length - kTagLength - job.header_length);
   }
   in_passes(jobs.size(), aes128_gcm_open);
   for (std::size_t i = 0; i < jobs.size(); ++i) {

@@ -16,8 +16,6 @@ class WideGcm {
  public:
   ~WideGcm();
 
-  static bool supported();
-
   /// REQUIRES: at most kStageJobs jobs, all with keys that are in our form (own_gcm_keys), all checked,
   /// statuses kOk.
   void protect(std::span<RtpProtectJob*> jobs);

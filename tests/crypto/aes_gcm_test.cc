@@ -4,7 +4,7 @@
 #include <openssl/evp.h>
 
 #include "crypto/aes_gcm.h"
-#include "crypto/wide_gcm.h"
+#include "crypto/avx512.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {
@@ -97,7 +97,7 @@ void check(const std::vector<Message>& messages) {
 class Gcm : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!WideGcm::supported()) GTEST_SKIP() << "this CPU has no AVX-512 with VAES and VPCLMULQDQ";
+    if (!cpu_has_avx512_lanes()) GTEST_SKIP() << "this CPU has no AVX-512 with VAES and VPCLMULQDQ";
   }
 };
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "crypto/aes_counter.h"
-#include "crypto/lane_counter.h"
+#include "crypto/avx512.h"
 #include "crypto/sha1_lanes.h"
 #include "tests/crypto/support.h"
 
@@ -17,7 +17,7 @@ namespace {
 class Lanes : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!LaneCounter::supported()) GTEST_SKIP() << "this CPU has no AVX-512 with VAES";
+    if (!cpu_has_avx512_lanes()) GTEST_SKIP() << "this CPU has no AVX-512 with VAES";
   }
 };
 
