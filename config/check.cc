@@ -164,9 +164,9 @@ void check_udp_ports(const Config& config, Findings& findings) {
   const unsigned last = shared + workers - 1;
   const std::string of_workers = std::to_string(shared) + ", and up to " + std::to_string(last) + " for " +
                                  std::to_string(workers) + (workers == 1 ? " worker" : " workers");
-  if (last > kUdpPortLimits.max) {
+  if (last > kUdpPortRange.max) {
     findings.add("ice.shared_port", of_workers,
-                 "at most " + std::to_string(kUdpPortLimits.max + 1 - workers) + " with so many workers");
+                 "at most " + std::to_string(kUdpPortRange.max + 1 - workers) + " with so many workers");
   } else if (media_good && low <= high && shared <= high && last >= low) {
     const bool told_at_media = !findings.is_set("ice.shared_port") && findings.is_set(path);
     if (told_at_media)

@@ -1,5 +1,5 @@
 // config: what an operator may set, with its defaults and limits. Plain structs; loaded once by config/load
-// on the control thread and immutable afterwards. config/keys lists each key by its name in the file.
+// on the control thread and immutable afterwards. config/settings lists each key by its name in the file.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 namespace sluice::config {
 
 /// Inclusive bounds of a numeric key; the one place that load and the documentation take them from.
-struct Limits {
+struct Range {
   std::int64_t min;
   std::int64_t max;
 };
@@ -29,11 +29,11 @@ struct Port {
   std::uint16_t rx_descriptors = 1024;
   std::uint16_t tx_descriptors = 1024;
 };
-inline constexpr Limits kPortCountLimits{1, 16};
-inline constexpr Limits kAddressCountLimits{1, 8};
-inline constexpr Limits kVlanLimits{0, 4094};
-inline constexpr Limits kMtuLimits{1280, 1500};
-inline constexpr Limits kDescriptorLimits{64, 4096};
+inline constexpr Range kPortCountRange{1, 16};
+inline constexpr Range kAddressCountRange{1, 8};
+inline constexpr Range kVlanRange{0, 4094};
+inline constexpr Range kMtuRange{1280, 1500};
+inline constexpr Range kDescriptorRange{64, 4096};
 
 /// What a worker does that finds no work: see dataplane/idle.h.
 enum class Idle : std::uint8_t { kSpin, kPause, kYield, kInterrupt, kMonitor };
@@ -46,9 +46,9 @@ struct Workers {
   Idle idle = Idle::kSpin;
   std::uint16_t idle_sleep_us = 100;  // longest single sleep of kPause and kMonitor
 };
-inline constexpr Limits kWorkerCountLimits{1, 32};
-inline constexpr Limits kCpuLimits{0, 1023};
-inline constexpr Limits kIdleSleepLimits{5, 1000};
+inline constexpr Range kWorkerCountRange{1, 32};
+inline constexpr Range kCpuRange{0, 1023};
+inline constexpr Range kIdleSleepRange{5, 1000};
 
 enum class HugePages : std::uint8_t { kAuto, kRequire, kNever };
 
@@ -60,9 +60,9 @@ struct Memory {
   // Of each worker, beside size_mib: packets kept for receivers that ask for them again; 0 = none.
   std::uint32_t packet_cache_mib = 64;
 };
-inline constexpr Limits kMemoryMibLimits{128, 262144};
-inline constexpr Limits kMbufLimits{2048, 4194304};
-inline constexpr Limits kPacketCacheMibLimits{0, 65536};
+inline constexpr Range kMemoryMibRange{128, 262144};
+inline constexpr Range kMbufRange{2048, 4194304};
+inline constexpr Range kPacketCacheMibRange{0, 65536};
 
 enum class CryptoEngine : std::uint8_t { kAuto, kIpsecMb, kLibsrtp };
 
@@ -74,7 +74,7 @@ struct Crypto {
   std::vector<std::string> profiles = {"AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80",
                                        "AES_CM_128_HMAC_SHA1_32"};
 };
-inline constexpr Limits kProfileCountLimits{1, 4};
+inline constexpr Range kProfileCountRange{1, 4};
 
 /// [dtls]
 struct Dtls {
@@ -83,16 +83,16 @@ struct Dtls {
   std::uint32_t handshake_timeout_ms = 15000;
   std::uint16_t mtu = 1200;  // bytes of the UDP payload of a handshake datagram
 };
-inline constexpr Limits kHandshakeTimeoutLimits{1000, 120000};
-inline constexpr Limits kDtlsMtuLimits{576, 1452};
+inline constexpr Range kHandshakeTimeoutRange{1000, 120000};
+inline constexpr Range kDtlsMtuRange{576, 1452};
 
 /// [ice]
 struct Ice {
   std::uint16_t shared_port = 3478;          // worker n's shared ICE port is shared_port + n
   std::uint32_t consent_timeout_ms = 30000;  // RFC 7675
 };
-inline constexpr Limits kConsentTimeoutLimits{5000, 300000};
-inline constexpr Limits kUdpPortLimits{1024, 65535};
+inline constexpr Range kConsentTimeoutRange{5000, 300000};
+inline constexpr Range kUdpPortRange{1024, 65535};
 
 /// [media]
 struct Media {
@@ -101,10 +101,10 @@ struct Media {
   // How long a plain-RTP endpoint without a signalled address may latch.
   std::uint32_t latch_window_ms = 5000;
 };
-inline constexpr Limits kLatchWindowLimits{0, 60000};
+inline constexpr Range kLatchWindowRange{0, 60000};
 
 /// [limits]
-struct Capacity {
+struct Limits {
   std::uint32_t sessions = 10000;
   std::uint32_t endpoints_per_worker = 16384;
   std::uint32_t routes_per_worker = 65536;
@@ -120,14 +120,14 @@ struct Capacity {
   std::uint32_t idle_timeout_s = 60;
   std::uint32_t stream_timeout_s = 30;  // a stream without packets is forgotten
 };
-inline constexpr Limits kSessionLimits{1, 1000000};
-inline constexpr Limits kSlotLimits{16, 1048576};
-inline constexpr Limits kStreamsPerEndpointLimits{1, 1024};
-inline constexpr Limits kRoutesPerEndpointLimits{1, 16384};
-inline constexpr Limits kWorkerLoadLimits{1, 100};
-inline constexpr Limits kIdleTimeoutLimits{0, 86400};
-inline constexpr Limits kSessionBlockLimits{1, 1048576};
-inline constexpr Limits kStreamTimeoutLimits{2, 3600};
+inline constexpr Range kSessionRange{1, 1000000};
+inline constexpr Range kSlotRange{16, 1048576};
+inline constexpr Range kStreamsPerEndpointRange{1, 1024};
+inline constexpr Range kRoutesPerEndpointRange{1, 16384};
+inline constexpr Range kWorkerLoadRange{1, 100};
+inline constexpr Range kIdleTimeoutRange{0, 86400};
+inline constexpr Range kSessionBlockRange{1, 1048576};
+inline constexpr Range kStreamTimeoutRange{2, 3600};
 
 /// [api]
 struct Api {
@@ -136,8 +136,8 @@ struct Api {
   std::uint16_t connections = 64;
   std::uint32_t line_bytes = 1048576;  // a longer request line is refused
 };
-inline constexpr Limits kApiConnectionLimits{1, 1024};
-inline constexpr Limits kApiLineLimits{4096, 16777216};
+inline constexpr Range kApiConnectionRange{1, 1024};
+inline constexpr Range kApiLineRange{4096, 16777216};
 
 enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarning, kError };
 
@@ -155,7 +155,7 @@ struct Config {
   Dtls dtls;
   Ice ice;
   Media media;
-  Capacity limits;
+  Limits limits;
   Api api;
   Log log;
 };

@@ -1,5 +1,5 @@
 // forms: the kinds of value that a key can have. A form knows its type's name, what it allows, how to read
-// and check one value of the document, and how to print a value back. Shared by keys.cc and nobody else.
+// and check one value of the document, and how to print a value back. Shared by settings.cc and nobody else.
 // Stateless, control thread.
 //
 // Each form F of a member type T has:
@@ -30,8 +30,8 @@ struct Mismatch {
 };
 using Mismatches = std::vector<Mismatch>;
 
-inline std::string range_text(Limits limits) {
-  return std::to_string(limits.min) + ".." + std::to_string(limits.max);
+inline std::string range_text(Range range) {
+  return std::to_string(range.min) + ".." + std::to_string(range.max);
 }
 
 struct BooleanForm {
@@ -47,15 +47,15 @@ struct BooleanForm {
 };
 
 struct IntegerForm {
-  Limits limits;
+  Range range;
 
   std::string type() const { return "integer"; }
-  std::string allowed() const { return range_text(limits); }
+  std::string allowed() const { return range_text(range); }
   template <std::unsigned_integral T>
   void read(const Node& node, T& out, Mismatches& mismatches) const {
     if (node.kind != Node::Kind::kInteger)
       mismatches.push_back({node.position, "", describe(node), "an integer, " + allowed()});
-    else if (node.integer < limits.min || node.integer > limits.max)
+    else if (node.integer < range.min || node.integer > range.max)
       mismatches.push_back({node.position, "", describe(node), allowed()});
     else
       out = static_cast<T>(node.integer);
@@ -142,7 +142,7 @@ template <typename Item>
 struct ListForm {
   Item item;
   std::string items;  // "addresses": the items in the plural
-  Limits count;
+  Range count;
 
   std::string type() const { return "array of " + item.type() + "s"; }
   std::string allowed() const { return range_text(count) + " " + items + ", each " + item.allowed(); }

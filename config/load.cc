@@ -12,7 +12,7 @@
 #include "config/check.h"
 #include "config/document.h"
 #include "config/findings.h"
-#include "config/keys.h"
+#include "config/settings.h"
 
 namespace sluice::config {
 
@@ -58,14 +58,14 @@ std::string heading(const Table& table) {
 
 /// The known key that `name` in `table` was probably meant to be; empty if none is near. In another table
 /// only an exact match counts: there are too many keys to be liberal with both.
-std::string probable_key(std::string_view table, std::string_view name) {
+std::string probable_setting(std::string_view table, std::string_view name) {
   std::string guess;
   std::size_t best = kMostEdits + 1;
-  for (const Key& key : keys())
-    if (key.table == table && is_near(name, key.name, best)) guess = key.name;
+  for (const Setting& setting : settings())
+    if (setting.table == table && is_near(name, setting.name, best)) guess = setting.name;
   if (!guess.empty()) return guess;
-  for (const Key& key : keys())
-    if (key.name == name) return std::string(key.table) + "." + std::string(key.name);
+  for (const Setting& setting : settings())
+    if (setting.name == name) return std::string(setting.table) + "." + std::string(setting.name);
   return "";
 }
 
@@ -74,7 +74,7 @@ std::string probable_table(std::string_view name) {
   std::size_t best = kMostEdits + 1;
   for (const Table& table : tables())
     if (is_near(name, table.name, best)) guess = heading(table);
-  return guess.empty() ? probable_key("", name) : guess;
+  return guess.empty() ? probable_setting("", name) : guess;
 }
 
 std::string unknown(std::string_view what, const std::string& guess) {
@@ -119,9 +119,9 @@ class Reader {
       return;
     }
     const auto count = static_cast<std::int64_t>(ports.items.size());
-    if (count < kPortCountLimits.min || count > kPortCountLimits.max) {
-      findings_.add(ports.position, member.key, describe(ports), range_text(kPortCountLimits) + " ports");
-      if (count > kPortCountLimits.max) return;
+    if (count < kPortCountRange.min || count > kPortCountRange.max) {
+      findings_.add(ports.position, member.key, describe(ports), range_text(kPortCountRange) + " ports");
+      if (count > kPortCountRange.max) return;
     }
     config_.ports.resize(ports.items.size());
     for (std::size_t i = 0; i < ports.items.size(); ++i) {
@@ -137,41 +137,41 @@ class Reader {
   // None of its keys was read, so no rule may look at one.
   void reject_port(const Node& node, const Table& table, const std::string& path, std::size_t port) {
     findings_.add(node.position, path, describe(node), "a table, " + heading(table));
-    for (const Key& key : keys())
-      if (key.table == table.name) findings_.distrust(path_of(key, port));
+    for (const Setting& setting : settings())
+      if (setting.table == table.name) findings_.distrust(path_of(setting, port));
   }
 
   void read_table(const Node& node, const Table& table, const std::string& path, std::size_t port) {
     findings_.place(path, node.position);
     for (const Member& member : node.members) {
-      const auto key = std::ranges::find_if(
-          keys(), [&](const Key& k) { return k.table == table.name && k.name == member.key; });
-      if (key == keys().end())
+      const auto setting = std::ranges::find_if(
+          settings(), [&](const Setting& s) { return s.table == table.name && s.name == member.key; });
+      if (setting == settings().end())
         report_unknown(member, table, path);
       else
-        read_key(*key, member.value, port);
+        read_setting(*setting, member.value, port);
     }
-    for (const Key& key : keys()) {
-      if (key.table != table.name || !key.required || node.find(key.name) != nullptr) continue;
-      findings_.add(node.position, path_of(key, port), "nothing", key.allowed);
+    for (const Setting& setting : settings()) {
+      if (setting.table != table.name || !setting.required || node.find(setting.name) != nullptr) continue;
+      findings_.add(node.position, path_of(setting, port), "nothing", setting.allowed);
     }
   }
 
   void report_unknown(const Member& member, const Table& table, const std::string& path) {
     std::string all;
-    for (const Key& key : keys())
-      if (key.table == table.name) all += (all.empty() ? "" : ", ") + std::string(key.name);
+    for (const Setting& setting : settings())
+      if (setting.table == table.name) all += (all.empty() ? "" : ", ") + std::string(setting.name);
     findings_.add(member.key_position, path + "." + printable(member.key),
-                  unknown("key", probable_key(table.name, member.key)), all);
+                  unknown("key", probable_setting(table.name, member.key)), all);
   }
 
-  void read_key(const Key& key, const Node& node, std::size_t port) {
-    const std::string path = path_of(key, port);
+  void read_setting(const Setting& setting, const Node& node, std::size_t port) {
+    const std::string path = path_of(setting, port);
     findings_.place(path, node.position);
     for (std::size_t i = 0; i < node.items.size() && i < kLongestPlacedList; ++i)
       findings_.place(path + "[" + std::to_string(i) + "]", node.items[i].position);
     Mismatches mismatches;
-    key.read(node, config_, port, mismatches);
+    setting.read(node, config_, port, mismatches);
     for (Mismatch& mismatch : mismatches)
       findings_.add(mismatch.at, path + mismatch.suffix, std::move(mismatch.found),
                     std::move(mismatch.allowed));

@@ -16,19 +16,19 @@ std::optional<std::size_t> index_of(const Config& config, const std::string& nam
   return static_cast<std::size_t>(port - config.ports.begin());
 }
 
-std::string port_key(const std::string& name) {
+std::string port_path(const std::string& name) {
   return std::string(kPortsTable) + "[" + name + "]";
 }
 
 void compare_port(const Config& running, std::size_t old_index, const Config& wanted, std::size_t new_index,
                   std::vector<Change>& changes) {
-  for (const Key& key : keys()) {
-    if (key.table != kPortsTable) continue;
-    std::string before = key.print(running, old_index);
-    std::string after = key.print(wanted, new_index);
+  for (const Setting& setting : settings()) {
+    if (setting.table != kPortsTable) continue;
+    std::string before = setting.print(running, old_index);
+    std::string after = setting.print(wanted, new_index);
     if (before == after) continue;
-    changes.push_back({port_key(running.ports[old_index].name) + "." + std::string(key.name),
-                       std::move(before), std::move(after), key.apply});
+    changes.push_back({port_path(running.ports[old_index].name) + "." + std::string(setting.name),
+                       std::move(before), std::move(after), setting.apply});
   }
 }
 
@@ -39,12 +39,12 @@ void compare_ports(const Config& running, const Config& wanted, std::vector<Chan
       compare_port(running, i, wanted, *match, changes);
     else
       changes.push_back(
-          {port_key(port.name), "\"" + port.device + "\"", std::string(kNone), Apply::kRestart});
+          {port_path(port.name), "\"" + port.device + "\"", std::string(kNone), Apply::kRestart});
   }
   for (const Port& port : wanted.ports)
     if (!index_of(running, port.name))
       changes.push_back(
-          {port_key(port.name), std::string(kNone), "\"" + port.device + "\"", Apply::kRestart});
+          {port_path(port.name), std::string(kNone), "\"" + port.device + "\"", Apply::kRestart});
 }
 
 }  // namespace
@@ -52,25 +52,25 @@ void compare_ports(const Config& running, const Config& wanted, std::vector<Chan
 std::vector<Change> changes_between(const Config& running, const Config& wanted) {
   std::vector<Change> changes;
   compare_ports(running, wanted, changes);
-  for (const Key& key : keys()) {
-    if (key.table == kPortsTable) continue;
-    std::string before = key.print(running, 0);
-    std::string after = key.print(wanted, 0);
+  for (const Setting& setting : settings()) {
+    if (setting.table == kPortsTable) continue;
+    std::string before = setting.print(running, 0);
+    std::string after = setting.print(wanted, 0);
     if (before == after) continue;
-    changes.push_back({path_of(key, 0), std::move(before), std::move(after), key.apply});
+    changes.push_back({path_of(setting, 0), std::move(before), std::move(after), setting.apply});
   }
   return changes;
 }
 
 Config with_live_changes(const Config& running, const Config& wanted) {
   Config result = running;
-  for (const Key& key : keys())
-    if (key.table != kPortsTable && key.apply == Apply::kLive) key.copy(wanted, result, 0);
+  for (const Setting& setting : settings())
+    if (setting.table != kPortsTable && setting.apply == Apply::kLive) setting.copy(wanted, result, 0);
   return result;
 }
 
 std::string to_string(const Change& change) {
-  return change.key + ": " + change.old_value + " -> " + change.new_value + " (" +
+  return change.setting + ": " + change.old_value + " -> " + change.new_value + " (" +
          std::string(to_string(change.apply)) + ")";
 }
 

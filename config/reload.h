@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "config/config.h"
-#include "config/keys.h"
+#include "config/settings.h"
 
 namespace sluice::config {
 
 struct Change {
   std::string
-      key;  // "log.level"; for a port "ports[edge].mtu", by its name; "ports[edge]" if it comes or goes
+      setting;  // "log.level"; for a port "ports[edge].mtu", by its name; "ports[edge]" if it comes or goes
   std::string old_value;  // as TOML would write it; "none" where there was none
   std::string new_value;
   Apply apply = Apply::kRestart;

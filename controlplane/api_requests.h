@@ -260,7 +260,7 @@ template <typename V>
 void describe(V&, WorkerList&) {}
 template <typename V>
 void describe(V& v, DropList& r) {
-  v.field({.name = "worker", .help = "only of this worker", .max = config::kWorkerCountLimits.max - 1},
+  v.field({.name = "worker", .help = "only of this worker", .max = config::kWorkerCountRange.max - 1},
           r.worker);
 }
 template <typename V>

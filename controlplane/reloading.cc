@@ -19,10 +19,10 @@ void Reloading::reload() {
   for (const auto& change : config::changes_between(running_, wanted)) {
     if (change.apply == config::Apply::kLive) {
       ++live;
-      log::info("reload: {}: {} -> {}", change.key, change.old_value, change.new_value);
+      log::info("reload: {}: {} -> {}", change.setting, change.old_value, change.new_value);
     } else {
       ++restart;
-      log::warning("reload: {} needs a restart: it stays {}, the file has {}", change.key, change.old_value,
+      log::warning("reload: {} needs a restart: it stays {}, the file has {}", change.setting, change.old_value,
                    change.new_value);
     }
   }

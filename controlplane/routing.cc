@@ -52,7 +52,7 @@ bool Routing::caches_packets() const {
 }
 
 Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
-  const config::Capacity& limits = context_.options.config.limits;
+  const config::Limits& limits = context_.options.config.limits;
   WorkerBooks& books = context_.books(to);
   if (to.incoming.size() >= limits.routes_per_endpoint)
     return refuse_limit("routes_per_endpoint", limits.routes_per_endpoint);

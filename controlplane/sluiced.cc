@@ -16,7 +16,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "config/keys.h"
+#include "config/settings.h"
 #include "config/load.h"
 #include "controlplane/api_handlers.h"
 #include "controlplane/api_server.h"
@@ -228,7 +228,7 @@ int act(const CommandLine& line) {
     return kExitOk;
   }
   if (line.help_config) {
-    std::fputs(config::describe_keys().c_str(), stdout);
+    std::fputs(config::describe_settings().c_str(), stdout);
     return kExitOk;
   }
   if (line.self_test) {

@@ -69,7 +69,7 @@ void Waker::awake() {
   }
 }
 
-WorkerMemory::WorkerMemory(const config::Capacity& limits, ControlWaker& control_waker)
+WorkerMemory::WorkerMemory(const config::Limits& limits, ControlWaker& control_waker)
     : waker(control_waker),
       endpoints(limits.endpoints_per_worker),
       keys(limits.endpoints_per_worker),

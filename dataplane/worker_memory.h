@@ -64,7 +64,7 @@ class Waker {
 using ControlWaker = Waker;
 
 struct WorkerMemory {
-  WorkerMemory(const config::Capacity& limits, ControlWaker& control_waker);
+  WorkerMemory(const config::Limits& limits, ControlWaker& control_waker);
 
   ControlWaker& waker;
   Waker bell;                        // the worker's, rung by the control thread after commands

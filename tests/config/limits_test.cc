@@ -1,10 +1,10 @@
-// Limits: each number at its edges and one beyond, each word, each path; told here again, apart from keys.cc,
-// so that a slip there is seen.
+// Limits: each number at its edges and one beyond, each word, each path; told here again, apart from
+// settings.cc, so that a slip there is seen.
 #include <gmock/gmock.h>
 
 #include <set>
 
-#include "config/keys.h"
+#include "config/settings.h"
 #include "crypto/srtp_profile.h"
 #include "tests/config/support.h"
 
@@ -108,8 +108,8 @@ TEST(Limits, EachNumberBeyondItsEdges) {
 
 TEST(Limits, TheListAboveIsComplete) {
   std::set<std::string> numbers;
-  for (const Key& key : keys())
-    if (key.type == "integer") numbers.insert(path_of(key, 0));
+  for (const Setting& setting : settings())
+    if (setting.type == "integer") numbers.insert(path_of(setting, 0));
   std::set<std::string> listed;
   for (const Edge& edge : edges()) listed.insert(edge.path);
   EXPECT_EQ(numbers, listed);
@@ -128,7 +128,8 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
       "[ice]\nshared_port = 5000\nconsent_timeout_ms = 6000\n"
       "[media]\nport_min = 6000\nport_max = 7000\nlatch_window_ms = 10\n"
       "[limits]\nsessions = 11\nendpoints_per_worker = 17\nroutes_per_worker = 18\nstreams_per_worker = 19\n"
-      "streams_per_endpoint = 20\nsession_block = 24\nroutes_per_endpoint = 21\nidle_timeout_s = 22\nstream_timeout_s = 23\n"
+      "streams_per_endpoint = 20\nsession_block = 24\nroutes_per_endpoint = 21\n"
+      "idle_timeout_s = 22\nstream_timeout_s = 23\n"
       "[api]\nsocket = \"/run/s\"\nmode = \"0660\"\nconnections = 2\nline_bytes = 5000\n"
       "[log]\nlevel = \"warning\"\nfile = \"/var/log/s\"\n");
   ASSERT_EQ(config.ports.size(), 1U);

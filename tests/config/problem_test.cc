@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "config/document.h"
-#include "config/keys.h"
+#include "config/settings.h"
 #include "tests/config/support.h"
 
 namespace sluice::config {
@@ -28,9 +28,9 @@ TEST(Load, TheLeastConfigurationHasEveryDefault) {
   EXPECT_THAT(config.ports[0].addresses, ElementsAre(*IpPrefix::parse("198.18.0.1/15")));
   Config defaults;
   defaults.ports.resize(1);
-  for (const Key& key : keys()) {
-    if (key.required || key.name == "name") continue;
-    EXPECT_EQ(key.print(config, 0), key.print(defaults, 0)) << path_of(key, 0);
+  for (const Setting& setting : settings()) {
+    if (setting.required || setting.name == "name") continue;
+    EXPECT_EQ(setting.print(config, 0), setting.print(defaults, 0)) << path_of(setting, 0);
   }
 }
 
@@ -62,19 +62,19 @@ TEST(Load, TheWrongTypeOfEachKey) {
   const std::vector<std::pair<std::string, std::string>> values = {
       {"true", "boolean"}, {"70000000", ""}, {"1.5", ""},       {"\"\\u0001\"", ""},
       {"[]", ""},          {"{}", ""},       {"1979-05-27", ""}};
-  for (const Key& key : keys()) {
+  for (const Setting& setting : settings()) {
     for (const auto& [value, taken_by] : values) {
-      if (key.type == taken_by) continue;
-      const std::string table(key.table);
-      const std::string line = std::string(key.name) + " = " + value + "\n";
+      if (setting.type == taken_by) continue;
+      const std::string table(setting.table);
+      const std::string line = std::string(setting.name) + " = " + value + "\n";
       std::string text = kLeast + "[" + table + "]\n" + line;
-      if (key.required)
+      if (setting.required)
         text = "[[ports]]\n# \n# \n# \n" + line;
       else if (table == "ports")
         text = kLeast + "#\n" + line;
-      const std::string place = "f:5:" + std::to_string(key.name.size() + 4);
+      const std::string place = "f:5:" + std::to_string(setting.name.size() + 4);
       const auto errors = errors_in(text);
-      EXPECT_THAT(errors, ::testing::Contains(StartsWith(place + ": " + path_of(key, 0)))) << text;
+      EXPECT_THAT(errors, ::testing::Contains(StartsWith(place + ": " + path_of(setting, 0)))) << text;
     }
   }
 }

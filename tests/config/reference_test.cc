@@ -8,8 +8,8 @@
 #include <sstream>
 
 #include "config/document.h"
-#include "config/keys.h"
 #include "config/reload.h"
+#include "config/settings.h"
 #include "tests/config/support.h"
 
 namespace sluice::config {
@@ -35,11 +35,11 @@ std::string heading(const Table& table) {
 std::string documentation_of(const Table& table) {
   std::string text = "### `" + heading(table) + "`\n\n" + std::string(table.meaning) +
                      "\n\n| key | type | default | allowed | change | meaning |\n|---|---|---|---|---|---|\n";
-  for (const Key& key : keys()) {
-    if (key.table != table.name) continue;
-    text += "| `" + std::string(key.name) + "` | " + key.type + " | " + key.default_text + " | " +
-            key.allowed + " | " + std::string(to_string(key.apply)) + " | " + std::string(key.meaning) +
-            " |\n";
+  for (const Setting& setting : settings()) {
+    if (setting.table != table.name) continue;
+    text += "| `" + std::string(setting.name) + "` | " + setting.type + " | " + setting.default_text + " | " +
+            setting.allowed + " | " + std::string(to_string(setting.apply)) + " | " +
+            std::string(setting.meaning) + " |\n";
   }
   return text;
 }
@@ -95,39 +95,42 @@ TEST(Reference, ExampleSetsEachKeyUnderItsMeaningDefaultAndLimit) {
     const std::size_t begin = text.find("\n" + heading(table) + "\n");
     ASSERT_NE(begin, std::string::npos) << table.name;
     const std::string section = text.substr(begin, text.find("\n[", begin + 2) - begin);
-    for (const Key& key : keys()) {
-      if (key.table != table.name) continue;
-      const std::string above = "\n# " + std::string(key.meaning) + ".\n# default: " + key.default_text +
-                                "; allowed: " + key.allowed + "\n";
-      const std::string line = std::string(key.name) + " = ";
+    for (const Setting& setting : settings()) {
+      if (setting.table != table.name) continue;
+      const std::string above = "\n# " + std::string(setting.meaning) +
+                                ".\n# default: " + setting.default_text + "; allowed: " + setting.allowed +
+                                "\n";
+      const std::string line = std::string(setting.name) + " = ";
       // A key without a default cannot be set to it: it stands there as a comment.
       const bool shown =
           section.find(above + line) != std::string::npos ||
-          (key.default_text == "none" && section.find(above + "# " + line) != std::string::npos);
+          (setting.default_text == "none" && section.find(above + "# " + line) != std::string::npos);
       EXPECT_TRUE(shown) << "[" << table.name << "] of sluice.example.toml should contain:" << above << line;
     }
   }
 }
 
 TEST(Reference, HelpNamesEachKeyWithItsFacts) {
-  const std::string help = describe_keys();
+  const std::string help = describe_settings();
   for (const Table& table : tables())
     EXPECT_THAT(help, HasSubstr(heading(table) + "  " + std::string(table.meaning)));
-  for (const Key& key : keys())
-    EXPECT_THAT(help, HasSubstr("  " + std::string(key.name) + "\n      " + std::string(key.meaning) +
-                                ".\n      " + key.type + "; default: " + key.default_text + "; allowed: " +
-                                key.allowed + "; change: " + std::string(to_string(key.apply)) + "\n"));
+  for (const Setting& setting : settings())
+    EXPECT_THAT(help, HasSubstr("  " + std::string(setting.name) + "\n      " + std::string(setting.meaning) +
+                                ".\n      " + setting.type + "; default: " + setting.default_text +
+                                "; allowed: " + setting.allowed +
+                                "; change: " + std::string(to_string(setting.apply)) + "\n"));
 }
 
 TEST(Reference, KeysAreUniqueAndOfAKnownTable) {
   std::set<std::string> paths;
   std::set<std::string_view> known;
   for (const Table& table : tables()) known.insert(table.name);
-  for (const Key& key : keys()) {
-    EXPECT_TRUE(paths.insert(path_of(key, 0)).second) << path_of(key, 0);
-    EXPECT_TRUE(known.contains(key.table)) << key.table;
-    EXPECT_FALSE(key.meaning.empty() || key.type.empty() || key.allowed.empty() || key.default_text.empty());
-    EXPECT_EQ(key.meaning.find_first_of("\n|"), std::string_view::npos) << key.name;
+  for (const Setting& setting : settings()) {
+    EXPECT_TRUE(paths.insert(path_of(setting, 0)).second) << path_of(setting, 0);
+    EXPECT_TRUE(known.contains(setting.table)) << setting.table;
+    EXPECT_FALSE(setting.meaning.empty() || setting.type.empty() || setting.allowed.empty() ||
+                 setting.default_text.empty());
+    EXPECT_EQ(setting.meaning.find_first_of("\n|"), std::string_view::npos) << setting.name;
   }
 }
 

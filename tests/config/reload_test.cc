@@ -51,8 +51,8 @@ TEST(Reload, PortsComeAndGoByName) {
 
 TEST(Reload, ExactlyTheseKeysAreLive) {
   std::set<std::string> live;
-  for (const Key& key : keys())
-    if (key.apply == Apply::kLive) live.insert(path_of(key, 0));
+  for (const Setting& setting : settings())
+    if (setting.apply == Apply::kLive) live.insert(path_of(setting, 0));
   EXPECT_THAT(live, ElementsAre("dtls.handshake_timeout_ms", "ice.consent_timeout_ms",
                                 "limits.idle_timeout_s", "limits.sessions", "limits.stream_timeout_s",
                                 "limits.worker_load_percent", "log.level", "media.latch_window_ms"));
@@ -76,9 +76,9 @@ TEST(Reload, OnlyLiveKeysTakeEffect) {
   EXPECT_EQ(result.log.level, LogLevel::kError);
   // What is left to tell is what the running process could not take over.
   for (const Change& change : changes_between(result, wanted))
-    EXPECT_EQ(change.apply, Apply::kRestart) << change.key;
+    EXPECT_EQ(change.apply, Apply::kRestart) << change.setting;
   for (const Change& change : changes_between(running, result))
-    EXPECT_EQ(change.apply, Apply::kLive) << change.key;
+    EXPECT_EQ(change.apply, Apply::kLive) << change.setting;
   EXPECT_EQ(result.ports.size(), 2U);
   EXPECT_EQ(result.dtls.mtu, 1200U);
   EXPECT_EQ(result.log.file, "");

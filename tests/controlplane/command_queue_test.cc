@@ -11,8 +11,8 @@ namespace {
 using dataplane::Command;
 using dataplane::CommandKind;
 
-config::Capacity small_limits() {
-  config::Capacity limits;
+config::Limits small_limits() {
+  config::Limits limits;
   limits.endpoints_per_worker = 16;
   limits.routes_per_worker = 16;
   limits.streams_per_worker = 16;

@@ -209,7 +209,7 @@ void ScriptedWorker::remove_route(SlotRef ref) {
   answer(NoteKind::kRouteRemoved, ref);
 }
 
-ScriptedPlane::ScriptedPlane(const config::Capacity& limits, std::size_t workers, bool with_v6) {
+ScriptedPlane::ScriptedPlane(const config::Limits& limits, std::size_t workers, bool with_v6) {
   dataplane::PortInfo info;
   info.id = 3;  // not its index
   info.name = "lan";

@@ -93,7 +93,7 @@ class ScriptedWorker {
 
 class ScriptedPlane final : public MediaPlane {
  public:
-  ScriptedPlane(const config::Capacity& limits, std::size_t workers, bool with_v6 = true);
+  ScriptedPlane(const config::Limits& limits, std::size_t workers, bool with_v6 = true);
   ~ScriptedPlane() override;
 
   std::size_t worker_count() const override { return memories_.size(); }

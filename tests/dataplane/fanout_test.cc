@@ -63,7 +63,7 @@ TEST(FanoutTest, ARouteThatDoesNotHangThereChangesNothing) {
 }
 
 TEST(FanoutTest, AnEmptyPoolRefusesAndLeavesAllAsItWas) {
-  config::Capacity limits = small_capacity();
+  config::Limits limits = small_capacity();
   limits.routes_per_worker = 16;
   BareWorker worker(limits);
   clear_sources(worker.memory);

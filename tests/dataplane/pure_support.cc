@@ -169,8 +169,8 @@ void fix_ipv4_checksum(Bytes& frame, std::size_t l3_offset) {
   frame[l3_offset + 11] = static_cast<std::uint8_t>(checksum);
 }
 
-config::Capacity small_capacity() {
-  config::Capacity limits;
+config::Limits small_capacity() {
+  config::Limits limits;
   limits.endpoints_per_worker = 64;
   limits.routes_per_worker = 256;
   limits.streams_per_worker = 128;
@@ -179,7 +179,7 @@ config::Capacity small_capacity() {
 
 namespace {
 
-config::Config with_limits(const config::Capacity& limits) {
+config::Config with_limits(const config::Limits& limits) {
   config::Config config;
   config.limits = limits;
   return config;
@@ -207,7 +207,7 @@ PortInfo nowhere() {
 
 }  // namespace
 
-BareWorker::BareWorker(const config::Capacity& limits)
+BareWorker::BareWorker(const config::Limits& limits)
     : config(with_limits(limits)),
       memory(limits, waker),
       state(std::make_unique<WorkerState>(0, config, memory, steering, any_engine(), std::vector{nowhere()},

@@ -76,12 +76,12 @@ Bytes build_frame(const FrameSpec& spec);
 /// Writes the right IPv4 header checksum into an untagged frame.
 void fix_ipv4_checksum(Bytes& frame, std::size_t l3_offset = 14);
 
-config::Capacity small_capacity();
+config::Limits small_capacity();
 
 /// A worker's state with a real engine, one port that leads nowhere and no packet pool: everything that makes
 /// no packet works. Big: on the heap.
 struct BareWorker {
-  explicit BareWorker(const config::Capacity& limits = small_capacity());
+  explicit BareWorker(const config::Limits& limits = small_capacity());
 
   config::Config config;
   ControlWaker waker;

@@ -32,7 +32,7 @@ TEST(SlotArrayTest, ZeroedAlignedAndWritableToTheEnd) {
 
 TEST(WorkerMemoryTest, AsLargeAsConfigured) {
   ControlWaker waker;
-  config::Capacity limits;
+  config::Limits limits;
   limits.endpoints_per_worker = 17;
   limits.routes_per_worker = 33;
   limits.streams_per_worker = 65;

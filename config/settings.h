@@ -1,7 +1,7 @@
-// keys: the one list of every configuration key, with its type, default, limits, meaning and whether it may
-// change while sluiced runs. The loader reads by it, reload compares by it, `sluiced --help-config` prints
-// it, and a test holds docs/configuration.md and sluice.example.toml to it. A new key is a new member in
-// config.h and a new row in keys.cc. Immutable, any thread.
+// settings: the one list of every configuration key, with its type, default, limits, meaning and whether it
+// may change while sluiced runs. The loader reads by it, reload compares by it, `sluiced --help-config`
+// prints it, and a test holds docs/configuration.md and sluice.example.toml to it. A new key is a new member
+// in config.h and a new row in settings.cc. Immutable, any thread.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,7 @@ enum class Apply : std::uint8_t {
 /// "live" or "restart".
 std::string_view to_string(Apply apply);
 
-struct Key {
+struct Setting {
   std::string_view table;  // "ports"
   std::string_view name;   // "mtu"
   std::string type;        // "integer"
@@ -49,12 +49,12 @@ struct Table {
 
 /// In the order of config.h.
 std::span<const Table> tables();
-std::span<const Key> keys();
+std::span<const Setting> settings();
 
 /// "media.port_min"; "ports[2].mtu" for a key of [[ports]].
-std::string path_of(const Key& key, std::size_t port);
+std::string path_of(const Setting& setting, std::size_t port);
 
 /// The reference table for people at a terminal.
-std::string describe_keys();
+std::string describe_settings();
 
 }  // namespace sluice::config
