@@ -24,7 +24,7 @@
 
 #include "bench/bare_crypto.h"
 #include "bench/crypto_packets.h"
-#include "crypto/srtp_engine.h"
+#include "crypto/engine_factory.h"
 
 namespace sluice::crypto {
 namespace {

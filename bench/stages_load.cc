@@ -7,6 +7,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "crypto/engine_factory.h"
+
 namespace sluice::dataplane::test {
 
 std::span<const StagesCase> stages_cases() {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "crypto/engine_factory.h"
+
 namespace sluice::control {
 namespace {
 

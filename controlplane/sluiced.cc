@@ -16,8 +16,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "config/settings.h"
 #include "config/load.h"
+#include "config/settings.h"
 #include "controlplane/api_handlers.h"
 #include "controlplane/api_server.h"
 #include "controlplane/api_socket.h"
@@ -32,6 +32,7 @@
 #include "controlplane/reloading.h"
 #include "controlplane/sessions.h"
 #include "controlplane/versions.h"
+#include "crypto/engine_factory.h"
 #include "dataplane/plane.h"
 
 namespace {

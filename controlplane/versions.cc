@@ -7,8 +7,8 @@
 #include <tuple>
 #include <utility>
 
-#include "crypto/libsrtp_engine.h"
-#include "crypto/srtp_engine.h"
+#include "crypto/engine_factory.h"
+#include "crypto/libsrtp_backend.h"
 #include "dataplane/eal.h"
 
 namespace sluice::control {

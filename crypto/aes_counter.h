@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-#include "crypto/srtp_bytes.h"
+#include "crypto/counter_iv.h"
 
 namespace sluice::crypto {
 

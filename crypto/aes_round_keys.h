@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "crypto/avx512.h"
-#include "crypto/srtp_bytes.h"
+#include "crypto/counter_iv.h"
 
 namespace sluice::crypto {
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "crypto/counter_iv.h"
 #include "crypto/length_order.h"
 #include "crypto/packet_index.h"
 #include "crypto/secret.h"

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "crypto/counter_iv.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "crypto/counter_iv.h"
 #include "crypto/length_order.h"
 #include "crypto/packet_index.h"
 #include "crypto/secret.h"

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "crypto/counter_iv.h"
 #include "crypto/libsrtp_library.h"
 #include "crypto/packet_index.h"
 #include "crypto/srtp_bytes.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "crypto/libsrtp_backend.h"
 #include "crypto/libsrtp_context.h"
 #include "crypto/libsrtp_library.h"
 #include "crypto/packet_index.h"

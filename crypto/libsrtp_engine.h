@@ -61,8 +61,4 @@ class LibsrtpEngine final : public SrtpEngine {
   std::string last_error_;
 };
 
-/// Which cryptographic library the libsrtp2 of this process is really linked to, read from the loaded object:
-/// "NSS", "OpenSSL", "mbedtls", "wolfSSL" or "built-in".
-std::string libsrtp_crypto_library();
-
 }  // namespace sluice::crypto

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "crypto/engine_factory.h"
 #include "crypto/srtp_bytes.h"
 
 namespace sluice::crypto {
@@ -235,11 +236,6 @@ bool SelfTestReport::passed(SrtpProfile profile) const {
                      [&](const ProfileSelfTest& test) { return test.profile == profile && test.passed; });
 }
 
-bool SelfTestReport::all_failed() const {
-  return std::none_of(profiles.begin(), profiles.end(),
-                      [](const ProfileSelfTest& test) { return test.passed; });
-}
-
 SelfTestReport run_self_test(EngineKind kind) {
   SelfTestReport report;
   report.engine = kind;
@@ -260,20 +256,6 @@ SelfTestReport run_self_test(EngineKind kind) {
     test.passed = test.reason.empty();
   }
   return report;
-}
-
-std::optional<EngineKind> choose_engine(std::optional<EngineKind> wanted, std::string& error) {
-  if (wanted) {
-    if (make_engine(*wanted, error)) return wanted;
-    error = "crypto engine \"" + std::string(engine_name(*wanted)) + "\" cannot run here: " + error;
-    return std::nullopt;
-  }
-  std::string fast_error;
-  if (make_engine(EngineKind::kIpsecMb, fast_error)) return EngineKind::kIpsecMb;
-  std::string slow_error;
-  if (make_engine(EngineKind::kLibsrtp, slow_error)) return EngineKind::kLibsrtp;
-  error = "no crypto engine can run here: " + fast_error + "; " + slow_error;
-  return std::nullopt;
 }
 
 }  // namespace sluice::crypto

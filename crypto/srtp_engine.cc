@@ -1,7 +1,5 @@
 #include "crypto/srtp_engine.h"
 
-#include "crypto/ipsec_mb_engine.h"
-#include "crypto/libsrtp_engine.h"
 #include "crypto/srtp_bytes.h"
 
 namespace sluice::crypto {
@@ -23,17 +21,6 @@ bool srtcp_index(SrtpProfile profile, std::span<const std::uint8_t> packet, std:
   const std::size_t behind = info.aead ? 0 : info.rtcp_tag_length;
   index = load_be32(packet.data() + packet.size() - behind - kSrtcpWordLength) & kMaxSrtcpIndex;
   return true;
-}
-
-std::unique_ptr<SrtpEngine> make_engine(EngineKind kind, std::string& error) {
-  switch (kind) {
-    case EngineKind::kIpsecMb:
-      return IpsecMbEngine::create(error);
-    case EngineKind::kLibsrtp:
-      return LibsrtpEngine::create(error);
-  }
-  error = "crypto engine: unknown kind";
-  return nullptr;
 }
 
 }  // namespace sluice::crypto

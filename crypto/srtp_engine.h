@@ -1,5 +1,6 @@
 // srtp_engine: SRTP and SRTCP in batches (RFC 3711, RFC 7714), behind one interface with two implementations:
 // ipsec_mb_engine (multi-buffer, the fast path) and libsrtp_engine (any CPU, and the oracle of the tests).
+// engine_factory makes one.
 //
 // An engine knows keys and packet indices, nothing else: the caller estimates the index (packet_index.h),
 // keeps the replay window (replay_window.h) and commits both only for packets whose status is kOk. So a
@@ -13,7 +14,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -163,11 +163,5 @@ class SrtpEngine {
 
   virtual std::string last_error() const = 0;
 };
-
-/// Largest batch that an engine takes in one call.
-inline constexpr std::size_t kMaxBatch = 256;
-
-/// nullptr, with the reason in `error`, when this CPU or library cannot run that engine.
-std::unique_ptr<SrtpEngine> make_engine(EngineKind kind, std::string& error);
 
 }  // namespace sluice::crypto

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "crypto/counter_iv.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 

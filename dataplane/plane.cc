@@ -10,6 +10,7 @@
 #include <cstring>
 #include <thread>
 
+#include "crypto/engine_factory.h"
 #include "dataplane/idle.h"
 #include "dataplane/steering.h"
 #include "dataplane/worker.h"

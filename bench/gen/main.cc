@@ -17,6 +17,7 @@
 #include "bench/gen/player.h"
 #include "bench/gen/report.h"
 #include "bench/gen/search.h"
+#include "crypto/engine_factory.h"
 
 namespace {
 

@@ -7,6 +7,7 @@
 
 #include "controlplane/dtls_certificate.h"
 #include "controlplane/sessions.h"
+#include "crypto/engine_factory.h"
 #include "dataplane/plane.h"
 
 namespace sluice::control {

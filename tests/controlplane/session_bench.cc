@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controlplane/dtls_certificate.h"
+#include "crypto/engine_factory.h"
 #include "dataplane/frame.h"
 
 namespace sluice::control::test {

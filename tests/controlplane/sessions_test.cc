@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "crypto/engine_factory.h"
 #include "session_bench.h"
 
 namespace sluice::control {

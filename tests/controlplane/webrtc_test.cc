@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "crypto/engine_factory.h"
 #include "web_peer.h"
 
 namespace sluice::control {

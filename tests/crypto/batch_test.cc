@@ -13,6 +13,8 @@
 namespace sluice::crypto::test {
 namespace {
 
+constexpr std::size_t kMaxBatch = 256;  // several stages of the engine
+
 // Batches of every size, mixed in all that jobs can differ in, each packet checked against libsrtp alone.
 
 /// The library alone is what a CPU without AVX-512 gets, and small batches anywhere.

@@ -8,7 +8,8 @@
 #include <new>
 #include <thread>
 
-#include "crypto/libsrtp_engine.h"
+#include "crypto/engine_factory.h"
+#include "crypto/libsrtp_backend.h"
 #include "crypto/packet_index.h"
 #include "crypto/secret.h"
 #include "crypto/self_test.h"
@@ -224,6 +225,11 @@ TEST(Engine, NoKindBeyondTheTwo) {
   EXPECT_FALSE(error.empty());
 }
 
+std::size_t profiles_passed(const SelfTestReport& report) {
+  return static_cast<std::size_t>(std::count_if(kAllSrtpProfiles.begin(), kAllSrtpProfiles.end(),
+                                                [&](SrtpProfile profile) { return report.passed(profile); }));
+}
+
 TEST(SelfTest, PassesOnBothEngines) {
   for (const EngineKind kind : {EngineKind::kIpsecMb, EngineKind::kLibsrtp}) {
     const SelfTestReport report = run_self_test(kind);
@@ -231,20 +237,20 @@ TEST(SelfTest, PassesOnBothEngines) {
     EXPECT_EQ(report.note, "");
     for (const ProfileSelfTest& test : report.profiles) EXPECT_TRUE(test.passed) << test.reason;
     EXPECT_TRUE(report.passed(SrtpProfile::kAeadAes256Gcm));
-    EXPECT_FALSE(report.all_failed());
+    EXPECT_EQ(profiles_passed(report), kAllSrtpProfiles.size());
   }
 }
 
 TEST(SelfTest, ReportsWhatFailed) {
   SelfTestReport report;
   for (std::size_t i = 0; i < kAllSrtpProfiles.size(); ++i) report.profiles[i].profile = kAllSrtpProfiles[i];
-  EXPECT_TRUE(report.all_failed());
+  EXPECT_EQ(profiles_passed(report), 0u);
   report.profiles[2].passed = true;
-  EXPECT_FALSE(report.all_failed());
+  EXPECT_EQ(profiles_passed(report), 1u);
   EXPECT_TRUE(report.passed(SrtpProfile::kAesCm128HmacSha1_80));
   EXPECT_FALSE(report.passed(SrtpProfile::kAeadAes128Gcm));
   const SelfTestReport none = run_self_test(static_cast<EngineKind>(9));
-  EXPECT_TRUE(none.all_failed());
+  EXPECT_EQ(profiles_passed(none), 0u);
   EXPECT_THAT(none.profiles[0].reason, HasSubstr("AEAD_AES_128_GCM"));
 }
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "crypto/engine_factory.h"
 #include "crypto/srtp_bytes.h"
 
 namespace sluice::crypto::test {

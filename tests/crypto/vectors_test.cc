@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <srtp2/cipher.h>
 
+#include "crypto/counter_iv.h"
+#include "crypto/engine_factory.h"
 #include "crypto/ipsec_mb_engine.h"
 #include "crypto/srtp_bytes.h"
 #include "crypto/srtp_kdf.h"

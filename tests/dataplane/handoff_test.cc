@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
 
+#include "crypto/engine_factory.h"
 #include "harness.h"
 
 namespace sluice::dataplane::test {

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "crypto/engine_factory.h"
 #include "dataplane/transmit.h"
 
 namespace sluice::dataplane::test {

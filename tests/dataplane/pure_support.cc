@@ -8,6 +8,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "crypto/engine_factory.h"
+
 namespace sluice::dataplane::test {
 
 std::uint64_t test_seed() {

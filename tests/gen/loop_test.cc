@@ -4,6 +4,7 @@
 
 #include "bench/gen/player.h"
 #include "bench/gen/verify.h"
+#include "crypto/engine_factory.h"
 #include "tests/gen/plans.h"
 
 namespace sluice::gen {
