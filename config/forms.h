@@ -34,18 +34,6 @@ inline std::string range_text(Range range) {
   return std::to_string(range.min) + ".." + std::to_string(range.max);
 }
 
-struct BooleanForm {
-  std::string type() const { return "boolean"; }
-  std::string allowed() const { return "true, false"; }
-  void read(const Node& node, bool& out, Mismatches& mismatches) const {
-    if (node.kind == Node::Kind::kBoolean)
-      out = node.boolean;
-    else
-      mismatches.push_back({node.position, "", describe(node), allowed()});
-  }
-  std::string print(bool value) const { return value ? "true" : "false"; }
-};
-
 struct IntegerForm {
   Range range;
 
