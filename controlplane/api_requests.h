@@ -135,7 +135,7 @@ void describe_endpoint_extras(V& v, EndpointCreate& r) {
   for (const auto& [name, key] : {std::pair{"receiveKey", &r.receive_key}, std::pair{"sendKey", &r.send_key}})
     v.check(
         key->empty() || key->size() == length, name,
-        [&] { return fmt::format("base64 of {} bytes", key->size()); },
+        [size = key->size()] { return fmt::format("base64 of {} bytes", size); },
         fmt::format("base64 of {} bytes for {}", length, info.name));
 }
 
