@@ -1,5 +1,7 @@
-# Sourced by the scripts: runs long steps with their output in a log, says how far they are, and shows the tail
-# when one fails. On a terminal the running step is one line that moves; elsewhere a line now and then.
+# shellcheck shell=bash
+# Sourced by the scripts: runs long steps with their output in a log, says how far they are, and shows the end
+# of the log when one fails. On a terminal the running step is one line that moves; elsewhere a line now and
+# then.
 
 steps_started=$SECONDS
 steps_tty=0
@@ -19,7 +21,8 @@ step() {
   steps_child=$pid
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.5
-    last=$(tail -c 400 "$log" | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 | tr -cd '[:print:]' || true)
+    last=$(tail -c 400 "$log" | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 || true)
+    last=$(tr -cd '[:print:]' <<<"$last")
     if ((steps_tty)); then
       printf '\r\033[K[%3d s] %s ... %s' "$((SECONDS - steps_started))" "$title" "${last:0:60}"
     elif ((SECONDS - begun - said >= 20)); then
