@@ -1,6 +1,7 @@
 """What scripts/bench runs once everything is built: measures, prints, writes JSON, and judges.
 
-Exit code 0: measured, every packet that was checked opened, every ledger closes. 1: not so. 2: could not measure.
+Exit code 0: measured, every packet that was checked opened, every ledger closes. 1: not so. 2: could not
+measure.
 """
 
 import json
@@ -58,8 +59,8 @@ def measure_all(options, lab, result):
 
 def main(arguments):
     options = parse(arguments)
-    # Everything that has no CPU of its own stays off the relay's: a client that the scheduler puts there takes
-    # milliseconds from a worker that polls.
+    # Everything that has no CPU of its own stays off the relay's: a client that the scheduler puts there
+    # takes milliseconds from a worker that polls.
     others = os.sched_getaffinity(0) - {options.relay_cpu}
     if others:
         os.sched_setaffinity(0, others)
@@ -104,7 +105,10 @@ def main(arguments):
 def tell(result):
     show("machine", report.machine_lines(result["machine"]))
     if result["results"]:
-        show("what a worker forwards, and what its core could do at most", report.results_table(result["results"]))
+        show(
+            "what a worker forwards, and what its core could do at most",
+            report.results_table(result["results"]),
+        )
     if result["scaling"]:
         show("from few endpoints to many (W1, 160 B)", report.scaling_table(result["scaling"]))
     if result["control"]:

@@ -1,5 +1,6 @@
-"""Many requests over the daemon's Unix socket at once: all are sent while answers come in (docs/api.md, On the
-wire). What is timed is the socket's work and the daemon's: requests are made before, answers parsed after.
+"""Many requests over the daemon's Unix socket at once: all are sent while answers come in (docs/api.md, On
+the wire). What is timed is the socket's work and the daemon's: requests are made before, answers parsed
+after.
 """
 
 import json

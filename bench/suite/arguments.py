@@ -1,5 +1,5 @@
-"""What scripts/bench may be asked. As a program it checks its arguments and ends, with code 2 where they are wrong;
-it needs nothing but Python's own library, for that is before any package is installed.
+"""What scripts/bench may be asked. As a program it checks its arguments and ends, with code 2 where they are
+wrong; it needs nothing but Python's own library, for that is before any package is installed.
 """
 
 import argparse
@@ -22,7 +22,9 @@ def parse(arguments):
     )
     parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
     parser.add_argument("--quick", action="store_true", help="short trials; by default W0, W1 and W4 only")
-    parser.add_argument("--peers", action="store_true", help="rtpengine, a kernel-UDP relay, and sluice on veth")
+    parser.add_argument(
+        "--peers", action="store_true", help="rtpengine, a kernel-UDP relay, and sluice on veth"
+    )
     parser.add_argument("--control", action="store_true", help="the control thread under load")
     parser.add_argument(
         "--endpoints",

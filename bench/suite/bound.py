@@ -1,5 +1,5 @@
-"""The most that a core could do with a workload: raw crypto of the same library, sizes and number of keys, plus
-bare forwarding over the same port, both measured in this run. docs/benchmarking.md, The bound.
+"""The most that a core could do with a workload: raw crypto of the same library, sizes and number of keys,
+plus bare forwarding over the same port, both measured in this run. docs/benchmarking.md, The bound.
 """
 
 import json
@@ -16,6 +16,11 @@ class BoundError(Exception):
     """A measurement of the bound failed."""
 
 
+def _how_it_ended(command, done):
+    said = (done.stderr or done.stdout).strip()[-400:]
+    return f"{' '.join(command)} ended with {done.returncode}: {said}"
+
+
 def _average(shares):
     return sum(share * cycles for share, cycles in shares)
 
@@ -26,7 +31,11 @@ def crypto_cycles(flows, cost):
     return _average(
         (
             flow.share,
-            (0 if flow.opened == workloads.PLAIN else cost(flow.opened, flow.payload_bytes, "open") / flow.fan_out)
+            (
+                0
+                if flow.opened == workloads.PLAIN
+                else cost(flow.opened, flow.payload_bytes, "open") / flow.fan_out
+            )
             + (0 if flow.sealed == workloads.PLAIN else cost(flow.sealed, flow.payload_bytes, "seal")),
         )
         for flow in flows
@@ -77,9 +86,7 @@ class CryptoCost:
         try:
             return float(json.loads(done.stdout)["cyclesPerPacket"])
         except (ValueError, KeyError, TypeError):
-            raise BoundError(
-                f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}"
-            ) from None
+            raise BoundError(_how_it_ended(command, done)) from None
 
     def per_copy(self, workload):
         keys = max(1, len(workload.endpoints))
@@ -117,9 +124,7 @@ class ForwardCost:
         except (ValueError, KeyError, TypeError):
             cycles = 0.0
         if not cycles:
-            raise BoundError(
-                f"{' '.join(command)} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-400:]}"
-            )
+            raise BoundError(_how_it_ended(command, done))
         return cycles
 
     def per_copy(self, workload):

@@ -1,7 +1,7 @@
-"""What the control thread does while its worker is at half its load and may lose nothing: endpoints made over the
-socket, and full DTLS handshakes. Generator, clients and control thread share a CPU here: the generator takes it when
-packets are due (--share-cpu), the others have what it leaves. So what counts is done per second of the control
-thread's own CPU time; what was seen by the clock stands beside it.
+"""What the control thread does while its worker is at half its load and may lose nothing: endpoints made over
+the socket, and full DTLS handshakes. Generator, clients and control thread share a CPU here: the generator
+takes it when packets are due (--share-cpu), the others have what it leaves. So what counts is done per second
+of the control thread's own CPU time; what was seen by the clock stands beside it.
 """
 
 import os
@@ -115,7 +115,9 @@ class _Client:
         self.socket.setblocking(False)
         self.dtls = Dtls(certificate, [PROFILE], False)
         self.check = stun.binding_request(
-            f"{endpoint['ice']['ufrag']}:peer{number}", endpoint["ice"]["password"], transaction=os.urandom(12)
+            f"{endpoint['ice']['ufrag']}:peer{number}",
+            endpoint["ice"]["password"],
+            transaction=os.urandom(12),
         )
         self.started = False
         self.again_at = 0.0
@@ -157,7 +159,9 @@ def _shake_all(clients, timeout_s):
     while left:
         now = time.monotonic()
         if now > deadline:
-            raise TimeoutError(f"{len(left)} of {len(clients)} DTLS handshakes did not end: {left[0].dtls.error}")
+            raise TimeoutError(
+                f"{len(left)} of {len(clients)} DTLS handshakes did not end: {left[0].dtls.error}"
+            )
         for client in left:
             client.work(now)
         by_socket = {client.socket: client for client in left}
@@ -230,8 +234,8 @@ def _wait_for_load(relay, rate, timeout_s=30):
 
 
 def losses(trial, drops):
-    """What was lost and by whom. `drops`: the worker's, by its own names, from the load's beginning until after
-    its end."""
+    """What was lost and by whom. `drops`: the worker's, by its own names, from the load's beginning until
+    after its end."""
     by_worker = trial["refused"] + sum(count for reason, count in drops.items() if reason != NOT_DRAINED)
     return {
         "lost": trial["lost"],
@@ -247,14 +251,16 @@ HALF, LOAD_MIN, LOAD_MAX = 0.5, 0.4, 0.75
 
 
 def disturbed(row, ring_packets):
-    """(why this was not a worker at half its load with a CPU of its own, or None; the rate to go on with). What
-    waited for its CPU was not the worker's load, though its clock ran."""
+    """(why this was not a worker at half its load with a CPU of its own, or None; the rate to go on with).
+    What waited for its CPU was not the worker's load, though its clock ran."""
     load = row["workerLoad"] - row["workerWaitedMs"] / 1e3 / row["seconds"]
     rate = row["ratePps"] * min(2.0, HALF / max(load, 0.01))
     if row["lost"] and row["workerWaitedMs"] / 1e3 > ring_packets / row["ratePps"]:
         return f"others had the worker's CPU for {row['workerWaitedMs']:.0f} ms", min(rate, row["ratePps"])
     if row["workerLoadMax"] > LOAD_MAX:
-        return f"the worker's load rose to {row['workerLoadMax']:.2f}, which is not half", min(rate, row["ratePps"])
+        return f"the worker's load rose to {row['workerLoadMax']:.2f}, which is not half", min(
+            rate, row["ratePps"]
+        )
     if load < LOAD_MIN:
         return f"the worker's load was {load:.2f}, which is not half", rate
     return None, row["ratePps"]
@@ -279,8 +285,8 @@ class _Loads(threading.Thread):
 
 
 def under_load(relay, generator, plan, rate, job):
-    """Runs job() while the worker carries `rate`; adds how busy it was, and what was lost on the whole way, from
-    the load's first packet to its last."""
+    """Runs job() while the worker carries `rate`; adds how busy it was, and what was lost on the whole way,
+    from the load's first packet to its last."""
     process = generator.start("run", plan, rate=int(rate), seconds=LOAD_MAX_S, share_cpu=True)
     try:
         _wait_for_load(relay, rate)

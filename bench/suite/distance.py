@@ -1,7 +1,7 @@
-"""How far apart the relay's CPU and the generator's are. A host may move the CPUs of a virtual machine: into two
-last-level caches, say, where every line that one core hands to the other costs several times as much as a minute ago.
-Or onto one core, whose threads hand lines over at once but slow each other. That is the host's doing, not the relay's, and
-a bound measured on one side of such a move says nothing about the other.
+"""How far apart the relay's CPU and the generator's are. A host may move the CPUs of a virtual machine: into
+two last-level caches, say, where every line that one core hands to the other costs several times as much as a
+minute ago. Or onto one core, whose threads hand lines over at once but slow each other. That is the host's
+doing, not the relay's, and a bound measured on one side of such a move says nothing about the other.
 """
 
 import json
@@ -40,7 +40,9 @@ class Distance:
         try:
             return float(json.loads(done.stdout)["roundTripNs"])
         except (ValueError, KeyError, TypeError):
-            raise DistanceError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-400:]}") from None
+            raise DistanceError(
+                f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-400:]}"
+            ) from None
 
     def moved(self, ns):
         """ "apart", "onto one core", or None where they are as near as two cores have been."""

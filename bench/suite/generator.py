@@ -1,4 +1,5 @@
-"""sluice-gen: runs it with a plan and reads what it says. The generator's own page is docs/benchmarking.md."""
+"""sluice-gen: runs it with a plan and reads what it says. The generator's own page is docs/benchmarking.md.
+"""
 
 import contextlib
 import json
@@ -128,9 +129,11 @@ class Generator:
 
     def search(self, plan, seconds, start, precision, loss):
         """{"best": trial, "latency": [trial with its share], "verifiedPackets", "verifyFailures"}."""
-        process = self.start("search", plan, seconds=seconds, start=int(start), precision=precision, loss=loss)
+        process = self.start(
+            "search", plan, seconds=seconds, start=int(start), precision=precision, loss=loss
+        )
         return self.finish(process, 60 * seconds + 120)
 
     def alone(self, plan, seconds):
-        """A trial with nobody at the other end."""
+        """A trial with no relay at the other end."""
         return self.finish(self.start("alone", plan, seconds=seconds), seconds + 60)

@@ -8,9 +8,20 @@ import platform
 import subprocess
 import time
 
-FLAGS = ("aes", "sha_ni", "avx2", "avx512f", "avx512vl", "vaes", "vpclmulqdq", "gfni", "constant_tsc", "hypervisor")
-# What two loops on two CPUs may lose against one alone before the CPUs are taken for one core's, and the ratio
-# below which they are taken for two.
+FLAGS = (
+    "aes",
+    "sha_ni",
+    "avx2",
+    "avx512f",
+    "avx512vl",
+    "vaes",
+    "vpclmulqdq",
+    "gfni",
+    "constant_tsc",
+    "hypervisor",
+)
+# What two loops on two CPUs may lose against one alone before the CPUs are taken for one core's, and the
+# ratio below which they are taken for two.
 SHARED_FROM, OWN_BELOW = 1.25, 1.10
 
 
@@ -97,8 +108,8 @@ _SPIN = (
 
 
 def cpus_share_a_core(one, other, seconds=0.15):
-    """("yes" | "no" | "unknown", how many times slower a loop on `one` is while another runs on `other`). By CPU
-    time: other processes of this machine do not count, another thread of the core does."""
+    """("yes" | "no" | "unknown", how many times slower a loop on `one` is while another runs on `other`). By
+    CPU time: other processes of this machine do not count, another thread of the core does."""
 
     def start(cpu):
         return subprocess.Popen(
@@ -125,7 +136,9 @@ def cpus_share_a_core(one, other, seconds=0.15):
 def version_of(sluiced):
     """What `sluiced --version` says."""
     try:
-        return subprocess.run([sluiced, "--version"], capture_output=True, text=True, timeout=10).stdout.strip()
+        return subprocess.run(
+            [sluiced, "--version"], capture_output=True, text=True, timeout=10
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 

@@ -42,30 +42,30 @@ class Lab:
         return self.crypto[engine].per_copy(workload), self.forward.per_copy(workload)
 
 
-# Of either ring, in packets, at most. An overload that hides in it as delay is told by `behindMs`. A deeper one holds
-# more than the caches do: a relay near its limit then never works off what a hiccup left there.
+# Of either ring, in packets, at most. An overload that hides in it as delay is told by `behindMs`. A deeper
+# one holds more than the caches do: a relay near its limit then never works off what a hiccup left there.
 RING_SIZE = 8192
 RING_SIZE_LEAST = 1024
 # What the ring of those that come holds, and how often a turn's copies fit into the ring of those that leave.
 RING_S = 0.002
 TURN_PACKETS = 64
 RING_TURNS = 2
-# At half a load it does: some 15 ms at two million packets/s, for which a host may take a virtual CPU away. No more
-# than the packet pools hold in both directions.
+# At half a load it does: some 15 ms at two million packets/s, for which a host may take a virtual CPU away.
+# No more than the packet pools hold in both directions.
 DEEP_RING_SIZE = 32768
 
 
 def ring_size(input_pps, fan_out):
-    """For a workload of which at most so many packets a second can be carried: a power of two, as a NIC's queues are."""
+    """For a workload of which at most so many packets a second can be carried: a power of two, as a NIC's
+    queues are.
+    """
     wanted = max(input_pps * RING_S, TURN_PACKETS * RING_TURNS * fan_out, RING_SIZE_LEAST)
     return min(1 << math.ceil(math.log2(wanted)), RING_SIZE)
 
 
 def config(lab, limits, engine="auto", ring_size=RING_SIZE, **more):
     device = f"ring:{RING},size={ring_size}"
-    return relays.configuration(
-        device, SOCKET, limits, lab.relay_cpu, lab.load_cpu, engine=engine, **more
-    )
+    return relays.configuration(device, SOCKET, limits, lab.relay_cpu, lab.load_cpu, engine=engine, **more)
 
 
 def set_up(lab, relay, workload, directory):

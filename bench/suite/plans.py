@@ -1,6 +1,7 @@
 """A workload as requests to sluiced, and as the plan that sluice-gen plays. Pure functions.
 
-The requests are made before the daemon's answers are known; the plan needs the UDP ports that the answers tell.
+The requests are made before the daemon's answers are known; the plan needs the UDP ports that the answers
+tell.
 """
 
 import json
@@ -21,9 +22,7 @@ def endpoint_request(endpoint, port=None):
         "remote": {"address": ip, "rtpPort": udp_port},
     }
     if endpoint.protection != workloads.PLAIN:
-        params.update(
-            profile=endpoint.protection, receiveKey=endpoint.send_key, sendKey=endpoint.receive_key
-        )
+        params.update(profile=endpoint.protection, receiveKey=endpoint.send_key, sendKey=endpoint.receive_key)
     if port:
         params["port"] = port
     return "endpoint.create", params
@@ -95,13 +94,13 @@ def limits(workload):
 
 
 def relay_addresses(answers):
-    return [
-        f"{answer['local']['address']}:{answer['local']['rtpPort']}" for answer in answers
-    ]
+    return [f"{answer['local']['address']}:{answer['local']['rtpPort']}" for answer in answers]
 
 
 def plan(workload, relays, link, same_ssrc=False, consent_answers=()):
-    """`relays`: for each endpoint its "ip:port" on the relay's side. `same_ssrc`: for relays that rewrite none."""
+    """`relays`: for each endpoint its "ip:port" on the relay's side. `same_ssrc`: for relays that rewrite
+    none.
+    """
     endpoints = [
         {
             "address": "%s:%d" % endpoint.address,

@@ -1,5 +1,5 @@
-"""sluiced under measurement: its configuration, its life, and what it spends. The binary and the worker loop are
-those that operators run.
+"""sluiced under measurement: its configuration, its life, and what it spends. The binary and the worker loop
+are those that operators run.
 """
 
 import os
@@ -31,7 +31,7 @@ def configuration(
     engine="auto",
     extra_ports=(),
     changes=None,
-    packet_cache_mib=0,  # what nobody asks for again need not be kept
+    packet_cache_mib=0,  # no receiver asks for a packet again
 ):
     config = {
         "ports": [
@@ -43,7 +43,12 @@ def configuration(
             *extra_ports,
         ],
         "workers": {"control_core": control_cpu, "cores": [relay_cpu]},
-        "memory": {"huge_pages": "require", "size_mib": 768, "mbufs_per_worker": 65536, "packet_cache_mib": packet_cache_mib},
+        "memory": {
+            "huge_pages": "require",
+            "size_mib": 768,
+            "mbufs_per_worker": 65536,
+            "packet_cache_mib": packet_cache_mib,
+        },
         "crypto": {"engine": engine},
         "dtls": {"handshake_timeout_ms": 120000},
         "ice": {"shared_port": SHARED_ICE_PORT, "consent_timeout_ms": 300000},
@@ -67,7 +72,8 @@ class Relay:
         path = os.path.join(directory, "sluiced.toml")
         with open(path, "w") as file:
             file.write(toml_writer.dumps(config))
-        # A worker wants its CPU for itself, as it has it where CPUs are isolated; here others may want it too, a little.
+        # A worker wants its CPU for itself, as it has it where CPUs are isolated; here others may want it
+        # too, a little.
         command = ["nice", "-n", "-20", binary, "--config", path]
         if namespace:
             command = ["ip", "netns", "exec", namespace, *command]

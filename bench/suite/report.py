@@ -155,7 +155,9 @@ def add_scaling_ratios(rows):
 
 
 def add_peer_ratios(peers, results, tsc_hz):
-    """How many times sluice's CPU a peer takes on the same workload: sluice on the ring port at its highest rate."""
+    """How many times sluice's CPU a peer takes on the same workload: sluice on the ring port at its highest
+    rate.
+    """
     for peer in peers:
         own = [
             result["cyclesPerOutputPacket"] / tsc_hz * 1e6
@@ -206,7 +208,9 @@ def remarks(report):
                 f"{took} ns; {round(machine['roundTripNs']['nearest'])} when they were near)"
             )
         if result.get("workerWaitedMs", 0) > WAITED_MAX_MS:
-            notes.append(f"{label}: others had the relay's CPU for {result['workerWaitedMs']:.0f} ms of its trial")
+            notes.append(
+                f"{label}: others had the relay's CPU for {result['workerWaitedMs']:.0f} ms of its trial"
+            )
         target = TARGET_RATIO.get(result["workload"])
         if target and result["engine"] == "ipsec_mb" and (result["ratioToBound"] or 0) < target:
             notes.append(f"{label}: ratio {result['ratioToBound']} is below the target of {target}")
@@ -215,8 +219,8 @@ def remarks(report):
             notes.append(f"{label}: {result['cyclesPerOutputPacket']} cycles are above the target of {limit}")
     if weak:
         notes.append(
-            "the generator alone makes less than 1.5x the relay's rate, which may be its limit and not the relay's; "
-            "the ratio by cycles stands: " + ", ".join(weak)
+            "the generator alone makes less than 1.5x the relay's rate, which may be its limit and not the "
+            "relay's; the ratio by cycles stands: " + ", ".join(weak)
         )
     return notes
 
@@ -240,4 +244,6 @@ def machine_lines(machine):
 def _distance_lines(ns):
     if not ns or ns["nearest"] is None:
         return []
-    return [f"a cache line goes from one to the other and back in {ns['nearest']:.0f} to {ns['farthest']:.0f} ns"]
+    return [
+        f"a cache line goes from one to the other and back in {ns['nearest']:.0f} to {ns['farthest']:.0f} ns"
+    ]

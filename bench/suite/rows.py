@@ -30,7 +30,8 @@ def carried(trial):
 
 
 def said_of(trial, counted, rate):
-    text = f"lost {trial['lost']} of {trial['expected']} at {rate:,.0f} packets/s, {trial['behindMs']:.1f} ms behind"
+    text = f"lost {trial['lost']} of {trial['expected']} at {rate:,.0f} packets/s"
+    text += f", {trial['behindMs']:.1f} ms behind"
     if counted["waitedMs"] >= 0.5:
         text += f"; others had the worker's CPU for {counted['waitedMs']:.1f} ms"
     return text
@@ -58,8 +59,8 @@ class _Counting:
 
 @contextlib.contextmanager
 def _loaded(lab, workload, config, directory, namespace=None):
-    """(relay, the plan's path) with the workload set up, for one generator: one that starts anew starts its sequence
-    numbers anew, which a relay that knows the keys takes for replays."""
+    """(relay, the plan's path) with the workload set up, for one generator: one that starts anew starts its
+    sequence numbers anew, which a relay that knows the keys takes for replays."""
     with relays.Relay(lab.sluiced, config, directory, namespace) as relay:
         lab.libraries = relay.version
         empty = relay.memory_bytes()
@@ -69,8 +70,8 @@ def _loaded(lab, workload, config, directory, namespace=None):
 
 
 def _highest_rate(lab, workload, engine, directory):
-    """The search; then the highest rate once more and for longer; then more than any core could carry, for what a packet
-    costs a worker that always finds full batches."""
+    """The search; then the highest rate once more and for longer; then more than any core could carry, for
+    what a packet costs a worker that always finds full batches."""
     generator = _generator(lab)
     unreachable_pps = lab.tsc_hz / sum(lab.bound_cycles(workload, engine))
     cache = 256 if workload.nack_share else 0
@@ -134,8 +135,8 @@ def _directory(lab, workload, engine, extra=""):
 
 
 def throughput(lab, workload, engine):
-    """The headline row: highest rate without loss, cycles, bound, latency. Measured again when the host moved the CPUs
-    meanwhile; where it leaves them so, the row says it."""
+    """The headline row: highest rate without loss, cycles, bound, latency. Measured again when the host moved
+    the CPUs meanwhile; where it leaves them so, the row says it."""
     for left in reversed(range(lab.row_tries)):
         before = lab.distance.wait(lab.near_wait_s)
         row = _throughput(lab, workload, engine)
@@ -205,7 +206,9 @@ def scaling(lab, endpoints, engine):
 
 
 def control(lab, results):
-    """Endpoint creations and DTLS handshakes while the worker carries half of what W1 at 160 B was measured at."""
+    """Endpoint creations and DTLS handshakes while the worker carries half of what W1 at 160 B was measured
+    at.
+    """
     measured = [
         result["outputPps"]
         for result in results
@@ -218,7 +221,9 @@ def control(lab, results):
     limits["sessions"] += 16
     limits["worker_load_percent"] = 100  # a load that the host made is to be told in the row, not to end it
     generator = _generator(lab)
-    rate = controls.HALF * (measured[0] if measured else _highest_rate(lab, workload, "ipsec_mb", directory)["rate"])
+    rate = controls.HALF * (
+        measured[0] if measured else _highest_rate(lab, workload, "ipsec_mb", directory)["rate"]
+    )
     rows = []
     for title, job in (
         ("endpoint creations", lambda relay, side: controls.creations(relay, CREATIONS)),

@@ -163,15 +163,11 @@ CONSENT_INTERVAL_S = 5  # RFC 7675 5.1
 
 def conferences(rooms=400, people=6):
     """Every other person GCM, the others AES_CM: so most packets change profile on their way."""
-    workload = Workload(
-        "W3", f"{rooms} rooms of {people}", "GCM+AES_CM", f"{AUDIO_BYTES}/{VIDEO_BYTES}"
-    )
+    workload = Workload("W3", f"{rooms} rooms of {people}", "GCM+AES_CM", f"{AUDIO_BYTES}/{VIDEO_BYTES}")
     build = _Builder(workload)
     for room in range(rooms):
         session = f"room-{room}"
-        members = [
-            build.endpoint(session, f"p{i}", GCM if i % 2 == 0 else CM80) for i in range(people)
-        ]
+        members = [build.endpoint(session, f"p{i}", GCM if i % 2 == 0 else CM80) for i in range(people)]
         for member in members:
             others = [other for other in members if other != member]
             build.stream(member, 111, AUDIO_BYTES, 50, others, 48000)

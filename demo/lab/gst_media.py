@@ -47,48 +47,68 @@ def make(factory, **properties):
     return element
 
 
+def _coder(codec, spec):
+    """(source, caps of the raw media, encoder, payloader)."""
+    if codec == "VP8":
+        width, height, fps = spec.get("width", 320), spec.get("height", 180), spec.get("fps", 15)
+        color = COLORS[spec.get("color", "grey")]
+        source = make(
+            "videotestsrc",
+            is_live=True,
+            pattern=spec.get("pattern", "ball"),
+            background_color=color,
+            foreground_color=0xFFFFFFFF,
+        )
+        caps = f"video/x-raw,format=I420,width={width},height={height},framerate={fps}/1"
+        encoder = make(
+            "vp8enc",
+            deadline=1,
+            cpu_used=12,
+            threads=1,
+            end_usage="cbr",
+            lag_in_frames=0,
+            keyframe_max_dist=spec.get("keyframeDistance", 1000),
+            target_bitrate=spec.get("bitrate", 300000),
+        )
+        payloader = make("rtpvp8pay", mtu=1200, picture_id_mode="15-bit")
+        return source, caps, encoder, payloader
+    if codec == "OPUS":
+        source = make(
+            "audiotestsrc",
+            is_live=True,
+            wave="sine",
+            freq=spec.get("frequency", 440),
+            volume=0.3,
+            samplesperbuffer=960,
+        )
+        caps = "audio/x-raw,rate=48000,channels=1"
+        encoder = make("opusenc", bitrate=32000, frame_size=20, complexity=0)
+        payloader = make("rtpopuspay")
+        return source, caps, encoder, payloader
+    raise RuntimeError(f"codec '{codec}': allowed are VP8 and OPUS")
+
+
+def _rtp_caps(codec, spec):
+    rtp_caps = (
+        f"application/x-rtp,media={MEDIA_OF[codec]},encoding-name={codec},"
+        f"clock-rate={CLOCK_RATES[codec]},payload={spec['pt']}"
+    )
+    if codec == "VP8":
+        rtp_caps += ",rtcp-fb-nack-pli=(boolean)true,rtcp-fb-ccm-fir=(boolean)true"
+    elif codec == "OPUS":
+        rtp_caps += ",encoding-params=(string)2"
+    if "ssrc" in spec:
+        rtp_caps += f",ssrc=(uint){spec['ssrc']}"
+    return rtp_caps
+
+
 class Publisher:
     """One encoder: source ! valve ! encoder ! payloader ! valve. The first valve stops the media, without a
     gap in its sequence numbers; the second holds back what a `primed` publisher encodes before its start."""
 
     def __init__(self, pipeline, codec, spec, stats, primed=False):
         self.codec, self.stats = codec, stats
-        if codec == "VP8":
-            width, height, fps = spec.get("width", 320), spec.get("height", 180), spec.get("fps", 15)
-            color = COLORS[spec.get("color", "grey")]
-            self.source = make(
-                "videotestsrc",
-                is_live=True,
-                pattern=spec.get("pattern", "ball"),
-                background_color=color,
-                foreground_color=0xFFFFFFFF,
-            )
-            caps = f"video/x-raw,format=I420,width={width},height={height},framerate={fps}/1"
-            encoder = make(
-                "vp8enc",
-                deadline=1,
-                cpu_used=12,
-                threads=1,
-                end_usage="cbr",
-                lag_in_frames=0,
-                keyframe_max_dist=spec.get("keyframeDistance", 1000),
-                target_bitrate=spec.get("bitrate", 300000),
-            )
-            payloader = make("rtpvp8pay", mtu=1200, picture_id_mode="15-bit")
-        elif codec == "OPUS":
-            self.source = make(
-                "audiotestsrc",
-                is_live=True,
-                wave="sine",
-                freq=spec.get("frequency", 440),
-                volume=0.3,
-                samplesperbuffer=960,
-            )
-            caps = "audio/x-raw,rate=48000,channels=1"
-            encoder = make("opusenc", bitrate=32000, frame_size=20, complexity=0)
-            payloader = make("rtpopuspay")
-        else:
-            raise RuntimeError(f"codec '{codec}': allowed are VP8 and OPUS")
+        self.source, caps, encoder, payloader = _coder(codec, spec)
         Gst.util_set_object_arg(payloader, "pt", str(spec["pt"]))
         for name, key in (("ssrc", "ssrc"), ("seqnum-offset", "sequence"), ("timestamp-offset", "timestamp")):
             if key in spec:
@@ -96,17 +116,7 @@ class Publisher:
         source_filter = make("capsfilter")
         source_filter.set_property("caps", Gst.Caps.from_string(caps))
         rtp_filter = make("capsfilter")
-        rtp_caps = (
-            f"application/x-rtp,media={MEDIA_OF[codec]},encoding-name={codec},"
-            f"clock-rate={CLOCK_RATES[codec]},payload={spec['pt']}"
-        )
-        if codec == "VP8":
-            rtp_caps += ",rtcp-fb-nack-pli=(boolean)true,rtcp-fb-ccm-fir=(boolean)true"
-        elif codec == "OPUS":
-            rtp_caps += ",encoding-params=(string)2"
-        if "ssrc" in spec:
-            rtp_caps += f",ssrc=(uint){spec['ssrc']}"
-        rtp_filter.set_property("caps", Gst.Caps.from_string(rtp_caps))
+        rtp_filter.set_property("caps", Gst.Caps.from_string(_rtp_caps(codec, spec)))
         # Media flows only when told to: a call is set up first.
         self.source_valve = make("valve", drop=not primed)
         self.rtp_valve = make("valve", drop=primed, drop_mode="forward-sticky-events")

@@ -41,8 +41,7 @@ class Rpc:
         self._socket.sendall(data)
 
     def receive_line(self, timeout_s=None):
-        """One line as parsed JSON. TimeoutError after the deadline, ConnectionError when the daemon hung up.
-        """
+        """One line as parsed JSON. TimeoutError past the deadline, ConnectionError where it hung up."""
         deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()

@@ -36,7 +36,7 @@ class Workloads(unittest.TestCase):
             self.assertEqual(len(set(keys)), len(keys), row.label)
             self.assertTrue(all(1024 <= port <= 65535 for _, port in addresses), row.label)
 
-    def test_ssrcs_are_unique_and_nobody_hears_himself(self):
+    def test_ssrcs_are_unique_and_no_endpoint_hears_itself(self):
         for row in every_row():
             ssrcs = [stream.ssrc for stream in row.streams] + [receiver.ssrc for receiver in row.receivers]
             self.assertEqual(len(set(ssrcs)), len(ssrcs), row.label)

@@ -2,7 +2,7 @@
 flowed.
 
 A file registers functions with @case and ends with main(); each gets the Lab. Alone: /usr/bin/python3
-tests/e2e/test_x.py [--only REGEX] [--build DIR]. Prints a line a case; last line `N passed, N failed`.
+a test file [--only REGEX] [--build DIR]. Prints a line a case; last line `N passed, N failed`.
 """
 
 import argparse

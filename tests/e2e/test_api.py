@@ -110,7 +110,7 @@ def one_connection_too_many_is_refused(lab):
         equal(error.data, {"limit": "api.connections", "value": 64}, "data of the error")
     for rpc in held:
         rpc.close()
-    eventually(lambda: _answers(lab), 5, "there is room again")
+    eventually(lambda: _answers(lab), 5, "a connection is free again")
 
 
 def _answers(lab):
@@ -193,7 +193,7 @@ def ten_thousand_requests_in_one_write(lab):
 
 
 @case
-def a_reader_that_never_reads_holds_nobody_up(lab):
+def a_reader_that_never_reads_delays_no_other(lab):
     with lab.daemon.rpc(2) as rpc:
         request = b'{"jsonrpc":"2.0","id":1,"method":"drop.list"}\n' * 200
         try:
@@ -240,7 +240,7 @@ def wrong_parameters_say_what_is_allowed(lab):
     refused(
         -32001,
         lambda: rpc.call(
-            "route.create", session="bad", to="nobody", clockRate=8000, **{"from": {"endpoint": "a"}}
+            "route.create", session="bad", to="missing", clockRate=8000, **{"from": {"endpoint": "a"}}
         ),
     )
     for method, parameters in (
@@ -341,8 +341,8 @@ def sluicectl_speaks_for_people_and_programs(lab):
         assert isinstance(json.loads(run("--json", noun, "list")[0]), dict)
     got, out, err = lab.sluicectl("session", "get", "--id", "none")
     assert got != 0 and "none" in err, f"{got} {out} {err}"
-    got, out, err = lab.sluicectl("version", socket="/run/sluice-lab/nobody.sock")
-    assert got != 0 and "nobody.sock" in err, f"{got} {out} {err}"
+    got, out, err = lab.sluicectl("version", socket="/run/sluice-lab/missing.sock")
+    assert got != 0 and "missing.sock" in err, f"{got} {out} {err}"
     run("session", "remove", "--id", "cli")
 
 

@@ -95,7 +95,7 @@ def wrong_stun_password_gets_no_success(lab):
     assert (
         answer is None or answer["type"] == stun.BINDING_ERROR
     ), "a wrong password was answered with success"
-    wrong_user = caller.client.check("nobody", caller.endpoint["ice"]["password"], timeout_s=0.8)
+    wrong_user = caller.client.check("stranger", caller.endpoint["ice"]["password"], timeout_s=0.8)
     assert (
         wrong_user is None or wrong_user["type"] == stun.BINDING_ERROR
     ), "a wrong user name was answered with success"

@@ -38,8 +38,7 @@ def _call(lab, session, publisher_kind, receiver_kind, **receiver):
 
 
 def _key_frame_on_request(lab, session, publisher_kind, receiver_kind, name, **receiver):
-    """The receiver asks; the publisher is asked in its own SSRC, and answers with a key frame that arrives.
-    """
+    """The receiver asks; the publisher is asked in its own SSRC, and its key frame arrives."""
     room, publisher, target = _call(lab, session, publisher_kind, receiver_kind, **receiver)
     time.sleep(1.1)  # past the requests of the start, which are held to one a while
     before = publisher.peer.fresh_status()

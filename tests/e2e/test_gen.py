@@ -126,7 +126,7 @@ def twenty_endpoints_hear_all_that_was_sent(lab):
             equal(result["received"], result["sent"], "packets received")
             assert result["verifiedPackets"] >= 10, f"only {result['verifiedPackets']} samples were opened"
             assert result["reportsSent"] >= 100, f"only {result['reportsSent']} RTCP reports were sent"
-            equal(result["strangers"], 0, "media for nobody")
+            equal(result["strangers"], 0, "media for no receiver of the plan")
             equal(code, 0, "sluice-gen's exit code")
             drops = {name: count for name, count in lab.drops().items() if count}
             refused = {"auth_failed", "replayed", "bad_rtp", "bad_rtcp"} & set(drops)

@@ -1,5 +1,6 @@
-"""What a worker does without work ([workers] idle): it sleeps, and answers, relays and stops all the same; what a
-port cannot do is refused at start. And the limit on a worker's load, reached by a flood and gone with it."""
+"""What a worker does without work ([workers] idle): it sleeps, and answers, relays and stops all the same;
+what a port cannot do is refused at start. And the limit on a worker's load, reached by a flood and gone with
+it."""
 
 import json
 import os
@@ -112,7 +113,11 @@ def yielding(lab):
 
 @case
 def what_a_port_cannot_do_is_refused(lab):
-    for mode, device in (("interrupt", "net_null0,no-rx=1"), ("monitor", "net_null0,no-rx=1"), ("monitor", None)):
+    for mode, device in (
+        ("interrupt", "net_null0,no-rx=1"),
+        ("monitor", "net_null0,no-rx=1"),
+        ("monitor", None),
+    ):
         port = {**lab.config["ports"][0], **({"device": device} if device else {})}
         code, output = lab.run(config={"workers": {"idle": mode}, "ports": [port]})
         assert code not in (0, 2) and code < 128, f"exit code {code}: {output}"

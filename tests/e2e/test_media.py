@@ -55,8 +55,7 @@ SECOND = {
 
 
 class Calls:
-    """One room of calls: placed, run and ended by the first case that asks; the others look at the outcome.
-    """
+    """One room of calls: placed, run and ended by the first case that asks; others look at the outcome."""
 
     def __init__(self, session, pairs):
         self.session, self.pairs, self.outcome = session, pairs, None

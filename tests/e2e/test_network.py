@@ -50,12 +50,12 @@ def only_its_own_addresses_are_answered(lab):
     equal(
         _ping(lab, namespace, "198.18.99.99", "-c", "1", "-W", "1").returncode,
         1,
-        "ping of nobody's IPv4 address",
+        "ping of an unused IPv4 address",
     )
     equal(
         _ping(lab, namespace, "2001:db8::99", "-6", "-c", "1", "-W", "1").returncode,
         1,
-        "ping of nobody's IPv6 address",
+        "ping of an unused IPv6 address",
     )
 
 
@@ -125,8 +125,7 @@ def _udp(source, target, payload, length=None):
 
 @case
 def truncated_frames_at_each_length(lab):
-    """A good frame of each kind, cut at each length, and with lengths that lie: counted, and nothing breaks.
-    """
+    """A good frame of each kind, cut at each length, and with lengths that lie: all counted."""
     room = lab.room("net")
     namespace, address = room._address("host", "ipv4")
     endpoint = lab.rpc.call(

@@ -1,5 +1,5 @@
-"""The same room on a port with a single queue: the second worker receives what the first hands over, and sends
-by its queue."""
+"""The same room on a port with a single queue: the second worker receives what the first hands over, and
+sends by its queue."""
 
 import os
 import sys

@@ -166,7 +166,7 @@ def says_what_lacks(lab):
     code, output = lab.run(config={"memory": {"size_mib": 262144}})
     assert code == 1 and "ring:" in output and "vm.nr_hugepages" in output, f"{code}: {output}"
     with shared_memory(SIZE_MIB):
-        unmount = "umount -a -t hugetlbfs; exec \"$@\""
+        unmount = 'umount -a -t hugetlbfs; exec "$@"'
         code, output = lab.run(config={}, prefix=("unshare", "-m", "sh", "-c", unmount, "--"))
         assert code == 1 and "mount -t hugetlbfs" in output, f"{code}: {output}"
 

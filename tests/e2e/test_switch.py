@@ -8,55 +8,54 @@ import time
 from harness import case, check_continuous, equal, main, wait_frames
 
 SWITCHES = 6
+# Sequence numbers and timestamps of the one wrap early on; those of the other are far away.
+PEERS = [
+    {
+        "id": "blue",
+        "kind": "sdes",
+        "profile": "AEAD_AES_128_GCM",
+        "send": {
+            "VP8": {
+                "pt": 96,
+                "ssrc": 1000,
+                "sequence": 65520,
+                "timestamp": 4294960000,
+                "color": "blue",
+            },
+            "OPUS": {"pt": 111, "ssrc": 1001, "sequence": 65500, "timestamp": 4294967000},
+        },
+    },
+    {
+        "id": "red",
+        "kind": "rtp",
+        "send": {
+            "VP8": {"pt": 97, "ssrc": 1000, "sequence": 30000, "timestamp": 12345, "color": "red"},
+            "OPUS": {"pt": 110, "ssrc": 1001, "sequence": 65000, "timestamp": 2000000000},
+        },
+    },
+    {
+        "id": "strict",
+        "kind": "sdes",
+        "profile": "AES_CM_128_HMAC_SHA1_80",
+        "receive": {"VP8": {"pt": 100, "ssrc": 7000}, "OPUS": {"pt": 105, "ssrc": 7001}},
+    },
+    {
+        "id": "browser",
+        "kind": "webrtc",
+        "receive": {"VP8": {"pt": 101, "ssrc": 1000}, "OPUS": {"pt": 106, "ssrc": 1001}},
+    },
+    {
+        "id": "plain",
+        "kind": "rtp",
+        "receive": {"VP8": {"pt": 102, "ssrc": 7020}, "OPUS": {"pt": 107, "ssrc": 7021}},
+    },
+]
 
 
 @case
 def same_ssrc_switch_is_seamless(lab):
     room = lab.room("switch")
-    # Sequence numbers and timestamps of the one wrap early on; the other's are far away.
-    blue, red, strict, browser, plain = room.add_all(
-        [
-            {
-                "id": "blue",
-                "kind": "sdes",
-                "profile": "AEAD_AES_128_GCM",
-                "send": {
-                    "VP8": {
-                        "pt": 96,
-                        "ssrc": 1000,
-                        "sequence": 65520,
-                        "timestamp": 4294960000,
-                        "color": "blue",
-                    },
-                    "OPUS": {"pt": 111, "ssrc": 1001, "sequence": 65500, "timestamp": 4294967000},
-                },
-            },
-            {
-                "id": "red",
-                "kind": "rtp",
-                "send": {
-                    "VP8": {"pt": 97, "ssrc": 1000, "sequence": 30000, "timestamp": 12345, "color": "red"},
-                    "OPUS": {"pt": 110, "ssrc": 1001, "sequence": 65000, "timestamp": 2000000000},
-                },
-            },
-            {
-                "id": "strict",
-                "kind": "sdes",
-                "profile": "AES_CM_128_HMAC_SHA1_80",
-                "receive": {"VP8": {"pt": 100, "ssrc": 7000}, "OPUS": {"pt": 105, "ssrc": 7001}},
-            },
-            {
-                "id": "browser",
-                "kind": "webrtc",
-                "receive": {"VP8": {"pt": 101, "ssrc": 1000}, "OPUS": {"pt": 106, "ssrc": 1001}},
-            },
-            {
-                "id": "plain",
-                "kind": "rtp",
-                "receive": {"VP8": {"pt": 102, "ssrc": 7020}, "OPUS": {"pt": 107, "ssrc": 7021}},
-            },
-        ]
-    )
+    blue, red, strict, browser, plain = room.add_all(PEERS)
     receivers = (strict, browser, plain)
     for receiver in receivers:
         for codec in ("VP8", "OPUS"):

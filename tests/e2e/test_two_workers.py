@@ -109,7 +109,7 @@ def _clean(lab):
     lab.ledger_balances()
     workers = lab.rpc.call("worker.list")["workers"]
     equal(sum(w["lent"] for w in workers), sum(w["borrowed"] for w in workers), "lent and borrowed")
-    equal([w["returned"] for w in workers], [w["lent"] for w in workers], "loans that came home")
+    equal([w["returned"] for w in workers], [w["lent"] for w in workers], "loans that were returned")
     equal([(w["endpoints"], w["routes"], w["streams"]) for w in workers], [(0, 0, 0)] * 2, "what is left")
     equal(sum(w["staleCommands"] for w in workers), 0, "stale commands")
     equal(lab.drops()["lend_ring_full"], 0, "loans that were not taken")
@@ -127,7 +127,9 @@ def everybody_receives_everything(lab):
     home = room.worker("publisher")
     equal(after[home]["lent"] - before[home]["lent"], 100, "loans, one a packet whatever the receivers")
     stream = lab.rpc.call("stream.list", session="big")["streams"]
-    equal([(s["endpoint"], s["packetCount"], s["routes"]) for s in stream], [("publisher", 100, 12)], "streams")
+    equal(
+        [(s["endpoint"], s["packetCount"], s["routes"]) for s in stream], [("publisher", 100, 12)], "streams"
+    )
     for route in lab.rpc.call("route.list", session="big")["routes"]:
         equal(route["packets"], 100, f"packets of {route['id']}")
         equal(route["worker"], room.worker(route["to"]), "the route lives where it leads")
@@ -146,7 +148,7 @@ def feedback_goes_home_and_reports_come_out(lab):
         assert part, f"no sender report at {name}"
         equal(struct.unpack_from("!IQ", part[2]), (9000, NTP), f"sender report at {name}")
     peer = room.peers[away]
-    # One that never was: nobody but the publisher can have it.
+    # One that was never sent: only the publisher can have it.
     room.publisher.send(raw.rtp(4242, 511, 3000 * 11, 96))
     ahead = struct.unpack_from("!xxH", peer.receive_rtp(3))[0]
     equal(ahead, (got[away][-1] + 2) & 0xFFFF, "the gap goes through")
@@ -184,7 +186,9 @@ def routes_are_switched_across_workers(lab):
     lab.rpc.call("route.switch", session="switch", id=f"to-{away}", **{"from": {"endpoint": "publisher"}})
     lab.rpc.call("endpoint.remove", session="switch", id="publisher", timeout_s=15)
     eventually(
-        lambda: len(lab.rpc.call("route.list", session="switch")["routes"]) == 0, 5, "the publisher's routes end"
+        lambda: len(lab.rpc.call("route.list", session="switch")["routes"]) == 0,
+        5,
+        "the publisher's routes end",
     )
     room.route("r0", "other")
     room.route(room.away(), "other")

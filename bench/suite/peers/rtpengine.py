@@ -1,8 +1,8 @@
 """rtpengine from Debian, in user space (no kernel table), with calls placed by its ng protocol.
 
 SDES on both sides, with true decryption and re-encryption: rtpengine passes SRTP through untouched when both
-sides settle on one suite, so a callee of a W1 call answers with AES_CM_128_HMAC_SHA1_32 (the same cipher and the
-same HMAC, the tag cut shorter). Keys differ on both sides then, and the receiver's libsrtp2 sees it.
+sides settle on one suite, so a callee of a W1 call answers with AES_CM_128_HMAC_SHA1_32 (the same cipher and
+the same HMAC, the tag cut shorter). Keys differ on both sides then, and the receiver's libsrtp2 sees it.
 """
 
 import re
@@ -187,7 +187,11 @@ def install():
     """Debian's package, without starting its service. The daemon's service stays off."""
     if version():
         return
-    environment = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    environment = {
+        "DEBIAN_FRONTEND": "noninteractive",
+        "RUNLEVEL": "1",
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    }
     for command in (
         ["apt-get", "update", "-q"],
         ["apt-get", "install", "-y", "-q", "--no-install-recommends", "rtpengine-daemon"],

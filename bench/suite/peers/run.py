@@ -1,8 +1,8 @@
 """The peers' rows: each relay on one end of a veth pair, on one CPU, the generator on the other end and CPU.
 
-CPU is user + system of the relay's threads from /proc over the last trial, at the highest rate that it carried
-with at most LOSS_MAX lost. What the kernel does for it in the sender's context (receiving, on veth) is not in it,
-in no relay's row: that is in the relays' favour.
+CPU is user + system of the relay's threads from /proc over the last trial, at the highest rate that it
+carried with at most LOSS_MAX lost. What the kernel does for it in the sender's context (receiving, on veth)
+is not in it, in no relay's row: that is in the relays' favour.
 """
 
 import contextlib
@@ -34,8 +34,8 @@ def carried(trial):
 
 
 def measured(lab, pair, workload, start, say):
-    """A row: the search, then a longer trial with the relay's CPU counted. start(): a context manager of (relay,
-    plan's path); each run of the generator needs a relay that has not seen its streams before."""
+    """A row: the search, then a longer trial with the relay's CPU counted. start(): a context manager of
+    (relay, plan's path); each run of the generator needs a relay that has not seen its streams before."""
     generator = _generator(lab, pair)
     with start() as (relay, plan):
         name, version = relay.name, relay.version_text
@@ -65,7 +65,8 @@ def measured(lab, pair, workload, start, say):
         "latencyUs": trial["latencyUs"],
         "stealShare": round(machine.steal_share(steal, machine.steal_ticks(), lab.relay_cpu), 4),
     }
-    # A polling relay spends its whole CPU whatever comes: in the trial's time, not in what goes before and after.
+    # A polling relay spends its whole CPU whatever comes: in the trial's time, not in what goes before and
+    # after.
     polling = spent["cpu_s"] / spent["passed_s"] * trial["seconds"] if "busyCycles" in spent else None
     row["cpuSecondsPerMpkt"] = round((polling or spent["cpu_s"]) / outputs, 4)
     if polling:

@@ -13,8 +13,8 @@ RELAY_DEVICE, GENERATOR_DEVICE = "relay0", "load0"
 
 
 class Pair:
-    """`kernel`: the relay is a kernel socket program and needs addresses, a route and a neighbour; sluice drives
-    the device itself, and the kernel must stay silent on it."""
+    """`kernel`: the relay is a kernel socket program and needs addresses, a route and a neighbour; sluice
+    drives the device itself, and the kernel must stay silent on it."""
 
     def __init__(self, kernel):
         tag = f"sluice-bench-{os.getpid():x}"
@@ -41,7 +41,8 @@ class Pair:
             *("peer", "name", GENERATOR_DEVICE, "netns", self.generator),
         )
         for namespace, device in ((self.relay, RELAY_DEVICE), (self.generator, GENERATOR_DEVICE)):
-            # A sender on veth leaves checksums to hardware that is not there, and the other end would see garbage.
+            # A sender on veth leaves checksums to hardware that is not there, and the other end would see
+            # garbage.
             run(
                 *("ip", "netns", "exec", namespace, "ethtool", "-K", device),
                 *("tx", "off", "gro", "off", "gso", "off", "tso", "off"),
