@@ -14,7 +14,7 @@
 #include "config/ip_address.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_profile.h"
-#include "dataplane/endpoint_slot.h"
+#include "dataplane/endpoint_kind.h"
 
 namespace sluice::control {
 

@@ -108,7 +108,7 @@ void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
   if (sample.forgotten == stream->tenancy) return;
   sample.forgotten = stream->tenancy;
   dataplane::Command forget;
-  forget.kind = dataplane::CommandKind::kForgetStream;
+  forget.kind = dataplane::CommandKind::kStreamIdle;
   forget.ref = {static_cast<std::uint32_t>(slot), stream->tenancy};
   books.commands.send(forget);
 }

@@ -67,7 +67,7 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 [[gnu::noinline]] bool find_by_tuple(WorkerState& state, Datagram& datagram) {
   const auto source = config::IpAddress::from_bytes(source_address(datagram));
   datagram.stream = kNoSlot;
-  datagram.endpoint = state.endpoint_by_tuple.find({source, source_port(datagram), datagram.local_port});
+  datagram.endpoint = state.endpoint_by_tuple.find({{source, source_port(datagram)}, datagram.local_port});
   if (datagram.endpoint != kNoSlot) prefetch_to_write(&state.endpoint(datagram.endpoint));
   return true;
 }

@@ -4,6 +4,7 @@
 #include "dataplane/feedback.h"
 #include "dataplane/latch.h"
 #include "dataplane/lend.h"
+#include "dataplane/protect.h"
 #include "dataplane/streams.h"
 #include "dataplane/transmit.h"
 
@@ -89,11 +90,11 @@ void uninstall_source(WorkerState& state, std::uint32_t slot) {
   source.installed = false;
 }
 
-void remove_endpoint(WorkerState& state, Protect& protect, SlotRef ref) {
+void remove_endpoint(WorkerState& state, SlotRef ref) {
   if (EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true)) {
     while (endpoint->first_incoming_route != kNoSlot) uninstall_route(state, endpoint->first_incoming_route);
     while (endpoint->first_source != kNoSlot) uninstall_source(state, endpoint->first_source);
-    protect.reports(state);  // a BYE may still wait for these keys
+    seal_reports(state);  // a BYE may still wait for these keys
     while (endpoint->first_stream != kNoSlot) forget_stream(state, endpoint->first_stream);
     if (!endpoint->shared_port) {
       state.local_ports[endpoint->local.address.port].endpoint = kNoSlot;
@@ -113,11 +114,10 @@ void set_remote(WorkerState& state, const Command& command) {
 
 void bind_tuple(WorkerState& state, const Command& command, bool bind) {
   if (current(state, state.memory.endpoints, command.ref, true) == nullptr) return;
-  const TupleKey key{command.tuple.remote.ip, command.tuple.remote.port, command.tuple.local_port};
   if (bind) {
-    if (!state.endpoint_by_tuple.insert(key, command.ref.slot)) state.counters().stale_commands.add();
-  } else if (state.endpoint_by_tuple.find(key) == command.ref.slot) {
-    state.endpoint_by_tuple.erase(key);
+    if (!state.endpoint_by_tuple.insert(command.tuple, command.ref.slot)) state.counters().stale_commands.add();
+  } else if (state.endpoint_by_tuple.find(command.tuple) == command.ref.slot) {
+    state.endpoint_by_tuple.erase(command.tuple);
   }
 }
 
@@ -162,7 +162,7 @@ void remove_source(WorkerState& state, SlotRef ref) {
   ack(state, NoteKind::kSourceRemoved, ref);
 }
 
-void lend(WorkerState& state, const Command& command) {
+void set_lending(WorkerState& state, const Command& command) {
   if (current(state, state.memory.sources, command.ref, true) == nullptr) return;
   if (command.worker >= state.steering.workers() || command.worker == state.index)
     return state.counters().stale_commands.add();
@@ -172,7 +172,7 @@ void lend(WorkerState& state, const Command& command) {
     unlend_source(state, command.ref.slot, command.worker);
 }
 
-void hang_on(WorkerState& state, Protect& protect, std::uint32_t route_slot, std::uint32_t source_slot) {
+void hang_on(WorkerState& state, std::uint32_t route_slot, std::uint32_t source_slot) {
   RouteSlot& route = state.memory.routes[route_slot];
   SourceSlot& source = state.memory.sources[source_slot];
   route.stream = kNoSlot;  // whatever comes next continues from what was sent
@@ -181,10 +181,10 @@ void hang_on(WorkerState& state, Protect& protect, std::uint32_t route_slot, std
     return;
   }
   route.source = source_slot;
-  if (route.keyframe_on_switch) request_keyframe(state, source_slot, protect);
+  if (route.keyframe_on_switch) request_keyframe(state, source_slot);
 }
 
-void install_route(WorkerState& state, Protect& protect, SlotRef ref) {
+void install_route(WorkerState& state, SlotRef ref) {
   RouteSlot* route = current(state, state.memory.routes, ref, false);
   if (route == nullptr) return;
   EndpointSlot* endpoint = current(state, state.memory.endpoints, route->endpoint, true);
@@ -200,39 +200,39 @@ void install_route(WorkerState& state, Protect& protect, SlotRef ref) {
   route->next_to_endpoint = endpoint->first_incoming_route;
   endpoint->first_incoming_route = ref.slot;
   state.route_by_ssrc.insert({route->endpoint.slot, route->ssrc}, ref.slot);
-  hang_on(state, protect, ref.slot, route->source);
+  hang_on(state, ref.slot, route->source);
 }
 
-void remove_route(WorkerState& state, Protect& protect, SlotRef ref) {
+void remove_route(WorkerState& state, SlotRef ref) {
   if (current(state, state.memory.routes, ref, true) != nullptr) {
-    say_bye(state, ref.slot, protect);
+    say_bye(state, ref.slot);
     uninstall_route(state, ref.slot);
   }
   ack(state, NoteKind::kRouteRemoved, ref);
 }
 
-void switch_route(WorkerState& state, Protect& protect, SlotRef ref, SlotRef to) {
+void switch_route(WorkerState& state, SlotRef ref, SlotRef to) {
   RouteSlot* route = current(state, state.memory.routes, ref, true);
   if (route == nullptr || current(state, state.memory.sources, to, true) == nullptr) return;
   if (route->source == to.slot) return;
   if (route->source != kNoSlot) remove_from_fanout(state, state.memory.sources[route->source], ref.slot);
-  hang_on(state, protect, ref.slot, to.slot);
+  hang_on(state, ref.slot, to.slot);
 }
 
-void forget(WorkerState& state, SlotRef ref) {
+void stream_idle(WorkerState& state, SlotRef ref) {
   if (ref.slot >= state.memory.streams.size() ||
       state.memory.streams[ref.slot].tenancy.load(std::memory_order_relaxed) != ref.generation ||
       (ref.generation & 1) == 0 || is_mirror(state.memory.streams[ref.slot]))
     return state.counters().stale_commands.add();
-  lull_stream(state, ref.slot);
+  retire_idle_stream(state, ref.slot);
 }
 
-void carry_out(WorkerState& state, Protect& protect, const Command& command) {
+void carry_out(WorkerState& state, const Command& command) {
   switch (command.kind) {
     case CommandKind::kInstallEndpoint:
       return install_endpoint(state, command.ref);
     case CommandKind::kRemoveEndpoint:
-      return remove_endpoint(state, protect, command.ref);
+      return remove_endpoint(state, command.ref);
     case CommandKind::kSetRemote:
       return set_remote(state, command);
     case CommandKind::kBindTuple:
@@ -247,19 +247,19 @@ void carry_out(WorkerState& state, Protect& protect, const Command& command) {
       return remove_source(state, command.ref);
     case CommandKind::kLendSource:
     case CommandKind::kUnlendSource:
-      return lend(state, command);
+      return set_lending(state, command);
     case CommandKind::kInstallRoute:
-      return install_route(state, protect, command.ref);
+      return install_route(state, command.ref);
     case CommandKind::kRemoveRoute:
-      return remove_route(state, protect, command.ref);
+      return remove_route(state, command.ref);
     case CommandKind::kSwitchRoute:
-      return switch_route(state, protect, command.ref, command.source);
+      return switch_route(state, command.ref, command.source);
     case CommandKind::kRequestKeyframe:
       if (current(state, state.memory.sources, command.ref, true) != nullptr)
-        request_keyframe(state, command.ref.slot, protect);
+        request_keyframe(state, command.ref.slot);
       return;
-    case CommandKind::kForgetStream:
-      return forget(state, command.ref);
+    case CommandKind::kStreamIdle:
+      return stream_idle(state, command.ref);
     case CommandKind::kInject:
       return send_frame(state, command.mbuf, command.port_id);
     case CommandKind::kStop:
@@ -270,13 +270,13 @@ void carry_out(WorkerState& state, Protect& protect, const Command& command) {
 
 }  // namespace
 
-std::size_t run_commands(WorkerState& state, Protect& protect, std::size_t budget) {
+std::size_t run_commands(WorkerState& state, std::size_t budget) {
   if (state.memory.commands.empty()) return 0;  // nearly always: spare the making of a Command
   std::size_t done = 0;
   Command command;
   while (done < budget && !state.stop_requested && state.memory.notes.room() >= kNotesPerCommand &&
          state.memory.commands.pop(command)) {
-    carry_out(state, protect, command);
+    carry_out(state, command);
     ++done;
   }
   if (done != 0) state.counters().commands.add(done);

@@ -2,12 +2,11 @@
 // that has passed changes nothing and is counted; a removal is answered all the same. Worker only.
 #pragma once
 
-#include "dataplane/protect.h"
 #include "dataplane/worker_state.h"
 
 namespace sluice::dataplane {
 
 /// At most `budget` commands; stops earlier when there is no room left to answer. Returns how many.
-std::size_t run_commands(WorkerState& state, Protect& protect, std::size_t budget);
+std::size_t run_commands(WorkerState& state, std::size_t budget);
 
 }  // namespace sluice::dataplane

@@ -83,8 +83,8 @@ struct alignas(64) WorkerCounters {
   Counter transmitted_bytes;
   std::array<Counter, kDropReasonCount> drops;
   // RTCP items inside consumed packets
-  Counter
-      feedback_forwarded;  // report blocks, PLI, FIR and NACK sent on to a publisher, SR sent on to receivers
+  // report blocks, PLI, FIR and NACK sent on to a publisher, SR sent on to receivers
+  Counter feedback_forwarded;
   Counter feedback_suppressed;  // repeats of what was just sent on
   Counter feedback_unmatched;   // about an SSRC that no route sends, or of a kind that is not relayed
   // sequence numbers in NACKs about routes that answer them: each is retransmitted or one of these

@@ -15,8 +15,8 @@ namespace sluice::dataplane {
 struct Datagram {
   rte_mbuf* mbuf;
   std::uint8_t* data;  // the UDP payload inside the mbuf
-  std::uint32_t
-      endpoint;  // slot; kNoSlot on the shared port from a sender that is not bound yet, and in a loan
+  // Slot; kNoSlot on the shared port from a sender that is not bound yet, and in a loan.
+  std::uint32_t endpoint;
   std::uint32_t stream;     // slot; a guess until classify is done; kNoSlot until known
   std::uint16_t length;     // of the payload; of media without the tag after unprotect
   std::uint16_t l3_offset;  // in the frame, for latching

@@ -103,7 +103,7 @@ std::string cannot_share(const EalOptions& options, std::uint64_t free_mib) {
 std::unique_ptr<Eal> Eal::start(const EalOptions& options, std::string& error) {
   std::unique_ptr<Eal> eal(new Eal);
   const std::string shared = shared_prefix(options);
-  if (!shared.empty()) remove_shared_pages(shared, SharedPages::kNobodys);
+  if (!shared.empty()) remove_shared_pages(shared, SharedPages::kAbandoned);
   const std::uint64_t free_mib = free_huge_page_mib();
   const bool enough = free_mib >= options.memory.size_mib;
   if (!shared.empty() && (!enough || hugetlbfs_mount().empty())) {
@@ -148,7 +148,7 @@ Eal::~Eal() {
   rte_eal_cleanup();
   if (shared_prefix_.empty()) return;
   // DPDK leaves both behind. A secondary that still runs keeps what it has mapped.
-  remove_shared_pages(shared_prefix_, SharedPages::kOurs);
+  remove_shared_pages(shared_prefix_, SharedPages::kOwn);
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);
 }

@@ -13,19 +13,11 @@
 #include "config/ip_address.h"
 #include "crypto/srtp_engine.h"
 #include "dataplane/counters.h"
+#include "dataplane/endpoint_kind.h"
 #include "dataplane/header_template.h"
 #include "dataplane/slot_ref.h"
 
 namespace sluice::dataplane {
-
-enum class EndpointKind : std::uint8_t { kRtp, kSdes, kWebrtc };
-
-/// When media may move the address that we send to.
-enum class LatchPolicy : std::uint8_t {
-  kFixed,  // never: the signalled (or ICE-nominated) address; for kRtp media from elsewhere is dropped
-  kOnce,   // plain RTP: the first packet from latch_network before latch_deadline_tsc, then never again
-  kAuthenticated,  // SRTP: whenever a packet from elsewhere authenticates and is the newest of its stream
-};
 
 /// Where a peer sends from, in the form in which it lies in a frame, so that comparing needs no parsing.
 struct RemoteMark {
@@ -63,9 +55,9 @@ struct alignas(64) EndpointSlot {
   // -- The lines of each packet that goes out. The worker's (the control thread may prefill the templates
   // with signalled remotes).
   Counter packets_sent, bytes_sent;
-  std::uint16_t
-      max_frame;  // bytes of the largest frame that the port takes: MTU and Ethernet header; constant
-  bool can_seal;  // keys_ready, or nothing to seal with
+  // Bytes of the largest frame that the port takes: MTU and Ethernet header. Constant.
+  std::uint16_t max_frame;
+  bool can_seal;                 // keys_ready, or nothing to seal with
   std::uint8_t tag_length;       // of what is sent over RTP; 0 for plain
   std::uint32_t rtcp_index;      // last SRTCP index sent; the next is one more
   std::uint16_t transmit_index;  // of our port among the worker's; set at installation

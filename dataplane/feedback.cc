@@ -41,12 +41,12 @@ class Compound {
 
   RtcpWriter& writer() { return writer_; }
 
-  void finish(Protect& protect) {
+  void finish() {
     state_.counters().reports.add();
     if (mbuf_ == nullptr) return state_.counters().drop(DropReason::kNoBuffer);
     mbuf_->data_len = writer_.length();
     mbuf_->pkt_len = writer_.length();
-    if (state_.reports.count == state_.reports.entries.size()) protect.reports(state_);
+    if (state_.reports.count == state_.reports.entries.size()) seal_reports(state_);
     state_.reports.entries[state_.reports.count++] = {mbuf_, endpoint_};
     mbuf_ = nullptr;
   }
@@ -90,7 +90,7 @@ std::optional<std::uint64_t> incoming_index(const RouteSlot& route, std::uint16_
 // ---- publisher -> receivers
 
 void send_report(WorkerState& state, const RouteSlot& route, std::span<const std::uint8_t> sender_info,
-                 std::span<const std::uint8_t> cname, Protect& protect) {
+                 std::span<const std::uint8_t> cname) {
   std::array<std::uint8_t, kSenderInfoLength> info;
   std::copy(sender_info.begin(), sender_info.end(), info.begin());
   store_be32(&info[8], load_be32(&info[8]) + route.timestamp_delta);
@@ -99,15 +99,14 @@ void send_report(WorkerState& state, const RouteSlot& route, std::span<const std
   Compound compound(state, route.endpoint.slot);
   compound.writer().report(route.ssrc, info, {});
   compound.writer().cname(route.ssrc, cname.empty() ? own_cname() : cname);
-  compound.finish(protect);
+  compound.finish();
   state.counters().feedback_forwarded.add();
 }
 
 }  // namespace
 
 void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
-                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname,
-                           Protect& protect) {
+                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname) {
   const StreamSlot& stream = state.memory.streams[stream_slot];
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
@@ -119,7 +118,7 @@ void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
         // translate to.
         const bool speaks = route.stream == stream_slot && route.stream_epoch == stream.epoch;
         if (speaks && can_send_rtcp(state.endpoint(route.endpoint.slot)))
-          send_report(state, route, sender_info, cname, protect);
+          send_report(state, route, sender_info, cname);
       }
     }
   }
@@ -297,8 +296,8 @@ void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpIt
   state.counters().feedback_unmatched.add();
 }
 
-// What is for publishers of other workers goes home; there it is judged again, beside what others say.
-void send_home(WorkerState& state, const OutboundList& list) {
+// What is for publishers of other workers goes to them; there it is judged again, beside what others say.
+void lend_outbound(WorkerState& state, const OutboundList& list) {
   for (std::size_t i = 0; i < list.count; ++i) {
     const Outbound& item = list.items[i];
     if (item.publisher != kNoSlot) continue;
@@ -306,14 +305,14 @@ void send_home(WorkerState& state, const OutboundList& list) {
     loan.feedback_type = static_cast<std::uint8_t>(item.type);
     loan.feedback_format = item.format;
     loan.repeated = item.repeated;
-    send_home(state, item.stream, loan, std::span(item.bytes).first(item.length));
+    lend_feedback(state, item.stream, loan, std::span(item.bytes).first(item.length));
     state.counters().feedback_forwarded.add();
   }
 }
 
 // One compound per publisher: a receiver report with every block for it, our CNAME, then the feedback.
-void send_outbound(WorkerState& state, OutboundList& list, Protect& protect) {
-  if (state.lending.enabled) send_home(state, list);
+void send_outbound(WorkerState& state, OutboundList& list) {
+  if (state.lending.enabled) lend_outbound(state, list);
   for (std::size_t first = 0; first < list.count; ++first) {
     const std::uint32_t publisher = list.items[first].publisher;
     if (publisher == kNoSlot) continue;
@@ -341,12 +340,12 @@ void send_outbound(WorkerState& state, OutboundList& list, Protect& protect) {
                                    std::span(item.bytes).first(item.length));
       if (sendable) state.counters().feedback_forwarded.add();
     }
-    if (sendable) compound.finish(protect);
+    if (sendable) compound.finish();
   }
 }
 
 void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std::uint8_t> bytes,
-             OutboundList& out, Protect& protect, Retransmit& retransmit) {
+             OutboundList& out, Retransmit& retransmit) {
   out.count = 0;
   RtcpItem item;
   RtcpItem sdes;
@@ -363,7 +362,7 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
       if (stream != kNoSlot) {
         const auto info = item.body.subspan(4, kSenderInfoLength);
         const auto cname = find_cname(sdes, ssrc);
-        forward_sender_report(state, stream, info, cname, protect);
+        forward_sender_report(state, stream, info, cname);
         lend_report(state, packet.mbuf, stream, info, cname);
       }
       for (std::uint8_t i = 0; i < item.count; ++i)
@@ -376,12 +375,12 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
       translate_feedback(state, packet.endpoint, item, out, retransmit);
     }
   }
-  send_outbound(state, out, protect);
+  send_outbound(state, out);
 }
 
 }  // namespace
 
-void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect, Retransmit& retransmit) {
+void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& retransmit) {
   OutboundList out;
   retransmit.start();
   for (MediaPacket& packet : packets) {
@@ -391,14 +390,14 @@ void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& prote
       continue;
     }
     state.counters().consumed.add();
-    take_in(state, packet, bytes, out, protect, retransmit);
+    take_in(state, packet, bytes, out, retransmit);
     rte_pktmbuf_free(packet.mbuf);
   }
-  retransmit.send(state, protect);
+  retransmit.send(state);
 }
 
-void request_keyframe(WorkerState& state, std::uint32_t source_slot, Protect& protect) {
-  if (is_mirror(state.memory.sources[source_slot])) return ask_home_for_keyframe(state, source_slot);
+void request_keyframe(WorkerState& state, std::uint32_t source_slot) {
+  if (is_mirror(state.memory.sources[source_slot])) return lend_keyframe_request(state, source_slot);
   const std::uint32_t stream_slot = state.memory.sources[source_slot].stream;
   if (stream_slot == kNoSlot) return;
   StreamSlot& stream = state.memory.streams[stream_slot];
@@ -409,17 +408,17 @@ void request_keyframe(WorkerState& state, std::uint32_t source_slot, Protect& pr
   stream.plis.add();
   OutboundList out;
   out.add(state, stream_slot, RtcpType::kPayloadFeedback, kFeedbackPli);
-  send_outbound(state, out, protect);
+  send_outbound(state, out);
 }
 
-void keyframe_for_mirror(WorkerState& state, SlotRef ref, Protect& protect) {
+void keyframe_for_mirror(WorkerState& state, SlotRef ref) {
   if (ref.slot >= state.memory.sources.size()) return;
   const SourceSlot& source = state.memory.sources[ref.slot];
   if (source.installed && source.generation == ref.generation && !is_mirror(source))
-    request_keyframe(state, ref.slot, protect);
+    request_keyframe(state, ref.slot);
 }
 
-void feedback_from_mirror(WorkerState& state, const Loan& loan, Protect& protect) {
+void feedback_from_mirror(WorkerState& state, const Loan& loan) {
   if (loan.stream.slot >= state.memory.streams.size()) return state.counters().feedback_unmatched.add();
   StreamSlot& stream = state.memory.streams[loan.stream.slot];
   const bool current = stream.tenancy.load(std::memory_order_relaxed) == loan.stream.tenancy &&
@@ -447,17 +446,17 @@ void feedback_from_mirror(WorkerState& state, const Loan& loan, Protect& protect
     stream.last_keyframe_request_tsc = state.now;
     (is_fir ? stream.firs : stream.plis).add();
   }
-  send_outbound(state, out, protect);
+  send_outbound(state, out);
 }
 
-void say_bye(WorkerState& state, std::uint32_t route_slot, Protect& protect) {
+void say_bye(WorkerState& state, std::uint32_t route_slot) {
   const RouteSlot& route = state.memory.routes[route_slot];
   if (!route.started || !can_send_rtcp(state.endpoint(route.endpoint.slot))) return;
   Compound compound(state, route.endpoint.slot);
   compound.writer().report(route.ssrc, {}, {});
   compound.writer().cname(route.ssrc, own_cname());
   compound.writer().bye(route.ssrc);
-  compound.finish(protect);
+  compound.finish();
 }
 
 }  // namespace sluice::dataplane

@@ -13,26 +13,24 @@
 
 namespace sluice::dataplane {
 
-class Protect;
 class Retransmit;
 
 /// Takes ownership of the packets (unprotected RTCP compounds).
-void feedback(WorkerState& state, std::span<MediaPacket> packets, Protect& protect, Retransmit& retransmit);
+void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& retransmit);
 
 /// PLI to the publisher of the stream that feeds `source`, unless one was just sent.
-void request_keyframe(WorkerState& state, std::uint32_t source, Protect& protect);
+void request_keyframe(WorkerState& state, std::uint32_t source);
 
 /// The publisher's sender report to all receivers of the stream on this worker.
 void forward_sender_report(WorkerState& state, std::uint32_t stream,
-                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname,
-                           Protect& protect);
+                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname);
 
 /// Of receivers on another worker (lend.h): what one of them says to the publisher of a stream of ours, and
 /// its wish for a key frame from a source of ours.
-void feedback_from_mirror(WorkerState& state, const Loan& loan, Protect& protect);
-void keyframe_for_mirror(WorkerState& state, SlotRef source, Protect& protect);
+void feedback_from_mirror(WorkerState& state, const Loan& loan);
+void keyframe_for_mirror(WorkerState& state, SlotRef source);
 
 /// RTCP BYE of the route's SSRC to its receiver, if it can be sent to.
-void say_bye(WorkerState& state, std::uint32_t route, Protect& protect);
+void say_bye(WorkerState& state, std::uint32_t route);
 
 }  // namespace sluice::dataplane

@@ -4,13 +4,13 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
 #include <span>
 
 #include "config/ip_address.h"
+#include "dataplane/byte_order.h"
 #include "dataplane/drop_reason.h"
 
 namespace sluice::dataplane {
@@ -24,27 +24,6 @@ inline constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 inline constexpr std::uint8_t kIpProtoIcmp = 1;
 inline constexpr std::uint8_t kIpProtoUdp = 17;
 inline constexpr std::uint8_t kIpProtoIcmpv6 = 58;
-
-static_assert(std::endian::native == std::endian::little);
-
-inline std::uint16_t load_be16(const std::uint8_t* p) {
-  std::uint16_t v;
-  std::memcpy(&v, p, sizeof v);
-  return __builtin_bswap16(v);
-}
-inline std::uint32_t load_be32(const std::uint8_t* p) {
-  std::uint32_t v;
-  std::memcpy(&v, p, sizeof v);
-  return __builtin_bswap32(v);
-}
-inline void store_be16(std::uint8_t* p, std::uint16_t v) {
-  v = __builtin_bswap16(v);
-  std::memcpy(p, &v, sizeof v);
-}
-inline void store_be32(std::uint8_t* p, std::uint32_t v) {
-  v = __builtin_bswap32(v);
-  std::memcpy(p, &v, sizeof v);
-}
 
 /// Offsets are from the frame's first byte. Fields of layers that the frame does not have are zero.
 struct Frame {

@@ -58,7 +58,7 @@ void remove_shared_pages(const std::string& file_prefix, SharedPages whose) {
          at.increment(error)) {
       std::error_code ignored;
       if (!at->path().filename().string().starts_with(file_prefix + "map_")) continue;
-      if (whose == SharedPages::kOurs || !is_locked(at->path())) std::filesystem::remove(at->path(), ignored);
+      if (whose == SharedPages::kOwn || !is_locked(at->path())) std::filesystem::remove(at->path(), ignored);
     }
   }
 }

@@ -15,8 +15,8 @@ std::string hugetlbfs_mount();
 /// DPDK leaves the files of a shared memory behind, with their pages, until the next start of the same
 /// prefix. Processes that still map them keep them.
 enum class SharedPages : std::uint8_t {
-  kOurs,     // at the end: we were the primary of this prefix
-  kNobodys,  // at a start: only files that no live process has locked
+  kOwn,        // at the end: this process was the primary of the prefix
+  kAbandoned,  // at a start: only files that no live process has locked
 };
 void remove_shared_pages(const std::string& file_prefix, SharedPages whose);
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "dataplane/five_tuple.h"
 #include "dataplane/header_template.h"
 #include "dataplane/slot_ref.h"
 
@@ -32,18 +33,12 @@ enum class CommandKind : std::uint8_t {
   kRemoveRoute,      // ref. Sends an RTCP BYE of its SSRC. Answered by kRouteRemoved
   kSwitchRoute,      // ref, source: from the next packet on, fed by that source
   kRequestKeyframe,  // ref: a source: PLI to its publisher
-  kForgetStream,     // ref: a stream slot and its tenancy: it has been silent. See streams.h: lull_stream
+  kStreamIdle,       // ref: a stream slot and its tenancy: it has been silent. See streams.h: retire_idle_stream
   kInject,           // mbuf, port_id: a whole frame, to be sent as it is. The worker owns the mbuf from here
   kStop,             // leave the poll loop after this turn. Answered by kStopped, the last note
 };
 
 enum class Component : std::uint8_t { kRtp, kRtcp };
-
-/// One 5-tuple on a shared port, the protocol (UDP) and our address implied by the endpoint.
-struct Tuple {
-  config::SocketAddress remote;
-  std::uint16_t local_port;
-};
 
 struct Command {
   CommandKind kind{};
@@ -53,7 +48,7 @@ struct Command {
   SlotRef ref;
   SlotRef source;
   rte_mbuf* mbuf = nullptr;
-  Tuple tuple{};
+  FiveTuple tuple;
   HeaderTemplate remote{};
 };
 static_assert(std::is_trivially_copyable_v<Command>);

@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "dataplane/flat_table.h"
-
 #include "dataplane/prefetch.h"
 
 namespace sluice::dataplane {

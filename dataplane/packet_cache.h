@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <span>
 
-#include "dataplane/worker_memory.h"
+#include "dataplane/slot_array.h"
 
 namespace sluice::dataplane {
 

@@ -127,9 +127,9 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
       std::find(kUncheckedDrivers.begin(), kUncheckedDrivers.end(), info.driver) == kUncheckedDrivers.end();
   constexpr std::uint64_t kChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
   const bool computes_checksums = (device.tx_offload_capa & kChecksums) == kChecksums;
-  info.transmit_checksums = computes_checksums ? TransmitChecksums::kPorts
-                            : ring             ? TransmitChecksums::kNobodys
-                                               : TransmitChecksums::kOurs;
+  info.transmit_checksums = computes_checksums ? TransmitChecksums::kHardware
+                            : ring             ? TransmitChecksums::kNone
+                                               : TransmitChecksums::kSoftware;
 
   rte_eth_conf conf{};
   port->steering_.prepare(device, queues, conf);

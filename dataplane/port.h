@@ -18,9 +18,9 @@ namespace sluice::dataplane {
 
 /// Who makes the IPv4 and UDP checksums of what leaves.
 enum class TransmitChecksums : std::uint8_t {
-  kOurs,     // we
-  kPorts,    // the hardware, from what each mbuf says
-  kNobodys,  // memory has no bit errors: over a ring, as over virtio, a checksum need not be made at all
+  kSoftware,  // the worker
+  kHardware,  // the port, from what each mbuf says
+  kNone,      // no one: memory has no bit errors, so a ring, like virtio, needs no checksum
 };
 
 /// What others may know of an open port. Constant while it is open.
@@ -36,11 +36,11 @@ struct PortInfo {
   std::uint16_t queues = 0;
   std::uint16_t transmit_queues = 0;
   SteeringMode steering = SteeringMode::kHandoff;
-  bool checks_udp_checksum =
-      false;  // the driver delivers complete checksums, so that bad ones may be dropped
-  TransmitChecksums transmit_checksums = TransmitChecksums::kOurs;
-  std::vector<config::IpPrefix>
-      addresses;  // configured, and the IPv6 link-local when there is an IPv6 address
+  // The driver delivers complete checksums, so that bad ones may be dropped.
+  bool checks_udp_checksum = false;
+  TransmitChecksums transmit_checksums = TransmitChecksums::kSoftware;
+  // Configured, and the IPv6 link-local one when there is an IPv6 address.
+  std::vector<config::IpPrefix> addresses;
   std::optional<config::IpAddress> gateway;
   std::optional<config::IpAddress> gateway6;
 };

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::uint32_t kMaxRtcpIndex = 0x7fffffff;
 
-}  // namespace
-
-namespace {
-
 // Rarely called: the engine refuses a packet whose key is used up.
 [[gnu::cold]] void drop_unsealed(WorkerState& state, OutgoingBatch& batch) {
   const crypto::RtpProtectJob* seal = batch.seals.data();
@@ -28,7 +24,7 @@ namespace {
 
 }  // namespace
 
-void Protect::rtp(WorkerState& state, OutgoingBatch& batch) {
+void protect(WorkerState& state, OutgoingBatch& batch) {
   if (batch.has_plain_payloads) {
     for (const OutgoingPacket& packet : std::span(batch.packets).first(batch.count))
       if (packet.payload != nullptr)
@@ -46,26 +42,27 @@ void Protect::rtp(WorkerState& state, OutgoingBatch& batch) {
   if (batch.finished_count != 0) rte_pktmbuf_free_bulk(batch.finished.data(), batch.finished_count);
 }
 
-void Protect::reports(WorkerState& state) {
+void seal_reports(WorkerState& state) {
   const auto entries = std::span(state.reports.entries).first(state.reports.count);
+  auto& seals = state.reports.seals;
   state.reports.count = 0;
   std::size_t jobs = 0;
   for (const ReportBuffer::Entry& entry : entries) {
     EndpointSlot& endpoint = state.endpoint(entry.endpoint);
     if (!endpoint.encrypted || endpoint.rtcp_index == kMaxRtcpIndex) continue;
-    rtcp_jobs_[jobs++] = {&state.memory.keys[entry.endpoint].send,
+    seals[jobs++] = {&state.memory.keys[entry.endpoint].send,
                           rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*),
                           ++endpoint.rtcp_index,
                           entry.mbuf->data_len,
                           {}};
   }
-  if (jobs != 0) state.engine->protect_rtcp(std::span(rtcp_jobs_).first(jobs));
+  if (jobs != 0) state.engine->protect_rtcp(std::span(seals).first(jobs));
   std::size_t job = 0;
   for (const ReportBuffer::Entry& entry : entries) {
     EndpointSlot& endpoint = state.endpoint(entry.endpoint);
     if (endpoint.encrypted) {
-      const bool sealed = job < jobs && rtcp_jobs_[job].packet == rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*);
-      const crypto::RtcpProtectJob& done = rtcp_jobs_[job];
+      const bool sealed = job < jobs && seals[job].packet == rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*);
+      const crypto::RtcpProtectJob& done = seals[job];
       if (sealed) ++job;
       if (!sealed || done.status != crypto::SrtpStatus::kOk) {
         state.drop(entry.mbuf, DropReason::kProtectFailed);

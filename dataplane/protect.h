@@ -6,16 +6,11 @@
 
 namespace sluice::dataplane {
 
-class Protect {
- public:
-  /// Completes every packet of `batch`; one that fails is dropped (its mbuf becomes null). Then frees the
-  /// finished received packets.
-  void rtp(WorkerState& state, OutgoingBatch& batch);
-  /// Seals what state.reports holds and passes it to transmit.
-  void reports(WorkerState& state);
+/// Completes every packet of `batch`; one that fails is dropped (its mbuf becomes null). Then frees the
+/// finished received packets.
+void protect(WorkerState& state, OutgoingBatch& batch);
 
- private:
-  std::array<crypto::RtcpProtectJob, kBatch> rtcp_jobs_;
-};
+/// Seals what state.reports holds, passes it to transmit, and empties the buffer.
+void seal_reports(WorkerState& state);
 
 }  // namespace sluice::dataplane

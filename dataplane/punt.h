@@ -17,8 +17,8 @@ enum class PuntKind : std::uint8_t { kStun, kDtls, kArp, kIcmp, kIcmpv6 };
 struct Punt {
   PuntKind kind{};
   std::uint16_t port_id = 0;  // DPDK port that it came in by
-  SlotRef
-      endpoint;  // whose port or 5-tuple it came to; invalid on a shared port that does not know the sender
+  // Whose port or 5-tuple it came to; invalid on a shared port that does not know the sender.
+  SlotRef endpoint;
   rte_mbuf* mbuf = nullptr;
 };
 

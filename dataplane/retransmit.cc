@@ -131,7 +131,7 @@ std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
   return missing.length();
 }
 
-void Retransmit::send(WorkerState& state, Protect& protect) {
+void Retransmit::send(WorkerState& state) {
   if (wanted_count_ == 0) return;
   batch_.clear();
   for (const Wanted& wanted : std::span(wanted_).first(wanted_count_)) {
@@ -146,7 +146,7 @@ void Retransmit::send(WorkerState& state, Protect& protect) {
       state.counters().drop(*reason);
   }
   wanted_count_ = 0;
-  protect.rtp(state, batch_);
+  protect(state, batch_);
   transmit(state, batch_);
 }
 

@@ -16,7 +16,6 @@
 
 namespace sluice::dataplane {
 
-class Protect;
 
 class Retransmit {
  public:
@@ -38,7 +37,7 @@ class Retransmit {
                      std::span<std::uint8_t> ask);
 
   /// Seals and sends what answer() found.
-  void send(WorkerState& state, Protect& protect);
+  void send(WorkerState& state);
 
  private:
   // What send() will send. Places in the cache are far away: all are on their way before the first is opened.

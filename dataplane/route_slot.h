@@ -47,6 +47,11 @@ struct alignas(64) SourceSlot {
 };
 static_assert(offsetof(SourceSlot, installed) < 64);
 
+/// Whether the source stands for one of another worker (lend.h).
+inline bool is_mirror(const SourceSlot& source) {
+  return !source.endpoint.valid();
+}
+
 /// Some of the routes of one source. A list of chunks keeps a large fan-out dense in memory.
 struct alignas(64) FanoutChunk {
   static constexpr std::size_t kRoutes = 14;
@@ -70,8 +75,8 @@ struct alignas(64) RouteSlot {
   std::uint32_t clock_rate;         // of the outgoing stream, Hz
   bool map_extensions;              // false = header extensions pass as they are
   std::uint8_t payload_type_count;  // 0 = all pass as they are
-  bool keyframe_on_switch;  // ask the publisher for a key frame when a source starts to feed this route
-  bool retransmit;          // NACK is answered from the packet cache
+  bool keyframe_on_switch;          // ask the publisher for a key frame when a source starts to feed it
+  bool retransmit;                  // NACK is answered from the packet cache
 
   // worker
   bool installed;
@@ -92,11 +97,11 @@ struct alignas(64) RouteSlot {
   Counter switches;        // times that the feeding stream changed, the first not counted
   std::uint32_t source;    // control thread prefills it; kSwitchRoute changes it
   std::uint32_t next_to_endpoint;
-  Counter next_index;  // first unused index, for whoever continues this SSRC; final when the route is removed
+  Counter next_index;  // first unused index, for a route that continues this SSRC; final after the removal
 
   // control thread, constant once installed
-  std::uint64_t
-      first_index;  // packet index of the first packet out. Control picks it so that none is ever used twice
+  // Packet index of the first packet out. The control thread picks it so that none is ever used twice.
+  std::uint64_t first_index;
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = taken out (RFC 8285)
 

@@ -27,8 +27,8 @@ struct alignas(64) StreamSlot {
   std::atomic<std::uint32_t> ssrc;
   std::atomic<std::uint8_t> payload_type;  // of the latest packet
   std::atomic<bool> ended;                 // an RTCP BYE named it
-  std::atomic<bool>
-      dormant;  // carries no media: has only sent RTCP so far, or was silent for the stream timeout
+  // Carries no media: has only sent RTCP so far, or was silent for the stream timeout.
+  std::atomic<bool> dormant;
 
   // worker only
   std::uint8_t source_count;
@@ -69,5 +69,10 @@ struct alignas(64) StreamSlot {
   Counter nacks, plis, firs;  // sent on to this stream's publisher
 };
 static_assert(offsetof(StreamSlot, rtp_window) == 64 && offsetof(StreamSlot, sources) == 128);
+
+/// Whether the stream stands for one of another worker (lend.h).
+inline bool is_mirror(const StreamSlot& stream) {
+  return stream.endpoint.load(std::memory_order_relaxed) == kNoSlot;
+}
 
 }  // namespace sluice::dataplane

@@ -1,8 +1,7 @@
 #include "dataplane/streams.h"
 
 #include <algorithm>
-
-#include "dataplane/lend.h"
+#include <cassert>
 
 namespace sluice::dataplane {
 namespace {
@@ -195,7 +194,7 @@ void forget_mirror_stream(WorkerState& state, std::uint32_t slot) {
   state.free_stream = slot;
 }
 
-void lull_stream(WorkerState& state, std::uint32_t slot) {
+void retire_idle_stream(WorkerState& state, std::uint32_t slot) {
   StreamSlot& stream = state.memory.streams[slot];
   if (!state.endpoint(stream.endpoint.load(std::memory_order_relaxed)).encrypted)
     return forget_stream(state, slot);

@@ -3,7 +3,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
-#include "dataplane/carry.h"
+#include "dataplane/send_queue_sharing.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -12,7 +12,7 @@ constexpr int kBurstTries = 8;
 
 void flush_port(WorkerState& state, std::size_t index) {
   TransmitBuffer& buffer = state.transmit[index];
-  if (state.index >= state.ports[index].transmit_queues) return pass_on(state, state.ports[index], buffer);
+  if (state.index >= state.ports[index].transmit_queues) return pass_frames_on(state, state.ports[index], buffer);
   std::uint64_t bytes = buffer.bytes;
   std::uint16_t sent = 0;
   for (int tries = 0; sent < buffer.count && tries < kBurstTries; ++tries)
@@ -37,7 +37,11 @@ inline void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
   if (buffer.count == buffer.packets.size()) flush_port(state, index);
 }
 
-// Touches the second cache line of the mbuf, which else nobody needs.
+void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
+  queue_on(state, state.port_index[port_id & 0xff], mbuf);
+}
+
+// Touches the second cache line of the mbuf, which nothing else here needs.
 void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
   constexpr std::uint64_t kIpv4 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
   constexpr std::uint64_t kIpv6 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
@@ -56,13 +60,13 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
   mbuf->data_len = static_cast<std::uint16_t>(length + header.length);
   mbuf->pkt_len = mbuf->data_len;
   const TransmitChecksums checksums = state.transmit[index].checksums;
-  if (checksums == TransmitChecksums::kOurs) {
+  if (checksums == TransmitChecksums::kSoftware) {
     write_headers(header, frame, length);
     mbuf->ol_flags = 0;
   } else {
     write_headers_for_offload(header, frame, length);
     mbuf->ol_flags = 0;
-    if (checksums == TransmitChecksums::kPorts) ask_for_checksums(mbuf, header);
+    if (checksums == TransmitChecksums::kHardware) ask_for_checksums(mbuf, header);
   }
   endpoint.packets_sent.add();
   endpoint.bytes_sent.add(length);
@@ -70,10 +74,6 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
 }
 
 }  // namespace
-
-void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
-  queue_on(state, state.port_index[port_id & 0xff], mbuf);
-}
 
 void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const HeaderTemplate& header) {
   send(state, mbuf, rte_pktmbuf_mtod(mbuf, std::uint8_t*), mbuf->data_len, state.endpoint(slot), header);
@@ -90,6 +90,17 @@ void transmit(WorkerState& state, OutgoingBatch& batch) {
     if (packet.mbuf == nullptr) continue;
     send(state, packet.mbuf, packet.packet, packet.length, *packet.receiver, packet.receiver->rtp);
   }
+}
+
+std::size_t transmit_for_others(WorkerState& state) {
+  std::size_t count = 0;
+  std::array<rte_mbuf*, kBatch> frames;
+  for (std::size_t from = 0; from < state.steering.workers(); ++from) {
+    const std::size_t taken = take_passed_frames(state, from, frames);
+    for (rte_mbuf* mbuf : std::span(frames).first(taken)) queue_frame(state, mbuf, mbuf->port);
+    count += taken;
+  }
+  return count;
 }
 
 void flush_transmit(WorkerState& state) {

@@ -15,8 +15,9 @@ void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t endpoint, c
 /// `mbuf` holds a whole frame; takes ownership.
 void send_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id);
 
-/// The same, but for the counting: somebody else's frame.
-void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id);
+/// Sends what workers without a queue passed on (send_queue_sharing.h), at most kBatch frames of each.
+/// Returns how many. REQUIRES: the steering's queues are shared.
+std::size_t transmit_for_others(WorkerState& state);
 
 /// Hands every port what waits for it. What a port does not take after a few tries is dropped.
 void flush_transmit(WorkerState& state);

@@ -3,10 +3,11 @@
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 
-#include "dataplane/carry.h"
 #include "dataplane/classify.h"
 #include "dataplane/commands.h"
 #include "dataplane/feedback.h"
+#include "dataplane/lend.h"
+#include "dataplane/protect.h"
 #include "dataplane/receive.h"
 #include "dataplane/transmit.h"
 #include "dataplane/turn_cost.h"
@@ -31,25 +32,25 @@ void Worker::process(std::span<rte_mbuf* const> packets) {
     unprotect_.rtp(state, classified_);
     forward_.start(state, std::span(classified_.rtp).first(classified_.rtp_count));
     while (forward_.next(state, outgoing_)) {
-      protect_.rtp(state, outgoing_);
+      protect(state, outgoing_);
       transmit(state, outgoing_);
     }
   }
   if (classified_.rtcp_count != 0) {
     unprotect_.rtcp(state, classified_);
-    feedback(state, std::span(classified_.rtcp).first(classified_.rtcp_count), protect_, retransmit_);
+    feedback(state, std::span(classified_.rtcp).first(classified_.rtcp_count), retransmit_);
   }
 }
 
 bool Worker::turn(std::uint64_t now) {
   WorkerState& state = *state_;
   state.now = now;
-  const std::size_t commands = run_commands(state, protect_, kCommandsPerTurn);
+  const std::size_t commands = run_commands(state, kCommandsPerTurn);
   const std::size_t count = receive(state, received_, next_port_++);
   if (count != 0) process(std::span(received_).first(count));
-  const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, protect_, outgoing_) : 0;
-  if (state.reports.count != 0) protect_.reports(state);
-  const std::size_t carried = state.steering.shares_queues() ? carry(state) : 0;
+  const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, outgoing_) : 0;
+  if (state.reports.count != 0) seal_reports(state);
+  const std::size_t carried = state.steering.shares_queues() ? transmit_for_others(state) : 0;
   flush_transmit(state);
   if (state.notified) {
     state.notified = false;
@@ -82,7 +83,7 @@ void Worker::run() {
     before = after;
   }
   idle_.end();
-  // What is lent comes home before this worker leaves, if the others are still there to give it back.
+  // Before this worker leaves, the others get a while to give back what it lent them.
   const std::uint64_t limit = rte_rdtsc() + state_->tsc_hz / 10;
   while (state_->lending.enabled && has_loans(*state_) && rte_rdtsc() < limit) turn(rte_rdtsc());
   Note stopped;

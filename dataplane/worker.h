@@ -8,8 +8,7 @@
 #include "dataplane/batch.h"
 #include "dataplane/forward.h"
 #include "dataplane/idle.h"
-#include "dataplane/lend.h"
-#include "dataplane/protect.h"
+#include "dataplane/mirror.h"
 #include "dataplane/retransmit.h"
 #include "dataplane/unprotect.h"
 #include "dataplane/worker_state.h"
@@ -44,7 +43,6 @@ class Worker {
   Borrow borrow_;
   OutgoingBatch outgoing_;
   Retransmit retransmit_{outgoing_};  // its turn comes when forward is done
-  Protect protect_;
 };
 
 }  // namespace sluice::dataplane

@@ -1,43 +1,12 @@
 #include "dataplane/worker_memory.h"
 
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <new>
 #include <system_error>
 
-#include "dataplane/packet_cache.h"
-
 namespace sluice::dataplane {
-
-template <typename T>
-SlotArray<T>::SlotArray(std::size_t count) : slots_(nullptr), count_(count) {
-  static_assert(std::is_trivially_destructible_v<T>);
-  if (count == 0) return;
-  void* memory = mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  madvise(memory, count * sizeof(T), MADV_HUGEPAGE);  // fewer TLB misses; not having them is not an error
-  madvise(memory, count * sizeof(T), MADV_DONTDUMP);  // slots hold keys
-  slots_ = static_cast<T*>(memory);
-}
-
-template <typename T>
-SlotArray<T>::~SlotArray() {
-  if (slots_ != nullptr) munmap(slots_, count_ * sizeof(T));
-}
-
-template class SlotArray<EndpointSlot>;
-template class SlotArray<EndpointKeys>;
-template class SlotArray<SourceSlot>;
-template class SlotArray<RouteSlot>;
-template class SlotArray<StreamSlot>;
-template class SlotArray<FanoutChunk>;
-template class SlotArray<CacheLine>;
-template class SlotArray<CacheBucket>;
-template class SlotArray<SlotRef>;
 
 Waker::Waker() : fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");

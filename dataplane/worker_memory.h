@@ -4,9 +4,7 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "config/config.h"
 #include "dataplane/counters.h"
@@ -14,29 +12,11 @@
 #include "dataplane/mailbox.h"
 #include "dataplane/punt.h"
 #include "dataplane/route_slot.h"
+#include "dataplane/slot_array.h"
 #include "dataplane/spsc_ring.h"
 #include "dataplane/stream_slot.h"
 
 namespace sluice::dataplane {
-
-/// A zeroed, cache-line-aligned array in anonymous memory that asks for transparent huge pages. Untouched
-/// slots cost address space only.
-template <typename T>
-class SlotArray {
- public:
-  explicit SlotArray(std::size_t count);
-  ~SlotArray();
-  SlotArray(const SlotArray&) = delete;
-  SlotArray& operator=(const SlotArray&) = delete;
-
-  T& operator[](std::size_t i) { return slots_[i]; }
-  const T& operator[](std::size_t i) const { return slots_[i]; }
-  std::size_t size() const { return count_; }
-
- private:
-  T* slots_;
-  std::size_t count_;
-};
 
 /// Wakes a thread that waits on an eventfd. Others call wake() after they pushed to a ring of its; it costs a
 /// fence and a load while that thread is awake, and one write(2) per sleep of it at most, over all callers.
@@ -77,8 +57,8 @@ struct WorkerMemory {
   SlotArray<SourceSlot> sources;  // as many as routes
   SlotArray<RouteSlot> routes;
   SlotArray<StreamSlot> streams;
-  std::atomic<std::uint32_t> stream_high_water{
-      0};  // no stream slot at or past this was ever used; written by the worker
+  /// No stream slot at or past this was ever used. Written by the worker.
+  std::atomic<std::uint32_t> stream_high_water{0};
 
   WorkerCounters counters;
 };

@@ -6,14 +6,6 @@
 
 namespace sluice::dataplane {
 
-std::uint64_t TupleKey::hash() const {
-  std::uint64_t low;
-  std::uint64_t high;
-  std::memcpy(&low, remote.bytes.data(), 8);
-  std::memcpy(&high, remote.bytes.data() + 8, 8);
-  return mix64(low ^ mix64(high ^ (std::uint64_t{remote_port} << 16 | local_port)));
-}
-
 void OwnAddresses::prepare() {
   std::memcpy(&mac_bits, mac.data(), mac.size());
   for (std::uint8_t i = count; i-- > 0;) {

@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "crypto/srtp_engine.h"
+#include "dataplane/five_tuple.h"
 #include "dataplane/flat_table.h"
 #include "dataplane/packet_cache.h"
 #include "dataplane/port.h"
@@ -28,8 +29,8 @@ inline constexpr std::size_t kBatch = 64;  // packets that one turn of the loop 
 /// of them are of another profile.
 inline constexpr std::size_t kOutputs = 128;
 inline constexpr std::size_t kHeadroom = 128;  // RTE_PKTMBUF_HEADROOM; checked in worker.cc
-inline constexpr std::uint64_t kFeedbackPerSecondMax =
-    10;  // key-frame requests and receiver reports, per stream
+/// Key-frame requests and receiver reports, per stream.
+inline constexpr std::uint64_t kFeedbackPerSecondMax = 10;
 
 /// One SSRC at one endpoint: of a stream coming in, or of a route leading there.
 struct SsrcKey {
@@ -37,14 +38,6 @@ struct SsrcKey {
   std::uint32_t ssrc = 0;
   bool operator==(const SsrcKey&) const = default;
   std::uint64_t hash() const { return mix64(std::uint64_t{endpoint} << 32 | ssrc); }
-};
-
-struct TupleKey {
-  config::IpAddress remote;
-  std::uint16_t remote_port = 0;
-  std::uint16_t local_port = 0;
-  bool operator==(const TupleKey&) const = default;
-  std::uint64_t hash() const;
 };
 
 /// What makes a frame ours on one port, as classify compares it with the frame. The IP addresses are in the
@@ -92,7 +85,7 @@ struct LocalPort {
 struct TransmitBuffer {
   std::array<rte_mbuf*, kBatch> packets;
   std::uint16_t count = 0;
-  TransmitChecksums checksums = TransmitChecksums::kOurs;
+  TransmitChecksums checksums = TransmitChecksums::kSoftware;
   std::uint64_t bytes = 0;
 };
 
@@ -103,6 +96,7 @@ struct ReportBuffer {
     std::uint32_t endpoint;
   };
   std::array<Entry, kBatch> entries;
+  std::array<crypto::RtcpProtectJob, kBatch> seals;  // scratch memory of seal_reports()
   std::uint16_t count = 0;
 };
 
@@ -134,7 +128,7 @@ struct WorkerState {
   std::uint64_t now = 0;  // TSC of the present turn
 
   std::array<LocalPort, 65536> local_ports;
-  FlatTable<TupleKey> endpoint_by_tuple;
+  FlatTable<FiveTuple> endpoint_by_tuple;
   FlatTable<SsrcKey> stream_by_ssrc;
   FlatTable<SsrcKey> route_by_ssrc;
   SlotArray<FanoutChunk> chunks;

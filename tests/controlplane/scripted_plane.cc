@@ -133,7 +133,7 @@ void ScriptedWorker::carry_out(const Command& command) {
       return answer(NoteKind::kRouteSwitched, command.ref);
     case CommandKind::kRequestKeyframe:
       return;
-    case CommandKind::kForgetStream: {
+    case CommandKind::kStreamIdle: {
       dataplane::StreamSlot& stream = memory_.streams[command.ref.slot];
       if (stream.tenancy.load() == command.ref.generation) stream.tenancy.store(command.ref.generation + 1);
       forgotten.push_back(command.ref);

@@ -64,7 +64,7 @@ class ScriptedWorker {
   std::vector<Bound> bound;           // tuples bound now
   std::vector<TestFrame> injected;
   std::vector<dataplane::SlotRef> keyed;             // every kKeysReady
-  std::vector<dataplane::SlotRef> forgotten;         // every kForgetStream
+  std::vector<dataplane::SlotRef> forgotten;         // every kStreamIdle
   std::vector<dataplane::CommandKind> order;         // every command, in order
   std::map<std::uint32_t, std::uint32_t> endpoints;  // installed: slot -> generation
   std::map<std::uint32_t, std::uint32_t> sources;

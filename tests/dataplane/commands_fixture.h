@@ -51,7 +51,7 @@ class CommandsTest : public ::testing::Test {
   void run(const Command& command) {
     const std::uint64_t before = memory().counters.commands.read();
     ASSERT_TRUE(memory().commands.push(command));
-    ASSERT_EQ(run_commands(state(), worker_.protect, 8), 1u);
+    ASSERT_EQ(run_commands(state(), 8), 1u);
     ASSERT_EQ(memory().counters.commands.read(), before + 1);
   }
   void good(const Command& command) {

@@ -110,9 +110,9 @@ TEST_F(CommandsTest, SetRemote) {
 }
 
 TEST_F(CommandsTest, BindAndUnbindTuple) {
-  const TupleKey key{config::IpAddress::v4(198, 18, 1, 9), 4000, 3478};
+  const FiveTuple key{{config::IpAddress::v4(198, 18, 1, 9), 4000}, 3478};
   Command command;
-  command.tuple = {{key.remote, key.remote_port}, key.local_port};
+  command.tuple = key;
   const auto with = [&](CommandKind kind, SlotRef ref) {
     command.kind = kind;
     command.ref = ref;
@@ -298,7 +298,7 @@ TEST_F(CommandsTest, ForgetStream) {
   wake_stream(state(), slot);
   const std::uint32_t tenancy = memory().streams[slot].tenancy.load();
   const auto forget = [&](std::uint32_t stream, std::uint32_t generation) {
-    return make_command(CommandKind::kForgetStream, {stream, generation});
+    return make_command(CommandKind::kStreamIdle, {stream, generation});
   };
   for (const std::uint32_t wrong : {tenancy - 1, tenancy + 1, tenancy + 2, 0u}) stale(forget(slot, wrong));
   stale(forget(slot + 1, 0));  // never used
@@ -329,33 +329,33 @@ TEST_F(CommandsTest, InjectHandsTheFrameToThePort) {
 TEST_F(CommandsTest, StopLeavesTheRestInTheRing) {
   ASSERT_TRUE(memory().commands.push(make_command(CommandKind::kStop, {})));
   ASSERT_TRUE(memory().commands.push(make_command(CommandKind::kInstallEndpoint, kPublisher)));
-  EXPECT_EQ(run_commands(state(), worker_.protect, 8), 1u);
+  EXPECT_EQ(run_commands(state(), 8), 1u);
   EXPECT_TRUE(state().stop_requested);
-  EXPECT_EQ(run_commands(state(), worker_.protect, 8), 0u);
+  EXPECT_EQ(run_commands(state(), 8), 0u);
   EXPECT_FALSE(publisher().installed);
 }
 
 TEST_F(CommandsTest, NoMoreThanTheBudget) {
   for (int i = 0; i < 10; ++i)
     ASSERT_TRUE(memory().commands.push(make_command(CommandKind::kRemoveRoute, beyond())));
-  EXPECT_EQ(run_commands(state(), worker_.protect, 4), 4u);
-  EXPECT_EQ(run_commands(state(), worker_.protect, 0), 0u);
-  EXPECT_EQ(run_commands(state(), worker_.protect, 100), 6u);
+  EXPECT_EQ(run_commands(state(), 4), 4u);
+  EXPECT_EQ(run_commands(state(), 0), 0u);
+  EXPECT_EQ(run_commands(state(), 100), 6u);
   EXPECT_EQ(memory().counters.commands.read(), 10u);
 }
 
 TEST_F(CommandsTest, WaitsWhileThereIsNoRoomToAnswer) {
   while (memory().notes.room() > 1) state().tell({});
   ASSERT_TRUE(memory().commands.push(make_command(CommandKind::kRemoveRoute, beyond())));
-  EXPECT_EQ(run_commands(state(), worker_.protect, 8), 0u);
+  EXPECT_EQ(run_commands(state(), 8), 0u);
   state().tell({});
   EXPECT_EQ(memory().counters.lost_events.read(), 0u);
   state().tell({});
   EXPECT_EQ(memory().counters.lost_events.read(), 1u) << "a note without room";
-  EXPECT_EQ(run_commands(state(), worker_.protect, 8), 0u);
+  EXPECT_EQ(run_commands(state(), 8), 0u);
   const std::size_t notes = worker_.notes().size();
   EXPECT_EQ(notes, memory().notes.capacity());
-  EXPECT_EQ(run_commands(state(), worker_.protect, 8), 1u);
+  EXPECT_EQ(run_commands(state(), 8), 1u);
   expect_one_note(NoteKind::kRouteRemoved, beyond());
 }
 

@@ -107,16 +107,16 @@ TEST(FlatTableTest, FullRefusesTheNewAndReplacesTheOld) {
 TEST(FlatTableTest, KeysOfTheWorkerTellAllTheirPartsApart) {
   const auto v4 = config::IpAddress::v4(198, 18, 0, 1);
   auto v6 = *config::IpAddress::parse("2001:db8::1");
-  FlatTable<TupleKey> tuples(16);
+  FlatTable<FiveTuple> tuples(16);
   std::uint32_t slot = 0;
   // An IPv6 address whose first bytes are the IPv4 one's is still another.
   auto look_alike = v4;
   look_alike.family = config::IpFamily::kIpv6;
   auto other_half = v6;
   other_half.bytes[3] ^= 1;
-  const std::vector<TupleKey> keys{{v4, 1, 2},         {v4, 2, 1}, {v4, 1, 3},        {v4, 4, 2},
-                                   {look_alike, 1, 2}, {v6, 1, 2}, {other_half, 1, 2}};
-  for (const TupleKey& key : keys) ASSERT_TRUE(tuples.insert(key, slot++));
+  const std::vector<FiveTuple> keys{{{v4, 1}, 2},         {{v4, 2}, 1}, {{v4, 1}, 3},        {{v4, 4}, 2},
+                                    {{look_alike, 1}, 2}, {{v6, 1}, 2}, {{other_half, 1}, 2}};
+  for (const FiveTuple& key : keys) ASSERT_TRUE(tuples.insert(key, slot++));
   for (std::uint32_t i = 0; i < keys.size(); ++i) EXPECT_EQ(tuples.find(keys[i]), i);
   EXPECT_EQ(tuples.size(), keys.size());
 

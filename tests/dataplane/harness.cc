@@ -110,7 +110,7 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   info.queues = queues;
   info.transmit_queues = queues;
   info.checks_udp_checksum = true;
-  if (port_does_checksums) info.transmit_checksums = TransmitChecksums::kNobodys;
+  if (port_does_checksums) info.transmit_checksums = TransmitChecksums::kNone;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
   std::string error;
   auto worker_engine = crypto::make_engine(engine, error);

@@ -258,7 +258,7 @@ class ControlSide {
     }
     send(command);
   }
-  static Tuple tuple_of(std::uint32_t slot) {
+  static FiveTuple tuple_of(std::uint32_t slot) {
     return {{config::IpAddress::v4(198, 18, 1, 1), static_cast<std::uint16_t>(4000 + slot)}, 3478};
   }
 
@@ -349,7 +349,7 @@ class ControlSide {
     }
     if (streams_.empty()) return;
     ++perhaps_stale;  // it may have ended with its endpoint by now
-    send(make_command(CommandKind::kForgetStream, streams_.front()));
+    send(make_command(CommandKind::kStreamIdle, streams_.front()));
     streams_.pop_front();
   }
 

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "config/config.h"
-#include "dataplane/protect.h"
 #include "dataplane/worker_state.h"
 
 namespace sluice::dataplane::test {
@@ -88,7 +87,6 @@ struct BareWorker {
   WorkerMemory memory;
   Steering steering{1};
   std::unique_ptr<WorkerState> state;
-  Protect protect;
 
   std::vector<Note> notes();
   std::uint64_t stale() const { return memory.counters.stale_commands.read(); }

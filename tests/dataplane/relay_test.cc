@@ -242,7 +242,7 @@ TEST(RelayStateTest, ASilentSrtpStreamKeepsItsRolloverCounterAndItsReplayWindow)
   EXPECT_EQ(plane.sent().size(), 3u);
   const StreamSlot& stream = plane.memory().streams[0];
   Command silent;
-  silent.kind = CommandKind::kForgetStream;
+  silent.kind = CommandKind::kStreamIdle;
   silent.ref = {0, stream.tenancy.load()};
   plane.command(silent);
   EXPECT_TRUE(stream.dormant.load());
@@ -262,7 +262,7 @@ TEST(RelayStateTest, ASilentPlainStreamIsForgotten) {
   const Peer from = plane.add_peer();
   plane.deliver(from, make_rtp({}));
   Command silent;
-  silent.kind = CommandKind::kForgetStream;
+  silent.kind = CommandKind::kStreamIdle;
   silent.ref = {0, plane.memory().streams[0].tenancy.load()};
   plane.command(silent);
   EXPECT_EQ(plane.memory().endpoints[from.slot].stream_count, 0u);

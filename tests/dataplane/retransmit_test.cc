@@ -367,7 +367,7 @@ TEST(RetransmitRuleTest, NothingOfAFormerStreamOrRouteIsFound) {
   // The stream ends and another begins in its slot, with the same SSRC and numbers.
   const StreamSlot& stream = room.plane.memory().streams[0];
   Command forget;
-  forget.kind = CommandKind::kForgetStream;
+  forget.kind = CommandKind::kStreamIdle;
   forget.ref = {0, stream.tenancy.load()};
   room.plane.command(forget);
   EXPECT_TRUE(room.ask(receiver, {{102}}).empty()) << "no stream feeds the route";

@@ -30,7 +30,7 @@ class StreamsTest : public ::testing::Test {
 
   void run(const Command& command) {
     ASSERT_TRUE(worker_.memory.commands.push(command));
-    ASSERT_EQ(run_commands(*worker_.state, worker_.protect, 1), 1u);
+    ASSERT_EQ(run_commands(*worker_.state, 1), 1u);
     ASSERT_EQ(worker_.stale(), 0u);
   }
 
@@ -279,7 +279,7 @@ TEST_F(StreamsTest, WhatAStreamLeavesGoesToOneThatFeedsAnotherSourceToo) {
 
 TEST_F(StreamsTest, ALulledPlainStreamIsForgotten) {
   const std::uint32_t slot = hear(1);
-  lull_stream(*worker_.state, slot);
+  retire_idle_stream(*worker_.state, slot);
   EXPECT_EQ(find_stream(*worker_.state, kEndpoint, 1), kNoSlot);
   EXPECT_EQ(endpoint_->stream_count, 0u);
 }
@@ -293,13 +293,13 @@ TEST_F(StreamsTest, ALulledEncryptedStreamKeepsItsWindowAndTakesBackWhatItFed) {
   stream(slot).ended.store(true);
   const std::uint32_t tenancy = stream(slot).tenancy.load();
   worker_.notes();
-  lull_stream(*worker_.state, slot);
+  retire_idle_stream(*worker_.state, slot);
   EXPECT_EQ(find_stream(*worker_.state, kEndpoint, 2), slot);
   EXPECT_EQ(stream(slot).tenancy.load(), tenancy);
   EXPECT_EQ(stream(slot).rtp_window.check(77), crypto::ReplayVerdict::kReplayed);
   EXPECT_TRUE(stream(slot).dormant.load());
   EXPECT_EQ(feeder(any), other);
-  lull_stream(*worker_.state, other);
+  retire_idle_stream(*worker_.state, other);
   EXPECT_EQ(feeder(any), kNoSlot) << "the dormant feed nothing";
   wake_stream(*worker_.state, slot);
   EXPECT_EQ(feeder(any), slot);

@@ -1,12 +1,13 @@
-#include "dataplane/carry.h"
+#include "dataplane/send_queue_sharing.h"
 
 #include <rte_mbuf.h>
 
-#include "dataplane/transmit.h"
+#include <cassert>
 
 namespace sluice::dataplane {
 
-void pass_on(WorkerState& state, const PortInfo& port, TransmitBuffer& buffer) {
+void pass_frames_on(WorkerState& state, const PortInfo& port, TransmitBuffer& buffer) {
+  assert(state.steering.shares_queues());
   auto& ring = state.steering.send_ring(state.index, state.index % port.transmit_queues);
   for (std::uint16_t i = 0; i < buffer.count; ++i) {
     rte_mbuf* mbuf = buffer.packets[i];
@@ -20,13 +21,11 @@ void pass_on(WorkerState& state, const PortInfo& port, TransmitBuffer& buffer) {
   buffer.bytes = 0;
 }
 
-std::size_t carry(WorkerState& state) {
+std::size_t take_passed_frames(WorkerState& state, std::size_t from, std::span<rte_mbuf*> frames) {
+  assert(state.steering.shares_queues());
+  auto& ring = state.steering.send_ring(from, state.index);
   std::size_t count = 0;
-  for (std::size_t from = 0; from < state.steering.workers(); ++from) {
-    auto& ring = state.steering.send_ring(from, state.index);
-    rte_mbuf* mbuf = nullptr;
-    for (std::size_t i = 0; i < kBatch && ring.pop(mbuf); ++i, ++count) queue_frame(state, mbuf, mbuf->port);
-  }
+  while (count < frames.size() && ring.pop(frames[count])) ++count;
   if (count != 0) state.counters().carried.add(count);
   return count;
 }
