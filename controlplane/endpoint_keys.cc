@@ -5,7 +5,7 @@ namespace sluice::control {
 
 bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
                  const crypto::MasterKey& receive, std::string& error) {
-  dataplane::EndpointKeys& keys = context.books(endpoint).memory.keys[endpoint.ref.slot];
+  dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];
   if (context.engine->expand(send, crypto::Direction::kSend, keys.send) &&
       context.engine->expand(receive, crypto::Direction::kReceive, keys.receive))
     return true;
@@ -19,11 +19,11 @@ void announce_keys(Context& context, Endpoint& endpoint) {
   dataplane::Command command;
   command.kind = dataplane::CommandKind::kKeysReady;
   command.ref = endpoint.ref;
-  context.books(endpoint).commands.send(command);
+  context.records(endpoint).commands.send(command);
 }
 
 void wipe_keys(Context& context, const Endpoint& endpoint) {
-  dataplane::EndpointKeys& keys = context.books(endpoint).memory.keys[endpoint.ref.slot];
+  dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];
   context.engine->release(keys.send);
   context.engine->release(keys.receive);
 }

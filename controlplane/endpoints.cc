@@ -3,11 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <cassert>
 #include <new>
 
 #include "controlplane/endpoint_keys.h"
 #include "controlplane/refusals.h"
-#include "controlplane/views.h"
 
 namespace sluice::control {
 
@@ -15,18 +15,8 @@ using dataplane::Command;
 using dataplane::CommandKind;
 using dataplane::EndpointKind;
 
-Result<Created<EndpointView>> Endpoints::create(const EndpointCreate& request) {
-  if (context_.stopping) return refuse_state("the daemon is stopping");
-  Session* session = context_.find_session(request.session);
-  if (session == nullptr) return refuse_unknown("session", request.session);
-  if (session->removing) return refuse_state(fmt::format("session \"{}\" is being removed", session->id));
-  if (!request.id.empty() && !is_object_id(request.id))
-    return refuse_parameter("id", request.id, "1-128 characters of [A-Za-z0-9._:@-]");
-  if (const Endpoint* existing = context_.find_endpoint(*session, request.id)) {
-    if (existing->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", request.id));
-    if (!same_parameters(existing->request, request)) return refuse_existing(view_of(context_, *existing));
-    return Created<EndpointView>{view_of(context_, *existing), false};
-  }
+Result<Endpoint*> Endpoints::create(Session& session, const EndpointCreate& request) {
+  assert(!session.removing && context_.registry.find_endpoint(session, request.id) == nullptr);
   auto planned = plan_endpoint(request, context_.plane, context_.options.profiles);
   if (auto* error = std::get_if<RequestError>(&planned)) return *error;
   const EndpointPlan& plan = std::get<EndpointPlan>(planned);
@@ -34,48 +24,47 @@ Result<Created<EndpointView>> Endpoints::create(const EndpointCreate& request) {
     if (auto error = remotes_.check(plan.port_index, plan.remote->address)) return *error;
   }
 
-  const auto block = context_.find_block(*session);
+  const auto block = context_.placement.find_block(session);
   if (!block)
     return refuse_limit("endpoints_per_worker", context_.options.config.limits.endpoints_per_worker);
-  WorkerBooks& books = *context_.workers[session->blocks[*block].worker];
-  const auto ref = books.endpoint_slots.acquire();
+  WorkerRecords& records = *context_.workers[session.blocks[*block].worker];
+  const auto ref = records.endpoint_slots.acquire();
   auto owned = std::make_unique<Endpoint>();
   Endpoint& endpoint = *owned;
   endpoint.request = request;
-  endpoint.id = request.id.empty() ? context_.make_id("e-") : request.id;
-  endpoint.session = session;
-  endpoint.worker = books.index;
+  endpoint.id = request.id.empty() ? context_.registry.make_id("e-") : request.id;
+  endpoint.session = &session;
+  endpoint.worker = records.index;
   endpoint.block = *block;
   endpoint.ref = *ref;
   if (auto error = take_ports(endpoint, plan)) {
-    books.endpoint_slots.release(*ref);
+    records.endpoint_slots.release(*ref);
     return *error;
   }
   fill_slot(endpoint, plan);
   auto refused = request.kind == EndpointKind::kWebrtc ? webrtc_.prepare(endpoint) : make_keys(endpoint);
   if (refused) {
     give_ports_back(endpoint);
-    books.endpoint_slots.release(*ref);
+    records.endpoint_slots.release(*ref);
     return *refused;
   }
 
-  if (books.endpoints.size() <= ref->slot) books.endpoints.resize(ref->slot + std::size_t{1});
-  books.endpoints[ref->slot] = &endpoint;
-  ++session->blocks[*block].endpoints;
-  session->endpoints.emplace(endpoint.id, std::move(owned));
-  context_.mark_occupied(*session);
+  records.put(endpoint);
+  ++session.blocks[*block].endpoints;
+  session.endpoints.emplace(endpoint.id, std::move(owned));
+  context_.registry.mark_occupied(session);
   endpoint.created_at = endpoint.last_alive = context_.now();
 
   Command install;
   install.kind = CommandKind::kInstallEndpoint;
   install.ref = endpoint.ref;
-  books.commands.send(install);
+  records.commands.send(install);
   ++context_.totals.endpoints_created;
   context_.emit("endpoint.created", endpoint);
   if (request.kind == EndpointKind::kSdes) announce_keys(context_, endpoint);
   if (request.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
   if (plan.remote) remotes_.signal(endpoint, *plan.remote);
-  return Created<EndpointView>{view_of(context_, endpoint), true};
+  return &endpoint;
 }
 
 std::optional<RequestError> Endpoints::take_ports(Endpoint& endpoint, const EndpointPlan& plan) {
@@ -155,31 +144,25 @@ void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
   slot.first_stream = slot.first_source = slot.first_incoming_route = dataplane::kNoSlot;
 }
 
-Result<EndpointView> Endpoints::connect(const EndpointConnect& request) {
-  if (context_.stopping) return refuse_state("the daemon is stopping");
-  Session* session = context_.find_session(request.session);
-  if (session == nullptr) return refuse_unknown("session", request.session);
-  Endpoint* endpoint = context_.find_endpoint(*session, request.id);
-  if (endpoint == nullptr) return refuse_unknown("endpoint", request.id, session->id);
-  if (endpoint->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", request.id));
-  if (endpoint->failed)
-    return refuse_state(fmt::format("endpoint \"{}\" has failed: {}", request.id, endpoint->reason));
-  if (endpoint->request.kind == EndpointKind::kWebrtc) {
+std::optional<RequestError> Endpoints::connect(Endpoint& endpoint, const EndpointConnect& request) {
+  assert(!endpoint.removing);
+  if (endpoint.failed)
+    return refuse_state(fmt::format("endpoint \"{}\" has failed: {}", request.id, endpoint.reason));
+  if (endpoint.request.kind == EndpointKind::kWebrtc) {
     if (request.remote)
       return refuse_parameter("remote", "given", "nothing for webrtc; ICE finds the address");
     if (auto error = check_peer(request.fingerprints, request.ice_ufrag)) return *error;
-    if (auto error = webrtc_.connect(*endpoint, request)) return *error;
-    return view_of(context_, *endpoint);
+    return webrtc_.connect(endpoint, request);
   }
   if (!request.fingerprints.empty()) return refuse_parameter("dtls", "given", "only for webrtc");
   if (!request.ice_ufrag.empty() || !request.ice_password.empty())
     return refuse_parameter("ice", "given", "only for webrtc");
   if (!request.remote) return refuse_parameter("remote", "nothing", "an address");
-  auto remote = plan_remote(*request.remote, endpoint->family, endpoint->rtcp_mux);
+  auto remote = plan_remote(*request.remote, endpoint.family, endpoint.rtcp_mux);
   if (auto* error = std::get_if<RequestError>(&remote)) return *error;
-  if (auto error = remotes_.check(endpoint->port_index, request.remote->address)) return *error;
-  remotes_.signal(*endpoint, std::get<RemoteAddress>(remote));
-  return view_of(context_, *endpoint);
+  if (auto error = remotes_.check(endpoint.port_index, request.remote->address)) return *error;
+  remotes_.signal(endpoint, std::get<RemoteAddress>(remote));
+  return std::nullopt;
 }
 
 void Endpoints::say_goodbye(Endpoint& endpoint, std::string_view reason) {
@@ -198,7 +181,7 @@ void Endpoints::remove(Endpoint& endpoint, std::string_view reason) {
   Command command;
   command.kind = CommandKind::kRemoveEndpoint;
   command.ref = endpoint.ref;
-  context_.books(endpoint).commands.send(command);
+  context_.records(endpoint).commands.send(command);
 }
 
 void Endpoints::fail(Endpoint& endpoint, std::string_view reason, std::string_view text) {
@@ -210,26 +193,24 @@ void Endpoints::fail(Endpoint& endpoint, std::string_view reason, std::string_vi
   context_.emit("endpoint.failed", endpoint, json_fields({{"reason", reason}, {"text", text}}));
 }
 
-bool Endpoints::on_removed(WorkerBooks& books, dataplane::SlotRef ref) {
-  Endpoint* endpoint = books.endpoint(ref);
+void Endpoints::on_removed(WorkerRecords& records, dataplane::SlotRef ref) {
+  Endpoint* endpoint = records.endpoint(ref);
   if (endpoint == nullptr || !endpoint->removing || endpoint->acked) {
     ++context_.totals.stale_notes;
-    return false;
+    return;
   }
   endpoint->acked = true;
   finish(*endpoint);
-  return true;
 }
 
 void Endpoints::finish(Endpoint& endpoint) {
   if (!endpoint.acked || !endpoint.incoming.empty() || endpoint.sources_dying != 0) return;
   Session& session = *endpoint.session;
-  WorkerBooks& books = context_.books(endpoint);
+  WorkerRecords& records = context_.records(endpoint);
   --session.blocks[endpoint.block].endpoints;
   wipe_keys(context_, endpoint);
   give_ports_back(endpoint);
-  books.endpoints[endpoint.ref.slot] = nullptr;
-  books.endpoint_slots.release(endpoint.ref);
+  records.drop(endpoint);
   ++context_.totals.endpoints_removed;
   context_.emit("endpoint.removed", endpoint, json_fields({{"reason", endpoint.reason}}));
   context_.complete(endpoint.done);
@@ -238,21 +219,21 @@ void Endpoints::finish(Endpoint& endpoint) {
   if (session.removing)
     finish(session);
   else
-    context_.mark_empty(session);
+    context_.registry.mark_empty(session, context_.now());
 }
 
 void Endpoints::finish(Session& session) {
   if (!session.removing || !session.endpoints.empty()) return;
-  context_.mark_occupied(session);
-  --context_.books(session).sessions;
+  context_.registry.mark_occupied(session);
+  --context_.records(session).sessions;
   ++context_.totals.sessions_removed;
   context_.emit("session.removed", session, json_fields({{"reason", session.reason}}));
   context_.complete(session.done);
-  context_.sessions.erase(context_.sessions.find(session.id));
+  context_.registry.erase(session);
 }
 
-void Endpoints::on_latched(WorkerBooks& books, const dataplane::Note& note) {
-  Endpoint* endpoint = books.endpoint(note.ref);
+void Endpoints::on_latched(WorkerRecords& records, const dataplane::Note& note) {
+  Endpoint* endpoint = records.endpoint(note.ref);
   if (endpoint == nullptr) {
     ++context_.totals.stale_notes;
     return;

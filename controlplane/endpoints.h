@@ -17,8 +17,10 @@ class Endpoints {
   Endpoints(Context& context, Routing& routing, RemoteDesk& remotes, WebrtcDesk& webrtc)
       : context_(context), routing_(routing), remotes_(remotes), webrtc_(webrtc) {}
 
-  Result<Created<EndpointView>> create(const EndpointCreate& request);
-  Result<EndpointView> connect(const EndpointConnect& request);
+  /// REQUIRES: the session has no endpoint of that id and is not being removed.
+  [[nodiscard]] Result<Endpoint*> create(Session& session, const EndpointCreate& request);
+  /// nullopt, or why the peer's side is refused. REQUIRES: the endpoint is not being removed.
+  [[nodiscard]] std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
 
   /// The first step of a removal: no more admission, and close_notify on its way. Where many go, all of them
   /// are told before the first is taken down.
@@ -28,12 +30,12 @@ class Endpoints {
   /// It stays, inert, for people to see why, until it is removed or reclaimed.
   void fail(Endpoint& endpoint, std::string_view reason, std::string_view text);
 
-  /// The worker's ack. False when the reference is stale.
-  bool on_removed(WorkerBooks& books, dataplane::SlotRef ref);
+  /// The worker's ack. A stale reference is counted and nothing else.
+  void on_removed(WorkerRecords& records, dataplane::SlotRef ref);
   /// Frees what is left when the worker has acked the endpoint and all that hung on it; the session may go
   /// with it.
   void finish(Endpoint& endpoint);
-  void on_latched(WorkerBooks& books, const dataplane::Note& note);
+  void on_latched(WorkerRecords& records, const dataplane::Note& note);
 
   /// Ends a session that is being removed and has nothing left.
   void finish(Session& session);

@@ -17,9 +17,9 @@ TimePoint IdleWatch::tick(TimePoint now) {
       });
   const std::chrono::seconds timeout(context_.options.config.limits.idle_timeout_s);
   if (timeout.count() == 0) return next;
-  for (Session* session : context_.empty_sessions) {
+  for (Session* session : context_.registry.empty_sessions()) {
     if (now - session->empty_since < timeout) break;  // the rest have been empty for less
-    context_.idle_sessions.push_back(session->id);
+    context_.deferred.add(IdleSession{session->id});
   }
   return next;
 }
@@ -39,9 +39,9 @@ void IdleWatch::look(Endpoint& endpoint, TimePoint now) {
   if (!endpoint.failed) {
     if (heard || (spoke && endpoint.remote_signalled)) endpoint.last_alive = now;
     if (endpoint.webrtc) {
-      endpoint.last_alive = std::max(endpoint.last_alive, endpoint.webrtc->last_checked());
-      if (endpoint.webrtc->consent_expired(now)) {
-        context_.verdicts.push_back({endpoint.worker, endpoint.ref, "consent_expired", false, {}});
+      endpoint.last_alive = std::max(endpoint.last_alive, endpoint.webrtc->last_check);
+      if (endpoint.webrtc->ice.consent_expired(now)) {
+        context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, "consent_expired"});
         return;
       }
       webrtc_.expire(endpoint, now);
@@ -49,8 +49,7 @@ void IdleWatch::look(Endpoint& endpoint, TimePoint now) {
   }
   const std::chrono::seconds timeout(context_.options.config.limits.idle_timeout_s);
   if (timeout.count() != 0 && now - endpoint.last_alive >= timeout)
-    context_.verdicts.push_back(
-        {endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle", false, {}});
+    context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle"});
 }
 
 }  // namespace sluice::control

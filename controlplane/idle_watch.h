@@ -20,8 +20,8 @@ class IdleWatch {
  public:
   IdleWatch(Context& context, WebrtcDesk& webrtc) : context_(context), webrtc_(webrtc) {}
 
-  /// Forgets ICE pairs that went stale. Adds to Context::verdicts and Context::idle_sessions. Returns when to
-  /// come again.
+  /// Forgets ICE pairs that went stale. What is idle is added to Context::deferred. Returns when to come
+  /// again.
   TimePoint tick(TimePoint now);
 
  private:

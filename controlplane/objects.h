@@ -1,7 +1,7 @@
 // objects: what the control thread knows of each session, endpoint, source and route. Plain records; the
-// rooms around them (endpoints, routing, webrtc_desk ...) do the work. Control thread only.
+// modules around them (endpoints, routing, webrtc_desk ...) do the work. Control thread only.
 //
-// Ownership: the directory owns sessions, a session owns its endpoints and routes, a worker's table owns
+// Ownership: the registry owns sessions, a session owns its endpoints and routes, a worker's table owns
 // sources. An object that is being removed stays where it is until its worker has acked, then all of it goes
 // at once.
 #pragma once
@@ -35,7 +35,7 @@ struct Session;
 struct Endpoint;
 struct Source;
 struct Route;
-class WebrtcPeer;
+struct WebrtcPeer;
 
 /// What makes two sources of one endpoint the same.
 struct SourceKey {
@@ -177,7 +177,7 @@ struct Session {
   std::map<std::string, std::unique_ptr<Endpoint>> endpoints;
   std::map<std::string, std::unique_ptr<Route>> routes;
   TimePoint empty_since;
-  std::optional<std::list<Session*>::iterator> empty_entry;  // in Context::empty_sessions
+  std::optional<std::list<Session*>::iterator> empty_entry;  // in Registry::empty_sessions()
 };
 
 }  // namespace sluice::control

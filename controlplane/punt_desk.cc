@@ -5,17 +5,17 @@
 
 namespace sluice::control {
 
-bool PuntDesk::drain(WorkerBooks& books, TimePoint now) {
+bool PuntDesk::drain(WorkerRecords& records, TimePoint now) {
   dataplane::Punt punt;
   for (std::size_t i = 0; i < kPuntsPerTurn; ++i) {
-    if (!books.memory.punts.pop(punt)) return true;
-    dispatch(books, punt, now);
+    if (!records.memory.punts.pop(punt)) return true;
+    dispatch(records, punt, now);
     context_.plane.free_punt(punt);
   }
   return false;
 }
 
-void PuntDesk::dispatch(WorkerBooks& books, const dataplane::Punt& punt, TimePoint now) {
+void PuntDesk::dispatch(WorkerRecords& records, const dataplane::Punt& punt, TimePoint now) {
   const auto port = port_index(punt.port_id);
   if (!port) return;
   const std::span<const std::uint8_t> bytes = context_.plane.punt_frame(punt);
@@ -30,7 +30,7 @@ void PuntDesk::dispatch(WorkerBooks& books, const dataplane::Punt& punt, TimePoi
   }
   Endpoint* endpoint = nullptr;
   if (punt.endpoint.valid()) {
-    endpoint = books.endpoint(punt.endpoint);
+    endpoint = records.endpoint(punt.endpoint);
     if (endpoint == nullptr || endpoint->removing) {
       ++context_.totals.stale_punts;
       return;
@@ -47,7 +47,7 @@ void PuntDesk::dispatch(WorkerBooks& books, const dataplane::Punt& punt, TimePoi
   datagram.to = {dataplane::destination_ip(bytes, frame), frame.destination_port};
   std::copy_n(bytes.data() + 6, datagram.from_mac.size(), datagram.from_mac.begin());
   if (punt.kind == dataplane::PuntKind::kStun)
-    webrtc_.on_stun(books, endpoint, datagram, now);
+    webrtc_.on_stun(records, endpoint, datagram, now);
   else
     webrtc_.on_dtls(endpoint, datagram, now);
 }

@@ -16,10 +16,10 @@ class PuntDesk {
       : context_(context), remotes_(remotes), webrtc_(webrtc) {}
 
   /// False when there may be more.
-  bool drain(WorkerBooks& books, TimePoint now);
+  bool drain(WorkerRecords& records, TimePoint now);
 
  private:
-  void dispatch(WorkerBooks& books, const dataplane::Punt& punt, TimePoint now);
+  void dispatch(WorkerRecords& records, const dataplane::Punt& punt, TimePoint now);
   std::optional<std::size_t> port_index(std::uint16_t port_id) const;
 
   Context& context_;

@@ -155,7 +155,7 @@ void RemoteDesk::set_remote(Endpoint& endpoint, Component component, const confi
   command.ref = endpoint.ref;
   command.remote = dataplane::make_header_template(local, {mac, address}, context_.port(endpoint).vlan,
                                                    endpoint.request.dscp);
-  context_.books(endpoint).commands.send(command);
+  context_.records(endpoint).commands.send(command);
   endpoint.remote_installed = true;
   note_connected(endpoint);
 }

@@ -4,47 +4,32 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <new>
 #include <utility>
 
 #include "controlplane/endpoint_plan.h"
 #include "controlplane/refusals.h"
 #include "controlplane/route_plan.h"
-#include "controlplane/views.h"
 
 namespace sluice::control {
 
 using dataplane::Command;
 using dataplane::CommandKind;
 
-Result<Created<RouteView>> Routing::create(const RouteCreate& request) {
-  if (context_.stopping) return refuse_state("the daemon is stopping");
-  Session* session = context_.find_session(request.session);
-  if (session == nullptr) return refuse_unknown("session", request.session);
-  if (!request.id.empty() && !is_object_id(request.id))
-    return refuse_parameter("id", request.id, "1-128 characters of [A-Za-z0-9._:@-]");
-  if (const Route* existing = context_.find_route(*session, request.id)) {
-    if (existing->removing) return refuse_state(fmt::format("route \"{}\" is being removed", request.id));
-    if (!same_parameters(existing->request, request)) return refuse_existing(view_of(context_, *existing));
-    return Created<RouteView>{view_of(context_, *existing), false};
-  }
-  Endpoint* from = context_.find_endpoint(*session, request.from.endpoint);
-  if (from == nullptr) return refuse_unknown("endpoint", request.from.endpoint, session->id);
-  Endpoint* to = context_.find_endpoint(*session, request.to);
-  if (to == nullptr) return refuse_unknown("endpoint", request.to, session->id);
-  for (const Endpoint* end : {from, to})
-    if (end->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", end->id));
-  if (auto error = check_selector(request.from, *from)) return *error;
-  if (auto error = check_route(request, *to)) return *error;
+Result<Route*> Routing::create(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
+  assert(!from.removing && !to.removing && context_.registry.find_route(session, request.id) == nullptr);
+  if (auto error = check_selector(request.from, from)) return *error;
+  if (auto error = check_route(request, to)) return *error;
   if (request.retransmit.value_or(false) && !caches_packets())
     return refuse_parameter("retransmit", "true", "false, while [memory] packet_cache_mib is 0");
 
-  auto placed = place(*session, *from, *to, request);
+  auto placed = place(session, from, to, request);
   if (auto* error = std::get_if<RequestError>(&placed)) return *error;
   Route& route = *std::get<Route*>(placed);
   ++context_.totals.routes_created;
   context_.emit("route.created", route);
-  return Created<RouteView>{view_of(context_, route), true};
+  return &route;
 }
 
 bool Routing::caches_packets() const {
@@ -53,27 +38,27 @@ bool Routing::caches_packets() const {
 
 Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
   const config::Limits& limits = context_.options.config.limits;
-  WorkerBooks& books = context_.books(to);
+  WorkerRecords& records = context_.records(to);
   if (to.incoming.size() >= limits.routes_per_endpoint)
     return refuse_limit("routes_per_endpoint", limits.routes_per_endpoint);
-  const auto ref = books.route_slots.acquire();
+  const auto ref = records.route_slots.acquire();
   if (!ref) return refuse_limit("routes_per_worker", limits.routes_per_worker);
   auto lease = lease_ssrc(to, request.ssrc);
   if (auto* error = std::get_if<RequestError>(&lease)) {
-    books.route_slots.release(*ref);
+    records.route_slots.release(*ref);
     return *error;
   }
-  Source* source = join_source(books.index, from, source_key(request.from, request.clock_rate));
+  Source* source = join_source(records.index, from, source_key(request.from, request.clock_rate));
   if (source == nullptr) {
     to.ssrcs->end(std::get<OutgoingSsrcs::Lease>(lease), 0);
-    books.route_slots.release(*ref);
+    records.route_slots.release(*ref);
     return refuse_limit("routes_per_worker", limits.routes_per_worker);
   }
 
   auto owned = std::make_unique<Route>();
   Route& route = *owned;
   route.request = request;
-  if (route.request.id.empty()) route.request.id = context_.make_id("r-");
+  if (route.request.id.empty()) route.request.id = context_.registry.make_id("r-");
   route.session = &session;
   route.to = &to;
   route.source = source;
@@ -81,8 +66,7 @@ Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, co
   route.lease = std::get<OutgoingSsrcs::Lease>(lease);
   route.retransmit =
       request.retransmit.value_or(to.request.kind == dataplane::EndpointKind::kWebrtc && caches_packets());
-  if (books.routes.size() <= ref->slot) books.routes.resize(ref->slot + std::size_t{1});
-  books.routes[ref->slot] = &route;
+  records.put(route);
   session.routes.emplace(route.request.id, std::move(owned));
   to.incoming.push_back(route);
   from.outgoing.push_back(route);
@@ -92,7 +76,7 @@ Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, co
   install.kind = CommandKind::kInstallRoute;
   install.ref = route.ref;
   install.source = source->ref;
-  books.commands.send(install);
+  records.commands.send(install);
   return &route;
 }
 
@@ -122,7 +106,7 @@ Source* Routing::join_source(std::size_t worker, Endpoint& from, const SourceKey
 }
 
 Source* Routing::adopt(std::size_t worker, Endpoint& from, const SourceKey& key, dataplane::SlotRef ref) {
-  WorkerBooks& books = *context_.workers[worker];
+  WorkerRecords& records = *context_.workers[worker];
   auto owned = std::make_unique<Source>();
   Source& source = *owned;
   source.endpoint = &from;
@@ -130,9 +114,8 @@ Source* Routing::adopt(std::size_t worker, Endpoint& from, const SourceKey& key,
   source.ref = ref;
   source.routes = 1;
   source.key = key;
-  if (books.sources.size() <= ref.slot) books.sources.resize(ref.slot + std::size_t{1});
-  books.sources[ref.slot] = std::move(owned);
-  auto& slot = *new (&books.memory.sources[ref.slot]) dataplane::SourceSlot();
+  records.put(std::move(owned));
+  auto& slot = *new (&records.memory.sources[ref.slot]) dataplane::SourceSlot();
   slot.generation = ref.generation;
   slot.clock_rate = key.clock_rate;
   slot.next = slot.stream = slot.first_chunk = dataplane::kNoSlot;
@@ -144,12 +127,12 @@ Source* Routing::join_home(Endpoint& from, const SourceKey& key) {
     ++(*found)->routes;
     return *found;
   }
-  WorkerBooks& books = context_.books(from);
-  const auto ref = books.source_slots.acquire();
+  WorkerRecords& records = context_.records(from);
+  const auto ref = records.source_slots.acquire();
   if (!ref) return nullptr;
   Source& source = *adopt(from.worker, from, key, *ref);
   from.sources.insert(&source);
-  dataplane::SourceSlot& slot = books.memory.sources[ref->slot];
+  dataplane::SourceSlot& slot = records.memory.sources[ref->slot];
   slot.endpoint = from.ref;
   if (source.key.ssrc) {
     slot.match = dataplane::SourceMatch::kSsrc;
@@ -168,7 +151,7 @@ Source* Routing::join_home(Endpoint& from, const SourceKey& key) {
   Command install;
   install.kind = CommandKind::kInstallSource;
   install.ref = source.ref;
-  books.commands.send(install);
+  records.commands.send(install);
   return &source;
 }
 
@@ -177,31 +160,31 @@ Source* Routing::join_mirror(std::size_t worker, Endpoint& from, const SourceKey
     ++(*found)->routes;
     return *found;
   }
-  WorkerBooks& books = *context_.workers[worker];
-  const auto ref = books.source_slots.acquire();
+  WorkerRecords& records = *context_.workers[worker];
+  const auto ref = records.source_slots.acquire();
   if (!ref) return nullptr;
   Source* home = join_home(from, key);
   if (home == nullptr) {
-    books.source_slots.release(*ref);
+    records.source_slots.release(*ref);
     return nullptr;
   }
   Source& mirror = *adopt(worker, from, key, *ref);
   mirror.home = home;
   from.sources.insert(&mirror);
-  dataplane::SourceSlot& slot = books.memory.sources[ref->slot];
+  dataplane::SourceSlot& slot = records.memory.sources[ref->slot];
   slot.endpoint = {};
   slot.home = home->ref;
   slot.home_worker = static_cast<std::uint8_t>(from.worker);
   Command install;
   install.kind = CommandKind::kInstallSource;
   install.ref = mirror.ref;
-  books.commands.send(install);
+  records.commands.send(install);
   Command lend;
   lend.kind = CommandKind::kLendSource;
   lend.ref = home->ref;
   lend.source = mirror.ref;
   lend.worker = static_cast<std::uint8_t>(worker);
-  context_.books(*home).commands.send(lend);
+  context_.records(*home).commands.send(lend);
   return &mirror;
 }
 
@@ -212,14 +195,14 @@ void Routing::leave_source(Source& source) {
   Command remove_source;
   remove_source.kind = CommandKind::kRemoveSource;
   remove_source.ref = source.ref;
-  context_.books(source).commands.send(remove_source);
+  context_.records(source).commands.send(remove_source);
   endpoint.sources.erase(&source);
   if (source.home == nullptr) return;
   Command unlend;
   unlend.kind = CommandKind::kUnlendSource;
   unlend.ref = source.home->ref;
   unlend.worker = static_cast<std::uint8_t>(source.worker);
-  context_.books(*source.home).commands.send(unlend);
+  context_.records(*source.home).commands.send(unlend);
   leave_source(*std::exchange(source.home, nullptr));
 }
 
@@ -246,36 +229,28 @@ void Routing::fill(const Route& route) {
   slot.next_to_endpoint = slot.stream = dataplane::kNoSlot;
 }
 
-Result<RouteView> Routing::switch_to(const RouteSwitch& request) {
-  if (context_.stopping) return refuse_state("the daemon is stopping");
-  Session* session = context_.find_session(request.session);
-  if (session == nullptr) return refuse_unknown("session", request.session);
-  Route* route = context_.find_route(*session, request.id);
-  if (route == nullptr) return refuse_unknown("route", request.id, session->id);
-  if (route->removing) return refuse_state(fmt::format("route \"{}\" is being removed", request.id));
-  Endpoint* from = context_.find_endpoint(*session, request.from.endpoint);
-  if (from == nullptr) return refuse_unknown("endpoint", request.from.endpoint, session->id);
-  if (from->removing) return refuse_state(fmt::format("endpoint \"{}\" is being removed", from->id));
-  if (auto error = check_selector(request.from, *from)) return *error;
+std::optional<RequestError> Routing::switch_to(Route& route, Endpoint& from, const SourceSelector& selector) {
+  assert(!route.removing && !from.removing && from.session == route.session);
+  if (auto error = check_selector(selector, from)) return *error;
 
-  WorkerBooks& books = context_.books(*route);
-  const SourceKey key = source_key(request.from, route->request.clock_rate);
-  if (from == route->source->endpoint && key == route->source->key) return view_of(context_, *route);
-  Source* source = join_source(books.index, *from, key);
+  WorkerRecords& records = context_.records(route);
+  const SourceKey key = source_key(selector, route.request.clock_rate);
+  if (&from == route.source->endpoint && key == route.source->key) return std::nullopt;
+  Source* source = join_source(records.index, from, key);
   if (source == nullptr)
     return refuse_limit("routes_per_worker", context_.options.config.limits.routes_per_worker);
-  Source* former = std::exchange(route->source, source);
-  former->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(*route));
-  from->outgoing.push_back(*route);
-  route->switched_to = std::make_unique<SourceSelector>(request.from);
+  Source* former = std::exchange(route.source, source);
+  former->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(route));
+  from.outgoing.push_back(route);
+  route.switched_to = std::make_unique<SourceSelector>(selector);
 
   Command change;
   change.kind = CommandKind::kSwitchRoute;
-  change.ref = route->ref;
+  change.ref = route.ref;
   change.source = source->ref;
-  books.commands.send(change);
+  records.commands.send(change);
   leave_source(*former);
-  return view_of(context_, *route);
+  return std::nullopt;
 }
 
 void Routing::remove(Route& route) {
@@ -284,7 +259,7 @@ void Routing::remove(Route& route) {
   Command remove_route;
   remove_route.kind = CommandKind::kRemoveRoute;
   remove_route.ref = route.ref;
-  context_.books(route).commands.send(remove_route);
+  context_.records(route).commands.send(remove_route);
   route.source->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(route));
   leave_source(*std::exchange(route.source, nullptr));
 }
@@ -295,8 +270,8 @@ void Routing::detach(Endpoint& endpoint) {
   for (Route& route : endpoint.incoming) remove(route);
 }
 
-Endpoint* Routing::on_route_removed(WorkerBooks& books, dataplane::SlotRef ref) {
-  Route* route = books.route(ref);
+Endpoint* Routing::on_route_removed(WorkerRecords& records, dataplane::SlotRef ref) {
+  Route* route = records.route(ref);
   if (route == nullptr || !route->removing) {
     ++context_.totals.stale_notes;
     return nullptr;
@@ -304,8 +279,7 @@ Endpoint* Routing::on_route_removed(WorkerBooks& books, dataplane::SlotRef ref) 
   Endpoint* to = route->to;
   route->to->ssrcs->end(route->lease, context_.slot(*route).next_index.read());
   route->to->incoming.erase(IncomingRoutes::s_iterator_to(*route));
-  books.routes[ref.slot] = nullptr;
-  books.route_slots.release(ref);
+  records.drop(*route);
   ++context_.totals.routes_removed;
   context_.emit("route.removed", *route);
   context_.complete(route->done);
@@ -314,21 +288,20 @@ Endpoint* Routing::on_route_removed(WorkerBooks& books, dataplane::SlotRef ref) 
   return to;
 }
 
-Endpoint* Routing::on_source_removed(WorkerBooks& books, dataplane::SlotRef ref) {
-  Source* source = books.source(ref);
+Endpoint* Routing::on_source_removed(WorkerRecords& records, dataplane::SlotRef ref) {
+  Source* source = records.source(ref);
   if (source == nullptr || source->routes != 0) {
     ++context_.totals.stale_notes;
     return nullptr;
   }
   Endpoint* endpoint = source->endpoint;
   --endpoint->sources_dying;
-  books.sources[ref.slot].reset();
-  books.source_slots.release(ref);
+  records.drop(*source);
   return endpoint;
 }
 
-void Routing::on_switched(WorkerBooks& books, dataplane::SlotRef ref) {
-  const Route* route = books.route(ref);
+void Routing::on_switched(WorkerRecords& records, dataplane::SlotRef ref) {
+  const Route* route = records.route(ref);
   if (route == nullptr) {
     ++context_.totals.stale_notes;
     return;

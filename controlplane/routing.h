@@ -14,8 +14,13 @@ class Routing {
  public:
   explicit Routing(Context& context) : context_(context) {}
 
-  Result<Created<RouteView>> create(const RouteCreate& request);
-  Result<RouteView> switch_to(const RouteSwitch& request);
+  /// REQUIRES: the session has no route of that id; both ends are its own and not being removed.
+  [[nodiscard]] Result<Route*> create(Session& session, Endpoint& from, Endpoint& to,
+                                      const RouteCreate& request);
+  /// nullopt, or why the route stays as it is. REQUIRES: `from` is of the route's session; neither is being
+  /// removed.
+  [[nodiscard]] std::optional<RequestError> switch_to(Route& route, Endpoint& from,
+                                                      const SourceSelector& selector);
   /// Tells the worker; on_route_removed finishes it. Nothing when it is already on its way out.
   void remove(Route& route);
   /// Removes every route to and from the endpoint, and with them its sources.
@@ -23,9 +28,9 @@ class Routing {
 
   /// The worker's acks. They return the endpoint that the route led to, or the source was of, which may have
   /// waited for it; nullptr when the reference is stale: that is counted and nothing else.
-  Endpoint* on_route_removed(WorkerBooks& books, dataplane::SlotRef ref);
-  Endpoint* on_source_removed(WorkerBooks& books, dataplane::SlotRef ref);
-  void on_switched(WorkerBooks& books, dataplane::SlotRef ref);
+  Endpoint* on_route_removed(WorkerRecords& records, dataplane::SlotRef ref);
+  Endpoint* on_source_removed(WorkerRecords& records, dataplane::SlotRef ref);
+  void on_switched(WorkerRecords& records, dataplane::SlotRef ref);
 
  private:
   Result<Route*> place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request);

@@ -8,11 +8,14 @@ add_library(sluice_sessions STATIC
   idle_watch.cc
   load_meter.cc
   media_plane.cc
+  objects.cc
   outgoing_ssrcs.cc
+  placement.cc
   port_allocator.cc
   udp_ports.cc
   punt_desk.cc
   refusals.cc
+  registry.cc
   remote_desk.cc
   route_plan.cc
   routing.cc
@@ -21,6 +24,7 @@ add_library(sluice_sessions STATIC
   views.cc
   webrtc_desk.cc
   webrtc_peer.cc
+  worker_records.cc
 )
 find_package(Boost 1.74 REQUIRED)  # Intrusive, header-only
 target_link_libraries(sluice_sessions PUBLIC Boost::headers sluice_options sluice_config sluice_crypto sluice_dataplane

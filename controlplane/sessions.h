@@ -23,51 +23,33 @@
 // A new session goes to the least loaded worker, and is refused when that one is above
 // limits.worker_load_percent. What belongs to a session that was admitted is taken whatever the load.
 //
-// Idle: see idle_watch.h. Limits that a refusal may name: sessions, worker_load_percent, endpoints_per_worker,
-// media_ports, routes_per_worker, routes_per_endpoint, outgoing_ssrcs_per_endpoint.
+// Idle: see idle_watch.h. Limits that a refusal may name: sessions, worker_load_percent,
+// endpoints_per_worker, media_ports, routes_per_worker, routes_per_endpoint, outgoing_ssrcs_per_endpoint.
 #pragma once
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "config/config.h"
-#include "controlplane/dtls_context.h"
 #include "controlplane/load_meter.h"
 #include "controlplane/media_plane.h"
+#include "controlplane/options.h"
 #include "controlplane/requests.h"
+#include "controlplane/result.h"
+#include "controlplane/totals.h"
 #include "crypto/srtp_engine.h"
 
 namespace sluice::control {
 
-template <typename T>
-using Result = std::variant<T, RequestError>;
-
-template <typename T>
-struct Created {
-  T object;
-  bool created = true;  // false: it was there already, with the same parameters
-};
-
 class Sessions {
  public:
   using Clock = std::chrono::steady_clock;
-  using EventSink = std::function<void(const Event&)>;
   using Done = std::function<void(std::optional<RequestError>)>;
-
-  struct Options {
-    config::Config config;
-    std::vector<crypto::SrtpProfile> profiles;  // configured and self-tested, in order of preference
-    std::shared_ptr<const DtlsContext> dtls;  // with the same profiles; nullptr: webrtc endpoints are refused
-    EventSink on_event = {};
-    std::function<void(std::span<std::uint8_t>)> random;  // cryptographic; injected for tests
-    std::function<Clock::time_point()> clock = {};        // for requests; empty = Clock::now
-  };
+  using Options = SessionOptions;
+  using Totals = control::Totals;
 
   /// `plane` outlives this. `engine` is the control thread's own instance, of the kind that the workers use.
   Sessions(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine);
@@ -109,21 +91,6 @@ class Sessions {
   };
   WorkerLoad worker_load(std::size_t worker) const;
 
-  /// Counts for metrics and tests, since start but for pending_commands (now).
-  struct Totals {
-    std::uint64_t sessions_created = 0, sessions_removed = 0, sessions_idle_reclaimed = 0;
-    std::uint64_t endpoints_created = 0, endpoints_removed = 0, endpoints_idle_reclaimed = 0,
-                  endpoints_failed = 0;
-    std::uint64_t routes_created = 0, routes_removed = 0;
-    std::uint64_t pending_commands = 0;    // waiting now for room in a worker's ring
-    std::uint64_t deferred_commands = 0;   // that ever had to wait
-    std::uint64_t frames_dropped = 0;      // of ours, for want of a buffer or of room
-    std::uint64_t datagrams_too_long = 0;  // of ours, longer than the port's MTU
-    std::uint64_t ice_dropped = 0;         // STUN that nobody was asked for, or that did not hold
-    std::uint64_t dtls_dropped = 0;        // DTLS from an address that STUN has not validated, or for nobody
-    std::uint64_t stale_punts = 0;         // for an endpoint that is gone
-    std::uint64_t stale_notes = 0;
-  };
   Totals totals() const;
 
   /// Drains notes and punts of all workers, retries pending commands. Call after every wake-up; false when

@@ -85,9 +85,9 @@ TimePoint StreamWatch::tick(TimePoint now) {
 }
 
 void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
-  WorkerBooks& books = *context_.workers[worker];
+  WorkerRecords& records = *context_.workers[worker];
   Sample& sample = samples_[worker][slot];
-  const auto stream = read_stream(books.memory.streams[slot]);
+  const auto stream = read_stream(records.memory.streams[slot]);
   if (!stream || !stream->endpoint.valid()) return;  // a mirror ends with its routes
   if (sample.tenancy != stream->tenancy) {
     sample = {stream->tenancy, sample.forgotten, stream->bytes, now, 0};
@@ -110,19 +110,19 @@ void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
   dataplane::Command forget;
   forget.kind = dataplane::CommandKind::kStreamIdle;
   forget.ref = {static_cast<std::uint32_t>(slot), stream->tenancy};
-  books.commands.send(forget);
+  records.commands.send(forget);
 }
 
 std::vector<StreamView> StreamWatch::list(const Session* session, const Endpoint* endpoint) const {
   std::vector<StreamView> views;
   const std::uint64_t now = context_.plane.tsc_now();
-  for (const auto& books : context_.workers) {
-    if (session != nullptr && !session->uses(books->index)) continue;
-    const std::size_t high_water = books->memory.stream_high_water.load(std::memory_order_acquire);
+  for (const auto& records : context_.workers) {
+    if (session != nullptr && !session->uses(records->index)) continue;
+    const std::size_t high_water = records->memory.stream_high_water.load(std::memory_order_acquire);
     for (std::size_t slot = 0; slot < high_water; ++slot) {
-      const auto stream = read_stream(books->memory.streams[slot]);
+      const auto stream = read_stream(records->memory.streams[slot]);
       if (!stream || stream->dormant) continue;
-      const Endpoint* of = books->endpoint(stream->endpoint);
+      const Endpoint* of = records->endpoint(stream->endpoint);
       if (of == nullptr || (session != nullptr && of->session != session)) continue;
       if (endpoint != nullptr && of != endpoint) continue;
       StreamView& view = views.emplace_back();
@@ -132,7 +132,7 @@ std::vector<StreamView> StreamWatch::list(const Session* session, const Endpoint
       view.payload_type = stream->payload_type;
       view.packet_count = stream->packets;
       view.byte_count = stream->bytes;
-      const auto& samples = samples_[books->index];
+      const auto& samples = samples_[records->index];
       if (slot < samples.size() && samples[slot].tenancy == stream->tenancy)
         view.bitrate = samples[slot].bitrate;
       if (stream->packets != 0)

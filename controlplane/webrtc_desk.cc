@@ -99,24 +99,24 @@ void WebrtcDesk::retire(Endpoint& endpoint, const std::string& ufrag) {
   std::erase(endpoint.webrtc->ufrags, ufrag);
 }
 
-Endpoint* WebrtcDesk::find_by_ufrag(const WorkerBooks& books, const Datagram& datagram) {
+Endpoint* WebrtcDesk::find_by_ufrag(const WorkerRecords& records, const Datagram& datagram) {
   const auto ufrag = peek_username_ufrag(datagram.payload);
   if (!ufrag) return nullptr;
   const auto found = by_ufrag_.find(*ufrag);
   if (found == by_ufrag_.end()) return nullptr;
   Endpoint* endpoint = found->second;
   // A ufrag opens the door that it was given for: this worker's shared port on this address.
-  const bool here = endpoint->shared_port && endpoint->worker == books.index &&
+  const bool here = endpoint->shared_port && endpoint->worker == records.index &&
                     endpoint->port_index == datagram.port_index && endpoint->local.address == datagram.to;
   return here ? endpoint : nullptr;
 }
 
-void WebrtcDesk::on_stun(const WorkerBooks& books, Endpoint* endpoint, const Datagram& datagram,
+void WebrtcDesk::on_stun(const WorkerRecords& records, Endpoint* endpoint, const Datagram& datagram,
                          TimePoint now) {
   const auto view = StunView::parse(datagram.payload);
   // On a shared port the ufrag decides, whoever had that 5-tuple before: peers start anew from the same port.
   if (view && (endpoint == nullptr || endpoint->shared_port)) {
-    Endpoint* named = find_by_ufrag(books, datagram);
+    Endpoint* named = find_by_ufrag(records, datagram);
     if (named != nullptr || view->message_class() == StunClass::kRequest) endpoint = named;
   }
   if (!view || endpoint == nullptr || endpoint->removing || !endpoint->webrtc) {
@@ -178,7 +178,7 @@ void WebrtcDesk::validated(Endpoint& endpoint, const IcePair& pair, const datapl
   bind.kind = dataplane::CommandKind::kBindTuple;
   bind.ref = endpoint.ref;
   bind.tuple = {pair.remote, pair.local.port};
-  context_.books(endpoint).commands.send(bind);
+  context_.records(endpoint).commands.send(bind);
 }
 
 void WebrtcDesk::forget(Endpoint& endpoint, const IcePair& pair) {
@@ -193,7 +193,7 @@ void WebrtcDesk::forget(Endpoint& endpoint, const IcePair& pair) {
   unbind.kind = dataplane::CommandKind::kUnbindTuple;
   unbind.ref = endpoint.ref;
   unbind.tuple = {pair.remote, pair.local.port};
-  context_.books(endpoint).commands.send(unbind);
+  context_.records(endpoint).commands.send(unbind);
 }
 
 // The nominated pair; before that the first that is valid, so that sending does not jump about between
@@ -220,11 +220,14 @@ DtlsTransport::Callbacks WebrtcDesk::callbacks(Endpoint& endpoint) {
   };
   // What ends the endpoint waits until the transport is done with it.
   callbacks.on_failed = [this, &endpoint](DtlsFailure failure, const std::string& text) {
-    context_.verdicts.push_back({endpoint.worker, endpoint.ref,
-                                 std::string(dtls_failure_name(failure)), !endpoint.keys_ready, text});
+    std::string reason(dtls_failure_name(failure));
+    if (endpoint.keys_ready)
+      context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, std::move(reason)});
+    else
+      context_.deferred.add(PendingFailure{endpoint.worker, endpoint.ref, std::move(reason), text});
   };
   callbacks.on_closed = [this, &endpoint] {
-    context_.verdicts.push_back({endpoint.worker, endpoint.ref, "closed_by_peer", false, {}});
+    context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, "closed_by_peer"});
   };
   return callbacks;
 }

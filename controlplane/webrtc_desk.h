@@ -43,7 +43,7 @@ class WebrtcDesk {
   void close(Endpoint& endpoint);
 
   /// `endpoint`: whose port or 5-tuple it came to; nullptr on a shared port from a stranger.
-  void on_stun(const WorkerBooks& books, Endpoint* endpoint, const Datagram& datagram, TimePoint now);
+  void on_stun(const WorkerRecords& records, Endpoint* endpoint, const Datagram& datagram, TimePoint now);
   void on_dtls(Endpoint* endpoint, const Datagram& datagram, TimePoint now);
   /// DTLS timers. Returns when to come again.
   TimePoint tick(TimePoint now);
@@ -59,7 +59,7 @@ class WebrtcDesk {
 
   void admit(Endpoint& endpoint, const std::string& ufrag);
   void retire(Endpoint& endpoint, const std::string& ufrag);
-  Endpoint* find_by_ufrag(const WorkerBooks& books, const Datagram& datagram);
+  Endpoint* find_by_ufrag(const WorkerRecords& records, const Datagram& datagram);
   void reply(const Endpoint& endpoint, const Datagram& asked, std::span<const std::uint8_t> payload);
   void validated(Endpoint& endpoint, const IcePair& pair, const dataplane::MacAddress& mac);
   void forget(Endpoint& endpoint, const IcePair& pair);

@@ -4,9 +4,6 @@
 #include <algorithm>
 
 namespace sluice::control {
-// Here, where WebrtcPeer is whole.
-Endpoint::Endpoint() = default;
-Endpoint::~Endpoint() = default;
 
 void WebrtcPeer::describe(EndpointView& view) const {
   view.fingerprint = own_fingerprint;

@@ -1,37 +1,37 @@
 // webrtc_peer: what a webrtc endpoint has besides its slot: its ICE agent, its DTLS association, and which of
-// the validated pairs the worker knows. A record; webrtc_desk moves it. Control thread only.
+// the validated pairs the worker knows. A plain record, which webrtc_desk changes. Control thread only.
 #pragma once
 
-#include <map>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controlplane/dtls_transport.h"
 #include "controlplane/ice_lite.h"
-#include "controlplane/objects.h"
+#include "controlplane/requests.h"
+#include "dataplane/header_template.h"
 
 namespace sluice::control {
 
-class WebrtcPeer {
- public:
-  WebrtcPeer(IceCredentials credentials, std::chrono::milliseconds consent_timeout)
-      : ice(std::move(credentials), consent_timeout) {}
-
-  /// ICE or DTLS has begun.
-  bool under_way() const { return ice.pair_count() != 0; }
-  TimePoint last_checked() const { return last_check; }
-  bool consent_expired(TimePoint now) const { return ice.consent_expired(now); }
-  /// The parts of the view that are webrtc's.
-  void describe(EndpointView& view) const;
-
+struct WebrtcPeer {
   // A pair that checks validated, and the MAC that they came from.
   struct Path {
     IcePair pair;
     dataplane::MacAddress mac{};
   };
-  Path* find(const IcePair& pair);
+
+  WebrtcPeer(IceCredentials credentials, std::chrono::milliseconds consent_timeout)
+      : ice(std::move(credentials), consent_timeout) {}
+
+  /// ICE or DTLS has begun.
+  [[nodiscard]] bool under_way() const { return ice.pair_count() != 0; }
+  /// nullptr when the pair is not validated.
+  [[nodiscard]] Path* find(const IcePair& pair);
+  /// Fills in the parts of the view that are webrtc's.
+  void describe(EndpointView& view) const;
 
   IceLite ice;
   std::unique_ptr<DtlsTransport> dtls;
@@ -40,9 +40,9 @@ class WebrtcPeer {
   std::vector<Fingerprint> fingerprints;  // the peer's
   std::vector<Path> paths;                // validated; on a shared port the worker has a tuple for each
   std::optional<IcePair> current;         // where we send
-  std::optional<TimePoint> timer;         // as it stands in the desk's timers
+  std::optional<DtlsTransport::TimePoint> timer;  // as it stands in the desk's timers
   Fingerprint own_fingerprint;
-  TimePoint last_check{};  // of the peer's that held
+  IceLite::TimePoint last_check{};  // of the peer's that held
 };
 
 }  // namespace sluice::control

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "controlplane/dtls_certificate.h"
+#include "controlplane/dtls_context.h"
 #include "controlplane/sessions.h"
 #include "crypto/engine_factory.h"
 #include "dataplane/plane.h"

@@ -4,6 +4,7 @@
 
 #include "controlplane/dtls_certificate.h"
 #include "crypto/engine_factory.h"
+#include "controlplane/dtls_context.h"
 #include "dataplane/frame.h"
 
 namespace sluice::control::test {

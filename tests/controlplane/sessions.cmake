@@ -1,7 +1,7 @@
 # The registry of sessions. mailbox_test runs workers on threads of their own and is meant for ThreadSanitizer as well; no
 # test here starts DPDK's environment.
 sluice_add_test(controlplane_pools_test
-  SOURCES slot_pool_test.cc port_allocator_test.cc outgoing_ssrcs_test.cc command_queue_test.cc scripted_plane.cc
+  SOURCES deferred_test.cc slot_pool_test.cc port_allocator_test.cc outgoing_ssrcs_test.cc command_queue_test.cc scripted_plane.cc
   LIBS GTest::gtest_main sluice_sessions)
 sluice_add_test(controlplane_mailbox_test
   SOURCES mailbox_test.cc scripted_plane.cc session_bench.cc
