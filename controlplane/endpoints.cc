@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <cassert>
+#include <memory>
 #include <new>
+#include <utility>
 
 #include "controlplane/endpoint_keys.h"
 #include "controlplane/refusals.h"
@@ -15,45 +17,69 @@ using dataplane::Command;
 using dataplane::CommandKind;
 using dataplane::EndpointKind;
 
+/// A new endpoint and what was taken for it. All of it goes back unless it is published.
+struct Endpoints::Reserved {
+  SlotLease slot;
+  std::optional<PortLease> ports;  // its own; nothing on a shared port
+  std::unique_ptr<Endpoint> endpoint;
+};
+
 Result<Endpoint*> Endpoints::create(Session& session, const EndpointCreate& request) {
   assert(!session.removing && context_.registry.find_endpoint(session, request.id) == nullptr);
-  auto planned = plan_endpoint(request, context_.plane, context_.options.profiles);
-  if (auto* error = std::get_if<RequestError>(&planned)) return *error;
+  const auto planned = plan_endpoint(request, context_.plane, context_.options.profiles);
+  if (const auto* error = std::get_if<RequestError>(&planned)) return *error;
   const EndpointPlan& plan = std::get<EndpointPlan>(planned);
   if (plan.remote) {
     if (auto error = remotes_.check(plan.port_index, plan.remote->address)) return *error;
   }
+  auto reserved = reserve(session, request, plan);
+  if (const auto* error = std::get_if<RequestError>(&reserved)) return *error;
+  Endpoint& endpoint = publish(std::get<Reserved>(std::move(reserved)));
+  if (plan.remote) remotes_.signal(endpoint, *plan.remote);
+  return &endpoint;
+}
 
+Result<Endpoints::Reserved> Endpoints::reserve(Session& session, const EndpointCreate& request,
+                                               const EndpointPlan& plan) {
+  const config::Config& config = context_.options.config;
   const auto block = context_.placement.find_block(session);
-  if (!block)
-    return refuse_limit("endpoints_per_worker", context_.options.config.limits.endpoints_per_worker);
+  if (!block) return refuse_limit("endpoints_per_worker", config.limits.endpoints_per_worker);
   WorkerRecords& records = *context_.workers[session.blocks[*block].worker];
-  const auto ref = records.endpoint_slots.acquire();
-  auto owned = std::make_unique<Endpoint>();
-  Endpoint& endpoint = *owned;
+  auto slot = SlotLease::take(records.endpoint_slots);
+  if (!slot) return refuse_limit("endpoints_per_worker", config.limits.endpoints_per_worker);
+  Reserved reserved{std::move(*slot), std::nullopt, std::make_unique<Endpoint>()};
+  Endpoint& endpoint = *reserved.endpoint;
   endpoint.request = request;
   endpoint.id = request.id.empty() ? context_.registry.make_id("e-") : request.id;
   endpoint.session = &session;
   endpoint.worker = records.index;
   endpoint.block = *block;
-  endpoint.ref = *ref;
-  if (auto error = take_ports(endpoint, plan)) {
-    records.endpoint_slots.release(*ref);
-    return *error;
+  endpoint.ref = reserved.slot.ref();
+  endpoint.shared_port = request.transport == IceTransport::kShared;
+  if (endpoint.shared_port) {
+    set_ports(endpoint, plan, static_cast<std::uint16_t>(config.ice.shared_port + endpoint.worker));
+  } else {
+    auto ports = context_.udp_ports.acquire(endpoint.worker, plan.port_index, !plan.rtcp_mux);
+    if (!ports) return refuse_limit("media_ports", config.media.port_max - config.media.port_min + 1u);
+    set_ports(endpoint, plan, reserved.ports.emplace(std::move(*ports)).udp_port());
   }
   fill_slot(endpoint, plan);
   auto refused = request.kind == EndpointKind::kWebrtc ? webrtc_.prepare(endpoint) : make_keys(endpoint);
-  if (refused) {
-    give_ports_back(endpoint);
-    records.endpoint_slots.release(*ref);
-    return *refused;
-  }
+  if (refused) return *refused;
+  return reserved;
+}
 
+Endpoint& Endpoints::publish(Reserved reserved) {
+  Endpoint& endpoint = *reserved.endpoint;
+  Session& session = *endpoint.session;
+  WorkerRecords& records = context_.records(endpoint);
   records.put(endpoint);
-  ++session.blocks[*block].endpoints;
-  session.endpoints.emplace(endpoint.id, std::move(owned));
+  ++session.blocks[endpoint.block].endpoints;
+  session.endpoints.emplace(endpoint.id, std::move(reserved.endpoint));
   context_.registry.mark_occupied(session);
   endpoint.created_at = endpoint.last_alive = context_.now();
+  reserved.slot.commit();
+  if (reserved.ports) reserved.ports->commit();
 
   Command install;
   install.kind = CommandKind::kInstallEndpoint;
@@ -61,33 +87,18 @@ Result<Endpoint*> Endpoints::create(Session& session, const EndpointCreate& requ
   records.commands.send(install);
   ++context_.totals.endpoints_created;
   context_.emit("endpoint.created", endpoint);
-  if (request.kind == EndpointKind::kSdes) announce_keys(context_, endpoint);
-  if (request.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
-  if (plan.remote) remotes_.signal(endpoint, *plan.remote);
-  return &endpoint;
+  if (endpoint.request.kind == EndpointKind::kSdes) announce_keys(context_, endpoint);
+  if (endpoint.request.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
+  return endpoint;
 }
 
-std::optional<RequestError> Endpoints::take_ports(Endpoint& endpoint, const EndpointPlan& plan) {
-  const config::Config& config = context_.options.config;
+void Endpoints::set_ports(Endpoint& endpoint, const EndpointPlan& plan, std::uint16_t udp_port) {
   endpoint.port_index = plan.port_index;
   endpoint.family = plan.local_address.family;
   endpoint.rtcp_mux = plan.rtcp_mux;
-  endpoint.shared_port = endpoint.request.transport == IceTransport::kShared;
-  std::optional<std::uint16_t> udp_port;
-  if (endpoint.shared_port)
-    udp_port = static_cast<std::uint16_t>(config.ice.shared_port + endpoint.worker);
-  else
-    udp_port = context_.udp_ports.acquire(endpoint.worker, plan.port_index, !plan.rtcp_mux);
-  if (!udp_port) return refuse_limit("media_ports", config.media.port_max - config.media.port_min + 1u);
   endpoint.local.mac = context_.plane.port(plan.port_index).mac;
-  endpoint.local.address = {plan.local_address, *udp_port};
-  endpoint.rtcp_port = plan.rtcp_mux ? *udp_port : static_cast<std::uint16_t>(*udp_port + 1);
-  return std::nullopt;
-}
-
-void Endpoints::give_ports_back(const Endpoint& endpoint) {
-  if (endpoint.shared_port) return;
-  context_.udp_ports.release(endpoint.local.address.port, !endpoint.rtcp_mux);
+  endpoint.local.address = {plan.local_address, udp_port};
+  endpoint.rtcp_port = plan.rtcp_mux ? udp_port : static_cast<std::uint16_t>(udp_port + 1);
 }
 
 std::optional<RequestError> Endpoints::make_keys(Endpoint& endpoint) {
@@ -209,7 +220,7 @@ void Endpoints::finish(Endpoint& endpoint) {
   WorkerRecords& records = context_.records(endpoint);
   --session.blocks[endpoint.block].endpoints;
   wipe_keys(context_, endpoint);
-  give_ports_back(endpoint);
+  if (!endpoint.shared_port) context_.udp_ports.release(endpoint.local.address.port, !endpoint.rtcp_mux);
   records.drop(endpoint);
   ++context_.totals.endpoints_removed;
   context_.emit("endpoint.removed", endpoint, json_fields({{"reason", endpoint.reason}}));

@@ -41,9 +41,13 @@ class Endpoints {
   void finish(Session& session);
 
  private:
-  std::optional<RequestError> take_ports(Endpoint& endpoint, const EndpointPlan& plan);
-  void give_ports_back(const Endpoint& endpoint);
-  std::optional<RequestError> make_keys(Endpoint& endpoint);
+  struct Reserved;
+
+  [[nodiscard]] Result<Reserved> reserve(Session& session, const EndpointCreate& request,
+                                         const EndpointPlan& plan);
+  Endpoint& publish(Reserved reserved);
+  void set_ports(Endpoint& endpoint, const EndpointPlan& plan, std::uint16_t udp_port);
+  [[nodiscard]] std::optional<RequestError> make_keys(Endpoint& endpoint);
   void fill_slot(Endpoint& endpoint, const EndpointPlan& plan);
 
   Context& context_;

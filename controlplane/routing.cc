@@ -24,60 +24,61 @@ Result<Route*> Routing::create(Session& session, Endpoint& from, Endpoint& to, c
   if (request.retransmit.value_or(false) && !caches_packets())
     return refuse_parameter("retransmit", "true", "false, while [memory] packet_cache_mib is 0");
 
-  auto placed = place(session, from, to, request);
-  if (auto* error = std::get_if<RequestError>(&placed)) return *error;
-  Route& route = *std::get<Route*>(placed);
-  ++context_.totals.routes_created;
-  context_.emit("route.created", route);
-  return &route;
+  auto reserved = reserve(from, to, request);
+  if (const auto* error = std::get_if<RequestError>(&reserved)) return *error;
+  return &publish(session, from, to, request, std::get<Reserved>(std::move(reserved)));
 }
 
 bool Routing::caches_packets() const {
   return context_.options.config.memory.packet_cache_mib != 0;
 }
 
-Result<Route*> Routing::place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
+Result<Routing::Reserved> Routing::reserve(Endpoint& from, Endpoint& to, const RouteCreate& request) {
   const config::Limits& limits = context_.options.config.limits;
   WorkerRecords& records = context_.records(to);
   if (to.incoming.size() >= limits.routes_per_endpoint)
     return refuse_limit("routes_per_endpoint", limits.routes_per_endpoint);
-  const auto ref = records.route_slots.acquire();
-  if (!ref) return refuse_limit("routes_per_worker", limits.routes_per_worker);
-  auto lease = lease_ssrc(to, request.ssrc);
-  if (auto* error = std::get_if<RequestError>(&lease)) {
-    records.route_slots.release(*ref);
-    return *error;
-  }
-  Source* source = join_source(records.index, from, source_key(request.from, request.clock_rate));
-  if (source == nullptr) {
-    to.ssrcs->end(std::get<OutgoingSsrcs::Lease>(lease), 0);
-    records.route_slots.release(*ref);
-    return refuse_limit("routes_per_worker", limits.routes_per_worker);
-  }
+  auto slot = SlotLease::take(records.route_slots);
+  if (!slot) return refuse_limit("routes_per_worker", limits.routes_per_worker);
+  SourceKey key = source_key(request.from, request.clock_rate);
+  auto source_slots = reserve_source(records.index, from, key);
+  if (!source_slots) return refuse_limit("routes_per_worker", limits.routes_per_worker);
+  // Last: what follows cannot fail, so no lease of an SSRC is ever given back unused.
+  const auto lease = lease_ssrc(to, request.ssrc);
+  if (const auto* error = std::get_if<RequestError>(&lease)) return *error;
+  return Reserved{std::move(*slot), std::move(*source_slots), std::move(key),
+                  std::get<OutgoingSsrcs::Lease>(lease)};
+}
 
+Route& Routing::publish(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request,
+                        Reserved reserved) {
+  WorkerRecords& records = context_.records(to);
   auto owned = std::make_unique<Route>();
   Route& route = *owned;
   route.request = request;
   if (route.request.id.empty()) route.request.id = context_.registry.make_id("r-");
   route.session = &session;
   route.to = &to;
-  route.source = source;
-  route.ref = *ref;
-  route.lease = std::get<OutgoingSsrcs::Lease>(lease);
+  route.source = &join_source(records.index, from, reserved.key, std::move(reserved.source_slots));
+  route.ref = reserved.slot.ref();
+  route.lease = reserved.lease;
   route.retransmit =
       request.retransmit.value_or(to.request.kind == dataplane::EndpointKind::kWebrtc && caches_packets());
   records.put(route);
   session.routes.emplace(route.request.id, std::move(owned));
   to.incoming.push_back(route);
   from.outgoing.push_back(route);
+  reserved.slot.commit();
 
   fill(route);
   Command install;
   install.kind = CommandKind::kInstallRoute;
   install.ref = route.ref;
-  install.source = source->ref;
+  install.source = route.source->ref;
   records.commands.send(install);
-  return &route;
+  ++context_.totals.routes_created;
+  context_.emit("route.created", route);
+  return route;
 }
 
 Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc) {
@@ -101,38 +102,52 @@ Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, std::optional<std
   return refuse_limit("outgoing_ssrcs_per_endpoint", room);
 }
 
-Source* Routing::join_source(std::size_t worker, Endpoint& from, const SourceKey& key) {
-  return worker == from.worker ? join_home(from, key) : join_mirror(worker, from, key);
+std::optional<Routing::SourceSlots> Routing::reserve_source(std::size_t worker, const Endpoint& from,
+                                                            const SourceKey& key) {
+  SourceSlots slots;
+  if (from.sources.contains(SourcePlace{key, worker})) return slots;
+  if (worker != from.worker) {
+    slots.mirror = SlotLease::take(context_.workers[worker]->source_slots);
+    if (!slots.mirror) return std::nullopt;
+    if (from.sources.contains(SourcePlace{key, from.worker})) return slots;
+  }
+  slots.home = SlotLease::take(context_.records(from).source_slots);
+  if (!slots.home) return std::nullopt;
+  return slots;
 }
 
-Source* Routing::adopt(std::size_t worker, Endpoint& from, const SourceKey& key, dataplane::SlotRef ref) {
+Source& Routing::join_source(std::size_t worker, Endpoint& from, const SourceKey& key, SourceSlots slots) {
+  return worker == from.worker ? join_home(from, key, std::move(slots.home))
+                               : join_mirror(worker, from, key, std::move(slots));
+}
+
+Source& Routing::adopt(std::size_t worker, Endpoint& from, const SourceKey& key, SlotLease lease) {
   WorkerRecords& records = *context_.workers[worker];
   auto owned = std::make_unique<Source>();
   Source& source = *owned;
   source.endpoint = &from;
   source.worker = worker;
-  source.ref = ref;
+  source.ref = lease.ref();
   source.routes = 1;
   source.key = key;
   records.put(std::move(owned));
-  auto& slot = *new (&records.memory.sources[ref.slot]) dataplane::SourceSlot();
-  slot.generation = ref.generation;
+  lease.commit();
+  auto& slot = *new (&records.memory.sources[source.ref.slot]) dataplane::SourceSlot();
+  slot.generation = source.ref.generation;
   slot.clock_rate = key.clock_rate;
   slot.next = slot.stream = slot.first_chunk = dataplane::kNoSlot;
-  return &source;
+  return source;
 }
 
-Source* Routing::join_home(Endpoint& from, const SourceKey& key) {
+Source& Routing::join_home(Endpoint& from, const SourceKey& key, std::optional<SlotLease> lease) {
   if (const auto found = from.sources.find(SourcePlace{key, from.worker}); found != from.sources.end()) {
     ++(*found)->routes;
-    return *found;
+    return **found;
   }
   WorkerRecords& records = context_.records(from);
-  const auto ref = records.source_slots.acquire();
-  if (!ref) return nullptr;
-  Source& source = *adopt(from.worker, from, key, *ref);
+  Source& source = adopt(from.worker, from, key, std::move(lease).value());
   from.sources.insert(&source);
-  dataplane::SourceSlot& slot = records.memory.sources[ref->slot];
+  dataplane::SourceSlot& slot = records.memory.sources[source.ref.slot];
   slot.endpoint = from.ref;
   if (source.key.ssrc) {
     slot.match = dataplane::SourceMatch::kSsrc;
@@ -152,28 +167,22 @@ Source* Routing::join_home(Endpoint& from, const SourceKey& key) {
   install.kind = CommandKind::kInstallSource;
   install.ref = source.ref;
   records.commands.send(install);
-  return &source;
+  return source;
 }
 
-Source* Routing::join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key) {
+Source& Routing::join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key, SourceSlots slots) {
   if (const auto found = from.sources.find(SourcePlace{key, worker}); found != from.sources.end()) {
     ++(*found)->routes;
-    return *found;
+    return **found;
   }
   WorkerRecords& records = *context_.workers[worker];
-  const auto ref = records.source_slots.acquire();
-  if (!ref) return nullptr;
-  Source* home = join_home(from, key);
-  if (home == nullptr) {
-    records.source_slots.release(*ref);
-    return nullptr;
-  }
-  Source& mirror = *adopt(worker, from, key, *ref);
-  mirror.home = home;
+  Source& home = join_home(from, key, std::move(slots.home));
+  Source& mirror = adopt(worker, from, key, std::move(slots.mirror).value());
+  mirror.home = &home;
   from.sources.insert(&mirror);
-  dataplane::SourceSlot& slot = records.memory.sources[ref->slot];
+  dataplane::SourceSlot& slot = records.memory.sources[mirror.ref.slot];
   slot.endpoint = {};
-  slot.home = home->ref;
+  slot.home = home.ref;
   slot.home_worker = static_cast<std::uint8_t>(from.worker);
   Command install;
   install.kind = CommandKind::kInstallSource;
@@ -181,11 +190,11 @@ Source* Routing::join_mirror(std::size_t worker, Endpoint& from, const SourceKey
   records.commands.send(install);
   Command lend;
   lend.kind = CommandKind::kLendSource;
-  lend.ref = home->ref;
+  lend.ref = home.ref;
   lend.source = mirror.ref;
   lend.worker = static_cast<std::uint8_t>(worker);
-  context_.records(*home).commands.send(lend);
-  return &mirror;
+  context_.records(home).commands.send(lend);
+  return mirror;
 }
 
 void Routing::leave_source(Source& source) {
@@ -236,10 +245,10 @@ std::optional<RequestError> Routing::switch_to(Route& route, Endpoint& from, con
   WorkerRecords& records = context_.records(route);
   const SourceKey key = source_key(selector, route.request.clock_rate);
   if (&from == route.source->endpoint && key == route.source->key) return std::nullopt;
-  Source* source = join_source(records.index, from, key);
-  if (source == nullptr)
-    return refuse_limit("routes_per_worker", context_.options.config.limits.routes_per_worker);
-  Source* former = std::exchange(route.source, source);
+  auto slots = reserve_source(records.index, from, key);
+  if (!slots) return refuse_limit("routes_per_worker", context_.options.config.limits.routes_per_worker);
+  Source& source = join_source(records.index, from, key, std::move(*slots));
+  Source* former = std::exchange(route.source, &source);
   former->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(route));
   from.outgoing.push_back(route);
   route.switched_to = std::make_unique<SourceSelector>(selector);
@@ -247,7 +256,7 @@ std::optional<RequestError> Routing::switch_to(Route& route, Endpoint& from, con
   Command change;
   change.kind = CommandKind::kSwitchRoute;
   change.ref = route.ref;
-  change.source = source->ref;
+  change.source = source.ref;
   records.commands.send(change);
   leave_source(*former);
   return std::nullopt;

@@ -33,13 +33,31 @@ class Routing {
   void on_switched(WorkerRecords& records, dataplane::SlotRef ref);
 
  private:
-  Result<Route*> place(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request);
-  Result<OutgoingSsrcs::Lease> lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc);
-  /// Finds or installs. nullptr when the worker has no source slot left.
-  Source* join_source(std::size_t worker, Endpoint& from, const SourceKey& key);
-  Source* join_home(Endpoint& from, const SourceKey& key);
-  Source* join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key);
-  Source* adopt(std::size_t worker, Endpoint& from, const SourceKey& key, dataplane::SlotRef ref);
+  /// Slots for a source that is not there yet: on its endpoint's worker, and for a mirror of it.
+  struct SourceSlots {
+    std::optional<SlotLease> home;
+    std::optional<SlotLease> mirror;
+  };
+  /// What was taken for a new route. The slots go back unless it is published.
+  struct Reserved {
+    SlotLease slot;
+    SourceSlots source_slots;
+    SourceKey key;
+    OutgoingSsrcs::Lease lease;
+  };
+
+  [[nodiscard]] Result<Reserved> reserve(Endpoint& from, Endpoint& to, const RouteCreate& request);
+  Route& publish(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request,
+                 Reserved reserved);
+  [[nodiscard]] Result<OutgoingSsrcs::Lease> lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc);
+  /// What join_source will need. nullopt when a worker has no source slot left.
+  [[nodiscard]] std::optional<SourceSlots> reserve_source(std::size_t worker, const Endpoint& from,
+                                                          const SourceKey& key);
+  /// Finds or installs. REQUIRES: `slots` were reserved for the same, and nothing has changed since.
+  Source& join_source(std::size_t worker, Endpoint& from, const SourceKey& key, SourceSlots slots);
+  Source& join_home(Endpoint& from, const SourceKey& key, std::optional<SlotLease> lease);
+  Source& join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key, SourceSlots slots);
+  Source& adopt(std::size_t worker, Endpoint& from, const SourceKey& key, SlotLease lease);
   void leave_source(Source& source);
   void fill(const Route& route);
   bool caches_packets() const;

@@ -7,9 +7,11 @@
 // memory has it.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "dataplane/slot_ref.h"
@@ -21,7 +23,7 @@ class SlotPool {
   explicit SlotPool(std::size_t capacity) : capacity_(capacity) {}
 
   /// nullopt when every slot is taken.
-  std::optional<dataplane::SlotRef> acquire() {
+  [[nodiscard]] std::optional<dataplane::SlotRef> acquire() {
     std::uint32_t slot;
     if (!free_.empty()) {
       slot = free_.back();
@@ -40,7 +42,7 @@ class SlotPool {
 
   /// False, and nothing changes, when `ref` is not the present tenant: a second release, or a stale
   /// reference.
-  bool release(dataplane::SlotRef ref) {
+  [[nodiscard]] bool release(dataplane::SlotRef ref) {
     if (!holds(ref)) return false;
     tenants_[ref.slot].used = false;
     free_.push_back(ref.slot);
@@ -48,7 +50,7 @@ class SlotPool {
   }
 
   /// Whether `ref` is the present tenant of its slot.
-  bool holds(dataplane::SlotRef ref) const {
+  [[nodiscard]] bool holds(dataplane::SlotRef ref) const {
     return ref.slot < tenants_.size() && tenants_[ref.slot].used &&
            tenants_[ref.slot].generation == ref.generation;
   }
@@ -66,6 +68,38 @@ class SlotPool {
   std::size_t capacity_;
   std::vector<Tenant> tenants_;
   std::vector<std::uint32_t> free_;
+};
+
+/// A slot that goes back to its pool unless it is committed. The pool outlives it.
+class SlotLease {
+ public:
+  /// nullopt when every slot is taken.
+  [[nodiscard]] static std::optional<SlotLease> take(SlotPool& pool) {
+    const auto ref = pool.acquire();
+    if (!ref) return std::nullopt;
+    return SlotLease(pool, *ref);
+  }
+  SlotLease(SlotLease&& other) noexcept : pool_(std::exchange(other.pool_, nullptr)), ref_(other.ref_) {}
+  SlotLease& operator=(SlotLease&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(ref_, other.ref_);
+    return *this;
+  }
+  ~SlotLease() {
+    if (pool_ == nullptr) return;
+    [[maybe_unused]] const bool was_taken = pool_->release(ref_);
+    assert(was_taken);
+  }
+
+  [[nodiscard]] dataplane::SlotRef ref() const { return ref_; }
+  /// The slot stays taken.
+  void commit() { pool_ = nullptr; }
+
+ private:
+  SlotLease(SlotPool& pool, dataplane::SlotRef ref) : pool_(&pool), ref_(ref) {}
+
+  SlotPool* pool_;  // nullptr: committed, or moved from
+  dataplane::SlotRef ref_;
 };
 
 }  // namespace sluice::control

@@ -2,6 +2,7 @@
 #include "controlplane/udp_ports.h"
 
 #include <algorithm>
+#include <cassert>
 #include <set>
 #include <tuple>
 
@@ -34,7 +35,7 @@ std::vector<UdpPorts::Kind> UdpPorts::find_kinds(const config::Config& config, c
   return {kinds.begin(), kinds.end()};
 }
 
-std::optional<std::uint16_t> UdpPorts::acquire(std::size_t worker, std::size_t port_index, bool pair) {
+std::optional<PortLease> UdpPorts::acquire(std::size_t worker, std::size_t port_index, bool pair) {
   // What comes by itself, then what may, then what will not; of those alike, what there is most of.
   std::optional<std::size_t> best;
   std::tuple<int, std::size_t> best_rank;
@@ -52,14 +53,13 @@ std::optional<std::uint16_t> UdpPorts::acquire(std::size_t worker, std::size_t p
   if (!udp_port) return std::nullopt;
   plane_.steer(*udp_port, worker);
   if (pair) plane_.steer(static_cast<std::uint16_t>(*udp_port + 1), worker);
-  return udp_port;
+  return PortLease(*this, *udp_port, pair);
 }
 
 void UdpPorts::release(std::uint16_t udp_port, bool pair) {
-  if (pair)
-    ports_.release_pair(udp_port);
-  else
-    ports_.release_single(udp_port);
+  [[maybe_unused]] const bool was_taken =
+      pair ? ports_.release_pair(udp_port) : ports_.release_single(udp_port);
+  assert(was_taken);
 }
 
 }  // namespace sluice::control

@@ -4,9 +4,10 @@
 // thread only.
 #pragma once
 
-#include <array>
-#include <map>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "controlplane/media_plane.h"
@@ -14,13 +15,16 @@
 
 namespace sluice::control {
 
+class PortLease;
+
 class UdpPorts {
  public:
   UdpPorts(const config::Config& config, MediaPlane& plane);
 
-  /// For an endpoint of `worker` on the port of that index. The even port of a pair. nullopt when all are
+  /// For an endpoint of `worker` on the port of that index: one UDP port, or a pair. nullopt when all are
   /// taken.
-  std::optional<std::uint16_t> acquire(std::size_t worker, std::size_t port_index, bool pair);
+  [[nodiscard]] std::optional<PortLease> acquire(std::size_t worker, std::size_t port_index, bool pair);
+  /// REQUIRES: it was acquired as such and committed.
   void release(std::uint16_t udp_port, bool pair);
 
   std::uint16_t min() const { return ports_.min(); }
@@ -38,6 +42,29 @@ class UdpPorts {
   MediaPlane& plane_;
   std::vector<Kind> kinds_;  // sorted; a block of the allocator each
   PortAllocator ports_;
+};
+
+/// UDP ports that go back unless they are committed. The UdpPorts outlive it.
+class PortLease {
+ public:
+  PortLease(UdpPorts& ports, std::uint16_t udp_port, bool pair)
+      : ports_(&ports), udp_port_(udp_port), pair_(pair) {}
+  PortLease(PortLease&& other) noexcept
+      : ports_(std::exchange(other.ports_, nullptr)), udp_port_(other.udp_port_), pair_(other.pair_) {}
+  PortLease& operator=(PortLease&&) = delete;
+  ~PortLease() {
+    if (ports_ != nullptr) ports_->release(udp_port_, pair_);
+  }
+
+  /// The even one of a pair.
+  [[nodiscard]] std::uint16_t udp_port() const { return udp_port_; }
+  /// The ports stay taken.
+  void commit() { ports_ = nullptr; }
+
+ private:
+  UdpPorts* ports_;  // nullptr: committed, or moved from
+  std::uint16_t udp_port_;
+  bool pair_;
 };
 
 }  // namespace sluice::control

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <utility>
 
 namespace sluice::control {
 namespace {
@@ -53,11 +54,36 @@ TEST(SlotPool, KeepsToWarmSlots) {
   for (int i = 0; i < 500; ++i) {
     const auto a = pool.acquire();
     const auto b = pool.acquire();
-    pool.release(*a);
-    pool.release(*b);
+    EXPECT_TRUE(pool.release(*a));
+    EXPECT_TRUE(pool.release(*b));
   }
   EXPECT_EQ(pool.high_water(), 2u);
   EXPECT_EQ(pool.used(), 0u);
+}
+
+TEST(SlotLease, GivesBackWhatWasNotCommitted) {
+  SlotPool pool(2);
+  {
+    const auto lease = SlotLease::take(pool);
+    ASSERT_TRUE(lease);
+    EXPECT_TRUE(pool.holds(lease->ref()));
+    auto kept = SlotLease::take(pool);
+    ASSERT_TRUE(kept);
+    EXPECT_FALSE(SlotLease::take(pool)) << "both are taken";
+    SlotLease moved = std::move(*kept);
+    moved.commit();
+  }
+  EXPECT_EQ(pool.used(), 1u);
+}
+
+TEST(SlotLease, AssignmentGivesBackTheFormerSlot) {
+  SlotPool pool(2);
+  auto lease = SlotLease::take(pool);
+  const dataplane::SlotRef first = lease->ref();
+  lease = SlotLease::take(pool);
+  EXPECT_FALSE(pool.holds(first));
+  EXPECT_TRUE(pool.holds(lease->ref()));
+  EXPECT_EQ(pool.used(), 1u);
 }
 
 }  // namespace
