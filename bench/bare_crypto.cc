@@ -4,6 +4,7 @@
 #include <x86intrin.h>
 
 #include <array>
+#include <cassert>
 #include <vector>
 
 #include "bench/crypto_packets.h"
@@ -59,6 +60,7 @@ class BareGcm final : public Bare {
   }
 
   std::uint64_t batch(std::size_t at, std::size_t packets) override {
+    assert(packets <= kBatchMax);
     const std::size_t payload = work_.payload;
     for (std::size_t i = 0; i < packets + kPrefetchAhead; ++i) blocks_[i] = &key(at + i);
     const std::uint64_t began = __rdtsc();
@@ -109,6 +111,7 @@ class BareCounter final : public Bare {
   }
 
   std::uint64_t batch(std::size_t at, std::size_t packets) override {
+    assert(packets <= kBatchMax);
     const auto n = static_cast<std::uint32_t>(packets);
     for (std::size_t i = 0; i < packets; ++i) {
       const CounterKeys& keys = counter_keys(key(at + i));
@@ -140,6 +143,7 @@ class BareCounter final : public Bare {
 }  // namespace
 
 std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& error) {
+  assert(work.keys > 0 && work.payload <= BareWork::kPayloadMax);
   Manager manager(alloc_mb_mgr(0));
   if (!manager) {
     error = "no memory for a multi-buffer manager";

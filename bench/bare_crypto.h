@@ -35,6 +35,6 @@ struct BareWork {
 
 /// Null, with the reason in `error`, when the CPU or the library cannot. The keys are random, expanded as the
 /// library wants them, and lie as a worker's do. REQUIRES: work.keys > 0; payload <= kPayloadMax.
-std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& error);
+[[nodiscard]] std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& error);
 
 }  // namespace sluice::crypto

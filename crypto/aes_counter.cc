@@ -2,6 +2,9 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+#include <cassert>
+
 #include "crypto/aes_round_keys.h"
 #include "crypto/avx512.h"
 
@@ -31,6 +34,8 @@ SLUICE_AVX512_INLINE void encrypt(const FourRoundKeys& all, const CounterText& t
 }  // namespace
 
 SLUICE_AVX512 void aes128_counter(std::span<const CounterText> texts) {
+  assert(std::all_of(texts.begin(), texts.end(),
+                     [](const CounterText& text) { return text.length <= kMaxCounterText; }));
   for (; !texts.empty(); texts = texts.subspan(texts.size() < kKeys ? texts.size() : kKeys)) {
     const std::size_t count = texts.size();
     const CounterText* const four[kKeys] = {&texts[0], &texts[count > 1 ? 1 : 0], &texts[count > 2 ? 2 : 0],

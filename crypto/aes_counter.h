@@ -13,8 +13,11 @@
 
 namespace sluice::crypto {
 
-/// One message: encrypting and decrypting are the same. `length` (65,536 blocks at most) bytes go from `from`
-/// to `to`, which may be one place.
+/// What a 16-bit block number can count.
+inline constexpr std::size_t kMaxCounterText = 65536 * 16;
+
+/// One message: encrypting and decrypting are the same. `length` bytes go from `from` to `to`, which may be
+/// one place. REQUIRES: length <= kMaxCounterText.
 struct CounterText {
   const std::uint8_t* key;  // 16 bytes
   CounterIv iv;

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
+#include <cassert>
 
 #include "crypto/aes_round_keys.h"
 #include "crypto/avx512.h"
@@ -102,6 +103,10 @@ SLUICE_AVX512_INLINE __m512i begin_hash(const GcmText& text) {
 
 // ---- GCM
 
+[[maybe_unused]] bool have_headers(std::span<const GcmText> texts) {
+  return std::all_of(texts.begin(), texts.end(), [](const GcmText& text) { return text.aad_length >= 1; });
+}
+
 struct Stream {
   __m512i start;    // the initialisation vector xor the first round key
   __m512i numbers;  // of the next blocks
@@ -111,8 +116,8 @@ struct Stream {
 struct Work {
   RoundKeys keys;
   Stream stream;
-  Factor fourth, eighth, twelfth,
-      sixteenth;  // the power of that number in all quarters, where there are chunks
+  // The power of that number in all quarters; set where there are chunks.
+  Factor fourth, eighth, twelfth, sixteenth;
   __m512i hash;
   __m512i groups[4];  // of the chunk that is encrypted and not hashed yet
 };
@@ -290,11 +295,13 @@ SLUICE_AVX512 void make_gcm_powers(const std::uint8_t* key, GcmPowers& out) {
 }
 
 SLUICE_AVX512 void aes128_gcm_seal(std::span<const GcmText> texts, GcmTag* tags) {
+  assert(have_headers(texts));
   for (std::size_t at = 0; at < texts.size(); at += 4)
     crypt_four<true>(texts.subspan(at, std::min<std::size_t>(4, texts.size() - at)), tags + at);
 }
 
 SLUICE_AVX512 void aes128_gcm_open(std::span<const GcmText> texts, GcmTag* tags) {
+  assert(have_headers(texts));
   for (std::size_t at = 0; at < texts.size(); at += 4)
     crypt_four<false>(texts.subspan(at, std::min<std::size_t>(4, texts.size() - at)), tags + at);
 }

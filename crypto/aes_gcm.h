@@ -32,7 +32,7 @@ struct alignas(64) GcmPowers {
 
 void make_gcm_powers(const std::uint8_t* key, GcmPowers& out);
 
-/// One message. `aad_length` is at least 1 (an RTP header); `from` and `to` may be one place.
+/// One message. `from` and `to` may be one place. REQUIRES: aad_length >= 1 (it is an RTP header).
 struct GcmText {
   const std::uint8_t* key;  // 16 bytes
   const GcmPowers* powers;

@@ -13,7 +13,7 @@
 namespace sluice::crypto {
 
 /// Whether this CPU (and its operating system) runs functions marked SLUICE_AVX512. Any thread.
-inline bool cpu_has_avx512_lanes() {
+[[nodiscard]] inline bool cpu_has_avx512_lanes() {
   // Clang 14 has no name for VAES, so the CPU itself is asked. The operating system needs nothing for it but
   // AVX-512.
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;

@@ -1,9 +1,10 @@
 #include "crypto/ipsec_mb_counter.h"
 
+#include <cassert>
 #include <cstring>
 
 #include "crypto/counter_iv.h"
-#include "crypto/length_order.h"
+#include "crypto/ipsec_mb_jobs.h"
 #include "crypto/packet_index.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
@@ -13,33 +14,16 @@ namespace {
 
 constexpr std::size_t kRocLength = 4;
 
-std::size_t tag_length_of(const RtpProtectJob& job) {
-  return profile_info(job.keys->profile).rtp_tag_length;
-}
-std::size_t tag_length_of(const RtpUnprotectJob& job) {
-  return profile_info(job.keys->profile).rtp_tag_length;
-}
-std::size_t tag_length_of(const RtcpProtectJob& job) {
-  return profile_info(job.keys->profile).rtcp_tag_length;
-}
-std::size_t tag_length_of(const RtcpUnprotectJob& job) {
-  return profile_info(job.keys->profile).rtcp_tag_length;
+template <class Job>
+std::size_t tag_length_of(const Job& job) {
+  const SrtpProfileInfo& info = profile_info(job.keys->profile);
+  return kIsRtp<Job> ? info.rtp_tag_length : info.rtcp_tag_length;
 }
 
-void fetch_round_keys(const CounterKeys& keys) {
+template <class Job>
+void fetch_round_keys(const Job& job) {
+  const CounterKeys& keys = counter_keys(block_of(job));
   prefetch_lines(keys.round_keys.data(), sizeof keys.round_keys);
-}
-void fetch_round_keys(const RtpProtectJob& job) {
-  fetch_round_keys(counter_keys(job.keys->rtp));
-}
-void fetch_round_keys(const RtpUnprotectJob& job) {
-  fetch_round_keys(counter_keys(job.keys->rtp));
-}
-void fetch_round_keys(const RtcpProtectJob& job) {
-  fetch_round_keys(counter_keys(job.keys->rtcp));
-}
-void fetch_round_keys(const RtcpUnprotectJob& job) {
-  fetch_round_keys(counter_keys(job.keys->rtcp));
 }
 
 /// Marks what the library did not complete. True when all is complete.
@@ -117,6 +101,7 @@ bool CounterBursts::run_hash(IpsecMbManager& manager) {
 
 template <class Job>
 bool CounterBursts::seal(IpsecMbManager& manager, std::span<Job*> jobs) {
+  assert(are_checked<Job>(jobs, {KeyForm::kCounter}));
   cipher_count_ = hash_count_ = 0;
   for (Job* job : jobs) fetch_round_keys(*job);
   for (Job* job : jobs) add_seal(*job);
@@ -152,6 +137,7 @@ void CounterBursts::add_seal(RtcpProtectJob& job) {
 
 template <class Job>
 bool CounterBursts::open(IpsecMbManager& manager, std::span<Job*> jobs) {
+  assert(are_checked<Job>(jobs, {KeyForm::kCounter}));
   cipher_count_ = hash_count_ = 0;
   for (Job* job : jobs) fetch_round_keys(*job);
   for (Job* job : jobs) add_verify(*job);
@@ -206,8 +192,8 @@ void CounterBursts::accept(RtcpUnprotectJob& job) {
 }
 
 void CounterBursts::reject(RtpUnprotectJob& job, const Tag& received) {
-  std::memcpy(job.packet + job.length - tag_length_of(job), received.data(),
-              kRocLength);  // where the ROC lay
+  // The ROC lay there while the packet was hashed.
+  std::memcpy(job.packet + job.length - tag_length_of(job), received.data(), kRocLength);
 }
 
 void CounterBursts::reject(RtcpUnprotectJob&, const Tag&) {}  // nothing was written

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 
+#include "crypto/ipsec_mb_jobs.h"
 #include "crypto/ipsec_mb_keys.h"
 #include "crypto/ipsec_mb_manager.h"
 
@@ -24,12 +25,21 @@ class CounterBursts {
   CounterBursts(const CounterBursts&) = delete;
   CounterBursts& operator=(const CounterBursts&) = delete;
 
-  /// REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk; best in descending
-  /// order of length. A job that the library refuses becomes kInternal; false when there was one.
-  bool protect(IpsecMbManager& manager, std::span<RtpProtectJob*> jobs) { return seal(manager, jobs); }
-  bool protect(IpsecMbManager& manager, std::span<RtcpProtectJob*> jobs) { return seal(manager, jobs); }
-  bool unprotect(IpsecMbManager& manager, std::span<RtpUnprotectJob*> jobs) { return open(manager, jobs); }
-  bool unprotect(IpsecMbManager& manager, std::span<RtcpUnprotectJob*> jobs) { return open(manager, jobs); }
+  /// Protects or unprotects, as the type of the jobs says. A job that the library refuses becomes kInternal;
+  /// false when there was one. REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses
+  /// kOk; best in descending order of length.
+  [[nodiscard]] bool process(IpsecMbManager& manager, std::span<RtpProtectJob*> jobs) {
+    return seal(manager, jobs);
+  }
+  [[nodiscard]] bool process(IpsecMbManager& manager, std::span<RtcpProtectJob*> jobs) {
+    return seal(manager, jobs);
+  }
+  [[nodiscard]] bool process(IpsecMbManager& manager, std::span<RtpUnprotectJob*> jobs) {
+    return open(manager, jobs);
+  }
+  [[nodiscard]] bool process(IpsecMbManager& manager, std::span<RtcpUnprotectJob*> jobs) {
+    return open(manager, jobs);
+  }
 
  private:
   static constexpr std::size_t kStoredTagLength = 12;
@@ -37,9 +47,9 @@ class CounterBursts {
   using Salt = std::array<std::uint8_t, 14>;
 
   template <class Job>
-  bool seal(IpsecMbManager& manager, std::span<Job*> jobs);
+  [[nodiscard]] bool seal(IpsecMbManager& manager, std::span<Job*> jobs);
   template <class Job>
-  bool open(IpsecMbManager& manager, std::span<Job*> jobs);
+  [[nodiscard]] bool open(IpsecMbManager& manager, std::span<Job*> jobs);
 
   void add_seal(RtpProtectJob& job);
   void add_seal(RtcpProtectJob& job);
@@ -54,8 +64,8 @@ class CounterBursts {
                   const std::uint8_t* from, std::uint8_t* to, std::size_t length, SrtpStatus& status);
   void add_hash(const CounterKeys& keys, const std::uint8_t* from, std::size_t length, std::uint8_t* tag,
                 SrtpStatus& status);
-  bool run_cipher(IpsecMbManager& manager);
-  bool run_hash(IpsecMbManager& manager);
+  [[nodiscard]] bool run_cipher(IpsecMbManager& manager);
+  [[nodiscard]] bool run_hash(IpsecMbManager& manager);
 
   std::array<IMB_JOB, kStageJobs> cipher_jobs_;  // what does not change from job to job is set once
   std::array<IMB_JOB, kStageJobs> hash_jobs_;

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <type_traits>
+#include <cassert>
 #include <utility>
 
 #include "crypto/avx512.h"
 #include "crypto/ipsec_mb_counter.h"
 #include "crypto/ipsec_mb_gcm.h"
+#include "crypto/ipsec_mb_jobs.h"
+#include "crypto/ipsec_mb_keys.h"
 #include "crypto/lane_counter.h"
 #include "crypto/length_order.h"
 #include "crypto/packet_index.h"
@@ -23,6 +25,12 @@ namespace {
 constexpr std::size_t kMaxPacket = 0xffff;
 constexpr char kUnready[] = "a job came with keys that are released or that another engine expanded";
 
+/// What srtp_engine.h requires of a job's RTP header.
+[[maybe_unused]] bool header_agrees(const RtpProtectJob& job) {
+  const auto sequence = static_cast<std::uint16_t>(job.packet[2] << 8 | job.packet[3]);
+  return sequence == static_cast<std::uint16_t>(job.index) && load_be32(job.packet + 8) == job.ssrc;
+}
+
 // kOk when the lengths and the index of a job are possible. What a peer sends decides the lengths: a status,
 // never an assertion.
 
@@ -30,7 +38,9 @@ SrtpStatus check(const RtpProtectJob& job) {
   if (job.header_length < kRtpHeaderLengthMin ||
       std::size_t{job.header_length} + job.payload_length + kMaxRtpTrailer > kMaxPacket)
     return SrtpStatus::kMalformed;
-  return job.index > kMaxPacketIndex ? SrtpStatus::kExhausted : SrtpStatus::kOk;
+  if (job.index > kMaxPacketIndex) return SrtpStatus::kExhausted;
+  assert(header_agrees(job));
+  return SrtpStatus::kOk;
 }
 
 SrtpStatus check(const RtpUnprotectJob& job) {
@@ -52,19 +62,6 @@ SrtpStatus check(const RtcpUnprotectJob& job) {
   return possible ? SrtpStatus::kOk : SrtpStatus::kMalformed;
 }
 
-const SrtpKeys::Block& block_of(const RtpProtectJob& job) {
-  return job.keys->rtp;
-}
-const SrtpKeys::Block& block_of(const RtpUnprotectJob& job) {
-  return job.keys->rtp;
-}
-const SrtpKeys::Block& block_of(const RtcpProtectJob& job) {
-  return job.keys->rtcp;
-}
-const SrtpKeys::Block& block_of(const RtcpUnprotectJob& job) {
-  return job.keys->rtcp;
-}
-
 /// The acceptable jobs of one stage by family, those for hash lanes in descending order of length; the others
 /// have their status.
 template <class Job>
@@ -76,8 +73,6 @@ struct Families {
   std::size_t gcm_count = 0;
   std::size_t own_gcm_count = 0;
   bool unready = false;  // some job came with keys that this engine has not expanded
-
-  static constexpr bool kIsRtp = std::is_same_v<Job, RtpProtectJob> || std::is_same_v<Job, RtpUnprotectJob>;
 
   explicit Families(std::span<Job> jobs) {
     std::size_t different = 0;
@@ -96,7 +91,7 @@ struct Families {
         __builtin_prefetch(&counter_keys(block_of(job)).inner);
         different |= length_class(job) ^ length_class(*(counter_count == 0 ? &job : counter[0]));
         counter[counter_count++] = &job;
-      } else if (kIsRtp && keys.form == KeyForm::kOwnGcm) {
+      } else if (kIsRtp<Job> && keys.form == KeyForm::kOwnGcm) {
         own_gcm[own_gcm_count++] = &job;
       } else {
         gcm[gcm_count++] = &job;
@@ -130,8 +125,8 @@ void start_hmac(IMB_MGR* manager, std::span<const std::uint8_t> key, std::uint8_
 
 void expand_counter(IMB_MGR* manager, std::span<const std::uint8_t> key,
                     std::span<const std::uint8_t> authentication, CounterKeys& out) {
-  alignas(64) std::array<std::uint8_t, sizeof out.round_keys>
-      unused;  // decryption keys: counter mode has no use for them
+  // The library also makes the keys of decryption, which counter mode does not use.
+  alignas(64) std::array<std::uint8_t, sizeof out.round_keys> unused;
   IMB_AES_KEYEXP_128(manager, key.data(), out.round_keys.data(), unused.data());
   wipe(unused.data(), unused.size());
   start_hmac(manager, authentication, 0x36, out.inner.data());
@@ -158,24 +153,15 @@ struct IpsecMbEngine::Stage {
 
   std::size_t most_jobs() const { return own_kernels ? kStageJobs : kBurstStageJobs; }
 
+  /// False when the library refused a job.
   template <class Job>
-  bool seal_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
-    if constexpr (std::is_same_v<Job, RtpProtectJob>) {
+  [[nodiscard]] bool process_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
+    if constexpr (kIsRtp<Job>) {
       const std::size_t in_lanes = own_kernels ? LaneCounter::share(jobs.size()) : 0;
-      lanes.protect(jobs.first(in_lanes));
+      lanes.process(jobs.first(in_lanes));
       jobs = jobs.subspan(in_lanes);
     }
-    return jobs.empty() || counter.protect(manager, jobs);
-  }
-
-  template <class Job>
-  bool open_counter(IpsecMbManager& manager, std::span<Job*> jobs) {
-    if constexpr (std::is_same_v<Job, RtpUnprotectJob>) {
-      const std::size_t in_lanes = own_kernels ? LaneCounter::share(jobs.size()) : 0;
-      lanes.unprotect(jobs.first(in_lanes));
-      jobs = jobs.subspan(in_lanes);
-    }
-    return jobs.empty() || counter.unprotect(manager, jobs);
+    return jobs.empty() || counter.process(manager, jobs);
   }
 };
 
@@ -196,6 +182,7 @@ std::string IpsecMbEngine::description() const {
 }
 
 bool IpsecMbEngine::expand(const MasterKey& master, Direction direction, SrtpKeys& out) {
+  assert(!out.ready);
   SessionKeys session;
   if (!derive_session_keys(master, session)) {
     wipe(&out, sizeof out);
@@ -247,44 +234,29 @@ void IpsecMbEngine::release(SrtpKeys& keys) {
 }
 
 void IpsecMbEngine::protect(std::span<RtpProtectJob> jobs) {
-  seal(jobs);
+  process(jobs);
 }
 void IpsecMbEngine::protect_rtcp(std::span<RtcpProtectJob> jobs) {
-  seal(jobs);
+  process(jobs);
 }
 void IpsecMbEngine::unprotect(std::span<RtpUnprotectJob> jobs) {
-  open(jobs);
+  process(jobs);
 }
 void IpsecMbEngine::unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) {
-  open(jobs);
+  process(jobs);
 }
 
 template <class Job>
-void IpsecMbEngine::seal(std::span<Job> jobs) {
+void IpsecMbEngine::process(std::span<Job> jobs) {
   for_each_stage(jobs, stage_->most_jobs(), [this](std::span<Job> some) {
     Families<Job> families(some);
-    if (families.counter_count > 0) note(stage_->seal_counter(manager_, families.counter_jobs()));
-    if constexpr (Families<Job>::kIsRtp)
-      if (families.own_gcm_count > 0) stage_->wide_gcm.protect(families.own_gcm_jobs());
-    if (families.gcm_count > 0) stage_->gcm.protect(manager_.wide(), families.gcm_jobs());
+    if (families.counter_count > 0 && !stage_->process_counter(manager_, families.counter_jobs()))
+      last_error_ = manager_.error_text();
+    if constexpr (kIsRtp<Job>)
+      if (families.own_gcm_count > 0) stage_->wide_gcm.process(families.own_gcm_jobs());
+    if (families.gcm_count > 0) stage_->gcm.process(manager_.wide(), families.gcm_jobs());
     if (families.unready) last_error_ = kUnready;
   });
-}
-
-template <class Job>
-void IpsecMbEngine::open(std::span<Job> jobs) {
-  for_each_stage(jobs, stage_->most_jobs(), [this](std::span<Job> some) {
-    Families<Job> families(some);
-    if (families.counter_count > 0) note(stage_->open_counter(manager_, families.counter_jobs()));
-    if constexpr (Families<Job>::kIsRtp)
-      if (families.own_gcm_count > 0) stage_->wide_gcm.unprotect(families.own_gcm_jobs());
-    if (families.gcm_count > 0) stage_->gcm.unprotect(manager_.wide(), families.gcm_jobs());
-    if (families.unready) last_error_ = kUnready;
-  });
-}
-
-void IpsecMbEngine::note(bool completed) {
-  if (!completed) last_error_ = manager_.error_text();
 }
 
 }  // namespace sluice::crypto

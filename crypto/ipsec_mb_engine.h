@@ -31,13 +31,13 @@ class IpsecMbEngine final : public SrtpEngine {
  public:
   /// nullptr, with the reason in `error`, where the CPU or the library cannot. Without `own_kernels`
   /// everything goes through the library, as on a CPU that cannot run them.
-  static std::unique_ptr<IpsecMbEngine> create(std::string& error, bool own_kernels = true);
+  [[nodiscard]] static std::unique_ptr<IpsecMbEngine> create(std::string& error, bool own_kernels = true);
   ~IpsecMbEngine() override;
 
   EngineKind kind() const override { return EngineKind::kIpsecMb; }
   std::string description() const override;
 
-  bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) override;
+  [[nodiscard]] bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) override;
   void release(SrtpKeys& keys) override;
 
   void protect(std::span<RtpProtectJob> jobs) override;
@@ -57,11 +57,9 @@ class IpsecMbEngine final : public SrtpEngine {
 
   IpsecMbEngine(IpsecMbManager manager, std::unique_ptr<Stage> stage);
 
+  /// The type of the jobs says whether they are protected or unprotected; so it does in the parts.
   template <class Job>
-  void seal(std::span<Job> jobs);
-  template <class Job>
-  void open(std::span<Job> jobs);
-  void note(bool completed);
+  void process(std::span<Job> jobs);
 
   IpsecMbManager manager_;
   std::unique_ptr<Stage> stage_;  // the preallocated arrays of a batch in work

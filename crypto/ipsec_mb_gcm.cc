@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
+#include <type_traits>
 
 #include "crypto/counter_iv.h"
 #include "crypto/secret.h"
@@ -29,30 +31,13 @@ void prefetch_keys(const SrtpKeys::Block& block, std::size_t length) {
   }
 }
 
-const SrtpKeys::Block& block_of(const RtpProtectJob& job) {
-  return job.keys->rtp;
-}
-const SrtpKeys::Block& block_of(const RtpUnprotectJob& job) {
-  return job.keys->rtp;
-}
-const SrtpKeys::Block& block_of(const RtcpProtectJob& job) {
-  return job.keys->rtcp;
-}
-const SrtpKeys::Block& block_of(const RtcpUnprotectJob& job) {
-  return job.keys->rtcp;
-}
-
-std::size_t text_length_of(const RtpProtectJob& job) {
-  return job.payload_length;
-}
-std::size_t text_length_of(const RtpUnprotectJob& job) {
-  return job.length;
-}
-std::size_t text_length_of(const RtcpProtectJob& job) {
-  return job.length;
-}
-std::size_t text_length_of(const RtcpUnprotectJob& job) {
-  return job.length;
+/// How long the text is, or a little more: enough to know which keys it needs.
+template <class Job>
+std::size_t text_length_of(const Job& job) {
+  if constexpr (std::is_same_v<Job, RtpProtectJob>)
+    return job.payload_length;
+  else
+    return job.length;
 }
 
 void write_iv(const RtpProtectJob& job, std::uint8_t* iv) {
@@ -91,6 +76,9 @@ GcmCalls::~GcmCalls() {
 
 template <class Job, class Work>
 void GcmCalls::for_each(std::span<Job*> jobs, Work work) {
+  // SRTCP goes through the library whatever form the keys of RTP have.
+  assert(kIsRtp<Job> ? are_checked<Job>(jobs, {KeyForm::kGcm})
+                     : are_checked<Job>(jobs, {KeyForm::kGcm, KeyForm::kOwnGcm}));
   const auto prefetch = [&](std::size_t i) {
     if (i < jobs.size()) prefetch_keys(block_of(*jobs[i]), text_length_of(*jobs[i]));
   };
@@ -120,7 +108,7 @@ bool GcmCalls::open(IMB_MGR* manager, const Message& message, const std::uint8_t
   return false;
 }
 
-void GcmCalls::protect(IMB_MGR* manager, std::span<RtpProtectJob*> jobs) {
+void GcmCalls::process(IMB_MGR* manager, std::span<RtpProtectJob*> jobs) {
   for_each(jobs, [&](RtpProtectJob& job, const std::uint8_t* iv) {
     Message message{.keys = job.keys,
                     .key = gcm_keys(job.keys->rtp),
@@ -135,7 +123,7 @@ void GcmCalls::protect(IMB_MGR* manager, std::span<RtpProtectJob*> jobs) {
   });
 }
 
-void GcmCalls::unprotect(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs) {
+void GcmCalls::process(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs) {
   for_each(jobs, [&](RtpUnprotectJob& job, const std::uint8_t* iv) {
     std::uint8_t* text = job.packet + job.header_length;
     Message message{.keys = job.keys,
@@ -153,7 +141,7 @@ void GcmCalls::unprotect(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs) {
   });
 }
 
-void GcmCalls::protect(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs) {
+void GcmCalls::process(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs) {
   for_each(jobs, [&](RtcpProtectJob& job, const std::uint8_t* iv) {
     std::uint8_t* text = job.packet + kRtcpHeaderLength;
     std::array<std::uint8_t, kRtcpAadLength> aad;
@@ -173,7 +161,7 @@ void GcmCalls::protect(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs) {
   });
 }
 
-void GcmCalls::unprotect(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs) {
+void GcmCalls::process(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs) {
   for_each(jobs, [&](RtcpUnprotectJob& job, const std::uint8_t* iv) {
     const std::size_t length = job.length - kTagLength - kSrtcpWordLength;
     std::uint8_t* text = job.packet + kRtcpHeaderLength;

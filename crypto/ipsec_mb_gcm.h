@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "crypto/ipsec_mb_jobs.h"
 #include "crypto/ipsec_mb_keys.h"
 
 namespace sluice::crypto {
@@ -18,11 +19,12 @@ class GcmCalls {
  public:
   ~GcmCalls();
 
-  /// REQUIRES: at most kStageJobs jobs, all of this family and checked, statuses kOk.
-  void protect(IMB_MGR* manager, std::span<RtpProtectJob*> jobs);
-  void protect(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs);
-  void unprotect(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs);
-  void unprotect(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs);
+  /// Protects or unprotects, as the type of the jobs says. REQUIRES: at most kStageJobs jobs, all of this
+  /// family and checked, statuses kOk.
+  void process(IMB_MGR* manager, std::span<RtpProtectJob*> jobs);
+  void process(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs);
+  void process(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs);
+  void process(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs);
 
  private:
   using Iv = std::array<std::uint8_t, 16>;  // 12 are used
@@ -31,8 +33,9 @@ class GcmCalls {
   template <class Job, class Work>
   void for_each(std::span<Job*> jobs, Work work);
   void seal(IMB_MGR* manager, const Message& message, std::uint8_t* tag);
-  bool open(IMB_MGR* manager, const Message& message, const std::uint8_t* tag);
-  bool open_clear_rtcp(IMB_MGR* manager, RtcpUnprotectJob& job, Message& message, std::size_t length);
+  [[nodiscard]] bool open(IMB_MGR* manager, const Message& message, const std::uint8_t* tag);
+  [[nodiscard]] bool open_clear_rtcp(IMB_MGR* manager, RtcpUnprotectJob& job, Message& message,
+                                     std::size_t length);
 
   gcm_context_data context_{};
   // Written for all packets before the first call: the library loads an IV in one piece, and would wait for

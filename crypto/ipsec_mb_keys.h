@@ -55,10 +55,4 @@ inline void prefetch_lines(const void* from, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(at + i);
 }
 
-/// How many jobs are in work at once, at most.
-inline constexpr std::size_t kStageJobs = 128;
-/// And where the library's bursts do them: the job structures of one stage (200 bytes each, twice) then stay
-/// in the first level cache, and it is four full passes of the 16 hash lanes.
-inline constexpr std::size_t kBurstStageJobs = 64;
-
 }  // namespace sluice::crypto

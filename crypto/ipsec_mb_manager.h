@@ -24,7 +24,7 @@ namespace sluice::crypto {
 class IpsecMbManager {
  public:
   /// nullopt, with the reason in `error`, when the CPU lacks AES-NI or the library fails its own self-test.
-  static std::optional<IpsecMbManager> create(std::string& error);
+  [[nodiscard]] static std::optional<IpsecMbManager> create(std::string& error);
 
   /// As in "ipsec-mb 1.3.0, AVX512 + SHA-NI".
   std::string description() const;

@@ -1,10 +1,11 @@
 #include "crypto/lane_counter.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "crypto/counter_iv.h"
-#include "crypto/length_order.h"
+#include "crypto/ipsec_mb_keys.h"
 #include "crypto/packet_index.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
@@ -46,17 +47,21 @@ std::size_t LaneCounter::share(std::size_t jobs) {
   return wasteful ? jobs - rest % kGroup : jobs;
 }
 
-void LaneCounter::protect(std::span<RtpProtectJob*> jobs) {
+template <class Job>
+void LaneCounter::in_passes(std::span<Job*> jobs) {
+  assert(are_checked<Job>(jobs, {KeyForm::kCounter}));
   for (; !jobs.empty(); jobs = jobs.subspan(std::min(jobs.size(), kSha1Lanes)))
-    protect_some(jobs.first(std::min(jobs.size(), kSha1Lanes)));
+    one_pass(jobs.first(std::min(jobs.size(), kSha1Lanes)));
 }
 
-void LaneCounter::unprotect(std::span<RtpUnprotectJob*> jobs) {
-  for (; !jobs.empty(); jobs = jobs.subspan(std::min(jobs.size(), kSha1Lanes)))
-    unprotect_some(jobs.first(std::min(jobs.size(), kSha1Lanes)));
+void LaneCounter::process(std::span<RtpProtectJob*> jobs) {
+  in_passes(jobs);
+}
+void LaneCounter::process(std::span<RtpUnprotectJob*> jobs) {
+  in_passes(jobs);
 }
 
-void LaneCounter::protect_some(std::span<RtpProtectJob*> jobs) {
+void LaneCounter::one_pass(std::span<RtpProtectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpProtectJob& job = *jobs[i];
     const std::size_t length = packet_length(job);
@@ -77,7 +82,7 @@ void LaneCounter::protect_some(std::span<RtpProtectJob*> jobs) {
   }
 }
 
-void LaneCounter::unprotect_some(std::span<RtpUnprotectJob*> jobs) {
+void LaneCounter::one_pass(std::span<RtpUnprotectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpUnprotectJob& job = *jobs[i];
     messages_[i] = message_of(*job.keys, job.packet, job.length - job.keys->rtp_tag_length, job.index);

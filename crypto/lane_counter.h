@@ -10,7 +10,7 @@
 #include <span>
 
 #include "crypto/aes_counter.h"
-#include "crypto/ipsec_mb_keys.h"
+#include "crypto/ipsec_mb_jobs.h"
 #include "crypto/sha1_lanes.h"
 
 namespace sluice::crypto {
@@ -23,16 +23,18 @@ class LaneCounter {
   /// message as for sixteen, so that a small rest is the library's.
   static std::size_t share(std::size_t jobs);
 
-  /// REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk, in descending order of
-  /// length.
-  void protect(std::span<RtpProtectJob*> jobs);
-  /// The same. A packet that does not authenticate stays as it came.
-  void unprotect(std::span<RtpUnprotectJob*> jobs);
+  /// Protects or unprotects, as the type of the jobs says. A packet that does not authenticate stays as it
+  /// came. REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk; best in
+  /// descending order of length.
+  void process(std::span<RtpProtectJob*> jobs);
+  void process(std::span<RtpUnprotectJob*> jobs);
 
  private:
-  /// As many as a pass of the lanes takes: what is encrypted is then still near when it is hashed.
-  void protect_some(std::span<RtpProtectJob*> jobs);
-  void unprotect_some(std::span<RtpUnprotectJob*> jobs);
+  template <class Job>
+  void in_passes(std::span<Job*> jobs);
+  /// As many as the lanes take: what is encrypted is then still in the first level cache when it is hashed.
+  void one_pass(std::span<RtpProtectJob*> jobs);
+  void one_pass(std::span<RtpUnprotectJob*> jobs);
 
   std::array<CounterText, kSha1Lanes> texts_;
   std::array<LaneMessage, kSha1Lanes> messages_;

@@ -4,27 +4,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include "crypto/ipsec_mb_keys.h"
-#include "crypto/srtp_engine.h"
+#include "crypto/ipsec_mb_jobs.h"
 
 namespace sluice::crypto {
-
-inline std::size_t packet_length(const RtpProtectJob& job) {
-  return std::size_t{job.header_length} + job.payload_length;
-}
-inline std::size_t packet_length(const RtpUnprotectJob& job) {
-  return job.length;
-}
-inline std::size_t packet_length(const RtcpProtectJob& job) {
-  return job.length;
-}
-inline std::size_t packet_length(const RtcpUnprotectJob& job) {
-  return job.length;
-}
 
 /// Jobs of one class need as many passes of the hash, nearly: its blocks are 64 bytes.
 template <class Job>
@@ -35,6 +22,7 @@ std::size_t length_class(const Job& job) {
 /// By classes: a counting sort, since lengths are few and batches small. REQUIRES: at most kStageJobs jobs.
 template <class Job>
 void order_by_length(std::span<Job*> jobs) {
+  assert(jobs.size() <= kStageJobs);
   constexpr std::size_t kBuckets = 32;  // what is longer than 31 blocks (an MTU has 24) shares the first
   std::array<std::uint8_t, kStageJobs> buckets;
   std::array<std::uint8_t, kBuckets + 1> starts{};

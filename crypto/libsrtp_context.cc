@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <cassert>
 
 #include "crypto/counter_iv.h"
 #include "crypto/libsrtp_library.h"
@@ -119,25 +120,31 @@ srtp_err_status_t LibsrtpContext::place(std::uint32_t ssrc, std::uint64_t index,
   return srtp_set_stream_roc(session_.get(), ssrc, roc);
 }
 
+template <class Call>
+srtp_err_status_t LibsrtpContext::at_index(std::uint64_t index, std::uint32_t ssrc, Stream& stream,
+                                           Call call) {
+  const auto attempt = [&] {
+    const srtp_err_status_t placed = place(ssrc, index, stream);
+    return placed == srtp_err_status_ok ? call() : placed;
+  };
+  srtp_err_status_t status = attempt();
+  if (is_refusal(status)) {
+    status = replace(ssrc, stream);
+    if (status == srtp_err_status_ok) status = attempt();
+  }
+  if (status == srtp_err_status_ok) stream.highest_index = std::max(stream.highest_index, index);
+  return status;
+}
+
 srtp_err_status_t LibsrtpContext::protect(std::uint32_t ssrc, std::uint64_t index, std::uint8_t* packet,
                                           int& length) {
   bool added = false;
   srtp_err_status_t status;
   Stream* stream = find_or_add(ssrc, added, status);
   if (stream == nullptr) return status;
-  const auto attempt = [&] {
-    status = place(ssrc, index, *stream);
-    if (status == srtp_err_status_ok) status = srtp_protect(session_.get(), packet, &length);
-  };
-  attempt();
-  if (is_refusal(status)) {
-    status = replace(ssrc, *stream);
-    if (status == srtp_err_status_ok) attempt();
-  }
-  if (status == srtp_err_status_ok)
-    stream->highest_index = std::max(stream->highest_index, index);
-  else
-    forget(ssrc);  // libsrtp moves its window before it works: not to be trusted any more
+  status = at_index(index, ssrc, *stream, [&] { return srtp_protect(session_.get(), packet, &length); });
+  // libsrtp moves its window before it works: after a failure the stream is not to be trusted any more.
+  if (status != srtp_err_status_ok) forget(ssrc);
   return status;
 }
 
@@ -147,24 +154,14 @@ srtp_err_status_t LibsrtpContext::unprotect(std::uint32_t ssrc, std::uint64_t in
   srtp_err_status_t status;
   Stream* stream = find_or_add(ssrc, added, status);
   if (stream == nullptr) return status;
-  const auto attempt = [&] {
-    status = place(ssrc, index, *stream);
-    if (status == srtp_err_status_ok) status = srtp_unprotect(session_.get(), packet, &length);
-  };
-  attempt();
-  if (is_refusal(status)) {
-    status = replace(ssrc, *stream);
-    if (status == srtp_err_status_ok) attempt();
-  }
-  if (status == srtp_err_status_ok)
-    stream->highest_index = std::max(stream->highest_index, index);
-  else if (added)
-    forget(ssrc);
+  status = at_index(index, ssrc, *stream, [&] { return srtp_unprotect(session_.get(), packet, &length); });
+  if (status != srtp_err_status_ok && added) forget(ssrc);
   return status;
 }
 
 srtp_err_status_t LibsrtpContext::protect_rtcp(std::uint32_t ssrc, std::uint32_t index, std::uint8_t* packet,
                                                int& length) {
+  assert(index >= 1 && index <= kMaxSrtcpIndex);
   bool added = false;
   srtp_err_status_t status;
   Stream* stream = find_or_add(ssrc, added, status);

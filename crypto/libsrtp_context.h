@@ -18,7 +18,7 @@ namespace sluice::crypto {
 class LibsrtpContext {
  public:
   /// nullptr, with the reason in `error`, when libsrtp refuses the keys.
-  static std::unique_ptr<LibsrtpContext> create(const MasterKey& master, std::string& error);
+  [[nodiscard]] static std::unique_ptr<LibsrtpContext> create(const MasterKey& master, std::string& error);
   ~LibsrtpContext();
   LibsrtpContext(const LibsrtpContext&) = delete;
   LibsrtpContext& operator=(const LibsrtpContext&) = delete;
@@ -55,6 +55,10 @@ class LibsrtpContext {
   Stream* find_or_add(std::uint32_t ssrc, bool& added, srtp_err_status_t& status);
   srtp_err_status_t replace(std::uint32_t ssrc, Stream& stream);
   srtp_err_status_t place(std::uint32_t ssrc, std::uint64_t index, Stream& stream);
+  /// Runs `call` with the stream at `index`, and once more with a fresh stream where libsrtp refuses to go
+  /// there.
+  template <class Call>
+  srtp_err_status_t at_index(std::uint64_t index, std::uint32_t ssrc, Stream& stream, Call call);
   srtp_err_status_t place_rtcp(std::uint32_t ssrc, std::uint32_t index, Stream& stream);
   srtp_err_status_t accept_made_up_rtcp(std::uint32_t ssrc, std::uint32_t index);
   srtp_err_status_t unprotect_clear_rtcp(std::uint32_t ssrc, std::uint8_t* packet, int& length);

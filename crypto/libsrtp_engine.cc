@@ -1,6 +1,7 @@
 #include "crypto/libsrtp_engine.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "crypto/libsrtp_backend.h"
@@ -67,6 +68,7 @@ std::string LibsrtpEngine::description() const {
 }
 
 bool LibsrtpEngine::expand(const MasterKey& master, Direction direction, SrtpKeys& out) {
+  assert(!out.ready);
   wipe(&out, sizeof out);
   std::unique_ptr<LibsrtpContext> context = LibsrtpContext::create(master, last_error_);
   if (!context) return false;
@@ -107,6 +109,34 @@ void LibsrtpEngine::unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) {
   for (RtcpUnprotectJob& job : jobs) job.status = unprotect_rtcp_one(job);
 }
 
+/// `call` seals the job's packet in place: it takes the length and sets the new one.
+template <class Job, class Call>
+SrtpStatus LibsrtpEngine::seal(Job& job, std::size_t length, Call call) {
+  int sealed = static_cast<int>(length);
+  const srtp_err_status_t status = call(sealed);
+  if (status != srtp_err_status_ok) {
+    last_error_ = libsrtp_status_text(status);
+    return SrtpStatus::kInternal;
+  }
+  job.length = static_cast<std::uint16_t>(sealed);
+  return SrtpStatus::kOk;
+}
+
+/// `call` opens a copy of the job's packet, which is kept only when it authenticates.
+template <class Job, class Call>
+SrtpStatus LibsrtpEngine::open(Job& job, Call call) {
+  std::memcpy(scratch_.data(), job.packet, job.length);
+  int length = job.length;
+  const srtp_err_status_t status = call(scratch_.data(), length);
+  if (status != srtp_err_status_ok) {
+    last_error_ = libsrtp_status_text(status);
+    return opening_status(status);
+  }
+  job.length = static_cast<std::uint16_t>(length);
+  std::memcpy(job.packet, scratch_.data(), job.length);
+  return SrtpStatus::kOk;
+}
+
 SrtpStatus LibsrtpEngine::protect_one(RtpProtectJob& job) {
   LibsrtpContext* context = context_of(*job.keys);
   if (context == nullptr) return SrtpStatus::kInternal;
@@ -115,14 +145,8 @@ SrtpStatus LibsrtpEngine::protect_one(RtpProtectJob& job) {
   if (job.index > kMaxPacketIndex) return SrtpStatus::kExhausted;
   std::uint8_t* text = job.packet + job.header_length;
   if (job.payload != text && job.payload_length > 0) std::memcpy(text, job.payload, job.payload_length);
-  int sealed_length = static_cast<int>(length);
-  const srtp_err_status_t status = context->protect(job.ssrc, job.index, job.packet, sealed_length);
-  if (status != srtp_err_status_ok) {
-    last_error_ = libsrtp_status_text(status);
-    return SrtpStatus::kInternal;
-  }
-  job.length = static_cast<std::uint16_t>(sealed_length);
-  return SrtpStatus::kOk;
+  return seal(job, length,
+              [&](int& sealed) { return context->protect(job.ssrc, job.index, job.packet, sealed); });
 }
 
 SrtpStatus LibsrtpEngine::unprotect_one(RtpUnprotectJob& job) {
@@ -132,16 +156,9 @@ SrtpStatus LibsrtpEngine::unprotect_one(RtpUnprotectJob& job) {
   if (job.length < job.header_length + tag_length || !agrees(job, job.length - tag_length))
     return SrtpStatus::kMalformed;
   if (job.index > kMaxPacketIndex) return SrtpStatus::kExhausted;
-  std::memcpy(scratch_.data(), job.packet, job.length);
-  int length = job.length;
-  const srtp_err_status_t status = context->unprotect(job.ssrc, job.index, scratch_.data(), length);
-  if (status != srtp_err_status_ok) {
-    last_error_ = libsrtp_status_text(status);
-    return opening_status(status);
-  }
-  job.length = static_cast<std::uint16_t>(length);
-  std::memcpy(job.packet, scratch_.data(), job.length);
-  return SrtpStatus::kOk;
+  return open(job, [&](std::uint8_t* packet, int& length) {
+    return context->unprotect(job.ssrc, job.index, packet, length);
+  });
 }
 
 SrtpStatus LibsrtpEngine::protect_rtcp_one(RtcpProtectJob& job) {
@@ -154,15 +171,9 @@ SrtpStatus LibsrtpEngine::protect_rtcp_one(RtcpProtectJob& job) {
     last_error_ = "libsrtp cannot send SRTCP index 0: it counts from 1";
     return SrtpStatus::kInternal;
   }
-  int length = job.length;
-  const srtp_err_status_t status =
-      context->protect_rtcp(load_be32(job.packet + 4), job.index, job.packet, length);
-  if (status != srtp_err_status_ok) {
-    last_error_ = libsrtp_status_text(status);
-    return SrtpStatus::kInternal;
-  }
-  job.length = static_cast<std::uint16_t>(length);
-  return SrtpStatus::kOk;
+  return seal(job, job.length, [&](int& sealed) {
+    return context->protect_rtcp(load_be32(job.packet + 4), job.index, job.packet, sealed);
+  });
 }
 
 SrtpStatus LibsrtpEngine::unprotect_rtcp_one(RtcpUnprotectJob& job) {
@@ -172,17 +183,9 @@ SrtpStatus LibsrtpEngine::unprotect_rtcp_one(RtcpUnprotectJob& job) {
   if (job.length < kRtcpHeaderLength + kSrtcpWordLength + info.rtcp_tag_length) return SrtpStatus::kMalformed;
   const std::size_t word_at = job.length - kSrtcpWordLength - (info.aead ? 0 : info.rtcp_tag_length);
   const bool encrypted = (load_be32(job.packet + word_at) & kSrtcpEncrypted) != 0;
-  std::memcpy(scratch_.data(), job.packet, job.length);
-  int length = job.length;
-  const srtp_err_status_t status =
-      context->unprotect_rtcp(load_be32(job.packet + 4), encrypted, scratch_.data(), length);
-  if (status != srtp_err_status_ok) {
-    last_error_ = libsrtp_status_text(status);
-    return opening_status(status);
-  }
-  job.length = static_cast<std::uint16_t>(length);
-  std::memcpy(job.packet, scratch_.data(), job.length);
-  return SrtpStatus::kOk;
+  return open(job, [&](std::uint8_t* packet, int& length) {
+    return context->unprotect_rtcp(load_be32(job.packet + 4), encrypted, packet, length);
+  });
 }
 
 }  // namespace sluice::crypto

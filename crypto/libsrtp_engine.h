@@ -29,13 +29,13 @@ class LibsrtpContext;
 class LibsrtpEngine final : public SrtpEngine {
  public:
   /// nullptr, with the reason in `error`, when libsrtp does not start.
-  static std::unique_ptr<LibsrtpEngine> create(std::string& error);
+  [[nodiscard]] static std::unique_ptr<LibsrtpEngine> create(std::string& error);
 
   EngineKind kind() const override { return EngineKind::kLibsrtp; }
   /// As in "libsrtp2 2.5.0, NSS".
   std::string description() const override;
 
-  bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) override;
+  [[nodiscard]] bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) override;
   void release(SrtpKeys& keys) override;
 
   void protect(std::span<RtpProtectJob> jobs) override;
@@ -51,13 +51,17 @@ class LibsrtpEngine final : public SrtpEngine {
   LibsrtpEngine();
 
   LibsrtpContext* context_of(const SrtpKeys& keys);
+  template <class Job, class Call>
+  SrtpStatus seal(Job& job, std::size_t length, Call call);
+  template <class Job, class Call>
+  SrtpStatus open(Job& job, Call call);
   SrtpStatus protect_one(RtpProtectJob& job);
   SrtpStatus unprotect_one(RtpUnprotectJob& job);
   SrtpStatus protect_rtcp_one(RtcpProtectJob& job);
   SrtpStatus unprotect_rtcp_one(RtcpUnprotectJob& job);
 
-  std::vector<std::uint8_t>
-      scratch_;  // opening happens here: libsrtp spoils a packet whose AEAD tag is wrong
+  /// Packets are opened in here: libsrtp spoils a packet whose AEAD tag is wrong.
+  std::vector<std::uint8_t> scratch_;
   std::string last_error_;
 };
 

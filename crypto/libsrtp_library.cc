@@ -55,8 +55,8 @@ srtp_policy_t libsrtp_policy(SrtpProfile profile) {
       break;
     case SrtpProfile::kAesCm128HmacSha1_32:
       srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy.rtp);
-      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(
-          &policy.rtcp);  // SRTCP tags are never short (RFC 3711 5.2)
+      // SRTCP tags are never short (RFC 3711 5.2).
+      srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
       break;
   }
   return policy;

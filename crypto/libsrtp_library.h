@@ -11,7 +11,7 @@
 namespace sluice::crypto {
 
 /// Starts libsrtp, once per process. False, with the reason in `error`, when it does not start.
-bool start_libsrtp(std::string& error);
+[[nodiscard]] bool start_libsrtp(std::string& error);
 
 /// As in "libsrtp2 2.5.0".
 std::string libsrtp_version();

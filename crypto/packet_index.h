@@ -2,6 +2,7 @@
 // appendix A). Pure functions, any thread.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 
 namespace sluice::crypto {
@@ -13,10 +14,11 @@ constexpr std::uint32_t roll_over_counter(std::uint64_t index) {
   return static_cast<std::uint32_t>(index >> 16);
 }
 
-/// The index nearest to `highest` (the highest authenticated index so far) whose low 16 bits are `sequence`.
-/// Never below 0 or above 2^48-1: at ROC 0 a sequence number that would lie before 0 is taken as the one
-/// ahead, and at ROC 2^32-1 one that would lie past the end is taken as the one behind.
+/// The index nearest to `highest` (the highest authenticated index so far, at most kMaxPacketIndex) whose low
+/// 16 bits are `sequence`. Never below 0 or above 2^48-1: at ROC 0 a sequence number that would lie before 0
+/// is taken as the one ahead, and at ROC 2^32-1 one that would lie past the end is taken as the one behind.
 constexpr std::uint64_t estimate_packet_index(std::uint64_t highest, std::uint16_t sequence) {
+  assert(highest <= kMaxPacketIndex);
   // Nearly every packet is a little ahead of the last one.
   const auto ahead = static_cast<std::uint16_t>(sequence - static_cast<std::uint16_t>(highest));
   if (ahead < 0x4000 && highest + ahead <= kMaxPacketIndex) return highest + ahead;

@@ -3,6 +3,7 @@
 // one thread (the worker of the stream).
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 
 namespace sluice::crypto {
@@ -13,9 +14,12 @@ class ReplayWindow {
  public:
   static constexpr std::uint64_t kBits = 128;
 
-  bool started() const { return started_; }
+  [[nodiscard]] bool started() const { return started_; }
   /// Highest committed index. REQUIRES: started().
-  std::uint64_t highest() const { return highest_; }
+  std::uint64_t highest() const {
+    assert(started_);
+    return highest_;
+  }
 
   ReplayVerdict check(std::uint64_t index) const {
     if (!started_ || index > highest_) return ReplayVerdict::kFresh;
@@ -27,6 +31,7 @@ class ReplayWindow {
 
   /// REQUIRES: check(index) == kFresh, and the packet authenticated.
   void commit(std::uint64_t index) {
+    assert(check(index) == ReplayVerdict::kFresh);
     if (index == highest_ + 1 && started_) {  // nearly always
       commit_next();
     } else if (!started_) {
@@ -46,6 +51,7 @@ class ReplayWindow {
 
   /// The index behind the highest, which is always fresh. REQUIRES: started(), and the packet authenticated.
   void commit_next() {
+    assert(started_);
     high_ = high_ << 1 | low_ >> 63;
     low_ = low_ << 1 | 1;
     ++highest_;

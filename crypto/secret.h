@@ -54,7 +54,7 @@ class Secret {
   std::span<const std::uint8_t> bytes() const { return {bytes_.data(), size_}; }
   const std::uint8_t* data() const { return bytes_.data(); }
   std::size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
 
  private:
   std::array<std::uint8_t, N> bytes_{};

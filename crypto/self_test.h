@@ -22,7 +22,7 @@ struct SelfTestReport {
   std::string note;     // what could not be tested though nothing failed, for a log line; mostly empty
   std::array<ProfileSelfTest, kAllSrtpProfiles.size()> profiles;
 
-  bool passed(SrtpProfile profile) const;
+  [[nodiscard]] bool passed(SrtpProfile profile) const;
 };
 
 SelfTestReport run_self_test(EngineKind engine);

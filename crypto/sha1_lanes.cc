@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 #include "crypto/avx512.h"
 
@@ -296,6 +297,9 @@ SLUICE_AVX512_INLINE void store_tags(const State& state, std::size_t count, Lane
 }  // namespace
 
 SLUICE_AVX512 void hmac_sha1(std::span<const LaneMessage> messages, LaneTag* tags) {
+  assert(!messages.empty() && messages.size() <= kSha1Lanes);
+  assert(std::all_of(messages.begin(), messages.end(),
+                     [](const LaneMessage& message) { return message.length <= 0xffff; }));
   std::array<Group, kSha1Lanes / kLanes> groups;
   const std::size_t first = std::min<std::size_t>(messages.size(), kLanes);
   begin(messages.first(first), groups[0]);

@@ -27,7 +27,7 @@ struct LaneMessage {
 
 using LaneTag = std::array<std::uint8_t, 16>;
 
-/// The first 16 bytes of each message's HMAC. REQUIRES: 1 to kSha1Lanes messages.
+/// The first 16 bytes of each message's HMAC. REQUIRES: 1 to kSha1Lanes messages, of lengths up to 65,535.
 void hmac_sha1(std::span<const LaneMessage> messages, LaneTag* tags);
 
 }  // namespace sluice::crypto

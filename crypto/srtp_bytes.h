@@ -3,6 +3,7 @@
 #pragma once
 
 #include <bit>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -29,7 +30,8 @@ inline std::uint32_t load_be32(const std::uint8_t* from) {
 }
 
 /// In time that depends on `length`, 4 to 16, alone.
-inline bool equal_tags(const std::uint8_t* a, const std::uint8_t* b, std::size_t length) {
+[[nodiscard]] inline bool equal_tags(const std::uint8_t* a, const std::uint8_t* b, std::size_t length) {
+  assert(length >= 4 && length <= 16);
   const auto differences = [&]<class Word>(Word) {  // in the first and in the last bytes, which may overlap
     Word first[2], last[2];
     std::memcpy(&first[0], a, sizeof(Word));

@@ -133,7 +133,8 @@ struct RtcpUnprotectJob {
 };
 
 /// The 31-bit index that an SRTCP packet carries; false where the packet is too short for its profile.
-bool srtcp_index(SrtpProfile profile, std::span<const std::uint8_t> packet, std::uint32_t& index);
+[[nodiscard]] bool srtcp_index(SrtpProfile profile, std::span<const std::uint8_t> packet,
+                               std::uint32_t& index);
 
 class SrtpEngine {
  public:
@@ -146,7 +147,7 @@ class SrtpEngine {
   /// Derives and expands the session keys (RFC 3711 4.3, RFC 7714 11) into `out`. False when the library
   /// refuses; `out` is then wiped and last_error() says why. REQUIRES: `out` holds no ready keys (release()
   /// them first).
-  virtual bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) = 0;
+  [[nodiscard]] virtual bool expand(const MasterKey& master, Direction direction, SrtpKeys& out) = 0;
   /// Wipes. Harmless on keys that are not ready.
   virtual void release(SrtpKeys& keys) = 0;
 

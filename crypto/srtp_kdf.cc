@@ -10,9 +10,8 @@ namespace sluice::crypto {
 namespace {
 
 struct CipherContextDeleter {
-  void operator()(EVP_CIPHER_CTX* context) const {
-    EVP_CIPHER_CTX_free(context);
-  }  // also wipes the key schedule
+  // Also wipes the key schedule.
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
 };
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
 

@@ -34,11 +34,11 @@ struct SessionKeys {
 
 /// The AES-CM PRF: fills `out` (any length) for one label. False when key or salt have no allowed length (16
 /// or 32, at most 14) or when OpenSSL refuses; `out` is then all zero.
-bool derive_key(std::span<const std::uint8_t> key, std::span<const std::uint8_t> salt, KdfLabel label,
-                std::span<std::uint8_t> out);
+[[nodiscard]] bool derive_key(std::span<const std::uint8_t> key, std::span<const std::uint8_t> salt,
+                              KdfLabel label, std::span<std::uint8_t> out);
 
 /// All session keys that the profile needs. False when the master key or salt have not the profile's lengths
 /// or when OpenSSL refuses; `out` is then empty.
-bool derive_session_keys(const MasterKey& master, SessionKeys& out);
+[[nodiscard]] bool derive_session_keys(const MasterKey& master, SessionKeys& out);
 
 }  // namespace sluice::crypto

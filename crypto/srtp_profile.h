@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,9 +25,9 @@ inline constexpr std::array<SrtpProfile, 4> kAllSrtpProfiles{
 struct SrtpProfileInfo {
   SrtpProfile profile;
   std::string_view name;  // as in SDES crypto attributes, config and API: "AEAD_AES_128_GCM"
-  std::string_view
-      dtls_name;          // as in OpenSSL's use_srtp list: "SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"
-  std::uint16_t dtls_id;  // IANA DTLS-SRTP protection profile
+  // As in OpenSSL's use_srtp list: "SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80".
+  std::string_view dtls_name;
+  std::uint16_t dtls_id;     // IANA DTLS-SRTP protection profile
   std::uint8_t key_length;   // master and session cipher key
   std::uint8_t salt_length;  // master and session salt
   std::uint8_t rtp_tag_length;
@@ -44,13 +45,14 @@ inline constexpr std::array<SrtpProfileInfo, 4> kSrtpProfileInfos{{
 }};
 
 constexpr const SrtpProfileInfo& profile_info(SrtpProfile profile) {
+  assert(static_cast<std::size_t>(profile) < kSrtpProfileInfos.size());
   return kSrtpProfileInfos[static_cast<std::size_t>(profile)];
 }
 
 /// By SrtpProfileInfo::name; nullopt for a name that is not one of the four.
-std::optional<SrtpProfile> profile_from_name(std::string_view name);
+[[nodiscard]] std::optional<SrtpProfile> profile_from_name(std::string_view name);
 /// By IANA DTLS-SRTP id.
-std::optional<SrtpProfile> profile_from_dtls_id(std::uint16_t id);
+[[nodiscard]] std::optional<SrtpProfile> profile_from_dtls_id(std::uint16_t id);
 
 /// Most bytes that protecting adds to an RTP packet, and the scratch that an engine may write past the
 /// packet's end while it works (ipsec-mb stores 12-byte tags). Buffers must have this much room behind the

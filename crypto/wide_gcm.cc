@@ -1,9 +1,11 @@
 #include "crypto/wide_gcm.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "crypto/counter_iv.h"
+#include "crypto/ipsec_mb_keys.h"
 #include "crypto/secret.h"
 #include "crypto/srtp_bytes.h"
 
@@ -51,7 +53,8 @@ void WideGcm::in_passes(std::size_t count, Crypt crypt) {
   }
 }
 
-void WideGcm::protect(std::span<RtpProtectJob*> jobs) {
+void WideGcm::process(std::span<RtpProtectJob*> jobs) {
+  assert(are_checked<RtpProtectJob>(jobs, {KeyForm::kOwnGcm}));
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpProtectJob& job = *jobs[i];
     texts_[i] = text_of(job, job.payload, job.packet + job.header_length, job.payload_length);
@@ -65,7 +68,8 @@ void WideGcm::protect(std::span<RtpProtectJob*> jobs) {
   }
 }
 
-void WideGcm::unprotect(std::span<RtpUnprotectJob*> jobs) {
+void WideGcm::process(std::span<RtpUnprotectJob*> jobs) {
+  assert(are_checked<RtpUnprotectJob>(jobs, {KeyForm::kOwnGcm}));
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpUnprotectJob& job = *jobs[i];
     std::uint8_t* text = job.packet + job.header_length;

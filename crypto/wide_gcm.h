@@ -8,7 +8,7 @@
 #include <span>
 
 #include "crypto/aes_gcm.h"
-#include "crypto/ipsec_mb_keys.h"
+#include "crypto/ipsec_mb_jobs.h"
 
 namespace sluice::crypto {
 
@@ -16,11 +16,11 @@ class WideGcm {
  public:
   ~WideGcm();
 
-  /// REQUIRES: at most kStageJobs jobs, all with keys that are in our form (own_gcm_keys), all checked,
+  /// Protects or unprotects, as the type of the jobs says. A packet that does not authenticate stays as it
+  /// came. REQUIRES: at most kStageJobs jobs, all with keys in our own form (own_gcm_keys), all checked,
   /// statuses kOk.
-  void protect(std::span<RtpProtectJob*> jobs);
-  /// The same. A packet that does not authenticate stays as it came.
-  void unprotect(std::span<RtpUnprotectJob*> jobs);
+  void process(std::span<RtpProtectJob*> jobs);
+  void process(std::span<RtpUnprotectJob*> jobs);
 
  private:
   /// `crypt` over the first texts, a few at a time.

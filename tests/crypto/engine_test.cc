@@ -13,6 +13,7 @@
 #include "crypto/packet_index.h"
 #include "crypto/secret.h"
 #include "crypto/self_test.h"
+#include "crypto/srtp_bytes.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {
@@ -183,6 +184,8 @@ TEST(Engine, TheFastOneAllocatesNothingPerBatch) {
   for (std::size_t i = 0; i < 200; ++i) {
     const SrtpKeys* key = &**keys[i % 4];
     const auto length = static_cast<std::uint16_t>(random.between(60, 1400));
+    store_be32(room[4 * i].data(), 0x80600000u | static_cast<std::uint32_t>(i));
+    store_be32(room[4 * i].data() + 8, 1);
     seal.push_back({key,
                     room[4 * i].data(),
                     room[4 * i].data() + 12,
