@@ -20,7 +20,7 @@ class Findings {
 
   /// The key (or table, or item) stands in the file, here.
   void place(const std::string& path, Position position) { places_[path] = position; }
-  bool is_set(const std::string& path) const { return places_.contains(path); }
+  [[nodiscard]] bool is_set(const std::string& path) const { return places_.contains(path); }
 
   /// Where the key stands; if it is not in the file, where its table stands; else the start of the file.
   Position position_of(const std::string& path) const;
@@ -33,7 +33,7 @@ class Findings {
   void distrust(const std::string& path) { bad_.insert(path); }
 
   /// No problem was found with this key, nor with an item of it.
-  bool is_good(const std::string& path) const;
+  [[nodiscard]] bool is_good(const std::string& path) const;
 
   /// In file order. The findings are spent.
   std::vector<Problem> take_problems();

@@ -1,11 +1,16 @@
-// forms: the kinds of value that a key can have. A form knows its type's name, what it allows, how to read
-// and check one value of the document, and how to print a value back. Shared by settings.cc and nobody else.
+// forms: the kinds of value that a setting can have. A form knows the name of its type, what it allows, how
+// to read and check one value of the document, and how to print a value. Used by settings.cc alone.
 // Stateless, control thread.
 //
-// Each form F of a member type T has:
-//   std::string type() const, allowed() const          "integer", "1280..1500"
-//   void read(const Node&, T&, Mismatches&) const      sets T, or adds a mismatch; in lists a bad item keeps
-//   its place std::string print(const T&) const                  as TOML would write it
+// Each form F of a member type T has these members, all const:
+//
+//   std::string type()                       "integer"
+//
+//   std::string allowed()                    "1280..1500"
+//
+//   void read(const Node&, T&, Mismatches&)  sets T, or adds a mismatch; a bad item of a list keeps its place
+//
+//   std::string print(const T&)              the value as TOML writes it
 #pragma once
 
 #include <concepts>
@@ -160,8 +165,8 @@ struct ListForm {
 
  private:
   template <typename T>
-  bool read_item(const Node& node, std::size_t i, const std::vector<bool>& good, std::vector<T>& out,
-                 Mismatches& mismatches) const {
+  [[nodiscard]] bool read_item(const Node& node, std::size_t i, const std::vector<bool>& good,
+                               std::vector<T>& out, Mismatches& mismatches) const {
     const std::string suffix = "[" + std::to_string(i) + "]";
     Mismatches of_item;
     item.read(node.items[i], out[i], of_item);

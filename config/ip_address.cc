@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 #include <cstring>
 
@@ -15,6 +16,7 @@ IpAddress IpAddress::v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uin
 }
 
 IpAddress IpAddress::from_bytes(std::span<const std::uint8_t> raw) {
+  assert(raw.size() == 4 || raw.size() == 16);
   IpAddress address;
   address.family = raw.size() == 16 ? IpFamily::kIpv6 : IpFamily::kIpv4;
   std::copy(raw.begin(), raw.end(), address.bytes.begin());

@@ -24,12 +24,12 @@ struct IpAddress {
   /// REQUIRES: raw.size() is 4 or 16, in network byte order.
   static IpAddress from_bytes(std::span<const std::uint8_t> raw);
   /// "198.18.0.1" or "2001:db8::1". nullopt for anything else, IPv4-mapped IPv6 among it.
-  static std::optional<IpAddress> parse(std::string_view text);
+  [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
 
-  bool is_v6() const { return family == IpFamily::kIpv6; }
-  bool is_unspecified() const { return bytes == std::array<std::uint8_t, 16>{}; }
-  bool is_link_local() const;
-  bool is_multicast() const;
+  [[nodiscard]] bool is_v6() const { return family == IpFamily::kIpv6; }
+  [[nodiscard]] bool is_unspecified() const { return bytes == std::array<std::uint8_t, 16>{}; }
+  [[nodiscard]] bool is_link_local() const;
+  [[nodiscard]] bool is_multicast() const;
   std::size_t size() const { return is_v6() ? 16 : 4; }
   std::span<const std::uint8_t> view() const { return {bytes.data(), size()}; }
   std::string to_string() const;
@@ -42,8 +42,8 @@ struct IpPrefix {
   IpAddress address;
   std::uint8_t length = 0;
 
-  static std::optional<IpPrefix> parse(std::string_view text);
-  bool contains(const IpAddress& other) const;
+  [[nodiscard]] static std::optional<IpPrefix> parse(std::string_view text);
+  [[nodiscard]] bool contains(const IpAddress& other) const;
   std::string to_string() const;
 
   auto operator<=>(const IpPrefix&) const = default;

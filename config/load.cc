@@ -51,11 +51,6 @@ bool is_near(std::string_view name, std::string_view known, std::size_t& best) {
   return true;
 }
 
-std::string heading(const Table& table) {
-  const std::string name(table.name);
-  return table.is_array ? "[[" + name + "]]" : "[" + name + "]";
-}
-
 /// The known key that `name` in `table` was probably meant to be; empty if none is near. In another table
 /// only an exact match counts: there are too many keys to be liberal with both.
 std::string probable_setting(std::string_view table, std::string_view name) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 namespace sluice::config {
 
@@ -20,15 +21,21 @@ std::string port_path(const std::string& name) {
   return std::string(kPortsTable) + "[" + name + "]";
 }
 
-void compare_port(const Config& running, std::size_t old_index, const Config& wanted, std::size_t new_index,
+/// Adds the change of one setting, if it has one. `path` is what the change is called.
+void compare(const Setting& setting, std::string path, const Config& running, std::size_t old_port,
+             const Config& wanted, std::size_t new_port, std::vector<Change>& changes) {
+  std::string before = setting.print(running, old_port);
+  std::string after = setting.print(wanted, new_port);
+  if (before != after)
+    changes.push_back({std::move(path), std::move(before), std::move(after), setting.apply});
+}
+
+void compare_port(const Config& running, std::size_t old_port, const Config& wanted, std::size_t new_port,
                   std::vector<Change>& changes) {
+  const std::string port = port_path(running.ports[old_port].name);
   for (const Setting& setting : settings()) {
     if (setting.table != kPortsTable) continue;
-    std::string before = setting.print(running, old_index);
-    std::string after = setting.print(wanted, new_index);
-    if (before == after) continue;
-    changes.push_back({port_path(running.ports[old_index].name) + "." + std::string(setting.name),
-                       std::move(before), std::move(after), setting.apply});
+    compare(setting, port + "." + std::string(setting.name), running, old_port, wanted, new_port, changes);
   }
 }
 
@@ -52,13 +59,8 @@ void compare_ports(const Config& running, const Config& wanted, std::vector<Chan
 std::vector<Change> changes_between(const Config& running, const Config& wanted) {
   std::vector<Change> changes;
   compare_ports(running, wanted, changes);
-  for (const Setting& setting : settings()) {
-    if (setting.table == kPortsTable) continue;
-    std::string before = setting.print(running, 0);
-    std::string after = setting.print(wanted, 0);
-    if (before == after) continue;
-    changes.push_back({path_of(setting, 0), std::move(before), std::move(after), setting.apply});
-  }
+  for (const Setting& setting : settings())
+    if (setting.table != kPortsTable) compare(setting, path_of(setting, 0), running, 0, wanted, 0, changes);
   return changes;
 }
 

@@ -11,8 +11,8 @@
 namespace sluice::config {
 
 struct Change {
-  std::string
-      setting;  // "log.level"; for a port "ports[edge].mtu", by its name; "ports[edge]" if it comes or goes
+  // "log.level". A port goes by its name: "ports[edge].mtu", or "ports[edge]" when it comes or goes.
+  std::string setting;
   std::string old_value;  // as TOML would write it; "none" where there was none
   std::string new_value;
   Apply apply = Apply::kRestart;

@@ -20,10 +20,10 @@ struct RingDevice {
 };
 
 /// Whether `device` means to be one.
-bool is_ring_device(std::string_view device);
+[[nodiscard]] bool is_ring_device(std::string_view device);
 
 /// nullopt when it is not well-formed. Without mac= the address is a locally administered one made from the
 /// name, so that it is the same at every start.
-std::optional<RingDevice> parse_ring_device(std::string_view device);
+[[nodiscard]] std::optional<RingDevice> parse_ring_device(std::string_view device);
 
 }  // namespace sluice::config

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 #include "config/ring_device.h"
 
@@ -70,6 +71,7 @@ auto& section_of(AnyConfig& config, Section Config::*section, std::size_t) {
 }
 template <typename AnyConfig, typename Section>
 auto& section_of(AnyConfig& config, std::vector<Section> Config::*section, std::size_t index) {
+  assert(index < (config.*section).size());
   return (config.*section)[index];
 }
 
@@ -280,12 +282,15 @@ std::string path_of(const Setting& setting, std::size_t port) {
   return path + "." + std::string(setting.name);
 }
 
+std::string heading(const Table& table) {
+  const std::string name(table.name);
+  return table.is_array ? "[[" + name + "]]" : "[" + name + "]";
+}
+
 std::string describe_settings() {
   std::string text;
   for (const Table& table : tables()) {
-    const std::string name(table.name);
-    text += (text.empty() ? "" : "\n") + (table.is_array ? "[[" + name + "]]" : "[" + name + "]") + "  " +
-            std::string(table.meaning) + "\n";
+    text += (text.empty() ? "" : "\n") + heading(table) + "  " + std::string(table.meaning) + "\n";
     for (const Setting& setting : settings()) {
       if (setting.table != table.name) continue;
       text += "  " + std::string(setting.name) + "\n      " + std::string(setting.meaning) + ".\n      " +

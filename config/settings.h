@@ -36,6 +36,7 @@ struct Setting {
   std::string_view meaning;  // one line
 
   // `port` is the index in Config::ports for the keys of [[ports]], and ignored by the others.
+  // REQUIRES: port < config.ports.size() for the keys of [[ports]].
   std::function<void(const Node&, Config&, std::size_t port, Mismatches&)> read;
   std::function<std::string(const Config&, std::size_t port)> print;
   std::function<void(const Config& from, Config& to, std::size_t port)> copy;
@@ -50,6 +51,9 @@ struct Table {
 /// In the order of config.h.
 std::span<const Table> tables();
 std::span<const Setting> settings();
+
+/// "[media]"; "[[ports]]".
+std::string heading(const Table& table);
 
 /// "media.port_min"; "ports[2].mtu" for a key of [[ports]].
 std::string path_of(const Setting& setting, std::size_t port);

@@ -26,11 +26,6 @@ std::string content_of(const std::string& name) {
   return text.str();
 }
 
-std::string heading(const Table& table) {
-  const std::string name(table.name);
-  return table.is_array ? "[[" + name + "]]" : "[" + name + "]";
-}
-
 /// The section that docs/configuration.md must contain, word for word.
 std::string documentation_of(const Table& table) {
   std::string text = "### `" + heading(table) + "`\n\n" + std::string(table.meaning) +
