@@ -25,7 +25,7 @@ class ControlTraffic {
   /// A frame that is neither media nor ARP: an answer to a check, a report.
   void on_frame(std::span<const std::uint8_t> frame, Counts& counts);
 
-  bool wants_media() const { return plan_.nack_share > 0; }
+  [[nodiscard]] bool wants_media() const { return plan_.nack_share > 0; }
   /// Frames to send; taken by the player.
   std::vector<std::vector<std::uint8_t>> frames;
 

@@ -14,6 +14,6 @@ namespace sluice::gen {
 std::vector<std::uint8_t> make_echo_request(const Plan& plan, std::uint16_t sequence);
 
 /// Whether this frame answers one of those.
-bool is_echo_reply(std::span<const std::uint8_t> frame);
+[[nodiscard]] bool is_echo_reply(std::span<const std::uint8_t> frame);
 
 }  // namespace sluice::gen

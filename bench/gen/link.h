@@ -33,7 +33,7 @@ class Link {
   std::uint16_t queues() const { return queues_; }
   rte_mempool* pool() const { return pool_; }
   /// Of a device; a ring's far end has none.
-  std::optional<dataplane::MacAddress> mac() const { return mac_; }
+  [[nodiscard]] std::optional<dataplane::MacAddress> mac() const { return mac_; }
 
   /// How many were taken.
   std::size_t send(std::uint16_t queue, rte_mbuf** packets, std::size_t count) {
@@ -52,10 +52,10 @@ class Link {
 
  private:
   Link() = default;
-  bool start_eal(const LinkOptions& options, std::string& error);
-  bool attach(const LinkOptions& options, std::string& error);
-  bool open_device(const LinkOptions& options, std::string& error);
-  bool make_pool(const LinkOptions& options, std::string& error);
+  [[nodiscard]] bool start_eal(const LinkOptions& options, std::string& error);
+  [[nodiscard]] bool attach(const LinkOptions& options, std::string& error);
+  [[nodiscard]] bool open_device(const LinkOptions& options, std::string& error);
+  [[nodiscard]] bool make_pool(const LinkOptions& options, std::string& error);
 
   std::vector<rte_ring*> to_, from_;
   std::vector<rte_ring*> home_;       // per queue; none: what comes in is freed here

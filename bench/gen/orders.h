@@ -17,6 +17,6 @@ namespace sluice::gen {
 using Order = std::variant<TrialOptions, SearchOptions>;
 
 /// nullopt, with what is wrong and what is allowed in `error`. What is not said stays as it is by default.
-std::optional<Order> read_order(std::string_view line, std::string& error);
+[[nodiscard]] std::optional<Order> read_order(std::string_view line, std::string& error);
 
 }  // namespace sluice::gen

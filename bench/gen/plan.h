@@ -68,7 +68,7 @@ inline constexpr std::size_t kMaxPlanObjects = 1'000'000;
 inline constexpr std::uint16_t kMaxPayloadBytes = 1400;
 
 /// nullopt with everything that names the wrong place in `error`.
-std::optional<Plan> read_plan(std::string_view json, std::string& error);
-std::optional<Plan> read_plan_file(const std::string& path, std::string& error);
+[[nodiscard]] std::optional<Plan> read_plan(std::string_view json, std::string& error);
+[[nodiscard]] std::optional<Plan> read_plan_file(const std::string& path, std::string& error);
 
 }  // namespace sluice::gen

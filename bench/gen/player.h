@@ -34,7 +34,7 @@ class Player {
   void share_cpu() { naps_ = true; }
 
   /// One packet of each stream, until every receiver has heard one. False, with the reason, after `seconds`.
-  bool warm_up(double seconds, std::string& error);
+  [[nodiscard]] bool warm_up(double seconds, std::string& error);
   Trial run(const TrialOptions& options);
 
  private:
