@@ -16,11 +16,11 @@
 namespace sluice::crypto {
 
 inline constexpr std::size_t kHeaderLength = 12;
-inline constexpr std::size_t kPacketRoom = 1536;
+inline constexpr std::size_t kPacketBytes = 1536;
 inline constexpr std::uint32_t kSsrc = 0x5a5a5a5a;
 
 struct Packet {
-  alignas(64) std::array<std::uint8_t, kPacketRoom> bytes;
+  alignas(64) std::array<std::uint8_t, kPacketBytes> bytes;
 };
 
 /// An RTP header without extensions; the low 16 bits of `index` are its sequence number.

@@ -156,7 +156,7 @@ void StagesLoad::add_broadcasts(std::size_t count) {
 
 void StagesLoad::add_sender(const Peer& peer) {
   Sender sender;
-  const Bytes packet(12 + case_.payload + crypto::kTailRoom);
+  const Bytes packet(12 + case_.payload + crypto::kTailBytes);
   sender.frame = plane_->frame_from(peer, packet);
   sender.rtp_offset = sender.frame.size() - packet.size();
   if (peer.kind != EndpointKind::kRtp) {

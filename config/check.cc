@@ -196,12 +196,12 @@ void check_dtls(const Config& config, Findings& findings) {
     const Port& port = config.ports[i];
     const bool has_v6 =
         std::ranges::any_of(port.addresses, [](const IpPrefix& p) { return p.address.is_v6(); });
-    const unsigned room = port.mtu - (has_v6 ? kIpv6UdpBytes : kIpv4UdpBytes);
+    const unsigned most = port.mtu - (has_v6 ? kIpv6UdpBytes : kIpv4UdpBytes);
     const std::string mtu_path = port_path(i, "mtu");
-    if (dtls.mtu <= room || !findings.is_good(mtu_path)) continue;
+    if (dtls.mtu <= most || !findings.is_good(mtu_path)) continue;
     findings.add(
         "dtls.mtu", std::to_string(dtls.mtu),
-        "at most " + std::to_string(room) + ", what " + mtu_path + " leaves behind the IP and UDP headers");
+        "at most " + std::to_string(most) + ", what " + mtu_path + " leaves behind the IP and UDP headers");
     return;
   }
 }

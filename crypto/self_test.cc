@@ -94,7 +94,7 @@ class TestKeys {
 // One packet through one verb. Empty when the engine does not say kOk.
 
 Bytes seal_rtp(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& plain, std::uint64_t index) {
-  Bytes packet(plain.size() + kTailRoom);
+  Bytes packet(plain.size() + kTailBytes);
   std::copy_n(plain.begin(), kRtpHeaderLengthMin, packet.begin());
   RtpProtectJob job{};
   job.keys = &keys;
@@ -113,7 +113,7 @@ Bytes open_rtp(SrtpEngine& engine, const SrtpKeys& keys, Bytes packet, std::uint
                SrtpStatus& status) {
   RtpUnprotectJob job{};
   job.length = static_cast<std::uint16_t>(packet.size());
-  packet.resize(packet.size() + kTailRoom);
+  packet.resize(packet.size() + kTailBytes);
   job.keys = &keys;
   job.packet = packet.data();
   job.index = index;
@@ -128,7 +128,7 @@ Bytes open_rtp(SrtpEngine& engine, const SrtpKeys& keys, Bytes packet, std::uint
 Bytes seal_rtcp(SrtpEngine& engine, const SrtpKeys& keys, Bytes packet, std::uint32_t index) {
   RtcpProtectJob job{};
   job.length = static_cast<std::uint16_t>(packet.size());
-  packet.resize(packet.size() + kTailRoom);
+  packet.resize(packet.size() + kTailBytes);
   job.keys = &keys;
   job.packet = packet.data();
   job.index = index;
@@ -140,7 +140,7 @@ Bytes seal_rtcp(SrtpEngine& engine, const SrtpKeys& keys, Bytes packet, std::uin
 Bytes open_rtcp(SrtpEngine& engine, const SrtpKeys& keys, Bytes packet, SrtpStatus& status) {
   RtcpUnprotectJob job{};
   job.length = static_cast<std::uint16_t>(packet.size());
-  packet.resize(packet.size() + kTailRoom);
+  packet.resize(packet.size() + kTailBytes);
   job.keys = &keys;
   job.packet = packet.data();
   engine.unprotect_rtcp({&job, 1});

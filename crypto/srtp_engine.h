@@ -84,8 +84,8 @@ enum class SrtpStatus : std::uint8_t {
 
 /// Encrypts and authenticates one RTP packet, out of place or in place.
 /// REQUIRES: `packet` holds the final RTP header (fixed part, CSRCs and extension; header_length bytes), and
-/// has room for header_length + payload_length + kTailRoom bytes. `payload` is the plaintext: either packet +
-/// header_length (in place) or memory of another buffer, which any number of jobs of the batch may share as
+/// has room for header_length + payload_length + kTailBytes bytes. `payload` is the plaintext: either packet
+/// + header_length (in place) or memory of another buffer, which any number of jobs of the batch may share as
 /// long as none works in place on it.
 struct RtpProtectJob {
   const SrtpKeys* keys;
@@ -101,7 +101,7 @@ struct RtpProtectJob {
 };
 
 /// Authenticates, then decrypts in place. A packet that fails authentication is left as it came but for the
-/// bytes behind `length` (scratch of at most kTailRoom). REQUIRES: kTailRoom writable bytes behind the
+/// bytes behind `length` (scratch of at most kTailBytes). REQUIRES: kTailBytes writable bytes behind the
 /// packet.
 struct RtpUnprotectJob {
   const SrtpKeys* keys;
@@ -113,7 +113,7 @@ struct RtpUnprotectJob {
   SrtpStatus status;
 };
 
-/// In place. `index` is the 31-bit SRTCP index to send with. REQUIRES: kTailRoom bytes behind the packet;
+/// In place. `index` is the 31-bit SRTCP index to send with. REQUIRES: kTailBytes bytes behind the packet;
 /// length >= 8.
 struct RtcpProtectJob {
   const SrtpKeys* keys;

@@ -59,7 +59,7 @@ constexpr const SrtpProfileInfo& profile_info(SrtpProfile profile) {
 /// payload.
 inline constexpr std::size_t kMaxRtpTrailer = 16;
 inline constexpr std::size_t kMaxRtcpTrailer = 20;
-inline constexpr std::size_t kTailRoom = 32;
+inline constexpr std::size_t kTailBytes = 32;
 
 inline constexpr std::size_t kMaxMasterKey = 32;
 inline constexpr std::size_t kMaxMasterSalt = 14;

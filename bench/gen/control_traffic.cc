@@ -122,7 +122,7 @@ void ControlTraffic::send_rtcp(std::uint32_t endpoint, std::vector<std::uint8_t>
   const PlanEndpoint& peer = plan_.endpoints[endpoint];
   if (peer.profile) {
     const std::size_t length = compound.size();
-    compound.resize(length + crypto::kMaxRtcpTrailer + crypto::kTailRoom);
+    compound.resize(length + crypto::kMaxRtcpTrailer + crypto::kTailBytes);
     crypto::RtcpProtectJob job{.keys = &source_.keys(endpoint),
                                .packet = compound.data(),
                                .index = srtcp_index_[endpoint]++,

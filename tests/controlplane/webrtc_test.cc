@@ -59,7 +59,7 @@ class WebrtcTest : public ::testing::Test {
     if (!engine) engine = crypto::make_engine(crypto::EngineKind::kLibsrtp, error);
     auto keys = std::make_unique<dataplane::EndpointKeys>();
     ASSERT_TRUE(engine->expand(peer.send_key, crypto::Direction::kSend, keys->send));
-    std::array<std::uint8_t, 12 + 20 + crypto::kTailRoom> packet{0x80, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9};
+    std::array<std::uint8_t, 12 + 20 + crypto::kTailBytes> packet{0x80, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9};
     crypto::RtpProtectJob seal{&keys->send, packet.data(), packet.data() + 12, 1, 9, 12, 20, 0, {}};
     engine->protect(std::span(&seal, 1));
     ASSERT_EQ(seal.status, crypto::SrtpStatus::kOk);

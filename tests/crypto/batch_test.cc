@@ -52,7 +52,7 @@ struct MixedPacket {
   RtpPacket plain;
   std::uint64_t index;
   std::uint32_t ssrc;
-  Bytes room;
+  Bytes buffer;
 };
 
 void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<MixedKeys>& all,
@@ -71,14 +71,14 @@ void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<Mix
       packet.plain.bytes.insert(packet.plain.bytes.end(), shared.begin(), shared.end());
     }
     const std::size_t header = packet.plain.header_length;
-    packet.room.assign(packet.plain.bytes.size() + kTailRoom, 0xcc);
+    packet.buffer.assign(packet.plain.bytes.size() + kTailBytes, 0xcc);
     std::copy_n(packet.plain.bytes.begin(), way == 0 ? packet.plain.bytes.size() : header,
-                packet.room.begin());
-    const std::uint8_t* payload = way == 0   ? packet.room.data() + header
+                packet.buffer.begin());
+    const std::uint8_t* payload = way == 0   ? packet.buffer.data() + header
                                   : way == 1 ? packet.plain.bytes.data() + header
                                              : shared.data();
     seal.push_back({&**packet.keys->send,
-                    packet.room.data(),
+                    packet.buffer.data(),
                     payload,
                     packet.index,
                     packet.ssrc,
@@ -95,13 +95,13 @@ void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<Mix
   for (std::size_t i = 0; i < size; ++i) {
     MixedPacket& packet = packets[i];
     ASSERT_EQ(seal[i].status, SrtpStatus::kOk) << engine.last_error();
-    packet.room.resize(seal[i].length);
-    ASSERT_EQ(to_hex(packet.room),
+    packet.buffer.resize(seal[i].length);
+    ASSERT_EQ(to_hex(packet.buffer),
               to_hex(oracle_protect(packet.keys->master, packet.ssrc, packet.index, packet.plain.bytes)))
         << "job " << i << " of " << size << ", " << profile_info(packet.keys->master.profile).name;
-    packet.room.resize(seal[i].length + kTailRoom);
+    packet.buffer.resize(seal[i].length + kTailBytes);
     open.push_back({&**packet.keys->receive,
-                    packet.room.data(),
+                    packet.buffer.data(),
                     packet.index,
                     packet.ssrc,
                     static_cast<std::uint16_t>(packet.plain.header_length),
@@ -112,15 +112,15 @@ void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<Mix
   std::vector<std::optional<Bytes>> forged(size);
   for (std::size_t i = 0; i < size; ++i) {
     if (!random.one_in(10)) continue;
-    packets[i].room[random.between(packets[i].plain.header_length, open[i].length - 1u)] ^= 0x10;
-    forged[i] = Bytes(packets[i].room.begin(), packets[i].room.begin() + open[i].length);
+    packets[i].buffer[random.between(packets[i].plain.header_length, open[i].length - 1u)] ^= 0x10;
+    forged[i] = Bytes(packets[i].buffer.begin(), packets[i].buffer.begin() + open[i].length);
   }
   engine.unprotect(open);
   for (std::size_t i = 0; i < size; ++i) {
-    packets[i].room.resize(open[i].length);
+    packets[i].buffer.resize(open[i].length);
     ASSERT_EQ(open[i].status, forged[i] ? SrtpStatus::kAuthFailed : SrtpStatus::kOk)
         << "job " << i << " of " << size;
-    ASSERT_EQ(to_hex(packets[i].room), to_hex(forged[i] ? *forged[i] : packets[i].plain.bytes))
+    ASSERT_EQ(to_hex(packets[i].buffer), to_hex(forged[i] ? *forged[i] : packets[i].plain.bytes))
         << "job " << i << " of " << size;
   }
 }
@@ -147,14 +147,14 @@ TEST_P(Batch, EverySizeOfOneLength) {
     const Bytes payload = random.bytes(length);
     for (std::size_t size = 1; size <= 48; ++size) {
       std::vector<RtpPacket> plain;
-      std::vector<Bytes> room(size);
+      std::vector<Bytes> buffers(size);
       std::vector<RtpProtectJob> jobs;
       for (std::size_t i = 0; i < size; ++i) {
         RtpPacket packet = random_rtp(random, 9, i, 0);
-        room[i] = packet.bytes;
-        room[i].resize(packet.bytes.size() + length + kTailRoom);
+        buffers[i] = packet.bytes;
+        buffers[i].resize(packet.bytes.size() + length + kTailBytes);
         jobs.push_back({&*send,
-                        room[i].data(),
+                        buffers[i].data(),
                         payload.data(),
                         i,
                         9,
@@ -168,8 +168,8 @@ TEST_P(Batch, EverySizeOfOneLength) {
       engine->protect(jobs);
       for (std::size_t i = 0; i < size; ++i) {
         ASSERT_EQ(jobs[i].status, SrtpStatus::kOk);
-        room[i].resize(jobs[i].length);
-        ASSERT_EQ(to_hex(room[i]), to_hex(oracle_protect(master, 9, i, plain[i].bytes)))
+        buffers[i].resize(jobs[i].length);
+        ASSERT_EQ(to_hex(buffers[i]), to_hex(oracle_protect(master, 9, i, plain[i].bytes)))
             << "job " << i << " of " << size;
       }
     }

@@ -1,5 +1,5 @@
-// No engine reads or writes outside the room that srtp_engine.h declares: packets lie against unmapped pages,
-// at either end, so that a byte too far ends the test program.
+// No engine reads or writes outside the buffer that srtp_engine.h declares: packets lie against unmapped
+// pages, at either end, so that a byte too far ends the test program.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -64,13 +64,13 @@ TEST_P(Bounds, Srtp) {
   const Keys send(engine(), master, Direction::kSend);
   const Keys receive(engine(), master, Direction::kReceive);
   constexpr std::uint32_t kSsrc = 5;
-  Guarded room(4), text(3);
+  Guarded buffer(4), text(3);
   std::uint64_t index = 0xffc0;
   for (const std::size_t length : lengths()) {
     for (const bool back : {false, true}) {
       const RtpPacket plain = random_rtp(random, kSsrc, ++index, length);
-      const std::size_t declared = plain.bytes.size() + kTailRoom;
-      std::uint8_t* packet = room.place(back, declared);
+      const std::size_t declared = plain.bytes.size() + kTailBytes;
+      std::uint8_t* packet = buffer.place(back, declared);
       std::uint8_t* payload = text.place(back, length);  // no tail: only what is declared may be read
       std::copy_n(plain.bytes.begin(), plain.header_length, packet);
       std::copy(plain.payload().begin(), plain.payload().end(), payload);
@@ -85,11 +85,11 @@ TEST_P(Bounds, Srtp) {
                          {}};
       engine().protect({&seal, 1});
       ASSERT_EQ(seal.status, SrtpStatus::kOk) << length;
-      ASSERT_TRUE(room.untouched_outside(packet, declared));
+      ASSERT_TRUE(buffer.untouched_outside(packet, declared));
       ASSERT_TRUE(text.untouched_outside(payload, length));
       const Bytes sealed(packet, packet + seal.length);
 
-      std::uint8_t* arrived = room.place(back, sealed.size() + kTailRoom);
+      std::uint8_t* arrived = buffer.place(back, sealed.size() + kTailBytes);
       std::copy(sealed.begin(), sealed.end(), arrived);
       RtpUnprotectJob open{&*receive,
                            arrived,
@@ -100,7 +100,7 @@ TEST_P(Bounds, Srtp) {
                            {}};
       engine().unprotect({&open, 1});
       ASSERT_EQ(open.status, SrtpStatus::kOk) << length;
-      ASSERT_TRUE(room.untouched_outside(arrived, sealed.size() + kTailRoom));
+      ASSERT_TRUE(buffer.untouched_outside(arrived, sealed.size() + kTailBytes));
       ASSERT_EQ(Bytes(arrived, arrived + open.length), plain.bytes);
     }
   }
@@ -112,25 +112,25 @@ TEST_P(Bounds, Srtcp) {
   const MasterKey master = random_master(random, profile());
   const Keys send(engine(), master, Direction::kSend);
   const Keys receive(engine(), master, Direction::kReceive);
-  Guarded room(4);
+  Guarded buffer(4);
   std::uint32_t index = 0;
   for (const std::size_t length : lengths()) {
     for (const bool back : {false, true}) {
       const Bytes plain = random_rtcp(random, 5, 8 + length);
-      std::uint8_t* packet = room.place(back, plain.size() + kTailRoom);
+      std::uint8_t* packet = buffer.place(back, plain.size() + kTailBytes);
       std::copy(plain.begin(), plain.end(), packet);
       RtcpProtectJob seal{&*send, packet, ++index, static_cast<std::uint16_t>(plain.size()), {}};
       engine().protect_rtcp({&seal, 1});
       ASSERT_EQ(seal.status, SrtpStatus::kOk);
-      ASSERT_TRUE(room.untouched_outside(packet, plain.size() + kTailRoom));
+      ASSERT_TRUE(buffer.untouched_outside(packet, plain.size() + kTailBytes));
       const Bytes sealed(packet, packet + seal.length);
 
-      std::uint8_t* arrived = room.place(back, sealed.size() + kTailRoom);
+      std::uint8_t* arrived = buffer.place(back, sealed.size() + kTailBytes);
       std::copy(sealed.begin(), sealed.end(), arrived);
       RtcpUnprotectJob open{&*receive, arrived, static_cast<std::uint16_t>(sealed.size()), {}};
       engine().unprotect_rtcp({&open, 1});
       ASSERT_EQ(open.status, SrtpStatus::kOk);
-      ASSERT_TRUE(room.untouched_outside(arrived, sealed.size() + kTailRoom));
+      ASSERT_TRUE(buffer.untouched_outside(arrived, sealed.size() + kTailBytes));
       ASSERT_EQ(Bytes(arrived, arrived + open.length), plain);
     }
   }
@@ -154,7 +154,7 @@ TEST_P(Bounds, Batches) {
       const std::uint64_t index = static_cast<std::uint64_t>(round) * kJobs + i;
       plain.push_back(random_rtp(random, 7, index, random.below(1300)));
       const RtpPacket& one = plain.back();
-      std::uint8_t* packet = rooms[i]->place(true, one.bytes.size() + kTailRoom);
+      std::uint8_t* packet = rooms[i]->place(true, one.bytes.size() + kTailBytes);
       std::copy(one.bytes.begin(), one.bytes.end(), packet);
       seal.push_back({&*send,
                       packet,
@@ -171,7 +171,7 @@ TEST_P(Bounds, Batches) {
     for (std::size_t i = 0; i < kJobs; ++i) {
       ASSERT_EQ(seal[i].status, SrtpStatus::kOk);
       const Bytes sealed(seal[i].packet, seal[i].packet + seal[i].length);
-      std::uint8_t* packet = rooms[i]->place(true, sealed.size() + kTailRoom);
+      std::uint8_t* packet = rooms[i]->place(true, sealed.size() + kTailBytes);
       std::copy(sealed.begin(), sealed.end(), packet);
       open.push_back({&*receive, packet, seal[i].index, 7, seal[i].header_length, seal[i].length, {}});
     }

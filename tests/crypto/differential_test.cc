@@ -38,7 +38,7 @@ class Receiver {
       if (window_.check(index) != ReplayVerdict::kFresh) continue;
       const auto length = static_cast<std::uint16_t>(packets[i].size());
       const std::size_t header = claimed_header_length(packets[i]);
-      packets[i].resize(packets[i].size() + kTailRoom);
+      packets[i].resize(packets[i].size() + kTailBytes);
       jobs.push_back(
           {&keys_, packets[i].data(), index, ssrc_, static_cast<std::uint16_t>(header), length, {}});
       job_of[i] = &jobs.back();
@@ -162,17 +162,17 @@ class Stream : public EveryEngineAndProfile {
     std::vector<Bytes> sealed;
     for (std::size_t at = 0; at < plain.size();) {
       const std::size_t batch = std::min<std::size_t>(random.between(1, 80), plain.size() - at);
-      std::vector<Bytes> room(batch);
+      std::vector<Bytes> buffers(batch);
       std::vector<RtpProtectJob> jobs;
       for (std::size_t i = 0; i < batch; ++i) {
         const RtpPacket& packet = plain[at + i];
         const bool in_place = random.one_in(2);
-        room[i].assign(packet.bytes.size() + kTailRoom, 0);
+        buffers[i].assign(packet.bytes.size() + kTailBytes, 0);
         std::copy_n(packet.bytes.begin(), in_place ? packet.bytes.size() : packet.header_length,
-                    room[i].begin());
+                    buffers[i].begin());
         jobs.push_back({&*keys,
-                        room[i].data(),
-                        (in_place ? room[i].data() : packet.bytes.data()) + packet.header_length,
+                        buffers[i].data(),
+                        (in_place ? buffers[i].data() : packet.bytes.data()) + packet.header_length,
                         first_index + at + i,
                         ssrc,
                         static_cast<std::uint16_t>(packet.header_length),
@@ -183,8 +183,8 @@ class Stream : public EveryEngineAndProfile {
       engine().protect(jobs);
       for (std::size_t i = 0; i < batch; ++i) {
         EXPECT_EQ(jobs[i].status, SrtpStatus::kOk) << engine().last_error();
-        room[i].resize(jobs[i].length);
-        sealed.push_back(std::move(room[i]));
+        buffers[i].resize(jobs[i].length);
+        sealed.push_back(std::move(buffers[i]));
       }
       at += batch;
     }
@@ -274,20 +274,20 @@ TEST_P(Srtcp, SealsWhatLibsrtpSeals) {
   std::uint32_t index = 0;
   while (index < 400) {
     const std::size_t batch = random.between(1, 70);
-    std::vector<Bytes> plain, room;
+    std::vector<Bytes> plain, buffers;
     std::vector<RtcpProtectJob> jobs;
     for (std::size_t i = 0; i < batch; ++i) {
       plain.push_back(random_rtcp(random, ssrc, 8 + 4 * random.below(random.one_in(10) ? 300 : 30)));
-      room.push_back(plain.back());
-      room.back().resize(plain.back().size() + kTailRoom);
+      buffers.push_back(plain.back());
+      buffers.back().resize(plain.back().size() + kTailBytes);
     }
     for (std::size_t i = 0; i < batch; ++i)
-      jobs.push_back({&*keys, room[i].data(), ++index, static_cast<std::uint16_t>(plain[i].size()), {}});
+      jobs.push_back({&*keys, buffers[i].data(), ++index, static_cast<std::uint16_t>(plain[i].size()), {}});
     engine().protect_rtcp(jobs);
     for (std::size_t i = 0; i < batch; ++i) {
       ASSERT_EQ(jobs[i].status, SrtpStatus::kOk) << engine().last_error();
-      room[i].resize(jobs[i].length);
-      ASSERT_EQ(to_hex(room[i]), to_hex(oracle.protect_rtcp(plain[i])));
+      buffers[i].resize(jobs[i].length);
+      ASSERT_EQ(to_hex(buffers[i]), to_hex(oracle.protect_rtcp(plain[i])));
     }
   }
 }
@@ -337,7 +337,7 @@ TEST_P(Srtcp, OpensWhatLibsrtpSealsWithoutEncryption) {
   }
   for (Bytes& packet : packets) {
     const auto length = static_cast<std::uint16_t>(packet.size());
-    packet.resize(packet.size() + kTailRoom);
+    packet.resize(packet.size() + kTailBytes);
     jobs.push_back({&*receive, packet.data(), length, {}});
   }
   engine().unprotect_rtcp(jobs);

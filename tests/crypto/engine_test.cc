@@ -76,37 +76,44 @@ TEST_P(Contract, KeysOfTheWrongLengthAreRefusedAndWiped) {
 
 TEST_P(Contract, LengthsThatCannotBe) {
   const Keys keys(engine(), master_, Direction::kReceive);
-  Bytes room(0x10000 + kTailRoom, 0x80);
-  room[0] = 0x80;
+  Bytes buffer(0x10000 + kTailBytes, 0x80);
+  buffer[0] = 0x80;
   for (const int header : {0, 11}) {
-    RtpProtectJob seal{&*keys, room.data(), room.data() + header,
-                       0x8080, 0x80808080,  static_cast<std::uint16_t>(header),
-                       20,     0,           {}};
+    RtpProtectJob seal{&*keys,
+                       buffer.data(),
+                       buffer.data() + header,
+                       0x8080,
+                       0x80808080,
+                       static_cast<std::uint16_t>(header),
+                       20,
+                       0,
+                       {}};
     engine().protect({&seal, 1});
     EXPECT_EQ(seal.status, SrtpStatus::kMalformed);
   }
-  RtpProtectJob too_long{&*keys, room.data(), room.data() + 12, 0x8080, 0x80808080, 12, 0xffff - 12 - 15,
-                         0,      {}};
+  RtpProtectJob too_long{
+      &*keys, buffer.data(), buffer.data() + 12, 0x8080, 0x80808080, 12, 0xffff - 12 - 15, 0, {}};
   engine().protect({&too_long, 1});
   EXPECT_EQ(too_long.status, SrtpStatus::kMalformed);
   for (const std::size_t length :
        {std::size_t{0}, std::size_t{11}, std::size_t{12}, std::size_t{11} + info().rtp_tag_length}) {
-    RtpUnprotectJob open{&*keys, room.data(), 0x8080, 0x80808080, 12, static_cast<std::uint16_t>(length), {}};
+    RtpUnprotectJob open{&*keys, buffer.data(), 0x8080, 0x80808080, 12, static_cast<std::uint16_t>(length),
+                         {}};
     engine().unprotect({&open, 1});
     EXPECT_EQ(open.status, SrtpStatus::kMalformed) << length;
   }
   for (const std::size_t length : {std::size_t{0}, std::size_t{7}, std::size_t{0xffff - 19}}) {
-    RtcpProtectJob seal{&*keys, room.data(), 1, static_cast<std::uint16_t>(length), {}};
+    RtcpProtectJob seal{&*keys, buffer.data(), 1, static_cast<std::uint16_t>(length), {}};
     engine().protect_rtcp({&seal, 1});
     EXPECT_EQ(seal.status, SrtpStatus::kMalformed) << length;
   }
   for (const std::size_t length :
        {std::size_t{0}, std::size_t{8}, std::size_t{11} + info().rtcp_tag_length}) {
-    RtcpUnprotectJob open{&*keys, room.data(), static_cast<std::uint16_t>(length), {}};
+    RtcpUnprotectJob open{&*keys, buffer.data(), static_cast<std::uint16_t>(length), {}};
     engine().unprotect_rtcp({&open, 1});
     EXPECT_EQ(open.status, SrtpStatus::kMalformed) << length;
     std::uint32_t index = 0;
-    EXPECT_FALSE(srtcp_index(profile(), std::span(room).first(length), index));
+    EXPECT_FALSE(srtcp_index(profile(), std::span(buffer).first(length), index));
   }
 }
 
@@ -178,26 +185,26 @@ TEST(Engine, TheFastOneAllocatesNothingPerBatch) {
   std::vector<RtcpProtectJob> seal_rtcp;
   std::vector<RtcpUnprotectJob> open_rtcp;
   std::vector<std::unique_ptr<Keys>> keys;
-  std::vector<Bytes> room(4 * 200, Bytes(1500, 0x55));
+  std::vector<Bytes> buffers(4 * 200, Bytes(1500, 0x55));
   for (const SrtpProfile profile : kAllSrtpProfiles)
     keys.push_back(std::make_unique<Keys>(*engine, random_master(random, profile), Direction::kSend));
   for (std::size_t i = 0; i < 200; ++i) {
     const SrtpKeys* key = &**keys[i % 4];
     const auto length = static_cast<std::uint16_t>(random.between(60, 1400));
-    store_be32(room[4 * i].data(), 0x80600000u | static_cast<std::uint32_t>(i));
-    store_be32(room[4 * i].data() + 8, 1);
+    store_be32(buffers[4 * i].data(), 0x80600000u | static_cast<std::uint32_t>(i));
+    store_be32(buffers[4 * i].data() + 8, 1);
     seal.push_back({key,
-                    room[4 * i].data(),
-                    room[4 * i].data() + 12,
+                    buffers[4 * i].data(),
+                    buffers[4 * i].data() + 12,
                     i,
                     1,
                     12,
                     static_cast<std::uint16_t>(length - 12),
                     0,
                     {}});
-    open.push_back({key, room[4 * i + 1].data(), i, 1, 12, length, {}});
-    seal_rtcp.push_back({key, room[4 * i + 2].data(), 1, length, {}});
-    open_rtcp.push_back({key, room[4 * i + 3].data(), length, {}});
+    open.push_back({key, buffers[4 * i + 1].data(), i, 1, 12, length, {}});
+    seal_rtcp.push_back({key, buffers[4 * i + 2].data(), 1, length, {}});
+    open_rtcp.push_back({key, buffers[4 * i + 3].data(), length, {}});
   }
   const std::size_t before = allocation_count();
   engine->protect(seal);

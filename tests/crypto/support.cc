@@ -227,7 +227,7 @@ Keys::Keys(SrtpEngine& engine, const MasterKey& master, Direction direction)
 
 Outcome protect(SrtpEngine& engine, const SrtpKeys& keys, const RtpPacket& packet, std::uint32_t ssrc,
                 std::uint64_t index) {
-  Bytes out(packet.bytes.size() + kTailRoom);
+  Bytes out(packet.bytes.size() + kTailBytes);
   std::copy_n(packet.bytes.begin(), packet.header_length, out.begin());
   RtpProtectJob job{.keys = &keys,
                     .packet = out.data(),
@@ -246,7 +246,7 @@ Outcome protect(SrtpEngine& engine, const SrtpKeys& keys, const RtpPacket& packe
 Outcome unprotect(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& packet, std::size_t header_length,
                   std::uint32_t ssrc, std::uint64_t index) {
   Bytes out = packet;
-  out.resize(packet.size() + kTailRoom);
+  out.resize(packet.size() + kTailBytes);
   RtpUnprotectJob job{.keys = &keys,
                       .packet = out.data(),
                       .index = index,
@@ -261,7 +261,7 @@ Outcome unprotect(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& packet,
 
 Outcome protect_rtcp(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& packet, std::uint32_t index) {
   Bytes out = packet;
-  out.resize(packet.size() + kTailRoom);
+  out.resize(packet.size() + kTailBytes);
   RtcpProtectJob job{.keys = &keys,
                      .packet = out.data(),
                      .index = index,
@@ -274,7 +274,7 @@ Outcome protect_rtcp(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& pack
 
 Outcome unprotect_rtcp(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& packet) {
   Bytes out = packet;
-  out.resize(packet.size() + kTailRoom);
+  out.resize(packet.size() + kTailBytes);
   RtcpUnprotectJob job{.keys = &keys,
                        .packet = out.data(),
                        .length = static_cast<std::uint16_t>(packet.size()),
