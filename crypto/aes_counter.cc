@@ -12,9 +12,9 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::size_t kStep = 64;  // bytes: four blocks
-constexpr std::size_t kKeys = 4;   // in a register
+constexpr std::size_t kKeys = 4;   // of a register
 
-// The message whose round keys are in that quarter of `all`.
+// Encrypts the message whose round keys are in that quarter of `all`.
 template <int quarter>
 SLUICE_AVX512_INLINE void encrypt(const FourRoundKeys& all, const CounterText& text) {
   RoundKeys keys;

@@ -23,8 +23,9 @@ SLUICE_AVX512_INLINE __m512i reversed(__m512i blocks) {
       blocks, _mm512_broadcast_i32x4(_mm_set_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
 }
 
-// What is multiplied by: a polynomial, and in the lower half of `halves` the sum of its halves. The CPU
-// starts one multiplication in two cycles and eight sums, so Karatsuba's three are worth their sums.
+// The right side of a product: a polynomial, and in the lower half of `halves` the sum of its halves.
+// Karatsuba's method takes three multiplications instead of four, and more sums. In two cycles the CPU can
+// start one multiplication and eight sums, so the sums are cheap.
 struct Factor {
   __m512i whole;
   __m512i halves;
@@ -34,7 +35,8 @@ SLUICE_AVX512_INLINE Factor factor(__m512i whole) {
   return {whole, _mm512_xor_si512(whole, _mm512_shuffle_epi32(whole, _MM_PERM_BADC))};
 }
 
-// Not yet reduced, 256 bits a quarter: `both` is the sum of low, high and what overlaps the two.
+// A product before its reduction, 256 bits a quarter. `both` is the sum of low, high and the part between
+// them.
 struct Product {
   __m512i low, both, high;
 };
@@ -52,12 +54,12 @@ SLUICE_AVX512_INLINE void add_product(Product& sum, __m512i a, const Factor& by)
   sum.high = _mm512_xor_si512(sum.high, more.high);
 }
 
-// x^128 + x^127 + x^126 + x^121 + 1, without its highest term, which falls out.
+// x^128 + x^127 + x^126 + x^121 + 1, without its highest term, which a reduction removes.
 SLUICE_AVX512_INLINE __m512i modulus() {
   return _mm512_broadcast_i32x4(_mm_set_epi64x(static_cast<long long>(0xc200000000000000ull), 1));
 }
 
-// 64 bits at a time.
+// Reduces 64 bits at a time.
 SLUICE_AVX512_INLINE __m512i reduce(const Product& product) {
   __m512i middle = _mm512_ternarylogic_epi32(product.both, product.low, product.high, 0x96);
   middle = _mm512_ternarylogic_epi32(middle, _mm512_shuffle_epi32(product.low, _MM_PERM_BADC),
@@ -66,29 +68,29 @@ SLUICE_AVX512_INLINE __m512i reduce(const Product& product) {
                                    _mm512_clmulepi64_epi128(modulus(), middle, 0x01), 0x96);
 }
 
-// The sums of the quarters of four registers, each in its own quarter of one.
+// Adds up the quarters of each register. The four sums are the quarters of the result.
 SLUICE_AVX512_INLINE __m512i folded(__m512i a, __m512i b, __m512i c, __m512i d) {
   const __m512i ab = _mm512_xor_si512(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
   const __m512i cd = _mm512_xor_si512(_mm512_shuffle_i32x4(c, d, 0x88), _mm512_shuffle_i32x4(c, d, 0xdd));
   return _mm512_xor_si512(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
 }
 
-// The powers from H^highest down, one a quarter. Below the first come bytes that are not ours (kBehind),
-// against blocks that are zero. A load that is masked to spare them takes several times as long where its
-// line is cold: 160 cycles more a packet with 10,000 keys.
+// The powers from H^highest down, one a quarter. Below H^1 the load also reads bytes behind the struct
+// (kBehind). They do no harm: their blocks are zero. A masked load would spare them, but it takes several
+// times as long where its cache line is cold: 160 cycles more a packet with 10,000 keys.
 SLUICE_AVX512_INLINE Factor descending(const GcmPowers& powers, std::size_t highest) {
   return factor(_mm512_loadu_si512(powers.descending[GcmPowers::kCount - highest].data()));
 }
 
-// The same power in all quarters.
+// One power, in all quarters.
 SLUICE_AVX512_INLINE Factor everywhere(const GcmPowers& powers, std::size_t number) {
   return factor(_mm512_broadcast_i32x4(_mm_load_si128(
       reinterpret_cast<const __m128i*>(powers.descending[GcmPowers::kCount - number].data()))));
 }
 
-// The hash of what came before a group of blocks is the sum over the quarters of this times H^4 to H^1.
-// All blocks of the associated data but the last are hashed one by one: they are few, a long header's. The
-// last one stands right before the text.
+// The hash before a group of blocks is the sum over the quarters of this result times H^4 to H^1. This
+// function hashes the associated data one block at a time, except for the last block: only a long header has
+// more than one. The last block goes right before the text.
 SLUICE_AVX512_INLINE __m512i begin_hash(const GcmText& text) {
   __m512i sum = _mm512_setzero_si512();
   std::size_t at = 0;
@@ -109,17 +111,17 @@ SLUICE_AVX512_INLINE __m512i begin_hash(const GcmText& text) {
 
 struct Stream {
   __m512i start;    // the initialisation vector xor the first round key
-  __m512i numbers;  // of the next blocks
+  __m512i numbers;  // those of the next blocks
 };
 
-// A message in work.
+// The state of one message.
 struct Work {
   RoundKeys keys;
   Stream stream;
   // The power of that number in all quarters; set where there are chunks.
   Factor fourth, eighth, twelfth, sixteenth;
   __m512i hash;
-  __m512i groups[4];  // of the chunk that is encrypted and not hashed yet
+  __m512i groups[4];  // the chunk that is encrypted and not hashed yet
 };
 
 SLUICE_AVX512_INLINE __m512i next_counters(Stream& stream) {
@@ -128,7 +130,8 @@ SLUICE_AVX512_INLINE __m512i next_counters(Stream& stream) {
   return blocks;
 }
 
-// At most a group of the text: what is hashed of it, zeros behind.
+// Encrypts or decrypts a group of the text, or what is left of it. The result is what the hash takes: the
+// ciphertext with zeros behind.
 template <bool sealing>
 SLUICE_AVX512_INLINE __m512i crypt_group(__m512i stream, const GcmText& text, std::size_t at) {
   const __mmask64 mask = at < text.length ? first_bytes(text.length - at) : 0;
@@ -141,8 +144,8 @@ SLUICE_AVX512_INLINE __m512i crypt_group(__m512i stream, const GcmText& text, st
 enum class Hashing { kNothing, kBefore };
 enum class Length { kWhole, kRest };
 
-// Encrypts or decrypts a chunk, or with kRest the less than a chunk that is left, and meanwhile hashes the
-// chunk before it.
+// Encrypts or decrypts a chunk and, with kBefore, hashes the chunk before it meanwhile. With kRest less than
+// a chunk is left.
 template <bool sealing, Hashing hashing, Length length>
 SLUICE_AVX512_INLINE void crypt_chunk(Work& work, const GcmText& text, std::size_t at) {
   __m512i blocks[4];
@@ -176,7 +179,7 @@ SLUICE_AVX512_INLINE void crypt_chunk(Work& work, const GcmText& text, std::size
   }
 }
 
-// All whole chunks. The last one is not hashed yet.
+// Encrypts or decrypts all whole chunks, and hashes all of them except the last.
 template <bool sealing>
 SLUICE_AVX512_INLINE void crypt_chunks(Work& work, const GcmText& text, std::size_t whole) {
   work.fourth = everywhere(*text.powers, 4);
@@ -188,14 +191,14 @@ SLUICE_AVX512_INLINE void crypt_chunks(Work& work, const GcmText& text, std::siz
     crypt_chunk<sealing, Hashing::kBefore, Length::kWhole>(work, text, at);
 }
 
-// The lengths, the last block that is hashed.
+// The last block that is hashed: the lengths in bits.
 SLUICE_AVX512_INLINE __m128i lengths_of(const GcmText& text) {
   return _mm_set_epi64x(static_cast<long long>(std::uint64_t{text.aad_length} * 8),
                         static_cast<long long>(std::uint64_t{text.length} * 8));
 }
 
-// Adds a group of the last ones, of which `blocks` are to be hashed, lengths included: the powers go down to
-// the first, one for each block.
+// Adds one of the last groups to the hash. `blocks` blocks are still to be hashed from here on, with the
+// lengths as the last. The powers go down to the first, one for each block.
 SLUICE_AVX512_INLINE void add_last(Product& sum, __m512i group, std::size_t blocks, const GcmText& text) {
   if (blocks <= 4)
     group = _mm512_mask_broadcast_i32x4(group, static_cast<__mmask16>(0xf << (4 * (blocks - 1))),
@@ -203,12 +206,12 @@ SLUICE_AVX512_INLINE void add_last(Product& sum, __m512i group, std::size_t bloc
   add_product(sum, group, descending(*text.powers, blocks));
 }
 
-// How many blocks are to be hashed after the first `at` bytes.
+// How many blocks the hash takes after the first `at` bytes, with that of the lengths.
 inline std::size_t blocks_after(std::size_t at, const GcmText& text) {
   return (text.length - at + kBlock - 1) / kBlock + 1;
 }
 
-// What is left of a message of which the chunk before `at` is encrypted and not hashed.
+// The end of a message, from `at` on. The chunk before `at` is encrypted and not hashed yet.
 template <bool sealing>
 SLUICE_AVX512_INLINE Product crypt_rest(Work& work, const GcmText& text, std::size_t at) {
   crypt_chunk<sealing, Hashing::kBefore, Length::kRest>(work, text, at);
@@ -221,7 +224,7 @@ SLUICE_AVX512_INLINE Product crypt_rest(Work& work, const GcmText& text, std::si
   return sum;
 }
 
-// A message of less than a chunk.
+// A whole message of less than a chunk.
 template <bool sealing>
 SLUICE_AVX512_INLINE Product crypt_short(Work& work, const GcmText& text) {
   std::size_t blocks = blocks_after(0, text);
@@ -235,8 +238,8 @@ SLUICE_AVX512_INLINE Product crypt_short(Work& work, const GcmText& text) {
   return sum;
 }
 
-// The message whose round keys are in that quarter of `all`. Its hash, not reduced, and a part of it in each
-// quarter.
+// Encrypts or decrypts the message whose round keys are in that quarter of `all`. The result is its hash
+// before the reduction, with a part of the sum in each quarter.
 template <bool sealing>
 SLUICE_AVX512_INLINE Product crypt(const FourRoundKeys& all, std::size_t quarter, const GcmText& text) {
   Work work;
@@ -259,7 +262,7 @@ SLUICE_AVX512_INLINE void store_tags(const Product (&sums)[4], __m512i masks, st
   _mm512_mask_storeu_epi32(tags, static_cast<__mmask16>(0xffff >> (16 - 4 * count)), out);
 }
 
-// Up to four messages: the masks of their tags, and their hashes' ends, are made at once.
+// Up to four messages. The masks of their tags and the last steps of their hashes are computed at once.
 template <bool sealing>
 SLUICE_AVX512_INLINE void crypt_four(std::span<const GcmText> texts, GcmTag* tags) {
   const std::size_t count = texts.size();
@@ -282,7 +285,7 @@ SLUICE_AVX512 void make_gcm_powers(const std::uint8_t* key, GcmPowers& out) {
   FourRoundKeys keys;
   expand_four({key, key, key, key}, keys);
   const __m512i hash_key = reversed(encrypt_blocks(keys, keys.of[0]));
-  // Times x: a shift by one bit, of 128, and the modulus where a bit falls out.
+  // Times x: a shift of 128 bits by one, and the modulus where a bit is shifted out.
   const __m512i carries = _mm512_srli_epi64(hash_key, 63);
   const __m512i upper = _mm512_unpackhi_epi64(carries, carries);
   __m512i first = _mm512_or_si512(_mm512_slli_epi64(hash_key, 1), _mm512_bslli_epi128(carries, 8));

@@ -1,6 +1,8 @@
-// aes_round_keys: the round keys of four AES-128 keys at once (FIPS 197 5.2), a key in each quarter of the
-// registers, and counter blocks for them. Kept in memory they would be three cache lines a key; made anew
-// they are some 80 instructions for four packets. Private to the kernels (avx512.h).
+// aes_round_keys: the round keys of four AES-128 keys at once (FIPS 197 5.2), and counter blocks for them.
+// Each key has one quarter of the registers. Kept in memory the round keys would be three cache lines a key;
+// made anew they are some 80 instructions for four packets.
+//
+// Private to the kernels, like avx512.h. Pure functions, any thread.
 #pragma once
 
 #include <immintrin.h>
@@ -18,8 +20,8 @@ struct alignas(64) FourRoundKeys {
   __m512i of[kAesRounds + 1];
 };
 
-// The last round of AES does what the key schedule wants done to its last word, once that word, rotated,
-// stands in all four columns.
+// The key schedule transforms the last word of a round key. The last round of AES does the same
+// transformation when that word, rotated, stands in all four columns.
 SLUICE_AVX512_INLINE void expand_four(const std::uint8_t* const (&keys)[4], FourRoundKeys& out) {
   const auto load = [](const std::uint8_t* key)
                         SLUICE_AVX512 { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(key)); };
@@ -40,12 +42,12 @@ SLUICE_AVX512_INLINE void expand_four(const std::uint8_t* const (&keys)[4], Four
   }
 }
 
-// The round keys of one of the four in all quarters.
+// The round keys of one of the four keys, repeated in all quarters.
 struct RoundKeys {
   __m512i of[kAesRounds + 1];
 };
 
-// From memory: loading to all quarters is as quick as any load, and the shuffles have enough to do.
+// Reads memory: a load into all quarters is as quick as any load, and the shuffle unit has enough to do.
 SLUICE_AVX512_INLINE void pick(const FourRoundKeys& all, std::size_t quarter, RoundKeys& out) {
 #pragma GCC unroll 11
   for (int i = 0; i <= kAesRounds; ++i)
@@ -53,7 +55,8 @@ SLUICE_AVX512_INLINE void pick(const FourRoundKeys& all, std::size_t quarter, Ro
         _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(&all.of[i]) + quarter));
 }
 
-// Where the compiler knows the quarter and the shuffles are idle: a cycle or two less at 160 to 320 bytes.
+// For callers where the compiler knows the quarter and the shuffle unit is idle: a cycle or two less at 160
+// to 320 bytes.
 template <int quarter>
 SLUICE_AVX512_INLINE void pick(const FourRoundKeys& all, RoundKeys& out) {
 #pragma GCC unroll 11
@@ -61,7 +64,7 @@ SLUICE_AVX512_INLINE void pick(const FourRoundKeys& all, RoundKeys& out) {
     out.of[i] = _mm512_shuffle_i32x4(all.of[i], all.of[i], quarter * 0x55);
 }
 
-// `stream` already xor the first round key.
+// `stream` is already xor the first round key.
 template <class Keys>
 SLUICE_AVX512_INLINE __m512i encrypt_blocks(const Keys& keys, __m512i stream) {
 #pragma GCC unroll 9
@@ -69,8 +72,8 @@ SLUICE_AVX512_INLINE __m512i encrypt_blocks(const Keys& keys, __m512i stream) {
   return _mm512_aesenclast_epi128(stream, keys.of[kAesRounds]);
 }
 
-// Block numbers, counted as little-endian words in the first of each block, turned into the big-endian word
-// that ends it.
+// Turns block numbers into counter blocks. In: each quarter has its number as a little-endian word at the
+// front. Out: the number is the big-endian word at the end.
 SLUICE_AVX512_INLINE __m512i counters(__m512i numbers) {
   const __m512i to_end =
       _mm512_broadcast_i32x4(_mm_set_epi8(0, 1, 2, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
@@ -84,8 +87,9 @@ SLUICE_AVX512_INLINE __m512i block_numbers(int first) {
 SLUICE_AVX512_INLINE __m128i block_of(const CounterIv& iv) {
   __m128i block = _mm_unpacklo_epi64(_mm_cvtsi64_si128(static_cast<long long>(iv.upper)),
                                      _mm_cvtsi64_si128(static_cast<long long>(iv.lower)));
-  // Otherwise the compiler stores both halves and broadcasts the whole from memory, where the CPU waits for
-  // the stores to retire: no packet would overlap with the one before, and each cost four times as much.
+  // Without this line the compiler stores both halves and broadcasts the whole from memory. The CPU would
+  // wait for the stores to retire, so no packet would overlap with the one before: each would cost four times
+  // as much.
   asm("" : "+v"(block));
   return block;
 }

@@ -1,7 +1,8 @@
-// avx512: what the kernels (aes_counter, aes_gcm, sha1_lanes) need of the compiler and of the CPU. They are
-// compiled for AVX-512 function by function, so that no inline function of a shared header comes out in a
-// form that another CPU cannot run. The macros are private to those files; whether the CPU can is asked once,
-// by the engine.
+// avx512: what the kernels (aes_counter, aes_gcm, sha1_lanes) need of the compiler and of the CPU.
+//
+// The kernels are compiled for AVX-512 function by function. A flag for the whole file would also compile
+// inline functions of shared headers in a form that another CPU cannot run. The macros are private to the
+// kernels. The engine asks once whether the CPU can run them.
 #pragma once
 
 #include <cpuid.h>

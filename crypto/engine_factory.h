@@ -1,5 +1,5 @@
-// engine_factory: makes one of the two SRTP engines, and chooses the one that suits this machine. The one
-// place outside the tests that knows both. Any thread; control plane only, since it allocates.
+// engine_factory: makes one of the two SRTP engines, and chooses the one that suits this machine. Besides
+// self_test it is the only file that knows both. Any thread; control plane only, since it allocates.
 #pragma once
 
 #include <memory>

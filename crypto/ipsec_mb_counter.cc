@@ -26,7 +26,7 @@ void fetch_round_keys(const Job& job) {
   prefetch_lines(keys.round_keys.data(), sizeof keys.round_keys);
 }
 
-/// Marks what the library did not complete. True when all is complete.
+/// Sets kInternal in the jobs that the library did not complete. True when all are complete.
 bool mark_incomplete(std::span<IMB_JOB> jobs, std::size_t completed, IMB_STATUS wanted) {
   if (completed == jobs.size()) return true;
   for (const IMB_JOB& job : jobs)
@@ -41,7 +41,7 @@ CounterBursts::CounterBursts() : cipher_jobs_{}, hash_jobs_{}, ivs_{}, computed_
   for (std::size_t i = 0; i < kStageJobs; ++i) {
     IMB_JOB& cipher = cipher_jobs_[i];
     cipher.cipher_mode = IMB_CIPHER_CNTR;
-    cipher.cipher_direction = IMB_DIR_ENCRYPT;  // counter mode has but one direction
+    cipher.cipher_direction = IMB_DIR_ENCRYPT;  // counter mode has only one direction
     cipher.hash_alg = IMB_AUTH_NULL;
     cipher.chain_order = IMB_ORDER_CIPHER_HASH;
     cipher.key_len_in_bytes = IMB_KEY_128_BYTES;
@@ -56,13 +56,13 @@ CounterBursts::CounterBursts() : cipher_jobs_{}, hash_jobs_{}, ivs_{}, computed_
 }
 
 CounterBursts::~CounterBursts() {
-  wipe(ivs_.data(), sizeof ivs_);  // they hold the session salts
+  wipe(ivs_.data(), sizeof ivs_);  // initialisation vectors contain the session salts
 }
 
 void CounterBursts::add_cipher(const CounterKeys& keys, const Salt& salt, std::uint32_t ssrc,
                                std::uint64_t index, const std::uint8_t* from, std::uint8_t* to,
                                std::size_t length, SrtpStatus& status) {
-  if (length == 0) return;  // nothing to encrypt, and the library calls it an error
+  if (length == 0) return;  // the library takes an empty message for an error
   IMB_JOB& job = cipher_jobs_[cipher_count_];
   const CounterIv iv = counter_iv(salt, ssrc, index);
   std::memcpy(ivs_[cipher_count_].data(), &iv, sizeof iv);
@@ -167,7 +167,7 @@ void CounterBursts::add_verify(RtpUnprotectJob& job) {
 
 void CounterBursts::add_verify(RtcpUnprotectJob& job) {
   const std::size_t tag_length = tag_length_of(job);
-  const std::size_t length = job.length - tag_length;  // with the index word, which is hashed where it stands
+  const std::size_t length = job.length - tag_length;  // with the index word, which is hashed too
   std::memcpy(received_tags_[hash_count_].data(), job.packet + length, tag_length);
   add_hash(counter_keys(job.keys->rtcp), job.packet, length, computed_tags_[hash_count_].data(), job.status);
 }
@@ -192,11 +192,12 @@ void CounterBursts::accept(RtcpUnprotectJob& job) {
 }
 
 void CounterBursts::reject(RtpUnprotectJob& job, const Tag& received) {
-  // The ROC lay there while the packet was hashed.
+  // The ROC was there while the packet was hashed.
   std::memcpy(job.packet + job.length - tag_length_of(job), received.data(), kRocLength);
 }
 
-void CounterBursts::reject(RtcpUnprotectJob&, const Tag&) {}  // nothing was written
+// Opening wrote nothing into the packet.
+void CounterBursts::reject(RtcpUnprotectJob&, const Tag&) {}
 
 template bool CounterBursts::seal(IpsecMbManager&, std::span<RtpProtectJob*>);
 template bool CounterBursts::seal(IpsecMbManager&, std::span<RtcpProtectJob*>);

@@ -1,10 +1,10 @@
-// ipsec_mb_counter: AES_CM_128 + HMAC-SHA1 over up to kStageJobs packets in two bursts (RFC
+// ipsec_mb_counter: AES_CM_128 + HMAC-SHA1 over up to kStageJobs packets in two bursts of the library (RFC
 // 3711 4.1.1, 4.2.1). Private to ipsec_mb_engine. One instance per thread; all arrays are part of it.
 //
-// Two rules of the library shape the code. It stores HMAC-SHA1 tags of 12 bytes and more only, so a tag of 10
-// or 4 spills into the tail room that the interface demands. And the hash reads one contiguous piece, so the
-// ROC, which is hashed but not sent, lies for a moment where the tag belongs: the library writes the tag only
-// after it has read the message.
+// Two rules of the library shape the code. First, it only stores HMAC-SHA1 tags of 12 bytes and more, so a
+// tag of 10 or 4 bytes spills into the kTailBytes that the interface demands. Second, the hash reads one
+// contiguous piece of memory, but the ROC is hashed and not sent. So the ROC stands for a moment where the
+// tag belongs: the library writes the tag only after it has read the message.
 #pragma once
 
 #include <array>
@@ -67,13 +67,15 @@ class CounterBursts {
   [[nodiscard]] bool run_cipher(IpsecMbManager& manager);
   [[nodiscard]] bool run_hash(IpsecMbManager& manager);
 
-  std::array<IMB_JOB, kStageJobs> cipher_jobs_;  // what does not change from job to job is set once
+  // The constructor sets what does not change from job to job.
+  std::array<IMB_JOB, kStageJobs> cipher_jobs_;
   std::array<IMB_JOB, kStageJobs> hash_jobs_;
   std::size_t cipher_count_ = 0;
   std::size_t hash_count_ = 0;
   alignas(16) std::array<std::array<std::uint8_t, 16>, kStageJobs> ivs_;
-  std::array<Tag, kStageJobs> computed_tags_;  // opening: as the library made them
-  std::array<Tag, kStageJobs> received_tags_;  // opening: as they came
+  // Of packets that are opened: the tags that the library computed, and those that came.
+  std::array<Tag, kStageJobs> computed_tags_;
+  std::array<Tag, kStageJobs> received_tags_;
 };
 
 }  // namespace sluice::crypto

@@ -25,14 +25,14 @@ namespace {
 constexpr std::size_t kMaxPacket = 0xffff;
 constexpr char kUnready[] = "a job came with keys that are released or that another engine expanded";
 
-/// What srtp_engine.h requires of a job's RTP header.
+/// Whether the RTP header agrees with the job, as srtp_engine.h requires.
 [[maybe_unused]] bool header_agrees(const RtpProtectJob& job) {
   const auto sequence = static_cast<std::uint16_t>(job.packet[2] << 8 | job.packet[3]);
   return sequence == static_cast<std::uint16_t>(job.index) && load_be32(job.packet + 8) == job.ssrc;
 }
 
-// kOk when the lengths and the index of a job are possible. What a peer sends decides the lengths: a status,
-// never an assertion.
+// check() says kOk when the lengths and the index of a job are possible. A peer decides the lengths, so wrong
+// ones are a status and never an assertion.
 
 SrtpStatus check(const RtpProtectJob& job) {
   if (job.header_length < kRtpHeaderLengthMin ||
@@ -62,8 +62,8 @@ SrtpStatus check(const RtcpUnprotectJob& job) {
   return possible ? SrtpStatus::kOk : SrtpStatus::kMalformed;
 }
 
-/// The acceptable jobs of one stage by family, those for hash lanes in descending order of length; the others
-/// have their status.
+/// The jobs of one stage by family. Those for hash lanes are in descending order of length. Jobs that fail
+/// the check are in no family and have their status.
 template <class Job>
 struct Families {
   std::array<Job*, kStageJobs> counter;
@@ -72,11 +72,11 @@ struct Families {
   std::size_t counter_count = 0;
   std::size_t gcm_count = 0;
   std::size_t own_gcm_count = 0;
-  bool unready = false;  // some job came with keys that this engine has not expanded
+  bool unready = false;  // this engine did not expand the keys of some job
 
   explicit Families(std::span<Job> jobs) {
     std::size_t different = 0;
-    // Cold when endpoints take turns.
+    // These lines are cold when endpoints take turns.
     for (const Job& job : jobs) __builtin_prefetch(&job.keys->profile);
     for (Job& job : jobs) {
       const SrtpKeys& keys = *job.keys;
@@ -114,7 +114,7 @@ void for_each_stage(std::span<Job> jobs, std::size_t most, Work work) {
   }
 }
 
-/// SHA-1's state after the one block that is the key, padded with zeros, xor `pad`.
+/// The state of SHA-1 after one block: the key padded with zeros, xor `pad`.
 void start_hmac(IMB_MGR* manager, std::span<const std::uint8_t> key, std::uint8_t pad, std::uint8_t* state) {
   std::array<std::uint8_t, IMB_SHA1_BLOCK_SIZE> block{};
   std::copy(key.begin(), key.end(), block.begin());
@@ -149,7 +149,7 @@ struct IpsecMbEngine::Stage {
   LaneCounter lanes;
   GcmCalls gcm;
   WideGcm wide_gcm;
-  const bool own_kernels;  // lanes and wide_gcm are used
+  const bool own_kernels;  // whether lanes and wide_gcm are used
 
   std::size_t most_jobs() const { return own_kernels ? kStageJobs : kBurstStageJobs; }
 

@@ -16,11 +16,12 @@ namespace {
 constexpr std::size_t kTagLength = 16;
 constexpr std::size_t kRtcpAadLength = kRtcpHeaderLength + kSrtcpWordLength;
 
-/// How many packets ahead keys are fetched. Measured with 8192 keys in turn: from 1 to 8 there is no
-/// difference where the keys come from the third cache level; 4 leaves room for slower memory.
+/// How many packets ahead to prefetch keys. Measured with 8192 keys in turn: where the keys come from the
+/// third cache level, 1 to 8 make no difference. 4 also suits slower memory.
 constexpr std::size_t kPrefetchAhead = 4;
 
-/// Short messages use the round keys, at the front, and the lowest powers of the hash key, at the end.
+/// Short messages need the round keys, which are at the front, and the lowest powers of the hash key, at the
+/// end.
 void prefetch_keys(const SrtpKeys::Block& block, std::size_t length) {
   constexpr std::size_t kShort = 256;
   if (length > kShort) {
@@ -31,7 +32,7 @@ void prefetch_keys(const SrtpKeys::Block& block, std::size_t length) {
   }
 }
 
-/// How long the text is, or a little more: enough to know which keys it needs.
+/// The length of the text, or a little more. Exact enough to know which keys it needs.
 template <class Job>
 std::size_t text_length_of(const Job& job) {
   if constexpr (std::is_same_v<Job, RtpProtectJob>)
@@ -96,8 +97,8 @@ void GcmCalls::seal(IMB_MGR* manager, const Message& message, std::uint8_t* tag)
           message.aad_length, tag, kTagLength);
 }
 
-/// The library decrypts while it computes the tag. Where the tag turns out wrong, encrypting again under the
-/// same nonce gives back every byte that came.
+/// The library decrypts while it computes the tag. Where the tag is wrong, encrypting again under the same
+/// nonce gives back every byte that came.
 bool GcmCalls::open(IMB_MGR* manager, const Message& message, const std::uint8_t* tag) {
   const aes_gcm_enc_dec_t decrypt = message.is_256() ? manager->gcm256_dec : manager->gcm128_dec;
   std::array<std::uint8_t, kTagLength> computed;
@@ -187,7 +188,7 @@ void GcmCalls::process(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs) {
 }
 
 /// E bit 0 (RFC 7714 9.3): nothing is encrypted, and the associated data is the whole packet and the index
-/// word. The word stands behind the tag; to make the two contiguous it is put in the tag's place for the
+/// word. The tag stands between the two. To make them contiguous, the word takes the place of the tag for the
 /// call.
 bool GcmCalls::open_clear_rtcp(IMB_MGR* manager, RtcpUnprotectJob& job, Message& message,
                                std::size_t length) {

@@ -1,8 +1,8 @@
-// ipsec_mb_gcm: AES-GCM over a batch of packets, one library call each (RFC 7714).
-// Private to ipsec_mb_engine. One instance per thread.
+// ipsec_mb_gcm: AES-GCM over a batch of packets, one call of the library each (RFC 7714). Private to
+// ipsec_mb_engine. One instance per thread.
 //
-// The expanded keys are 1 KB per packet and cold in the cache when thousands of endpoints take turns, so
-// those of the next packets are fetched while the library works on this one.
+// The expanded keys are 1 KB per packet, and are not in the cache when thousands of endpoints take turns. So
+// the keys of the next packets are prefetched while the library works on this one.
 #pragma once
 
 #include <array>
@@ -38,8 +38,8 @@ class GcmCalls {
                                      std::size_t length);
 
   gcm_context_data context_{};
-  // Written for all packets before the first call: the library loads an IV in one piece, and would wait for
-  // one that was just stored in two.
+  // All IVs are written before the first call. The library loads an IV in one piece, and would wait for one
+  // that was just stored in two.
   std::array<Iv, kStageJobs> ivs_{};
 };
 

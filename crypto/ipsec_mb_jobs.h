@@ -1,5 +1,5 @@
-// ipsec_mb_jobs: what the four kinds of job have in common and where they differ, for the files of
-// ipsec_mb_engine, to which it is private. Pure functions, any thread.
+// ipsec_mb_jobs: what the four kinds of job have in common and where they differ. Private to ipsec_mb_engine.
+// Pure functions, any thread.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 
 namespace sluice::crypto {
 
-/// How many jobs are in work at once, at most.
+/// Most jobs that the engine works on at once.
 inline constexpr std::size_t kStageJobs = 128;
 /// The same where the library's bursts do the work. The job structures of one stage (200 bytes each, twice)
 /// then stay in the first level cache, and a stage is four full passes of the 16 hash lanes.
@@ -21,13 +21,13 @@ inline constexpr std::size_t kBurstStageJobs = 64;
 template <class Job>
 inline constexpr bool kIsRtp = std::is_same_v<Job, RtpProtectJob> || std::is_same_v<Job, RtpUnprotectJob>;
 
-/// The keys of the protocol that the job is of.
+/// The block of keys for the job's protocol.
 template <class Job>
 const SrtpKeys::Block& block_of(const Job& job) {
   return kIsRtp<Job> ? job.keys->rtp : job.keys->rtcp;
 }
 
-/// Bytes of the packet as the job brings it. For RtpProtectJob that is header and payload.
+/// Bytes of the packet as the job brings it: for RtpProtectJob header and payload.
 template <class Job>
 std::size_t packet_length(const Job& job) {
   if constexpr (std::is_same_v<Job, RtpProtectJob>)

@@ -1,5 +1,6 @@
-// ipsec_mb_keys: what ipsec_mb_engine keeps in the blocks of SrtpKeys. A block lies on a 64-byte boundary,
-// which the library needs for its key structures and does not check. Private to ipsec_mb_*.cc.
+// ipsec_mb_keys: what ipsec_mb_engine keeps in the blocks of SrtpKeys. A block begins on a 64-byte boundary:
+// the library needs that for its key structures and does not check it. Private to ipsec_mb_engine. Plain
+// memory, any thread that may read the keys.
 #pragma once
 
 #include <intel-ipsec-mb.h>
@@ -13,16 +14,17 @@
 
 namespace sluice::crypto {
 
-/// AES_CM + HMAC-SHA1: SHA-1's state after the block key^ipad and after key^opad, and for the library's own
-/// bursts the round keys. Our kernels make those anew from SrtpKeys::near, which for RTP holds the key
-/// itself: a few cycles, for three cache lines less.
+/// AES_CM + HMAC-SHA1: the state of SHA-1 after the block key^ipad and after key^opad, and the round keys.
+/// Only the library's bursts use the round keys. Our kernels make them anew from SrtpKeys::near, which for
+/// RTP holds the key itself: a few cycles, for three cache lines less.
 struct alignas(64) CounterKeys {
   std::array<std::uint8_t, 11 * 16> round_keys;
-  alignas(64) std::array<std::uint8_t, 20> inner;  // the line of every packet, read as a whole
+  // Every packet reads this cache line as a whole.
+  alignas(64) std::array<std::uint8_t, 20> inner;
   std::array<std::uint8_t, 20> outer;
 };
 static_assert(sizeof(CounterKeys) <= sizeof(SrtpKeys::Block));
-// They end where the block of RTP does, and what follows in SrtpKeys may be read with them.
+// The powers end where the block of RTP ends. What follows in SrtpKeys may be read with them.
 static_assert(sizeof(GcmPowers) <= sizeof(SrtpKeys::Block));
 static_assert(offsetof(SrtpKeys, rtp) + sizeof(SrtpKeys::Block) + GcmPowers::kBehind <= sizeof(SrtpKeys));
 

@@ -8,6 +8,7 @@
 namespace sluice::crypto {
 namespace {
 
+// Builds with assertions let the library check each job too.
 #ifdef NDEBUG
 constexpr bool kCheckedBursts = false;
 #else
@@ -16,17 +17,18 @@ constexpr bool kCheckedBursts = true;
 
 constexpr std::size_t kLanes = 16;
 
-// From how many packets on one pass of the 16 lanes is cheaper than the SHA extensions, which depends on the
-// length: the pass pays a fixed price, but less per SHA-1 block. Cycles per packet for the hash alone (lanes
-// / SHA-NI):
+// From this many packets on, one pass of the 16 lanes is cheaper than the SHA extensions. The number depends
+// on the length, since a pass has a fixed cost but costs less per SHA-1 block. Cycles per packet for the hash
+// alone (lanes / SHA-NI):
 //
 //   AMD Zen 5, 2.6 GHz TSC            n=4         n=6        n=8        n=12       n=14       n=16
 //     60 B payload (2 blocks)     325/143     264/143    224/146    212/147    200/148    136/146
 //    160 B payload (3 blocks)     390/188     316/190    273/188    210/188    196/187    154/191
 //   1200 B payload (20 blocks)   1261/916     888/918    711/919    504/918    447/922    373/923
 //
-// An Intel server core, with cipher and hash together, crosses earlier: between 8 and 12 for short packets,
-// between 4 and 6 for long ones. The constants are Zen 5's; elsewhere they are near, not best.
+// On an Intel server core, with cipher and hash together, the lanes are cheaper from a smaller number on: one
+// between 8 and 12 for short packets, between 4 and 6 for long ones. The constants are those of Zen 5. On
+// other CPUs they are near the best ones.
 constexpr std::size_t kLanesFromShort = 14;
 constexpr std::size_t kLanesFromLong = 7;
 constexpr std::size_t kLongBytes = 256;

@@ -1,8 +1,9 @@
 // lane_counter: AES_CM_128 + HMAC-SHA1 over RTP packets by our own kernels (aes_counter, sha1_lanes), where
-// the CPU has AVX-512 and VAES. The library's bursts (ipsec_mb_counter) do the same for any CPU, for SRTCP
-// and for a few packets, but pay for job structures, for lanes that are filled and emptied one at a time, and
-// for one message block after another being copied: at 60 bytes that is more than the cryptography. Private
-// to ipsec_mb_engine. One instance per thread.
+// the CPU has AVX-512 and VAES (RFC 3711 4.1.1, 4.2.1). Private to ipsec_mb_engine. One instance per thread.
+//
+// The library's bursts (ipsec_mb_counter) do the same for any CPU, for SRTCP and for a few packets. But they
+// pay for job structures, for lanes that fill and empty one at a time, and for copying message blocks one by
+// one: at 60 bytes that costs more than the cryptography.
 #pragma once
 
 #include <array>
@@ -19,8 +20,8 @@ class LaneCounter {
  public:
   ~LaneCounter();
 
-  /// How many of so many jobs are best done here, the first ones; a pass of the lanes costs the same for one
-  /// message as for sixteen, so that a small rest is the library's.
+  /// How many of `jobs` jobs to do here; these are the first ones, and the library does the rest. A pass of
+  /// the lanes costs the same for one message as for sixteen, so the library does a small rest for less.
   static std::size_t share(std::size_t jobs);
 
   /// Protects or unprotects, as the type of the jobs says. A packet that does not authenticate stays as it
@@ -32,7 +33,7 @@ class LaneCounter {
  private:
   template <class Job>
   void in_passes(std::span<Job*> jobs);
-  /// As many as the lanes take: what is encrypted is then still in the first level cache when it is hashed.
+  /// As many as the lanes take. What is encrypted is then still in the first level cache when it is hashed.
   void one_pass(std::span<RtpProtectJob*> jobs);
   void one_pass(std::span<RtpUnprotectJob*> jobs);
 

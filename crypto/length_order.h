@@ -1,5 +1,5 @@
 // length_order: puts the packets of a batch in descending order of length, so that hash lanes fill with
-// messages of like length and end together. Private to the AES_CM files.
+// messages of similar length and end together. Private to ipsec_mb_engine. Pure functions, any thread.
 #pragma once
 
 #include <algorithm>
@@ -13,17 +13,18 @@
 
 namespace sluice::crypto {
 
-/// Jobs of one class need as many passes of the hash, nearly: its blocks are 64 bytes.
+/// Jobs of one class need nearly the same number of hash blocks, which are 64 bytes.
 template <class Job>
 std::size_t length_class(const Job& job) {
   return packet_length(job) / 64;
 }
 
-/// By classes: a counting sort, since lengths are few and batches small. REQUIRES: at most kStageJobs jobs.
+/// Orders by class. A counting sort, since there are few classes and batches are small.
+/// REQUIRES: at most kStageJobs jobs.
 template <class Job>
 void order_by_length(std::span<Job*> jobs) {
   assert(jobs.size() <= kStageJobs);
-  constexpr std::size_t kBuckets = 32;  // what is longer than 31 blocks (an MTU has 24) shares the first
+  constexpr std::size_t kBuckets = 32;  // packets of 31 blocks and more share the first; an MTU has 24
   std::array<std::uint8_t, kStageJobs> buckets;
   std::array<std::uint8_t, kBuckets + 1> starts{};
   for (std::size_t i = 0; i < jobs.size(); ++i) {

@@ -9,7 +9,7 @@
 namespace sluice::crypto {
 namespace {
 
-/// The names of the libraries that a loaded object asks for (DT_NEEDED), one a line.
+/// The names of the libraries that a loaded object needs (DT_NEEDED), one a line.
 std::string needed_libraries(const dl_phdr_info& object) {
   const ElfW(Dyn)* dynamic = nullptr;
   for (int i = 0; i < object.dlpi_phnum; ++i)

@@ -16,15 +16,16 @@ namespace sluice::crypto {
 namespace {
 
 constexpr unsigned long kReplayWindow = 0x7fff;  // the most that libsrtp allows
-constexpr std::uint32_t kRtcpWindow = 128;       // libsrtp's, fixed
+constexpr std::uint32_t kRtcpWindow = 128;       // fixed in libsrtp
 
-/// libsrtp will not go to this index from where the stream is. Said before it touches the packet.
+/// Whether libsrtp refuses to go to this index from the present state of the stream. It says so before it
+/// touches the packet.
 bool is_refusal(srtp_err_status_t status) {
   return status == srtp_err_status_replay_fail || status == srtp_err_status_replay_old ||
          status == srtp_err_status_pkt_idx_old;
 }
 
-/// AES-GCM with OpenSSL, for the few bytes of a made-up SRTCP packet.
+/// AES-GCM by OpenSSL, for the few bytes of an SRTCP packet that we make.
 bool seal_gcm(std::span<const std::uint8_t> key, const std::uint8_t* iv, std::span<const std::uint8_t> aad,
               std::span<std::uint8_t> text, std::uint8_t* tag, std::size_t tag_length) {
   const EVP_CIPHER* cipher = key.size() == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
@@ -45,7 +46,7 @@ std::unique_ptr<LibsrtpContext> LibsrtpContext::create(const MasterKey& master, 
   const SrtpProfileInfo info = profile_info(master.profile);
   std::unique_ptr<LibsrtpContext> context(new LibsrtpContext);
   context->profile_ = master.profile;
-  // Also says no to keys of other lengths, which libsrtp could not know.
+  // This also refuses keys of other lengths: libsrtp gets no length and could not.
   if (!derive_session_keys(master, context->session_keys_)) {
     error = "key derivation refused: the master key or salt has not its profile's length, or OpenSSL failed";
     return nullptr;
@@ -56,8 +57,8 @@ std::unique_ptr<LibsrtpContext> LibsrtpContext::create(const MasterKey& master, 
   srtp_t session = nullptr;
   srtp_err_status_t status = srtp_create(&session, nullptr);
   context->session_.reset(session);
-  // Streams come one by one later; a first one, taken away again, tells whether libsrtp likes the profile and
-  // key.
+  // Streams come later, one by one. A first one, removed at once, shows whether libsrtp takes the profile and
+  // the key.
   if (status == srtp_err_status_ok) {
     bool added = false;
     context->find_or_add(0, added, status);
@@ -109,8 +110,8 @@ srtp_err_status_t LibsrtpContext::replace(std::uint32_t ssrc, Stream& stream) {
   return srtp_add_stream(session_.get(), &policy);
 }
 
-/// Makes libsrtp take the next packet of the SSRC for the one of `index`. It accepts being told a ROC, except
-/// 0, which it reads as "not told" and then estimates; from a fresh stream that estimate is 0.
+/// Makes libsrtp use `index` for the next packet of the SSRC. libsrtp can be given a ROC, except 0: it reads
+/// 0 as "none given" and estimates. The estimate of a fresh stream is 0.
 srtp_err_status_t LibsrtpContext::place(std::uint32_t ssrc, std::uint64_t index, Stream& stream) {
   const std::uint32_t roc = roll_over_counter(index);
   if (roc == 0 && estimate_packet_index(stream.highest_index, static_cast<std::uint16_t>(index)) != index) {
@@ -143,7 +144,7 @@ srtp_err_status_t LibsrtpContext::protect(std::uint32_t ssrc, std::uint64_t inde
   Stream* stream = find_or_add(ssrc, added, status);
   if (stream == nullptr) return status;
   status = at_index(index, ssrc, *stream, [&] { return srtp_protect(session_.get(), packet, &length); });
-  // libsrtp moves its window before it works: after a failure the stream is not to be trusted any more.
+  // libsrtp moves its window before it encrypts, so after a failure the state of the stream is unknown.
   if (status != srtp_err_status_ok) forget(ssrc);
   return status;
 }
@@ -170,7 +171,7 @@ srtp_err_status_t LibsrtpContext::protect_rtcp(std::uint32_t ssrc, std::uint32_t
   status = place_rtcp(ssrc, index, *stream);
   if (status == srtp_err_status_ok) status = srtp_protect_rtcp(session_.get(), packet, &length);
   if (status == srtp_err_status_ok) {
-    // The index is a nonce: it is read back, not believed.
+    // The index is a nonce, so a wrong one would be fatal: read it back.
     const SrtpProfileInfo info = profile_info(profile_);
     const int word_at = plain_length + (info.aead ? info.rtcp_tag_length : 0);
     if (load_be32(packet + word_at) != (kSrtcpEncrypted | index)) status = srtp_err_status_fail;
@@ -184,10 +185,10 @@ srtp_err_status_t LibsrtpContext::protect_rtcp(std::uint32_t ssrc, std::uint32_t
   return status;
 }
 
-/// Makes libsrtp number the next SRTCP packet of the SSRC `index`. It can only count up by one; but its
-/// counter is also the lower edge of the SRTCP replay window, and that moves when a packet is received. So a
-/// jump is made by letting the stream receive a packet from itself, made up here and never sent, whose index
-/// pulls the edge where it should be.
+/// Makes libsrtp number the next SRTCP packet of the SSRC `index`. libsrtp only counts up by one. But its
+/// counter is also the lower edge of the SRTCP replay window, and that edge moves when the stream receives a
+/// packet. So for a larger step the stream receives a packet that we make here and never send. Its index
+/// moves the edge to the right place.
 srtp_err_status_t LibsrtpContext::place_rtcp(std::uint32_t ssrc, std::uint32_t index, Stream& stream) {
   const std::uint32_t before = index - 1;
   srtp_err_status_t status = srtp_err_status_ok;
@@ -197,8 +198,8 @@ srtp_err_status_t LibsrtpContext::place_rtcp(std::uint32_t ssrc, std::uint32_t i
     status = accept_made_up_rtcp(ssrc, jump_to + (kRtcpWindow - 1));
     stream.rtcp_index = jump_to;
   }
-  while (status == srtp_err_status_ok &&
-         stream.rtcp_index < before) {  // the last 127 indices: no room to jump
+  // Near the end of the range no packet can move the edge: count through the last 127 indices.
+  while (status == srtp_err_status_ok && stream.rtcp_index < before) {
     std::array<std::uint8_t, kRtcpHeaderLength + SRTP_MAX_TRAILER_LEN + kSrtcpWordLength> packet{0x80, 201, 0,
                                                                                                  1};
     store_be32(packet.data() + 4, ssrc);
@@ -244,7 +245,7 @@ srtp_err_status_t LibsrtpContext::accept_made_up_rtcp(std::uint32_t ssrc, std::u
 
 srtp_err_status_t LibsrtpContext::unprotect_rtcp(std::uint32_t ssrc, bool encrypted, std::uint8_t* packet,
                                                  int& length) {
-  // A libsrtp stream that expects encryption refuses AES_CM packets without; AEAD ones it takes either way.
+  // A libsrtp stream that expects encryption refuses clear AES_CM packets. It takes clear AEAD packets.
   if (!encrypted && !profile_info(profile_).aead) return unprotect_clear_rtcp(ssrc, packet, length);
   bool added = false;
   srtp_err_status_t status;
@@ -259,7 +260,7 @@ srtp_err_status_t LibsrtpContext::unprotect_rtcp(std::uint32_t ssrc, bool encryp
   return status;
 }
 
-/// Rare enough for a session of its own, gone afterwards.
+/// Such packets are rare, so each gets a session of its own, which ends with it.
 srtp_err_status_t LibsrtpContext::unprotect_clear_rtcp(std::uint32_t ssrc, std::uint8_t* packet,
                                                        int& length) {
   srtp_policy_t policy = policy_for(ssrc);

@@ -1,6 +1,6 @@
-// libsrtp_context: the libsrtp session of one SrtpKeys, driven by explicit packet indices. See
-// libsrtp_engine.h for why its state is a cache. Private to libsrtp_engine. Owned by the thread that owns the
-// keys.
+// libsrtp_context: the libsrtp session of one SrtpKeys, used at explicit packet indices (RFC 3711 3.3.1).
+// libsrtp_engine.h says why its state is only a cache. Private to libsrtp_engine. The thread that owns the
+// keys owns the context. Calls may allocate.
 #pragma once
 
 #include <srtp2/srtp.h>
@@ -23,26 +23,30 @@ class LibsrtpContext {
   LibsrtpContext(const LibsrtpContext&) = delete;
   LibsrtpContext& operator=(const LibsrtpContext&) = delete;
 
-  // Each works in place on a packet with room for the trailer, and leaves the stream of the SSRC as it was
-  // (or fresh, which is the same to the caller) when it fails. `length` is changed on success only.
+  // Each of these works in place on a packet of `length` bytes, with space for the trailer behind it. On
+  // success `length` is the new length. On failure `length` stays, and the stream of the SSRC is as it was or
+  // fresh, which is the same for the caller.
+
   srtp_err_status_t protect(std::uint32_t ssrc, std::uint64_t index, std::uint8_t* packet, int& length);
   srtp_err_status_t unprotect(std::uint32_t ssrc, std::uint64_t index, std::uint8_t* packet, int& length);
   /// REQUIRES: 1 <= index <= 2^31-1.
   srtp_err_status_t protect_rtcp(std::uint32_t ssrc, std::uint32_t index, std::uint8_t* packet, int& length);
   srtp_err_status_t unprotect_rtcp(std::uint32_t ssrc, bool encrypted, std::uint8_t* packet, int& length);
 
+  /// Removes the stream of the SSRC, if there is one.
   void forget(std::uint32_t ssrc);
+  /// For tests: whether forged packets leave streams behind.
   std::size_t stream_count() const { return streams_.size(); }
 
-  /// SSRCs that a context remembers; beyond, one of them has to go, which costs no more than setting it up
-  /// again.
+  /// Most SSRCs that a context keeps a stream for. Past that, a new SSRC displaces another one, which then
+  /// costs one set-up again.
   static constexpr std::size_t kMaxStreams = 256;
 
  private:
-  /// What libsrtp's stream of an SSRC has come to, as far as it matters to predict it.
+  /// What we must know of libsrtp's stream of an SSRC to predict the next index.
   struct Stream {
     std::uint64_t highest_index = 0;
-    std::uint32_t rtcp_index = 0;  // last one sent
+    std::uint32_t rtcp_index = 0;  // the last one sent
   };
 
   struct SessionDeleter {
@@ -55,8 +59,8 @@ class LibsrtpContext {
   Stream* find_or_add(std::uint32_t ssrc, bool& added, srtp_err_status_t& status);
   srtp_err_status_t replace(std::uint32_t ssrc, Stream& stream);
   srtp_err_status_t place(std::uint32_t ssrc, std::uint64_t index, Stream& stream);
-  /// Runs `call` with the stream at `index`, and once more with a fresh stream where libsrtp refuses to go
-  /// there.
+  /// Runs `call` with the stream at `index`. Where libsrtp refuses that index, runs it once more with a fresh
+  /// stream.
   template <class Call>
   srtp_err_status_t at_index(std::uint64_t index, std::uint32_t ssrc, Stream& stream, Call call);
   srtp_err_status_t place_rtcp(std::uint32_t ssrc, std::uint32_t index, Stream& stream);

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t kMaxPacket = 0xffff;
 
-/// The header length that libsrtp will find in an RTP packet (fixed part, CSRCs, extension); 0 when it does
-/// not fit.
+/// The header length that libsrtp finds in an RTP packet (fixed part, CSRCs, extension). 0 when the header
+/// does not fit.
 std::size_t rtp_header_length(const std::uint8_t* packet, std::size_t length) {
   if (length < kRtpHeaderLengthMin) return 0;
   std::size_t header = kRtpHeaderLengthMin + 4 * std::size_t{packet[0] & 0x0fu};
@@ -27,7 +27,7 @@ std::size_t rtp_header_length(const std::uint8_t* packet, std::size_t length) {
   return header <= length ? header : 0;
 }
 
-/// Whether what the job says of the packet is what libsrtp will read in it.
+/// Whether libsrtp reads in the packet what the job says of it.
 template <class Job>
 bool agrees(const Job& job, std::size_t length) {
   if (rtp_header_length(job.packet, length) != job.header_length) return false;
@@ -35,8 +35,8 @@ bool agrees(const Job& job, std::size_t length) {
   return sequence == static_cast<std::uint16_t>(job.index) && load_be32(job.packet + 8) == job.ssrc;
 }
 
-/// For opening: everything that libsrtp calls a failure after the checks here have passed is a wrong tag.
-/// Built on NSS it reports wrong AEAD tags as a failure of the cipher.
+/// The status of a packet that was opened. After the checks here, a failure to authenticate means a wrong
+/// tag. Built on NSS libsrtp reports wrong AEAD tags as a failure of the cipher.
 SrtpStatus opening_status(srtp_err_status_t status) {
   switch (status) {
     case srtp_err_status_ok:
@@ -109,7 +109,7 @@ void LibsrtpEngine::unprotect_rtcp(std::span<RtcpUnprotectJob> jobs) {
   for (RtcpUnprotectJob& job : jobs) job.status = unprotect_rtcp_one(job);
 }
 
-/// `call` seals the job's packet in place: it takes the length and sets the new one.
+/// `call` seals the packet of the job in place. It gets the length and sets the new one.
 template <class Job, class Call>
 SrtpStatus LibsrtpEngine::seal(Job& job, std::size_t length, Call call) {
   int sealed = static_cast<int>(length);
@@ -122,7 +122,7 @@ SrtpStatus LibsrtpEngine::seal(Job& job, std::size_t length, Call call) {
   return SrtpStatus::kOk;
 }
 
-/// `call` opens a copy of the job's packet, which is kept only when it authenticates.
+/// `call` opens a copy of the packet. The copy replaces the packet only when it authenticates.
 template <class Job, class Call>
 SrtpStatus LibsrtpEngine::open(Job& job, Call call) {
   std::memcpy(scratch_.data(), job.packet, job.length);

@@ -1,19 +1,23 @@
 // libsrtp_engine: srtp_engine.h on libsrtp2, for CPUs without AES-NI and as the other half of every
-// cross-check. The slow engine: libsrtp wants each packet contiguous, so an out-of-place payload is copied
-// first; it works on one packet at a time; its state per SSRC is allocated, so batch calls do allocate. About
-// 40 times the cycles of ipsec_mb_engine; built on NSS, which finds its keys in lists, more with every key.
+// cross-check.
 //
-// libsrtp keeps a ROC, a replay window and an SRTCP index of its own for each SSRC, while srtp_engine.h says
-// the index of every packet. So that libsrtp's state never decides anything, it is treated as a cache:
-// libsrtp_context brings the stream of an SSRC to the wanted index, and where libsrtp refuses to go there
-// (backwards, mostly), replaces the stream by a fresh one, which takes any index. What a forged packet did to
-// such state is therefore never seen; a stream that was created for a packet that fails is removed again.
+// This is the slow engine. libsrtp wants each packet contiguous, so an out-of-place payload is copied first.
+// It works on one packet at a time. Its state per SSRC is allocated, so batch calls do allocate. It takes
+// about 40 times the cycles of ipsec_mb_engine. Built on NSS it takes more with every key, because NSS looks
+// keys up in lists.
 //
-// Limits of this engine, none of which the other has: it cannot send SRTCP index 0 (libsrtp counts from 1);
-// AEAD associated data (RTP headers, SRTCP with E bit 0) ends at 2048 bytes when libsrtp is built on NSS; the
-// RTP header is parsed again and must agree with the job (kMalformed).
+// libsrtp keeps a ROC, a replay window and an SRTCP index of its own for each SSRC, while the callers of
+// srtp_engine.h name the index of every packet. So that libsrtp's state never decides anything, this engine
+// treats it as a cache. libsrtp_context brings the stream of an SSRC to the wanted index. Where libsrtp
+// refuses to go there, mostly backwards, it replaces the stream by a fresh one, which takes any index. So
+// nothing that a forged packet does to that state shows later. A stream that was created for a packet that
+// fails is removed again.
 //
-// One instance per thread; the state of keys lies in SrtpKeys::context and belongs to whoever owns the keys.
+// Limits that the other engine does not have: it cannot send SRTCP index 0, since libsrtp counts from 1. AEAD
+// associated data (RTP headers, SRTCP with E bit 0) ends at 2048 bytes when libsrtp is built on NSS. The RTP
+// header is parsed again and must agree with the job (otherwise kMalformed).
+//
+// One instance per thread. The state of keys is in SrtpKeys::context and belongs to the owner of the keys.
 #pragma once
 
 #include <memory>

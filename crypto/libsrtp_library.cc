@@ -8,8 +8,8 @@ namespace sluice::crypto {
 namespace {
 
 /// Makes a session that stays until the process ends. Built on NSS, libsrtp starts NSS with the first stream
-/// and stops it with the last, which costs half a millisecond each time: with this one there never is a last.
-/// False before srtp_init: the ciphers are not registered then.
+/// and stops it with the last, which costs half a millisecond each time. This session keeps NSS running.
+/// False before srtp_init, since the ciphers are not registered then.
 bool make_resident_session() {
   static std::array<std::uint8_t, SRTP_MAX_KEY_LEN> no_key{};
   srtp_policy_t policy = libsrtp_policy(SrtpProfile::kAesCm128HmacSha1_80);
@@ -26,7 +26,7 @@ bool start_libsrtp(std::string& error) {
   static srtp_err_status_t status = srtp_err_status_ok;
   std::call_once(once, [] {
     status = srtp_init();
-    // Where other code of the process has started libsrtp already, a second start fails but harms nothing.
+    // Where other code of the process started libsrtp before, this start fails but does no harm.
     if (make_resident_session()) status = srtp_err_status_ok;
   });
   if (status == srtp_err_status_ok) return true;

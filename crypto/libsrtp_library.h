@@ -1,5 +1,5 @@
-// libsrtp_library: the process-wide side of libsrtp2: starting it once, its version, what it is linked to,
-// its policies. Any thread.
+// libsrtp_library: the side of libsrtp2 that a process has once: starting it, its version, its policies, its
+// statuses in words. Any thread.
 #pragma once
 
 #include <srtp2/srtp.h>
@@ -19,6 +19,7 @@ std::string libsrtp_version();
 /// The policy of a profile for both SRTP and SRTCP, without key and SSRC.
 srtp_policy_t libsrtp_policy(SrtpProfile profile);
 
+/// In words, for messages.
 std::string libsrtp_status_text(srtp_err_status_t status);
 
 }  // namespace sluice::crypto

@@ -1,4 +1,4 @@
-// packet_index: the 48-bit SRTP packet index of a packet from its 16-bit sequence number (RFC 3711 3.3.1,
+// packet_index: estimates the 48-bit SRTP index of a packet from its 16-bit sequence number (RFC 3711 3.3.1,
 // appendix A). Pure functions, any thread.
 #pragma once
 
@@ -15,8 +15,9 @@ constexpr std::uint32_t roll_over_counter(std::uint64_t index) {
 }
 
 /// The index nearest to `highest` (the highest authenticated index so far, at most kMaxPacketIndex) whose low
-/// 16 bits are `sequence`. Never below 0 or above 2^48-1: at ROC 0 a sequence number that would lie before 0
-/// is taken as the one ahead, and at ROC 2^32-1 one that would lie past the end is taken as the one behind.
+/// 16 bits are `sequence`. The result is never below 0 or above 2^48-1. At ROC 0 a sequence number whose
+/// nearest index is below 0 counts as ahead. At ROC 2^32-1 one whose nearest index is past the end counts as
+/// behind.
 constexpr std::uint64_t estimate_packet_index(std::uint64_t highest, std::uint16_t sequence) {
   assert(highest <= kMaxPacketIndex);
   // Nearly every packet is a little ahead of the last one.

@@ -1,6 +1,6 @@
-// replay_window: which of the last 128 packet indices have been seen (RFC 3711 3.3.2). Split in check and
-// commit: check before authentication, commit only after it, so that a forged packet moves nothing. Owned by
-// one thread (the worker of the stream).
+// replay_window: which of the last 128 packet indices have been seen (RFC 3711 3.3.2). There are two steps:
+// check before authentication, commit only after it. So a forged packet changes nothing. One thread owns a
+// window: the worker of the stream.
 #pragma once
 
 #include <cassert>
@@ -15,7 +15,7 @@ class ReplayWindow {
   static constexpr std::uint64_t kBits = 128;
 
   [[nodiscard]] bool started() const { return started_; }
-  /// Highest committed index. REQUIRES: started().
+  /// The highest committed index. REQUIRES: started().
   std::uint64_t highest() const {
     assert(started_);
     return highest_;
@@ -29,10 +29,10 @@ class ReplayWindow {
     return (word & 1) != 0 ? ReplayVerdict::kReplayed : ReplayVerdict::kFresh;
   }
 
-  /// REQUIRES: check(index) == kFresh, and the packet authenticated.
+  /// Remembers the index. REQUIRES: check(index) is kFresh, and the packet is authentic.
   void commit(std::uint64_t index) {
     assert(check(index) == ReplayVerdict::kFresh);
-    if (index == highest_ + 1 && started_) {  // nearly always
+    if (index == highest_ + 1 && started_) {  // nearly every packet
       commit_next();
     } else if (!started_) {
       started_ = true;
@@ -49,7 +49,7 @@ class ReplayWindow {
     }
   }
 
-  /// The index behind the highest, which is always fresh. REQUIRES: started(), and the packet authenticated.
+  /// Remembers highest() + 1, which is always fresh. REQUIRES: started(), and the packet is authentic.
   void commit_next() {
     assert(started_);
     high_ = high_ << 1 | low_ >> 63;

@@ -1,5 +1,4 @@
-// secret: fixed-size key material that wipes itself. Move-only in spirit: copies are explicit through
-// bytes(). Any thread; one owner at a time.
+// secret: key material of fixed size that wipes itself. Any thread; one owner at a time.
 #pragma once
 
 #include <array>
@@ -10,14 +9,14 @@
 
 namespace sluice::crypto {
 
-/// Overwrites memory in a way that the optimiser may not remove.
+/// Overwrites memory with zeros. The optimiser may not remove this.
 inline void wipe(void* data, std::size_t size) {
   std::memset(data, 0, size);
   asm volatile("" : : "r"(data) : "memory");
 }
 
-/// Up to N bytes of key material; the unused tail is zero. Wiped on destruction, on assignment and when moved
-/// from.
+/// Up to N bytes of key material. The unused tail is zero. It is wiped on destruction, on assignment and when
+/// moved from. A copy is one more place that holds the key: make few.
 template <std::size_t N>
 class Secret {
  public:
@@ -41,7 +40,7 @@ class Secret {
   }
   ~Secret() { clear(); }
 
-  /// Takes at most N bytes; a longer input is cut.
+  /// Takes the first N bytes of a longer input.
   void assign(std::span<const std::uint8_t> bytes) {
     clear();
     size_ = bytes.size() < N ? bytes.size() : N;

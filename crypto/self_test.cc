@@ -27,8 +27,8 @@ Bytes from_hex(std::string_view text) {
   return bytes;
 }
 
-// libsrtp's published packets: 16 bytes of 0xab behind an RTP header (sequence number 0x1234, ROC 0) and
-// behind the first 8 bytes of an RTCP sender report (index 1), under its published master keys.
+// The packets that libsrtp publishes: 16 bytes of 0xab behind an RTP header (sequence number 0x1234, ROC 0)
+// and behind the first 8 bytes of an RTCP sender report (index 1), with the master keys that it publishes.
 constexpr std::string_view kRtpPlain = "800f1234decafbadcafebabeabababababababababababababababab";
 constexpr std::string_view kRtcpPlain = "81c8000bcafebabeabababababababababababababababab";
 constexpr std::uint32_t kSsrc = 0xcafebabe;
@@ -72,7 +72,7 @@ Bytes sealed_packet(std::string_view plain, std::size_t header_length, std::stri
   return packet;
 }
 
-/// Keys for one test, on the heap (they are large) and released in the end.
+/// Keys for one test. They are large, so they are on the heap. The destructor releases them.
 class TestKeys {
  public:
   TestKeys(SrtpEngine& engine, const MasterKey& master, Direction direction)
@@ -91,7 +91,8 @@ class TestKeys {
   bool usable_ = false;
 };
 
-// One packet through one verb. Empty when the engine does not say kOk.
+// Each of these puts one packet through one call of the engine. The result is empty when the status is not
+// kOk.
 
 Bytes seal_rtp(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& plain, std::uint64_t index) {
   Bytes packet(plain.size() + kTailBytes);
@@ -149,7 +150,7 @@ Bytes open_rtcp(SrtpEngine& engine, const SrtpKeys& keys, Bytes packet, SrtpStat
   return packet;
 }
 
-/// The first step that fails, or "".
+/// Returns the first step that fails, or "".
 std::string check_known_answers(SrtpEngine& engine, const MasterKey& master) {
   const KnownAnswer answer = known_answer(master.profile);
   const Bytes rtp = from_hex(kRtpPlain);
@@ -177,8 +178,8 @@ std::string check_known_answers(SrtpEngine& engine, const MasterKey& master) {
   return "";
 }
 
-/// Packets of several lengths, past a rollover, sealed by one engine and opened by the other. The first step
-/// that fails, or "".
+/// One engine seals packets of several lengths, past a rollover, and the other opens them. Returns the first
+/// step that fails, or "".
 std::string check_crossing(SrtpEngine& sender, SrtpEngine& receiver, const MasterKey& master) {
   constexpr std::array<std::size_t, 6> kPayloads{0, 1, 20, 160, 500, 1200};
   const TestKeys send(sender, master, Direction::kSend);

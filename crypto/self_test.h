@@ -1,6 +1,6 @@
-// self_test: whether an engine on this machine computes SRTP right, asked at start before any key is offered
-// to a peer: known answers for every profile, and every profile sealed by one engine and opened by the other,
-// both ways, SRTP and SRTCP. Control thread, at start.
+// self_test: whether an engine computes SRTP right on this machine. sluiced asks at start, before it offers
+// any key to a peer. It tests known answers for every profile. Then each engine seals for the other to open,
+// every profile, SRTP and SRTCP. Control thread, at start.
 #pragma once
 
 #include <array>
@@ -13,18 +13,20 @@ namespace sluice::crypto {
 struct ProfileSelfTest {
   SrtpProfile profile{};
   bool passed = false;
-  std::string reason;  // when not passed: names the profile, the step and the library
+  std::string reason;  // where it failed: names the profile, the step and the library; otherwise empty
 };
 
 struct SelfTestReport {
   EngineKind engine{};
   std::string library;  // SrtpEngine::description(), or why there is none
-  std::string note;     // what could not be tested though nothing failed, for a log line; mostly empty
+  // For the log: what could not be tested, though nothing failed. Mostly empty.
+  std::string note;
   std::array<ProfileSelfTest, kAllSrtpProfiles.size()> profiles;
 
   [[nodiscard]] bool passed(SrtpProfile profile) const;
 };
 
+/// Never fails as a whole: without an engine no profile passes.
 SelfTestReport run_self_test(EngineKind engine);
 
 }  // namespace sluice::crypto

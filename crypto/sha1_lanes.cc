@@ -11,12 +11,12 @@
 namespace sluice::crypto {
 namespace {
 
-constexpr int kLanes = 16;  // of a register
+constexpr int kLanes = 16;  // of one register
 constexpr int kStateWords = 5;
 constexpr std::int32_t kBlock = 64;
-constexpr std::int32_t kWord = 4;         // what follows the message
+constexpr std::int32_t kWord = 4;         // LaneMessage::word
 constexpr std::int32_t kPadding = 1 + 8;  // the bit that ends it, and its length
-// The length of a lane without message: no block of it is ever real.
+// The length of a lane without a message, which then has no blocks.
 constexpr std::int32_t kAbsent = -kBlock;
 
 struct State {
@@ -27,7 +27,7 @@ struct Block {
   __m512i words[kLanes];
 };
 
-// In: row i is the 16 words of lane i. Out: row i is word i of all lanes.
+// Before: row i is the 16 words of lane i. After: row i is word i of all lanes.
 SLUICE_AVX512_INLINE void transpose(Block& block) {
   __m512i* rows = block.words;
   __m512i pairs[kLanes];
@@ -69,14 +69,14 @@ SLUICE_AVX512_INLINE __m512i constant_of(int round) {
   return _mm512_set1_epi32(static_cast<int>(kConstants[round / 20]));
 }
 
-// Ch, Parity, Maj, Parity, each one instruction that is told its truth table.
+// Ch, Parity, Maj and Parity of FIPS 180-4. Each is one instruction that takes a truth table.
 SLUICE_AVX512_INLINE __m512i mixed(int round, __m512i b, __m512i c, __m512i d) {
   if (round < 20) return _mm512_ternarylogic_epi32(b, c, d, 0xca);
   if (round >= 40 && round < 60) return _mm512_ternarylogic_epi32(b, c, d, 0xe8);
   return _mm512_ternarylogic_epi32(b, c, d, 0x96);
 }
 
-// One step of the message schedule and one round, the one that `round` counts.
+// One step of the message schedule, and the round of that number.
 SLUICE_AVX512_INLINE void step(int round, __m512i* w, __m512i* v) {
   if (round >= kLanes) {
     const __m512i three =
@@ -89,16 +89,16 @@ SLUICE_AVX512_INLINE void step(int round, __m512i* w, __m512i* v) {
   const __m512i f = mixed(round, b, v[(82 - round) % 5], v[(83 - round) % 5]);
   __m512i ready =
       _mm512_add_epi32(_mm512_add_epi32(e, _mm512_add_epi32(w[round & 15], constant_of(round))), f);
-  // Only the rotated `a` is late. A compiler that orders the sums its own way makes all of them wait for
-  // it, and the block take twice the time.
+  // Only the rotated `a` is ready late. Without this line the compiler reorders the sums so that all of them
+  // wait for it, and the block takes twice the time.
   asm("" : "+v"(ready));
   e = _mm512_add_epi32(ready, _mm512_rol_epi32(a, 5));
   b = _mm512_rol_epi32(b, 30);
 }
 
-// One block of every lane of so many groups. Uses up the blocks. The rounds of one group wait for each other,
-// four cycles a round, and use half of what the CPU could do meanwhile: two groups at once, step by step,
-// cost 1.35 times one (AMD Zen 5), though their words do not all fit into the registers.
+// Hashes one block of every lane of kGroups groups. Overwrites the blocks. The rounds of one group wait for
+// each other, four cycles a round, and leave half of the CPU unused. Two groups at once, step by step, cost
+// 1.35 times as much as one (AMD Zen 5), though their words do not all fit into the registers.
 template <int kGroups>
 SLUICE_AVX512 __attribute__((noinline)) void compress(const std::array<State*, kGroups>& states,
                                                       std::array<Block, kGroups>& blocks) {
@@ -118,16 +118,16 @@ SLUICE_AVX512 __attribute__((noinline)) void compress(const std::array<State*, k
       states[g]->words[i] = _mm512_add_epi32(states[g]->words[i], v[g][i]);
 }
 
-// The messages of the lanes of a register. Lanes without one have no blocks.
+// The messages of the lanes of one register. Lanes without a message have no blocks.
 struct Group {
   std::span<const LaneMessage> messages;
   alignas(64) std::int32_t lengths[kLanes];
   alignas(64) std::uint32_t words[kLanes];
-  __m512i blocks;  // that each lane has
+  __m512i blocks;  // how many each lane has
   std::int32_t most_blocks;
-  std::int32_t all_blocks;  // that all lanes have
-  std::int32_t whole;       // of those, how many hold nothing but 64 bytes of their messages
-  bool alike;               // all lanes have messages of one length, a multiple of four
+  std::int32_t all_blocks;  // how many every lane has
+  std::int32_t whole;       // of those, how many contain only bytes of their messages
+  bool alike;               // whether all lanes have messages of one length, a multiple of four
   State inner;
   State outer;
 };
@@ -174,7 +174,7 @@ SLUICE_AVX512 void begin(std::span<const LaneMessage> messages, Group& group) {
   load_states(group);
 }
 
-// The 64 bytes from `at` of a message with its word and the bit that ends it, zeros behind.
+// 64 bytes from `at` on: of a message, its word, the bit that ends it, and zeros.
 SLUICE_AVX512_INLINE __m512i piece(const LaneMessage& message, std::int32_t length, std::int32_t at) {
   const std::int32_t left = length - at;
   if (left >= kBlock) return _mm512_loadu_si512(message.data + at);
@@ -195,8 +195,8 @@ SLUICE_AVX512_INLINE void turn(Block& block) {
   transpose(block);
 }
 
-// A block that is all message, in every lane. What the lanes read next is asked for: so many streams are more
-// than the CPU follows by itself.
+// Loads a block that is all message in every lane. Prefetches what the lanes read next, since the CPU does
+// not follow so many streams by itself.
 SLUICE_AVX512_INLINE void load_whole(const Group& group, std::int32_t at, Block& block) {
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) {
@@ -207,7 +207,8 @@ SLUICE_AVX512_INLINE void load_whole(const Group& group, std::int32_t at, Block&
   turn(block);
 }
 
-// A block with the ends of messages that are alike: the word and the bit that ends it are words of their own.
+// Loads a block with the ends of messages that are alike. Then the word, and the bit that ends the message,
+// are whole words of the block.
 SLUICE_AVX512_INLINE void load_alike(const Group& group, std::int32_t at, Block& block) {
   const std::int32_t left = group.lengths[0] - at;
   const __mmask64 mask = left <= 0 ? 0 : _bzhi_u64(~0ull, static_cast<unsigned>(left));
@@ -233,7 +234,7 @@ SLUICE_AVX512_INLINE void load_block(const Group& group, std::int32_t number, Bl
   else
     load_any(group, number * kBlock, block);
   const __mmask16 last = _mm512_cmpeq_epi32_mask(group.blocks, _mm512_set1_epi32(number + 1));
-  // The length in bits, which counts the block of the key.
+  // The length in bits, with the block of the key.
   const __m512i bits = _mm512_slli_epi32(
       _mm512_add_epi32(_mm512_load_si512(group.lengths), _mm512_set1_epi32(kBlock + kWord)), 3);
   block.words[15] = _mm512_mask_or_epi32(block.words[15], last, block.words[15], bits);

@@ -1,10 +1,11 @@
-// sha1_lanes: HMAC-SHA1 (RFC 2104, FIPS 180-4) of up to thirty-two messages at once, one in each 32-bit lane
-// of two groups of 512-bit registers, as SRTP authenticates packets: each message is followed by a word that
-// is hashed but not sent (RFC 3711 4.2). Needs cpu_has_avx512_lanes(). Pure function, any thread; time
-// depends on lengths alone.
+// sha1_lanes: HMAC-SHA1 (RFC 2104, FIPS 180-4) of up to thirty-two messages at once, as SRTP authenticates
+// packets: a word that is hashed but not sent follows each message (RFC 3711 4.2). Each message has one
+// 32-bit lane of two groups of 512-bit registers.
 //
-// A pass costs the same for one message as for sixteen, and 1.35 times that for seventeen as for thirty-two.
-// A group costs as much as its longest message needs: give messages in the order of their lengths.
+// A pass costs the same for one message as for sixteen. Seventeen to thirty-two messages cost 1.35 times
+// that. A group costs as much as its longest message needs, so give messages in the order of their lengths.
+//
+// Needs cpu_has_avx512_lanes(). Pure function, any thread. Its time depends on lengths alone.
 #pragma once
 
 #include <array>
@@ -18,10 +19,10 @@ inline constexpr std::size_t kSha1Lanes = 32;
 
 struct LaneMessage {
   const std::uint8_t* data;
-  /// SHA-1's five state words after the block key^ipad, and right behind them those after key^opad. 64
-  /// bytes may be read there.
+  /// The five state words of SHA-1 after the block key^ipad, and right behind them those after key^opad.
+  /// REQUIRES: 64 bytes may be read here.
   const std::uint8_t* states;
-  std::uint32_t length;  // of data; at most 65,535
+  std::uint32_t length;  // bytes of data
   std::uint32_t word;    // hashed after data, in network byte order
 };
 

@@ -1,5 +1,5 @@
-// srtp_bytes: the byte patterns that SRTP engines share: network-order words, the lengths and flags of
-// RTP, RTCP and SRTCP, and the comparison of tags. Pure functions, any thread.
+// srtp_bytes: the byte patterns that both engines use: words in network order, the lengths and flags of RTP,
+// RTCP and SRTCP (RFC 3550, RFC 3711), and the comparison of tags. Pure functions, any thread.
 #pragma once
 
 #include <bit>
@@ -13,7 +13,7 @@ namespace sluice::crypto {
 static_assert(std::endian::native == std::endian::little);
 
 inline constexpr std::size_t kRtpHeaderLengthMin = 12;
-inline constexpr std::size_t kRtcpHeaderLength = 8;  // what SRTCP leaves in clear
+inline constexpr std::size_t kRtcpHeaderLength = 8;  // SRTCP leaves these in clear
 inline constexpr std::size_t kSrtcpWordLength = 4;   // E || index
 inline constexpr std::uint32_t kSrtcpEncrypted = 0x80000000u;
 inline constexpr std::uint32_t kMaxSrtcpIndex = 0x7fffffffu;
@@ -29,10 +29,10 @@ inline std::uint32_t load_be32(const std::uint8_t* from) {
   return __builtin_bswap32(value);
 }
 
-/// In time that depends on `length`, 4 to 16, alone.
+/// Whether two tags are equal, in a time that depends on `length` alone. REQUIRES: length is 4 to 16.
 [[nodiscard]] inline bool equal_tags(const std::uint8_t* a, const std::uint8_t* b, std::size_t length) {
   assert(length >= 4 && length <= 16);
-  const auto differences = [&]<class Word>(Word) {  // in the first and in the last bytes, which may overlap
+  const auto differences = [&]<class Word>(Word) {  // of the first and of the last bytes, which may overlap
     Word first[2], last[2];
     std::memcpy(&first[0], a, sizeof(Word));
     std::memcpy(&first[1], b, sizeof(Word));
@@ -41,7 +41,8 @@ inline std::uint32_t load_be32(const std::uint8_t* from) {
     return std::uint64_t{(first[0] ^ first[1]) | (last[0] ^ last[1])};
   };
   std::uint64_t difference = length >= 8 ? differences(std::uint64_t{}) : differences(std::uint32_t{});
-  asm volatile("" : "+r"(difference));  // what is above may not become a comparison that stops early
+  // Keeps the compiler from making a comparison that stops early.
+  asm volatile("" : "+r"(difference));
   return difference == 0;
 }
 

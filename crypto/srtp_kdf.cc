@@ -15,15 +15,14 @@ struct CipherContextDeleter {
 };
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
 
-/// Fetching an algorithm takes provider locks and costs more than the whole derivation: done once per
-/// process.
+/// Fetched once per process: a fetch takes provider locks and costs more than the whole derivation.
 const EVP_CIPHER* counter_cipher(std::size_t key_length) {
   static EVP_CIPHER* const aes_128 = EVP_CIPHER_fetch(nullptr, "AES-128-CTR", nullptr);
   static EVP_CIPHER* const aes_256 = EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr);
   return key_length == 16 ? aes_128 : key_length == 32 ? aes_256 : nullptr;
 }
 
-/// One master key: the key schedule is set up once and serves all labels.
+/// The PRF of one master key. One key schedule serves all labels.
 class Prf {
  public:
   Prf(std::span<const std::uint8_t> key, std::span<const std::uint8_t> salt)
@@ -40,8 +39,8 @@ class Prf {
   bool fill(KdfLabel label, std::span<std::uint8_t> out) {
     std::fill(out.begin(), out.end(), std::uint8_t{0});
     if (!usable_) return false;
-    // x = (label || r) xor salt with r = 0: the label meets the 8th of the salt's 14 bytes; the last two
-    // bytes are the block counter and start at 0.
+    // x = (label || r) xor salt with r = 0 (RFC 3711 4.3.1): the label is at the 8th of the 14 bytes of the
+    // salt. The last two bytes are the block counter and start at 0.
     std::array<std::uint8_t, 16> iv = salt_;
     iv[7] ^= static_cast<std::uint8_t>(label);
     int written = 0;

@@ -1,6 +1,6 @@
-// srtp_kdf: session keys from a master key and salt (RFC 3711 4.3 with key_derivation_rate 0; RFC 7714 11 for
-// the AEAD profiles, whose 96-bit salt is taken as the upper bits of a 112-bit one; AES-256 as the PRF for
-// 256-bit keys). Any thread; control plane only (allocates an OpenSSL context).
+// srtp_kdf: session keys from a master key and salt (RFC 3711 4.3 with key_derivation_rate 0). The AEAD
+// profiles take their 96-bit salt as the upper bits of a 112-bit one (RFC 7714 11). 256-bit keys use AES-256
+// as the PRF (RFC 6188). Any thread; control plane only, since it allocates an OpenSSL context.
 #pragma once
 
 #include <cstdint>
@@ -32,13 +32,14 @@ struct SessionKeys {
   Secret<kMaxMasterSalt> rtcp_salt;
 };
 
-/// The AES-CM PRF: fills `out` (any length) for one label. False when key or salt have no allowed length (16
-/// or 32, at most 14) or when OpenSSL refuses; `out` is then all zero.
+/// The AES-CM PRF: fills `out` (any length) for one label. False when the key is not 16 or 32 bytes, the salt
+/// is longer than 14, or OpenSSL refuses. `out` is then all zero. For the published vectors, which are of
+/// this function.
 [[nodiscard]] bool derive_key(std::span<const std::uint8_t> key, std::span<const std::uint8_t> salt,
                               KdfLabel label, std::span<std::uint8_t> out);
 
-/// All session keys that the profile needs. False when the master key or salt have not the profile's lengths
-/// or when OpenSSL refuses; `out` is then empty.
+/// All session keys that the profile needs. False when the master key or salt does not have the length of the
+/// profile, or when OpenSSL refuses. `out` is then empty.
 [[nodiscard]] bool derive_session_keys(const MasterKey& master, SessionKeys& out);
 
 }  // namespace sluice::crypto

@@ -1,4 +1,4 @@
-// srtp_profile: the four SRTP protection profiles that sluice speaks and their sizes in bytes (RFC 3711,
+// srtp_profile: the four SRTP protection profiles that sluice speaks, and their sizes in bytes (RFC 3711,
 // 5764, 7714). Plain values, any thread.
 #pragma once
 
@@ -24,14 +24,14 @@ inline constexpr std::array<SrtpProfile, 4> kAllSrtpProfiles{
 
 struct SrtpProfileInfo {
   SrtpProfile profile;
-  std::string_view name;  // as in SDES crypto attributes, config and API: "AEAD_AES_128_GCM"
-  // As in OpenSSL's use_srtp list: "SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80".
+  std::string_view name;  // in SDES crypto attributes, configuration and API: "AEAD_AES_128_GCM"
+  // In OpenSSL's use_srtp list: "SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80".
   std::string_view dtls_name;
   std::uint16_t dtls_id;     // IANA DTLS-SRTP protection profile
   std::uint8_t key_length;   // master and session cipher key
   std::uint8_t salt_length;  // master and session salt
   std::uint8_t rtp_tag_length;
-  std::uint8_t rtcp_tag_length;  // the E||index word of SRTCP comes on top
+  std::uint8_t rtcp_tag_length;  // without the E||index word of SRTCP
   bool aead;
 };
 
@@ -54,11 +54,11 @@ constexpr const SrtpProfileInfo& profile_info(SrtpProfile profile) {
 /// By IANA DTLS-SRTP id.
 [[nodiscard]] std::optional<SrtpProfile> profile_from_dtls_id(std::uint16_t id);
 
-/// Most bytes that protecting adds to an RTP packet, and the scratch that an engine may write past the
-/// packet's end while it works (ipsec-mb stores 12-byte tags). Buffers must have this much room behind the
-/// payload.
+/// Most bytes that protecting adds to an RTP packet and to an RTCP compound.
 inline constexpr std::size_t kMaxRtpTrailer = 16;
 inline constexpr std::size_t kMaxRtcpTrailer = 20;
+/// Bytes that every buffer has behind the payload. An engine may write there while it works: ipsec-mb stores
+/// tags of 12 bytes even where the profile has shorter ones.
 inline constexpr std::size_t kTailBytes = 32;
 
 inline constexpr std::size_t kMaxMasterKey = 32;

@@ -13,13 +13,15 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::size_t kTagLength = sizeof(GcmTag);
-// A pass: so many round keys are made at once, and the next pass's powers are fetched meanwhile.
+// Packets of a pass. Their round keys are made at once, and the powers of the next pass are prefetched
+// meanwhile.
 constexpr std::size_t kPass = 4;
 
-// The lines of a key's powers that a text of that length needs, but for the one of every packet, which the
-// callers have asked for: those of whole chunks go up to the sixteenth, so do those of most rests.
+// Prefetches the cache lines of powers that a text of this length needs, except for the line that every
+// packet needs, which the caller has prefetched (prefetch(SrtpKeys)). Whole chunks need the powers up to the
+// sixteenth, and so do most rests.
 void fetch_powers(const GcmText& text) {
-  constexpr std::size_t kShort = 48;  // its three blocks, the lengths and the header need eight powers
+  constexpr std::size_t kShort = 48;  // three blocks, the lengths and the header need eight powers
   const auto& powers = text.powers->descending;
   const std::size_t from = text.length <= kShort ? 8 : 16;
   prefetch_lines(&powers[GcmPowers::kCount - from], (from - 4) * sizeof powers[0]);
@@ -40,7 +42,7 @@ GcmText text_of(const Job& job, const std::uint8_t* from, std::uint8_t* to, std:
 }  // namespace
 
 WideGcm::~WideGcm() {
-  wipe(texts_.data(), sizeof texts_);  // initialisation vectors hold the session salts
+  wipe(texts_.data(), sizeof texts_);  // initialisation vectors contain the session salts
 }
 
 template <class Crypt>

@@ -23,7 +23,7 @@ class WideGcm {
   void process(std::span<RtpUnprotectJob*> jobs);
 
  private:
-  /// `crypt` over the first texts, a few at a time.
+  /// Runs `crypt` over the first `count` texts, a few at a time.
   template <class Crypt>
   void in_passes(std::size_t count, Crypt crypt);
 
