@@ -48,6 +48,15 @@ std::string with_reason(const Node& node, std::string_view why) {
 
 }  // namespace
 
+std::string toml_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
 void ModeForm::read(const Node& node, std::uint16_t& out, Mismatches& mismatches) const {
   const std::string& text = node.text;
   const bool octal = node.kind == Node::Kind::kString && (text.size() == 3 || text.size() == 4) &&

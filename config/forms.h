@@ -39,6 +39,9 @@ inline std::string range_text(Range range) {
   return std::to_string(range.min) + ".." + std::to_string(range.max);
 }
 
+/// As TOML writes it: in quotes, with what would end or change them escaped. REQUIRES: no control characters.
+std::string toml_string(std::string_view text);
+
 struct IntegerForm {
   Range range;
 
@@ -101,7 +104,7 @@ struct TextForm {
     else
       out = node.text;
   }
-  std::string print(const std::string& value) const { return "\"" + value + "\""; }
+  std::string print(const std::string& value) const { return toml_string(value); }
 };
 
 /// A file mode as people write it: "0600".

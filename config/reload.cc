@@ -46,12 +46,12 @@ void compare_ports(const Config& running, const Config& wanted, std::vector<Chan
       compare_port(running, i, wanted, *match, changes);
     else
       changes.push_back(
-          {port_path(port.name), "\"" + port.device + "\"", std::string(kNone), Apply::kRestart});
+          {port_path(port.name), toml_string(port.device), std::string(kNone), Apply::kRestart});
   }
   for (const Port& port : wanted.ports)
     if (!index_of(running, port.name))
       changes.push_back(
-          {port_path(port.name), std::string(kNone), "\"" + port.device + "\"", Apply::kRestart});
+          {port_path(port.name), std::string(kNone), toml_string(port.device), Apply::kRestart});
 }
 
 }  // namespace

@@ -49,6 +49,21 @@ TEST(Reload, PortsComeAndGoByName) {
                                                  "ports[new]: none -> \"net_tap1\" (restart)"));
 }
 
+// A device's arguments may hold what would end a TOML string.
+TEST(Reload, WritesTextAsTomlWould) {
+  const std::string before =
+      "[[ports]]\ndevice = 'net_pcap0,iface=a\"b\\c'\naddresses = [\"198.18.0.1/16\"]\n";
+  const Config running = config_of(before);
+  ASSERT_EQ(running.ports[0].device, "net_pcap0,iface=a\"b\\c");
+  Config wanted = running;
+  wanted.ports[0].device = "net_tap0";
+  EXPECT_THAT(told(running, wanted),
+              ElementsAre(R"(ports[port0].device: "net_pcap0,iface=a\"b\\c" -> "net_tap0" (restart))"));
+  wanted.ports.clear();
+  EXPECT_THAT(told(running, wanted),
+              ElementsAre(R"(ports[port0]: "net_pcap0,iface=a\"b\\c" -> none (restart))"));
+}
+
 TEST(Reload, ExactlyTheseKeysAreLive) {
   std::set<std::string> live;
   for (const Setting& setting : settings())
