@@ -60,7 +60,7 @@ class Decoder {
     for (const auto& [name, value] : object_.items()) {
       if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
       const std::string where = path_.empty() ? "" : " in " + path_;
-      return fail(path_of(name), "a parameter of that name" + where,
+      return fail(path_of(name_text(name)), "a parameter of that name" + where,
                   known_.empty() ? "no parameters" : fmt::format("{}", fmt::join(known_, ", ")));
     }
   }

@@ -74,6 +74,12 @@ std::string found_text(const Json& value) {
   return text;
 }
 
+std::string name_text(std::string_view name) {
+  std::string text = found_text(Json(name)).substr(1);  // less the quotes
+  if (text.ends_with('"')) text.pop_back();
+  return text;
+}
+
 std::string_view type_text(const Json& value) {
   switch (value.type()) {
     case Json::value_t::null:

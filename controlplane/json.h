@@ -27,6 +27,9 @@ std::string to_line(const OrderedJson& value);
 /// What was found, for an error message: the value on one line, cut short when long.
 std::string found_text(const Json& value);
 
+/// A member's name as a stranger wrote it, for an error message: on one line, cut short when long.
+std::string name_text(std::string_view name);
+
 /// "a string", "an object", ...
 std::string_view type_text(const Json& value);
 

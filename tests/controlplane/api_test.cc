@@ -202,6 +202,16 @@ TEST_P(ApiRefusal, NamesTheParameterWhatWasFoundAndWhatIsAllowed) {
   EXPECT_NE(error.message.find(param), std::string::npos);
 }
 
+TEST(ApiDecode, ShowsAnUnknownParameterOnOneShortLine) {
+  const auto refuse = [](const std::string& name) {
+    const auto decoded = decode_request("session.create", Json{{name, 1}});
+    return std::get<RequestError>(decoded).message;
+  };
+  EXPECT_NE(refuse("bell\a\r\n").find(R"(bell\u0007\r\n: found)"), std::string::npos) << refuse("bell\a\r\n");
+  EXPECT_LT(refuse(std::string(1 << 20, 'n')).size(), 200U);
+  EXPECT_EQ(refuse("colour").substr(0, 14), "colour: found ");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, ApiRefusal,
     testing::Values(
