@@ -1,0 +1,31 @@
+// base64: a text that decodes is the only text of its bytes, so that encoding gives it back; what does not
+// fit is refused; and any bytes come back from their encoding.
+#include "controlplane/base64.h"
+
+#include "tests/fuzz/fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace sluice;
+  const std::span<const std::uint8_t> input(data, size);
+
+  fuzz::Bytes decoded(size);
+  if (const auto length = control::base64_decode(fuzz::as_text(input), decoded)) {
+    FUZZ_CHECK(*length <= size / 4 * 3);
+    decoded.resize(*length);
+    FUZZ_CHECK(control::base64_encode(decoded) == fuzz::as_text(input));
+    fuzz::Bytes exact(*length);
+    FUZZ_CHECK(control::base64_decode(fuzz::as_text(input), exact) == length);
+    FUZZ_CHECK(exact == decoded);
+    if (*length > 0) {
+      fuzz::Bytes short_by_one(*length - 1);
+      FUZZ_CHECK(!control::base64_decode(fuzz::as_text(input), short_by_one));
+    }
+  }
+
+  const std::string text = control::base64_encode(input);
+  FUZZ_CHECK(text.size() == (size + 2) / 3 * 4);
+  fuzz::Bytes back(size);
+  FUZZ_CHECK(control::base64_decode(text, back) == size);
+  FUZZ_CHECK(std::equal(back.begin(), back.end(), input.begin(), input.end()));
+  return 0;
+}

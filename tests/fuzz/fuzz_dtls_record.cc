@@ -1,0 +1,87 @@
+// dtls_record: one byte for our role, then any bytes as a datagram. What the screening keeps are the
+// datagram's own records, whole and in their order, each of which it would keep alone; it would keep them all
+// again; and what it left out is counted. The last record is the one that a plainer walk comes to.
+#include "controlplane/dtls_record.h"
+
+#include "tests/fuzz/fuzz.h"
+
+namespace {
+
+using namespace sluice;
+using namespace sluice::control;
+using fuzz::Bytes;
+using Span = std::span<const std::uint8_t>;
+
+// Whole records from the front, and whether nothing is left behind them.
+std::vector<Span> records_of(Span datagram) {
+  std::vector<Span> records;
+  while (datagram.size() >= 13) {
+    const std::size_t length = 13U + datagram[11] * 256U + datagram[12];
+    if (length > datagram.size()) break;
+    records.push_back(datagram.first(length));
+    datagram = datagram.subspan(length);
+  }
+  return records;
+}
+
+std::uint64_t number(Span bytes) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
+}
+
+// A record that is neither of DTLS's version nor of a known type ends the datagram.
+bool is_known(Span record) {
+  return record[0] >= 20 && record[0] <= 23 && record[1] == 0xfe;
+}
+
+void check_screening(Span datagram, DtlsRole role) {
+  const DtlsScreened screened = screen_datagram(datagram, role);
+  DtlsScreened expected;
+  std::size_t walked = 0;
+  for (const Span record : records_of(datagram)) {
+    if (!is_known(record)) break;
+    walked += record.size();
+    const DtlsScreened alone = screen_datagram(record, role);
+    FUZZ_CHECK(alone.records.empty() == (alone.refused == 1));
+    FUZZ_CHECK(alone.refused == 1 ||
+               std::equal(record.begin(), record.end(), alone.records.begin(), alone.records.end()));
+    // Later epochs are OpenSSL's to judge.
+    if (number(record.subspan(3, 2)) != 0) FUZZ_CHECK(alone.refused == 0 && !alone.handshake);
+    expected.records.insert(expected.records.end(), alone.records.begin(), alone.records.end());
+    expected.refused += alone.refused;
+    expected.handshake = expected.handshake || alone.handshake;
+    expected.certificate = expected.certificate || alone.certificate;
+  }
+  if (walked != datagram.size()) ++expected.refused;
+  FUZZ_CHECK(screened.records == expected.records && screened.refused == expected.refused);
+  FUZZ_CHECK(screened.handshake == expected.handshake && screened.certificate == expected.certificate);
+  FUZZ_CHECK(!screened.certificate || screened.handshake);
+
+  const DtlsScreened again = screen_datagram(screened.records, role);
+  FUZZ_CHECK(again.records == screened.records && again.refused == 0);
+  FUZZ_CHECK(again.handshake == screened.handshake && again.certificate == screened.certificate);
+}
+
+void check_last(Span datagram) {
+  const auto last = last_record(datagram);
+  const auto records = records_of(datagram);
+  FUZZ_CHECK(last.has_value() == !records.empty());
+  if (!last) return;
+  const Span record = records.back();
+  FUZZ_CHECK(last->epoch == number(record.subspan(3, 2)));
+  FUZZ_CHECK(last->sequence == number(record.subspan(5, 6)));
+  const bool has_nonce = last->epoch != 0 && record.size() >= 21;
+  FUZZ_CHECK(last->explicit_nonce == (has_nonce ? number(record.subspan(13, 8)) : 0));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  fuzz::Input input(data, size);
+  const DtlsRole role = input.u8() % 2 == 0 ? DtlsRole::kPassive : DtlsRole::kActive;
+  const Bytes datagram = input.take(size);
+  check_screening(datagram, role);
+  check_last(datagram);
+  return 0;
+}
