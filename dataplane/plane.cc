@@ -20,9 +20,9 @@ namespace sluice::dataplane {
 namespace {
 
 constexpr unsigned kPoolCache = 512;
-// Last in, first out: the buffer that came back last is the one that a cache still holds. In turn, copies of
-// a broadcast would be written into memory that nobody has touched for the whole pool's length. And
-// lock-free: whoever is interrupted while he holds a lock would stop the worker.
+// Last in, first out: the buffer that came back last is the one that a cache still holds. First in, first out
+// would write the copies of a broadcast into memory that was last touched a whole pool's length ago. And
+// lock-free: a thread that is interrupted while it holds a lock would stop the worker.
 constexpr const char* kPoolKind = "lf_stack";
 
 struct PoolDeleter {
@@ -37,83 +37,119 @@ int run_worker(void* worker) {
 
 }  // namespace
 
-// Members are destroyed in reverse: workers, then memory, ports, pools, and the EAL last.
+// Members are destroyed in reverse: workers, then memory, ports, pools, and the EAL last. The steps of the
+// start are called in the order in which they stand here; one that fails says false, and why in `error`.
 struct DataPlane::State {
+  [[nodiscard]] bool start_eal(const config::Config& config, std::string& error);
+  [[nodiscard]] bool make_pools(const config::Memory& memory, std::string& error);
+  [[nodiscard]] bool open_ports(const config::Config& config, std::string& error);
+  [[nodiscard]] bool make_workers(const config::Config& config, crypto::EngineKind engine,
+                                  ControlWaker& waker, std::string& error);
+  [[nodiscard]] bool launch(std::string& error);
+
+  std::vector<rte_mempool*> bare_pools() const;
+  std::vector<PortInfo> port_infos() const;
+
   std::unique_ptr<Eal> eal;
-  std::vector<Pool> pools;
+  std::vector<Pool> pools;  // per worker
   std::vector<std::unique_ptr<Port>> ports;
   std::unique_ptr<Steering> steering;
   std::vector<std::unique_ptr<WorkerMemory>> memories;
   std::vector<std::unique_ptr<Worker>> workers;
-  std::vector<std::uint16_t> cores;
+  std::vector<std::uint16_t> cores;  // per worker
   bool running = false;
 };
+
+bool DataPlane::State::start_eal(const config::Config& config, std::string& error) {
+  cores = config.workers.cores;
+  EalOptions options{config.memory, config.workers.control_core, config.workers.cores, {}};
+  for (const config::Port& port : config.ports) options.devices.push_back(port.device);
+  eal = Eal::start(options, error);
+  return eal != nullptr;
+}
+
+bool DataPlane::State::make_pools(const config::Memory& memory, std::string& error) {
+  for (std::size_t i = 0; i < cores.size(); ++i) {
+    const std::string name = "sluice_packets_" + std::to_string(i);
+    pools.emplace_back(rte_pktmbuf_pool_create_by_ops(
+        name.c_str(), memory.mbufs_per_worker, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+        static_cast<int>(rte_lcore_to_socket_id(Eal::worker_lcore(i))), kPoolKind));
+    if (pools.back()) continue;
+    error = "no room for " + std::to_string(memory.mbufs_per_worker) +
+            " packet buffers ([memory] mbufs_per_worker) for worker " + std::to_string(i) + " in " +
+            std::to_string(memory.size_mib) + " MiB ([memory] size_mib)";
+    return false;
+  }
+  return true;
+}
+
+bool DataPlane::State::open_ports(const config::Config& config, std::string& error) {
+  const bool rx_interrupts = config.workers.idle == config::Idle::kInterrupt;
+  for (const config::Port& port : config.ports) {
+    auto opened = Port::open(port, cores.size(), config.ice.shared_port, rx_interrupts, bare_pools(), error);
+    if (!opened) return false;
+    ports.push_back(std::move(opened));
+  }
+  return Idle::check(config.workers.idle, port_infos(), error);
+}
+
+bool DataPlane::State::make_workers(const config::Config& config, crypto::EngineKind engine,
+                                    ControlWaker& waker, std::string& error) {
+  const std::vector<PortInfo> infos = port_infos();
+  const bool shares_queues = std::any_of(
+      infos.begin(), infos.end(), [&](const PortInfo& info) { return info.transmit_queues < cores.size(); });
+  steering = std::make_unique<Steering>(cores.size(), shares_queues);
+  for (std::size_t i = 0; i < cores.size(); ++i) {
+    auto srtp = crypto::make_engine(engine, error);
+    if (!srtp) return false;
+    steering->set_owner(static_cast<std::uint16_t>(config.ice.shared_port + i), static_cast<std::uint8_t>(i));
+    memories.push_back(std::make_unique<WorkerMemory>(config.limits, waker));
+    workers.push_back(std::make_unique<Worker>(
+        std::make_unique<WorkerState>(i, config, *memories[i], *steering, std::move(srtp), infos,
+                                      pools[i].get(), rte_get_tsc_hz(), rte_rdtsc()),
+        config.workers));
+  }
+  return true;
+}
+
+bool DataPlane::State::launch(std::string& error) {
+  running = true;
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    if (rte_eal_remote_launch(run_worker, workers[i].get(), Eal::worker_lcore(i)) == 0) continue;
+    error = "worker " + std::to_string(i) + " did not start on core " + std::to_string(cores[i]);
+    return false;
+  }
+  return true;
+}
+
+std::vector<rte_mempool*> DataPlane::State::bare_pools() const {
+  std::vector<rte_mempool*> bare;
+  for (const Pool& pool : pools) bare.push_back(pool.get());
+  return bare;
+}
+
+std::vector<PortInfo> DataPlane::State::port_infos() const {
+  std::vector<PortInfo> infos;
+  for (const auto& port : ports) infos.push_back(port->info());
+  return infos;
+}
 
 DataPlane::DataPlane(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto::EngineKind engine,
                                             ControlWaker& waker, std::string& error) {
   auto state = std::make_unique<State>();
-  EalOptions options{config.memory, config.workers.control_core, config.workers.cores, {}};
-  for (const config::Port& port : config.ports) options.devices.push_back(port.device);
-  state->eal = Eal::start(options, error);
-  if (!state->eal) return nullptr;
-
-  state->cores = config.workers.cores;
-  const std::size_t workers = state->cores.size();
-  std::vector<rte_mempool*> pools;
-  for (std::size_t i = 0; i < workers; ++i) {
-    const std::string name = "sluice_packets_" + std::to_string(i);
-    state->pools.emplace_back(rte_pktmbuf_pool_create_by_ops(
-        name.c_str(), config.memory.mbufs_per_worker, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-        static_cast<int>(rte_lcore_to_socket_id(Eal::worker_lcore(i))), kPoolKind));
-    if (!state->pools.back()) {
-      error = "no room for " + std::to_string(config.memory.mbufs_per_worker) +
-              " packet buffers ([memory] mbufs_per_worker) for worker " + std::to_string(i) + " in " +
-              std::to_string(config.memory.size_mib) + " MiB ([memory] size_mib)";
-      return nullptr;
-    }
-    pools.push_back(state->pools.back().get());
-  }
-  std::vector<PortInfo> infos;
-  for (const config::Port& port : config.ports) {
-    state->ports.push_back(Port::open(port, workers, config.ice.shared_port,
-                                      config.workers.idle == config::Idle::kInterrupt, pools, error));
-    if (!state->ports.back()) {
-      state->ports.pop_back();
-      return nullptr;
-    }
-    infos.push_back(state->ports.back()->info());
-  }
-  if (!Idle::check(config.workers.idle, infos, error)) return nullptr;
-  const bool shares_queues = std::any_of(
-      infos.begin(), infos.end(), [&](const PortInfo& info) { return info.transmit_queues < workers; });
-  state->steering = std::make_unique<Steering>(workers, shares_queues);
-  for (std::size_t i = 0; i < workers; ++i) {
-    auto srtp = crypto::make_engine(engine, error);
-    if (!srtp) return nullptr;
-    state->steering->set_owner(static_cast<std::uint16_t>(config.ice.shared_port + i),
-                               static_cast<std::uint8_t>(i));
-    state->memories.push_back(std::make_unique<WorkerMemory>(config.limits, waker));
-    state->workers.push_back(std::make_unique<Worker>(
-        std::make_unique<WorkerState>(i, config, *state->memories[i], *state->steering, std::move(srtp),
-                                      infos, pools[i], rte_get_tsc_hz(), rte_rdtsc()),
-        config.workers));
-  }
-  state->running = true;
-  for (std::size_t i = 0; i < workers; ++i) {
-    const int code = rte_eal_remote_launch(run_worker, state->workers[i].get(), Eal::worker_lcore(i));
-    if (code != 0) {
-      error = "worker " + std::to_string(i) + " did not start on core " + std::to_string(state->cores[i]);
-      DataPlane(std::move(state)).stop(std::chrono::seconds(1));
-      return nullptr;
-    }
-  }
-  return std::unique_ptr<DataPlane>(new DataPlane(std::move(state)));
+  if (!state->start_eal(config, error) || !state->make_pools(config.memory, error) ||
+      !state->open_ports(config, error) || !state->make_workers(config, engine, waker, error))
+    return nullptr;
+  std::unique_ptr<DataPlane> plane(new DataPlane(std::move(state)));
+  if (plane->state_->launch(error)) return plane;
+  return nullptr;  // with the plane, the workers that did start are stopped
 }
 
 DataPlane::~DataPlane() {
-  if (state_) stop(std::chrono::seconds(5));
+  // A worker that does not leave works on all this still: better to keep it than to free it under its hands.
+  if (!stop(std::chrono::seconds(5))) static_cast<void>(state_.release());
 }
 
 bool DataPlane::stop(std::chrono::milliseconds timeout) {

@@ -26,7 +26,8 @@ class DataPlane {
   /// nullptr with the reason in `error`. On success every worker polls.
   static std::unique_ptr<DataPlane> start(const config::Config& config, crypto::EngineKind engine,
                                           ControlWaker& waker, std::string& error);
-  /// Stops the workers (kStop) if stop() was not called, then closes ports and pools.
+  /// Stops the workers (kStop) if stop() was not called, then closes ports and pools. A worker that does not
+  /// leave within 5 seconds keeps all of it.
   ~DataPlane();
 
   std::size_t worker_count() const;
@@ -52,7 +53,7 @@ class DataPlane {
 
   /// Sends kStop to every worker and waits for them to leave; false when one did not within `timeout`. Notes
   /// that are still in the rings remain readable.
-  bool stop(std::chrono::milliseconds timeout);
+  [[nodiscard]] bool stop(std::chrono::milliseconds timeout);
 
  private:
   struct State;
