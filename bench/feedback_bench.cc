@@ -134,24 +134,26 @@ class Rooms {
     // A route's first packet has index 100, whatever its number was at the publisher.
     const auto newest = static_cast<std::uint16_t>(99 + sequence_ - first_gap());
     std::array<std::uint8_t, 24> body{};
+    bool fits = false;
     switch (kind) {
       case Kind::kSenderReport:
-        writer.report(1000, std::span(body).first(kSenderInfoLength), {});
-        writer.cname(1000, std::span(body).first(8));
+        fits = writer.report(1000, std::span(body).first(kSenderInfoLength), {}) &&
+               writer.cname(1000, std::span(body).first(8));
         break;
       case Kind::kReceiverReport:
         store_be32(&body[0], ssrc);
         store_be32(&body[8], newest);
-        writer.report(42, {}, body);
-        writer.cname(42, std::span(body).first(8));
+        fits = writer.report(42, {}, body) && writer.cname(42, std::span(body).first(8));
         break;
       case Kind::kPli:
-        writer.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, ssrc, {});
+        fits = writer.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, ssrc, {});
         break;
       default:
         store_be16(&body[0], static_cast<std::uint16_t>(newest - (kind == Kind::kNackNeverCame ? 1 : 0)));
-        writer.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ssrc, std::span(body).first(4));
+        fits =
+            writer.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ssrc, std::span(body).first(4));
     }
+    expect(fits, "the packet is too small for its RTCP");
     bytes.resize(writer.length());
     return bytes;
   }

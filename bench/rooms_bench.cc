@@ -105,7 +105,7 @@ void any_frame(benchmark::State& state, bool v6, std::uint16_t vlan, bool checks
 void udp_checksum(benchmark::State& state, bool v6) {
   const auto frames = std::make_unique<Frames>(v6);
   Frame frame;
-  parse_frame((*frames)[0], frame);
+  if (parse_frame((*frames)[0], frame)) return fail("parse_frame");
   each(state, "udp_checksum_ok", [&](std::size_t i) { return udp_checksum_ok((*frames)[i], frame); });
 }
 
@@ -145,7 +145,7 @@ void mid_extension(benchmark::State& state) {
   std::array<std::array<std::uint8_t, kPacket.size()>, kBatch> packets;
   packets.fill(kPacket);
   RtpView view;
-  parse_rtp(packets[0], view);
+  if (!parse_rtp(packets[0], view)) return fail("parse_rtp");
   each(state, "find_extension",
        [&](std::size_t i) { return find_extension(packets[i], view, 1).size() == 3; });
 }
@@ -188,7 +188,7 @@ void look_up(benchmark::State& state, std::size_t entries) {
   std::vector<SsrcKey> keys;
   for (std::uint32_t i = 0; i < entries; ++i) {
     keys.push_back({i, static_cast<std::uint32_t>(mix64(i))});
-    table.insert(keys.back(), i);
+    if (!table.insert(keys.back(), i)) return fail("FlatTable::insert");
   }
   std::shuffle(keys.begin(), keys.end(), std::mt19937_64(1));
   keys.insert(keys.end(), keys.begin(), keys.begin() + kBatch);  // so that no batch has to wrap
@@ -202,7 +202,8 @@ void look_up(benchmark::State& state, std::size_t entries) {
 
 void look_up_in_vain(benchmark::State& state, std::size_t entries) {
   FlatTable<SsrcKey> table(entries);
-  for (std::uint32_t i = 0; i < entries; ++i) table.insert({i, static_cast<std::uint32_t>(mix64(i))}, i);
+  for (std::uint32_t i = 0; i < entries; ++i)
+    if (!table.insert({i, static_cast<std::uint32_t>(mix64(i))}, i)) return fail("FlatTable::insert");
   std::uint32_t unknown = 0;
   each(state, "FlatTable::find", [&](std::size_t) { return table.find({0xffff, ++unknown}) == kNoSlot; });
 }
@@ -210,7 +211,8 @@ void look_up_in_vain(benchmark::State& state, std::size_t entries) {
 /// Both ends in one thread: what remains when the other end is not met.
 void ring(benchmark::State& state) {
   SpscRing<void*> ring(1024);
-  for (std::size_t i = 0; i < kBatch; ++i) ring.push(&state);
+  for (std::size_t i = 0; i < kBatch; ++i)
+    if (!ring.push(&state)) return fail("SpscRing::push");
   each(state, "SpscRing", [&](std::size_t) {
     void* entry = nullptr;
     return ring.push(&state) && ring.pop(entry) && entry == &state;

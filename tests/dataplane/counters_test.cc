@@ -55,7 +55,7 @@ TEST(DropReasonTest, EveryReasonHasItsOwnName) {
   std::set<std::string_view> names;
   std::set<DropReason> reasons;
   for (const Named& named : kReasons) {
-    EXPECT_EQ(drop_reason_name(named.reason), named.name);
+    EXPECT_EQ(kDropReasonNames[static_cast<std::size_t>(named.reason)], named.name);
     EXPECT_EQ(is_send_drop(named.reason), named.send) << named.name;
     EXPECT_TRUE(names.insert(named.name).second) << named.name;
     EXPECT_TRUE(reasons.insert(named.reason).second) << named.name;

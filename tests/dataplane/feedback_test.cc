@@ -85,8 +85,8 @@ TEST_P(FeedbackTest, SenderReportIsTranslatedToTheRoute) {
   Call call(profile, mux, engine);
   for (int i = 0; i < 5; ++i) {
     const Bytes report = compound([&](RtcpWriter& w) {
-      w.report(1000, sender_info(50000 + i), {});
-      w.cname(1000, text("publisher@example"));
+      EXPECT_TRUE(w.report(1000, sender_info(50000 + i), {}));
+      EXPECT_TRUE(w.cname(1000, text("publisher@example")));
     });
     const auto got = call.publisher_says(report, !mux);
     ASSERT_EQ(got.size(), 1u);
@@ -115,7 +115,8 @@ TEST_P(FeedbackTest, ReceiverReportReachesThePublisherWithItsOwnNumbers) {
   store_be32(&block[12], 33);
   store_be32(&block[16], 0x12345678);
   store_be32(&block[20], 0x100);
-  const auto got = call.receiver_says(compound([&](RtcpWriter& w) { w.report(42, {}, block); }), !mux);
+  const auto got =
+      call.receiver_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); }), !mux);
   ASSERT_EQ(got.size(), 1u);
   const auto rr = find_item(got[0], RtcpType::kReceiverReport);
   ASSERT_TRUE(rr);
@@ -133,9 +134,11 @@ TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
   const auto [profile, mux, engine] = GetParam();
   Call call(profile, mux, engine);
   const std::uint32_t ssrc = call.route_options.ssrc;
-  auto got = call.receiver_says(
-      compound([&](RtcpWriter& w) { w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, ssrc, {}); }),
-      !mux);
+  auto got =
+      call.receiver_says(compound([&](RtcpWriter& w) {
+                           EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, ssrc, {}));
+                         }),
+                         !mux);
   ASSERT_EQ(got.size(), 1u);
   auto item = find_item(got[0], RtcpType::kPayloadFeedback);
   ASSERT_TRUE(item);
@@ -146,9 +149,10 @@ TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
   Bytes fir(8);
   store_be32(&fir[0], ssrc);
   fir[4] = 9;
-  got = call.receiver_says(
-      compound([&](RtcpWriter& w) { w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, fir); }),
-      !mux);
+  got = call.receiver_says(compound([&](RtcpWriter& w) {
+                             EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, fir));
+                           }),
+                           !mux);
   ASSERT_EQ(got.size(), 1u);
   item = find_item(got[0], RtcpType::kPayloadFeedback);
   ASSERT_TRUE(item);
@@ -159,10 +163,11 @@ TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
   store_be16(&nack[0], 100);
   store_be16(&nack[2], 1);
   store_be16(&nack[4], 50);  // from before the route: nobody can send that again
-  got = call.receiver_says(compound([&](RtcpWriter& w) {
-                             w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ssrc, nack);
-                           }),
-                           !mux);
+  got = call.receiver_says(
+      compound([&](RtcpWriter& w) {
+        EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ssrc, nack));
+      }),
+      !mux);
   ASSERT_EQ(got.size(), 1u);
   item = find_item(got[0], RtcpType::kTransportFeedback);
   ASSERT_TRUE(item);
@@ -178,8 +183,9 @@ TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
 
 TEST(FeedbackRuleTest, FeedbackAboutAStrangerGoesNowhere) {
   Call call;
-  const auto got = call.receiver_says(
-      compound([&](RtcpWriter& w) { w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 1000, {}); }));
+  const auto got = call.receiver_says(compound([&](RtcpWriter& w) {
+    EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 1000, {}));
+  }));
   EXPECT_TRUE(got.empty()) << "the publisher's own SSRC means nothing to the receiver";
   EXPECT_EQ(call.plane.counters().feedback_unmatched.read(), 1u);
 }
@@ -187,7 +193,7 @@ TEST(FeedbackRuleTest, FeedbackAboutAStrangerGoesNowhere) {
 TEST(FeedbackRuleTest, KeyframeRequestsOfManyAreOneWithinAMoment) {
   Call call;
   const Bytes pli = compound([&](RtcpWriter& w) {
-    w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, call.route_options.ssrc, {});
+    EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, call.route_options.ssrc, {}));
   });
   EXPECT_EQ(call.receiver_says(pli).size(), 1u);
   EXPECT_EQ(call.receiver_says(pli).size(), 0u);
@@ -204,8 +210,9 @@ TEST(FeedbackRuleTest, FirNumbersCountUpToThePublisherAndRepeatWhenRepeated) {
     Bytes fir(8);
     store_be32(&fir[0], call.route_options.ssrc);
     fir[4] = number;
-    const auto got = call.receiver_says(
-        compound([&](RtcpWriter& w) { w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, fir); }));
+    const auto got = call.receiver_says(compound([&](RtcpWriter& w) {
+      EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, fir));
+    }));
     ASSERT_EQ(got.size(), 1u);
     sequence.push_back(find_item(got[0], RtcpType::kPayloadFeedback)->body[12]);
   }
@@ -216,8 +223,8 @@ TEST(FeedbackRuleTest, AByeEndsTheStreamAndNotTheRoute) {
   Call call;
   call.plane.notes();
   const auto got = call.publisher_says(compound([](RtcpWriter& w) {
-    w.report(1000, {}, {});
-    w.bye(1000);
+    EXPECT_TRUE(w.report(1000, {}, {}));
+    EXPECT_TRUE(w.bye(1000));
   }));
   EXPECT_TRUE(got.empty());
   const auto notes = call.plane.notes();
@@ -258,7 +265,8 @@ TEST(FeedbackRuleTest, AReportFromBeforeTheSwitchIsNotBlamedOnTheNewSource) {
   Bytes block(24);
   store_be32(&block[0], call.route_options.ssrc);
   store_be32(&block[8], 101);  // the last one before the switch; the new source begins at 102
-  EXPECT_TRUE(call.receiver_says(compound([&](RtcpWriter& w) { w.report(42, {}, block); })).empty());
+  EXPECT_TRUE(
+      call.receiver_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); })).empty());
   EXPECT_EQ(call.plane.counters().feedback_unmatched.read(), 1u);
 }
 
@@ -266,7 +274,7 @@ TEST(FeedbackRuleTest, ReplayedAndForgedSrtcpIsDropped) {
   for (const SrtpProfile profile : crypto::kAllSrtpProfiles) {
     Call call(profile);
     const Bytes sealed = call.from_publisher->protect_rtcp(
-        compound([&](RtcpWriter& w) { w.report(1000, sender_info(1), {}); }));
+        compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(1000, sender_info(1), {})); }));
     for (std::size_t i = 8; i < sealed.size(); ++i) {
       Bytes forged = sealed;
       forged[i] ^= 1;
@@ -288,8 +296,8 @@ TEST(FeedbackRuleTest, CompoundsThatDoNotHoldTogetherAreNamed) {
   Harness plane;
   const Peer peer = plane.add_peer();
   const Bytes good = compound([](RtcpWriter& w) {
-    w.report(1, sender_info(1), {});
-    w.cname(1, text("x"));
+    EXPECT_TRUE(w.report(1, sender_info(1), {}));
+    EXPECT_TRUE(w.cname(1, text("x")));
   });
   for (std::size_t length = 2; length < good.size(); ++length)
     plane.deliver(peer, std::span(good).first(length));

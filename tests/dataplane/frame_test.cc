@@ -399,7 +399,7 @@ TEST_F(FrameTest, MutatedFramesStayWithinBounds) {
     if (frame_.ip_protocol != kIpProtoUdp) continue;
     ASSERT_EQ(frame_.payload_offset, frame_.l4_offset + 8);
     ASSERT_EQ(frame_.payload_length + 8, frame_.l4_length);
-    udp_checksum_ok(held_, frame_);
+    static_cast<void>(udp_checksum_ok(held_, frame_));  // only that it stays within the frame
   }
   EXPECT_GT(accepted, 10000u);
 }

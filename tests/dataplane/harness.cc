@@ -1,6 +1,5 @@
 #include "harness.h"
 
-#include <gtest/gtest.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_eth_ring.h>
@@ -11,6 +10,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdlib>
+#include <iostream>
 #include <stdexcept>
 
 #include "crypto/engine_factory.h"
@@ -47,7 +48,22 @@ rte_ring* make_ring() {
   return ring;
 }
 
+void end_program(const std::string& complaint) {
+  std::cerr << "harness: " << complaint << std::endl;
+  std::abort();
+}
+
+ComplaintHandler complaint_handler = end_program;
+
 }  // namespace
+
+void set_complaint_handler(ComplaintHandler handler) {
+  complaint_handler = handler;
+}
+
+void expect(bool good, const std::string& complaint) {
+  if (!good) complaint_handler(complaint);
+}
 
 void start_eal() {
   static const bool started = [] {
@@ -131,8 +147,8 @@ Harness::~Harness() {
   }
   for (const Punt& punt : punts()) free_punt(punt);
   sent();
-  EXPECT_EQ(frames_in_use(), 0u) << "packet buffers leaked";
-  EXPECT_TRUE(read_ledger(counters()).balanced()) << "the ledger does not close";
+  expect(frames_in_use() == 0, std::to_string(frames_in_use()) + " packet buffers leaked");
+  expect(read_ledger(counters()).balanced(), "the ledger does not close");
   worker_.reset();
   rte_eth_dev_stop(port_id_);
   rte_eth_dev_close(port_id_);
@@ -146,7 +162,7 @@ void Harness::turn() {
 }
 
 void Harness::command(const Command& command) {
-  ASSERT_TRUE(memory_->commands.push(command));
+  expect(memory_->commands.push(command), "the mailbox is full");
   turn();
 }
 
@@ -201,8 +217,9 @@ Peer Harness::add_peer(const PeerOptions& options) {
 
 void Harness::make_keys_ready(const Peer& peer) {
   EndpointKeys& keys = memory_->keys[peer.slot];
-  ASSERT_TRUE(control_engine_->expand(peer.to_sluice, crypto::Direction::kReceive, keys.receive));
-  ASSERT_TRUE(control_engine_->expand(peer.from_sluice, crypto::Direction::kSend, keys.send));
+  expect(control_engine_->expand(peer.to_sluice, crypto::Direction::kReceive, keys.receive) &&
+             control_engine_->expand(peer.from_sluice, crypto::Direction::kSend, keys.send),
+         "the engine refuses a key");
   Command ready;
   ready.kind = CommandKind::kKeysReady;
   ready.ref = {peer.slot, 1};
@@ -354,9 +371,9 @@ std::vector<Sent> Harness::sent() {
     const auto* data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
     sent.frame.assign(data, data + mbuf->data_len);
     rte_pktmbuf_free(mbuf);
-    EXPECT_EQ(parse_frame(sent.frame, sent.layers), std::nullopt) << "a broken frame left";
+    expect(!parse_frame(sent.frame, sent.layers), "a broken frame left");
     if (sent.layers.ip_protocol == kIpProtoUdp) {
-      EXPECT_TRUE(udp_checksum_ok(sent.frame, sent.layers)) << "a wrong UDP checksum left";
+      expect(udp_checksum_ok(sent.frame, sent.layers), "a wrong UDP checksum left");
       sent.payload.assign(sent.frame.begin() + sent.layers.payload_offset,
                           sent.frame.begin() + sent.layers.payload_offset + sent.layers.payload_length);
     }

@@ -1,5 +1,6 @@
 // harness: one worker with real stages, a real crypto engine and a port whose far end is a ring that the test
-// reads. Packets in, packets out; no NIC, no thread: the test calls turn() and owns the clock.
+// reads. Packets in, packets out; no NIC, no thread: the test calls turn() and owns the clock. Benchmarks use
+// it as well, so it knows no test framework: what is wrong it says by expect().
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,13 @@ struct rte_ring;
 namespace sluice::dataplane::test {
 
 using Bytes = std::vector<std::uint8_t>;
+
+/// What becomes of a complaint. At first it goes to stderr and ends the program; a test program makes a
+/// failed expectation of it (gtest_complaints.cc).
+using ComplaintHandler = void (*)(const std::string& complaint);
+void set_complaint_handler(ComplaintHandler handler);
+/// Complains when `good` is false.
+void expect(bool good, const std::string& complaint);
 
 /// Brings up the EAL once for the whole program: no huge pages, no PCI, in memory. The calling thread is CPU
 /// 0's.
@@ -54,10 +62,10 @@ struct RouteOptions {
   std::uint32_t clock_rate = 90000;
   SourceMatch match = SourceMatch::kAny;
   std::uint32_t match_ssrc = 0;
-  std::vector<std::uint8_t> match_payload_types;
-  std::string match_mid;
-  std::vector<PayloadTypeMapping> payload_types;
-  std::optional<std::array<std::uint8_t, 16>> extension_ids;
+  std::vector<std::uint8_t> match_payload_types = {};
+  std::string match_mid = {};
+  std::vector<PayloadTypeMapping> payload_types = {};
+  std::optional<std::array<std::uint8_t, 16>> extension_ids = {};
   std::uint64_t first_index = 100;
   bool keyframe_on_switch = false;
   bool retransmit = false;
@@ -105,7 +113,7 @@ class Harness {
   void deliver(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false);
   void deliver_frame(std::span<const std::uint8_t> frame);
   void deliver_frames(const std::vector<Bytes>& frames);  // as one batch of at most kBatch
-  /// Puts frames where the port receives them, for whoever times turns. REQUIRES: at most kBatch of them.
+  /// Puts frames where the port receives them, for a benchmark that times turns. REQUIRES: at most kBatch.
   void enqueue(std::span<rte_mbuf* const> frames);
   std::uint64_t turn_timed();  // TSC cycles of one turn of the loop
   std::size_t drain();         // throws away what left; how many packets
@@ -149,8 +157,8 @@ struct RtpOptions {
   std::uint8_t payload_type = 96;
   bool marker = false;
   std::size_t size = 100;
-  std::vector<std::uint32_t> csrcs;
-  Bytes extension;  // profile, length and data
+  std::vector<std::uint32_t> csrcs = {};
+  Bytes extension = {};  // profile, length and data
 };
 Bytes make_rtp(const RtpOptions& options);
 

@@ -74,7 +74,7 @@ TEST_F(IdleTest, PausesGrowToTheirBoundAndNoFurther) {
   Idle idle = make(config::Idle::kPause, 200);
   idle.begin();
   std::uint64_t now = rte_rdtsc();
-  idle.rest(now);
+  EXPECT_FALSE(idle.rest(now));
   now += Idle::kPatienceUs * (rte_get_tsc_hz() / 1000000);
   std::vector<std::uint64_t> pauses;
   for (int i = 0; i < 200; ++i) {

@@ -31,15 +31,16 @@ class LendFeedbackTest : public ::testing::TestWithParam<crypto::SrtpProfile> {
   }
   Bytes pli() const {
     return compound([&](RtcpWriter& w) {
-      w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, room.route_options.ssrc, {});
+      EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, room.route_options.ssrc, {}));
     });
   }
   Bytes fir(std::uint8_t number) const {
     Bytes entry(8);
     store_be32(&entry[0], room.route_options.ssrc);
     entry[4] = number;
-    return compound(
-        [&](RtcpWriter& w) { w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, entry); });
+    return compound([&](RtcpWriter& w) {
+      EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, entry));
+    });
   }
   void advance(double seconds) {
     room.home.advance(seconds);
@@ -60,8 +61,8 @@ TEST_P(LendFeedbackTest, SenderReportsReachReceiversOnBothWorkers) {
   store_be32(&info[8], 50000);
   const std::string_view name = "publisher@example";
   room.publish_rtcp(compound([&](RtcpWriter& w) {
-    w.report(1000, info, {});
-    w.cname(1000, {reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+    EXPECT_TRUE(w.report(1000, info, {}));
+    EXPECT_TRUE(w.cname(1000, {reinterpret_cast<const std::uint8_t*>(name.data()), name.size()}));
   }));
   room.settle();
   for (Receiver* receiver : {&near, &far}) {
@@ -86,7 +87,7 @@ TEST_P(LendFeedbackTest, AReceiverReportReachesThePublisherWithItsOwnNumbers) {
   store_be32(&block[8], 101);
   store_be32(&block[12], 33);
   store_be32(&block[16], 0x12345678);
-  const Bytes report = compound([&](RtcpWriter& w) { w.report(42, {}, block); });
+  const Bytes report = compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); });
   const auto got = far_says(report);
   ASSERT_EQ(got.size(), 1u);
   const auto rr = find_item(got[0], RtcpType::kReceiverReport);
@@ -110,7 +111,7 @@ TEST_P(LendFeedbackTest, NackPliAndFirReachThePublisher) {
   store_be16(&nack[4], 50);
   // In whatever way a lost packet is got again: what the workers have themselves never reaches the publisher.
   auto got = far_says(compound([&](RtcpWriter& w) {
-    w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, room.route_options.ssrc, nack);
+    EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, room.route_options.ssrc, nack));
   }));
   ASSERT_EQ(got.size(), 1u);
   auto item = find_item(got[0], RtcpType::kTransportFeedback);
@@ -160,7 +161,7 @@ TEST_P(LendFeedbackTest, ALostPacketIsSentAgainByTheBorrower) {
     Bytes nack(4);
     store_be16(&nack[0], sequence);
     return far_says(compound([&](RtcpWriter& w) {
-      w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, options.ssrc, nack);
+      EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, options.ssrc, nack));
     }));
   };
   EXPECT_TRUE(ask(101).empty()) << "7003 is there";

@@ -1,9 +1,9 @@
-// lend_room: a publisher on one worker and receivers on two, driven in the test's own thread.
+// lend_room: a publisher on one worker and receivers on two, driven in the test's own thread. Knows no test
+// framework, as the harness.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "dataplane/lend.h"
@@ -13,12 +13,16 @@ namespace sluice::dataplane::test {
 
 /// What two workers that have stopped lending say of each other, and each of itself.
 inline void expect_loans_returned(Harness& one, Harness& other) {
-  EXPECT_EQ(one.counters().lent.read(), other.counters().borrowed.read());
-  EXPECT_EQ(other.counters().lent.read(), one.counters().borrowed.read());
-  EXPECT_EQ(one.counters().lent.read(), one.counters().returned.read());
-  EXPECT_EQ(other.counters().lent.read(), other.counters().returned.read());
-  EXPECT_TRUE(read_ledger(one.counters()).balanced());
-  EXPECT_TRUE(read_ledger(other.counters()).balanced());
+  const auto expect_equal = [](const Counter& left, const Counter& right, const std::string& what) {
+    expect(left.read() == right.read(),
+           what + ": " + std::to_string(left.read()) + " and " + std::to_string(right.read()));
+  };
+  expect_equal(one.counters().lent, other.counters().borrowed, "lent by the one, borrowed by the other");
+  expect_equal(other.counters().lent, one.counters().borrowed, "lent by the other, borrowed by the one");
+  expect_equal(one.counters().lent, one.counters().returned, "lent by the one, and returned");
+  expect_equal(other.counters().lent, other.counters().returned, "lent by the other, and returned");
+  expect(read_ledger(one.counters()).balanced(), "the ledger of the one does not close");
+  expect(read_ledger(other.counters()).balanced(), "the ledger of the other does not close");
 }
 
 struct Receiver {
@@ -69,8 +73,8 @@ class Room {
       home.turn();
       if (!has_loans(home.worker().state()) && !has_loans(away.worker().state())) break;
     }
-    EXPECT_FALSE(has_loans(home.worker().state()));
-    EXPECT_FALSE(has_loans(away.worker().state()));
+    expect(!has_loans(home.worker().state()), "loans of the home worker remain");
+    expect(!has_loans(away.worker().state()), "loans of the other worker remain");
     expect_loans_returned(home, away);
   }
   /// What left for the receiver, opened; RTP or RTCP.
@@ -84,7 +88,8 @@ class Room {
       auto plain = receiver.opener == nullptr ? std::optional(packet.payload)
                    : rtcp                     ? receiver.opener->unprotect_rtcp(packet.payload)
                                               : receiver.opener->unprotect(packet.payload);
-      EXPECT_TRUE(plain) << "libsrtp2 status " << (receiver.opener ? receiver.opener->last_status() : 0);
+      expect(plain.has_value(),
+             "libsrtp2 status " + std::to_string(receiver.opener ? receiver.opener->last_status() : 0));
       if (plain) out.push_back(*plain);
     }
     return out;
@@ -95,7 +100,7 @@ class Room {
     for (const Sent& packet : home.sent()) {
       if (packet.layers.destination_port != publisher.remote.address.port) continue;
       auto plain = opener->unprotect_rtcp(packet.payload);
-      EXPECT_TRUE(plain) << "libsrtp2 status " << opener->last_status();
+      expect(plain.has_value(), "libsrtp2 status " + std::to_string(opener->last_status()));
       if (plain) out.push_back(*plain);
     }
     return out;

@@ -16,7 +16,7 @@ constexpr int kBatches = 4000;
 constexpr std::size_t kBatchSize = 8;
 constexpr int kTurnsOfAMirror = 400;
 
-Command removal(CommandKind kind, std::uint32_t slot, std::uint32_t generation) {
+Command command_for(CommandKind kind, std::uint32_t slot, std::uint32_t generation) {
   Command command;
   command.kind = kind;
   command.ref = {slot, generation};
@@ -36,7 +36,7 @@ class Borrower {
     mirror.home = {0, 1};
     mirror.home_worker = 0;
     mirror.clock_rate = 90000;
-    plane_.command(removal(CommandKind::kInstallSource, 0, generation_));
+    plane_.command(command_for(CommandKind::kInstallSource, 0, generation_));
     for (std::uint32_t slot = 0; slot < 4; ++slot) {
       RouteSlot& route = plane_.memory().routes[slot];
       route.generation = generation_;
@@ -46,20 +46,20 @@ class Borrower {
       route.first_index = generation_ * 100000;
       route.keyframe_on_switch = true;
       route.source = 0;
-      plane_.command(removal(CommandKind::kInstallRoute, slot, generation_));
+      plane_.command(command_for(CommandKind::kInstallRoute, slot, generation_));
     }
     installed.store(generation_, std::memory_order_release);
   }
   void remove() {
     for (std::uint32_t slot = 0; slot < 4; ++slot)
-      plane_.command(removal(CommandKind::kRemoveRoute, slot, generation_));
-    plane_.command(removal(CommandKind::kRemoveSource, 0, generation_));
+      plane_.command(command_for(CommandKind::kRemoveRoute, slot, generation_));
+    plane_.command(command_for(CommandKind::kRemoveSource, 0, generation_));
     plane_.notes();
   }
   void speak() {
     Bytes packet(100);
     RtcpWriter writer(packet);
-    writer.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 9000, {});
+    expect(writer.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 9000, {}), "no room for a PLI");
     packet.resize(writer.length());
     plane_.deliver(receiver_, packet);
   }
@@ -106,7 +106,7 @@ TEST(LendThreadTest, LoansAndFeedbackWhileMirrorsComeAndGo) {
   std::uint16_t sequence = 0;
   for (int batch = 0; batch < kBatches; ++batch) {
     if (const auto now = borrower.installed.load(std::memory_order_acquire); now != lent_generation) {
-      Command lend = removal(CommandKind::kUnlendSource, 0, 1);
+      Command lend = command_for(CommandKind::kUnlendSource, 0, 1);
       lend.worker = 1;
       if (lent_generation != 0) home.command(lend);
       lend.kind = CommandKind::kLendSource;

@@ -86,48 +86,60 @@ TEST_P(RelayTest, RewritesAndLosesNothing) {
   EXPECT_EQ(plane.counters().transmitted.read(), 300u);
 }
 
-TEST(FanoutTest, OneStreamToMoreReceiversThanABatchHolds) {
+// One SRTP publisher and receivers of any kind, each with several routes.
+class Broadcast {
+ public:
+  Broadcast()
+      : publisher_(
+            plane.add_peer({.kind = EndpointKind::kSdes, .profile = SrtpProfile::kAesCm128HmacSha1_80})),
+        source_(plane.add_source(publisher_, {})) {}
+
+  void add_receiver(const PeerOptions& options, std::size_t routes) {
+    const Peer peer = plane.add_peer(options);
+    if (options.kind != EndpointKind::kRtp)
+      openers_[peer.remote.address.port] = std::make_unique<Oracle>(peer.from_sluice, true);
+    for (; routes != 0; --routes)
+      plane.add_route(source_, peer, {.ssrc = ++last_ssrc_, .first_index = kFirstIndex});
+  }
+  /// Both in one batch.
+  void publish(const Bytes& first, const Bytes& second) {
+    plane.deliver_frames({plane.frame_from(publisher_, sealer_.protect(first)),
+                          plane.frame_from(publisher_, sealer_.protect(second))});
+  }
+  /// nullopt when libsrtp2 refuses it.
+  std::optional<Bytes> opened(const Sent& packet) {
+    const auto opener = openers_.find(packet.layers.destination_port);
+    return opener == openers_.end() ? packet.payload : opener->second->unprotect(packet.payload);
+  }
+
+  static constexpr std::uint16_t kFirstIndex = 100;
   Harness plane;
-  PeerOptions sdes;
-  sdes.kind = EndpointKind::kSdes;
-  sdes.profile = SrtpProfile::kAesCm128HmacSha1_80;
-  const Peer from = plane.add_peer(sdes);
-  RouteOptions route;
-  const std::uint32_t source = plane.add_source(from, route);
+
+ private:
+  Peer publisher_;
+  std::uint32_t source_;
+  Oracle sealer_{publisher_.to_sluice, false};
+  std::map<std::uint16_t, std::unique_ptr<Oracle>> openers_;  // by the receiver's port; none for plain RTP
+  std::uint32_t last_ssrc_ = 0x60000000;
+};
+
+TEST(FanoutTest, OneStreamToMoreReceiversThanABatchHolds) {
   constexpr std::size_t kReceivers = 40;
   constexpr std::size_t kRoutesEach = 15;  // 600 copies: more than two rounds of kOutputs
-  std::vector<Peer> peers;
-  std::map<std::uint16_t, std::unique_ptr<Oracle>> oracles;
-  for (std::size_t i = 0; i < kReceivers; ++i) {
-    PeerOptions options;
-    options.kind = i % 3 == 0 ? EndpointKind::kRtp : EndpointKind::kSdes;
-    options.profile = crypto::kAllSrtpProfiles[i % 4];
-    peers.push_back(plane.add_peer(options));
-    if (options.kind == EndpointKind::kSdes)
-      oracles[peers.back().remote.address.port] = std::make_unique<Oracle>(peers.back().from_sluice, true);
-    for (std::size_t j = 0; j < kRoutesEach; ++j) {
-      route.ssrc = static_cast<std::uint32_t>(0x60000000 + i * 1000 + j);
-      plane.add_route(source, peers.back(), route);
-    }
-  }
-  Oracle sender(from.to_sluice, false);
-  RtpOptions rtp;
-  rtp.size = 1000;
-  const Bytes plain = make_rtp(rtp);
-  const Bytes sealed = sender.protect(plain);
-  RtpOptions second = rtp;
-  second.sequence = 2;
-  const Bytes plain2 = make_rtp(second);
-  plane.deliver_frames({plane.frame_from(from, sealed), plane.frame_from(from, sender.protect(plain2))});
-  const auto sent = plane.sent();
+  Broadcast broadcast;
+  for (std::size_t i = 0; i < kReceivers; ++i)
+    broadcast.add_receiver({.kind = i % 3 == 0 ? EndpointKind::kRtp : EndpointKind::kSdes,
+                            .profile = crypto::kAllSrtpProfiles[i % 4]},
+                           kRoutesEach);
+  const Bytes first = make_rtp({.sequence = 1, .size = 1000});
+  const Bytes second = make_rtp({.sequence = 2, .size = 1000});
+  broadcast.publish(first, second);
+  const auto sent = broadcast.plane.sent();
   ASSERT_EQ(sent.size(), 2 * kReceivers * kRoutesEach);
   for (const Sent& packet : sent) {
-    const auto oracle = oracles.find(packet.layers.destination_port);
-    const auto got =
-        oracle == oracles.end() ? std::optional(packet.payload) : oracle->second->unprotect(packet.payload);
+    const auto got = broadcast.opened(packet);
     ASSERT_TRUE(got);
-    const bool first = load_be16(&(*got)[2]) == route.first_index;
-    const Bytes& truth = first ? plain : plain2;
+    const Bytes& truth = load_be16(&(*got)[2]) == Broadcast::kFirstIndex ? first : second;
     EXPECT_TRUE(std::equal(truth.begin() + 12, truth.end(), got->begin() + 12, got->end()));
   }
 }

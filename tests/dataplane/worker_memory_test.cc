@@ -115,7 +115,7 @@ TEST(ControlWakerTest, PushAndSleepAtTheSameMoment) {
     for (int i = 1; i <= kRounds; ++i) {
       meet(round, i);
       dawdle(random() % 64);
-      ring.push(i);
+      EXPECT_TRUE(ring.push(i));
       waker.wake();
       pushed.store(i, std::memory_order_release);
     }
@@ -139,7 +139,7 @@ TEST(ControlWakerTest, PushAndSleepAtTheSameMoment) {
     } else {
       bias = std::min<std::uint64_t>(bias + 4, 1000);
       readable(waker.fd(), 0) ? ++woken : ++lost;
-      ring.pop(entry);
+      EXPECT_TRUE(ring.pop(entry));
     }
     waker.awake();
   }
@@ -161,7 +161,7 @@ TEST(ControlWakerTest, NoWakeUpIsLost) {
   std::atomic<bool> give_up{false};
   const auto work = [&](Lane& lane) {
     for (int i = 1; i <= kEntries; ++i) {
-      lane.ring.push(i);
+      EXPECT_TRUE(lane.ring.push(i));
       waker.wake();
       while (lane.taken.load(std::memory_order_acquire) < i && !give_up.load()) std::this_thread::yield();
     }
