@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "crypto/packet_index.h"
@@ -38,13 +39,19 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
   return std::nullopt;
 }
 
-// Why the endpoint cannot be sent to now; checked before the route moves, so that no number is spent on
-// nothing.
-std::optional<DropReason> unsendable(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  if (!endpoint.rtp.known()) return DropReason::kNoRemote;
-  if (!endpoint.can_seal) return DropReason::kReceiverNotReady;
-  if (endpoint.rtp.length + packet.length + endpoint.tag_length > endpoint.max_frame)
+// Why the packet cannot leave by the route now; checked before the route moves, so that no number is spent
+// on nothing. On success `payload_type` is the one that it leaves with.
+[[gnu::always_inline]] inline std::optional<DropReason> unsendable(const RouteSlot& route,
+                                                                   const EndpointSlot& receiver,
+                                                                   const MediaPacket& packet,
+                                                                   std::uint8_t& payload_type) {
+  if (!receiver.rtp.known()) return DropReason::kNoRemote;
+  if (!receiver.can_seal) return DropReason::kReceiverNotReady;
+  if (receiver.rtp.length + packet.length + receiver.tag_length > receiver.max_frame)
     return DropReason::kTooBig;
+  const auto mapped = map_payload_type(route, packet.rtp.payload_type);
+  if (!mapped) return DropReason::kPayloadTypeUnmapped;
+  payload_type = *mapped;
   return std::nullopt;
 }
 
@@ -108,6 +115,84 @@ inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, st
   return mapped;
 }
 
+// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`; the payload stays where it
+// was received until protect writes it.
+inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route,
+                     EndpointSlot& receiver, const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy,
+                     std::uint8_t* made, OutgoingBatch& out) {
+  const std::uint16_t header_length = packet.rtp.header_length;
+  const std::uint8_t* payload = packet.data + header_length;
+  const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
+  write_rtp_header(packet, route, mapped, payload_type, packet.data, made);
+  OutgoingPacket& outgoing = out.packets[out.count++];
+  outgoing.mbuf = copy;
+  outgoing.packet = made;
+  outgoing.receiver = &receiver;
+  outgoing.payload = nullptr;
+  outgoing.length = static_cast<std::uint16_t>(packet.length + receiver.tag_length);
+  if (receiver.tag_length != 0) {
+    crypto::RtpProtectJob& seal = out.seals[out.seal_count++];
+    seal.keys = &state.memory.keys[route.endpoint.slot].send;
+    seal.packet = made;
+    seal.payload = payload;
+    seal.index = mapped.index;
+    seal.ssrc = route.ssrc;
+    seal.header_length = header_length;
+    seal.payload_length = payload_length;
+  } else if (payload != made + header_length) {
+    outgoing.payload = payload;
+    outgoing.header_length = header_length;
+    outgoing.payload_length = payload_length;
+    out.has_plain_payloads = true;
+  }
+  route.packets.add();
+  route.bytes.add(payload_length);
+}
+
+// Where the frame of nearly every copy begins in its buffer: at the beginning of a cache line, so that all
+// its headers lie in that. Told from the buffer's address alone, since nothing of it may be in a cache.
+std::uint8_t* fresh_frame(const rte_mempool* pool, rte_mbuf* buffer) {
+  return reinterpret_cast<std::uint8_t*>(rte_mbuf_buf_addr(buffer, const_cast<rte_mempool*>(pool))) +
+         kHeadroom;
+}
+
+// Where the RTP header of a copy goes, in a buffer of its own. What follows the fixed part of it is copied:
+// that itself is written anew.
+std::uint8_t* place_header(const WorkerState& state, const MediaPacket& packet, rte_mbuf* copy) {
+  const std::uint16_t length = packet.rtp.header_length;
+  std::uint8_t* made = fresh_frame(state.pool, copy) + CommonFrame::kPayloadOffset;
+  if (length != kRtpFixedHeader)
+    std::memcpy(made + kRtpFixedHeader, packet.data + kRtpFixedHeader, length - kRtpFixedHeader);
+  return made;
+}
+
+// Rewrites one packet for one route, in `fresh` or, with `in_place`, in the buffer that it came in.
+// On failure the reason; both buffers are untouched.
+template <bool in_place>
+inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet,
+                                           const StreamSlot& stream, std::uint32_t route_slot,
+                                           rte_mbuf* fresh, OutgoingBatch& out) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
+  std::uint8_t payload_type = 0;
+  if (const auto reason = unsendable(route, receiver, packet, payload_type)) return reason;
+  rte_mbuf* copy = in_place ? packet.mbuf : fresh;
+  if (copy == nullptr) return DropReason::kNoBuffer;
+  const auto mapped =
+      map_packet(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
+  if (!mapped) return DropReason::kStaleAfterSwitch;
+  std::uint8_t* made = in_place ? packet.data : place_header(state, packet, copy);
+  add_copy(state, packet, route, receiver, *mapped, payload_type, copy, made, out);
+  return std::nullopt;
+}
+
+// What may have to be sent again goes into the packet cache.
+void keep_for_nack(WorkerState& state, const StreamSlot& stream, const MediaPacket& packet) {
+  if (!stream.kept) return;
+  state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
+                   {packet.data, packet.length});
+}
+
 }  // namespace
 
 void Forward::start(const WorkerState& state, std::span<MediaPacket> packets, bool borrowed) {
@@ -148,116 +233,28 @@ bool Forward::next(WorkerState& state, OutgoingBatch& out) {
   return out.count != 0 || out.finished_count != 0 || at_ < packets_.size();
 }
 
-namespace {
-
-// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`; the payload stays at
-// `payload`, behind the received header, until protect writes it.
-inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route,
-                     EndpointSlot& receiver, const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy,
-                     std::uint8_t* made, const std::uint8_t* payload, OutgoingBatch& out) {
-  const std::uint16_t header_length = packet.rtp.header_length;
-  const std::uint8_t* received = payload - header_length;
-  const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
-  write_rtp_header(packet, route, mapped, payload_type, received, made);
-  OutgoingPacket& outgoing = out.packets[out.count++];
-  outgoing.mbuf = copy;
-  outgoing.packet = made;
-  outgoing.receiver = &receiver;
-  outgoing.payload = nullptr;
-  outgoing.length = static_cast<std::uint16_t>(packet.length + receiver.tag_length);
-  if (receiver.tag_length != 0) {
-    crypto::RtpProtectJob& seal = out.seals[out.seal_count++];
-    seal.keys = &state.memory.keys[route.endpoint.slot].send;
-    seal.packet = made;
-    seal.payload = payload;
-    seal.index = mapped.index;
-    seal.ssrc = route.ssrc;
-    seal.header_length = header_length;
-    seal.payload_length = payload_length;
-  } else if (payload != made + header_length) {
-    outgoing.payload = payload;
-    outgoing.header_length = header_length;
-    outgoing.payload_length = payload_length;
-    out.has_plain_payloads = true;
-  }
-  route.packets.add();
-  route.bytes.add(payload_length);
-}
-
-// Where the frame of nearly every copy begins in its buffer: at the beginning of a cache line, so that all
-// its headers lie in that. Told from the buffer's address alone, since nothing of it may be in a cache.
-std::uint8_t* fresh_frame(const rte_mempool* pool, rte_mbuf* buffer) {
-  return reinterpret_cast<std::uint8_t*>(rte_mbuf_buf_addr(buffer, const_cast<rte_mempool*>(pool))) +
-         kHeadroom;
-}
-
-// Where the RTP header of a copy goes, in a buffer of its own. What follows the fixed part of it is copied:
-// that itself is written anew.
-std::uint8_t* place_header(const WorkerState& state, const std::uint8_t* from, std::uint16_t length,
-                           rte_mbuf* to) {
-  std::uint8_t* made = fresh_frame(state.pool, to) + CommonFrame::kPayloadOffset;
-  if (length != kRtpFixedHeader)
-    std::memcpy(made + kRtpFixedHeader, from + kRtpFixedHeader, length - kRtpFixedHeader);
-  return made;
-}
-
-// Rewrites one packet for one route, in `fresh` or, with `in_place`, in the buffer that it came in.
-// On failure the reason; both buffers are untouched.
-template <bool in_place>
-inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet,
-                                           const StreamSlot& stream, std::uint32_t route_slot,
-                                           rte_mbuf* fresh, OutgoingBatch& out) {
+std::optional<DropReason> make_copy_again(WorkerState& state, std::span<const std::uint8_t> received,
+                                          std::uint32_t route_slot, std::uint64_t outgoing_index,
+                                          OutgoingBatch& out) {
   RouteSlot& route = state.memory.routes[route_slot];
-  EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
-  if (const auto reason = unsendable(receiver, packet)) return reason;
-  const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
-  if (!payload_type) return DropReason::kPayloadTypeUnmapped;
-  rte_mbuf* copy = in_place ? packet.mbuf : fresh;
-  if (copy == nullptr) return DropReason::kNoBuffer;
-  const auto mapped =
-      map_packet(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
-  if (!mapped) return DropReason::kStaleAfterSwitch;
-  const std::uint16_t header_length = packet.rtp.header_length;
-  std::uint8_t* made = in_place ? packet.data : place_header(state, packet.data, header_length, copy);
-  add_copy(state, packet, route, receiver, *mapped, *payload_type, copy, made, packet.data + header_length,
-           out);
-  return std::nullopt;
-}
-
-}  // namespace
-
-std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::uint8_t> received,
-                                     std::uint32_t route_slot, std::uint64_t outgoing_index,
-                                     OutgoingBatch& out) {
-  RouteSlot& route = state.memory.routes[route_slot];
+  assert(out.count < out.packets.size());
+  assert(state.memory.streams[route.stream].tenancy.load(std::memory_order_relaxed) == route.stream_tenancy);
   MediaPacket packet{};
+  packet.data = const_cast<std::uint8_t*>(received.data());  // a copy in a buffer of its own only reads it
   packet.length = static_cast<std::uint16_t>(received.size());
-  parse_rtp(received, packet.rtp);  // true: it was when the packet came
+  [[maybe_unused]] const bool parsed = parse_rtp(received, packet.rtp);
+  assert(parsed);  // as it was when the packet came
   EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
-  if (const auto reason = unsendable(receiver, packet)) return reason;
-  const auto payload_type = map_payload_type(route, packet.rtp.payload_type);
-  if (!payload_type) return DropReason::kPayloadTypeUnmapped;
+  std::uint8_t payload_type = 0;
+  if (const auto reason = unsendable(route, receiver, packet, payload_type)) return reason;
   rte_mbuf* copy = rte_pktmbuf_alloc(state.pool);
   if (copy == nullptr) return DropReason::kNoBuffer;
-  const std::uint16_t header_length = packet.rtp.header_length;
-  std::uint8_t* made = place_header(state, received.data(), header_length, copy);
   const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
-  add_copy(state, packet, route, receiver, mapped, *payload_type, copy, made, received.data() + header_length,
+  add_copy(state, packet, route, receiver, mapped, payload_type, copy, place_header(state, packet, copy),
            out);
   route.retransmitted.add();
   return std::nullopt;
 }
-
-namespace {
-
-// What may have to be sent again goes into the packet cache.
-void keep_for_nack(WorkerState& state, const StreamSlot& stream, const MediaPacket& packet) {
-  if (!stream.kept) return;
-  state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
-                   {packet.data, packet.length});
-}
-
-}  // namespace
 
 // The packet has several routes, or some on other workers, or is borrowed from one, or has none at all: then
 // it is dropped.

@@ -15,7 +15,7 @@ class Forward {
   /// neither written to nor freed.
   void start(const WorkerState& state, std::span<MediaPacket> packets, bool borrowed = false);
   /// Fills `out` (overwritten). False when nothing is left to do and nothing was made.
-  bool next(WorkerState& state, OutgoingBatch& out);
+  [[nodiscard]] bool next(WorkerState& state, OutgoingBatch& out);
 
  private:
   /// One copy that is still to be made, in a buffer of its own.
@@ -44,7 +44,9 @@ class Forward {
 /// A received packet (plaintext, as it came) once more for one route that has sent it as `outgoing_index`:
 /// the same bytes. Moves nothing but counts. REQUIRES: room in `out`; `received` and the route's present
 /// stream are of one tenancy; `received` stays where it is until `out` is sealed.
-std::optional<DropReason> copy_again(WorkerState& state, std::span<const std::uint8_t> received,
-                                     std::uint32_t route, std::uint64_t outgoing_index, OutgoingBatch& out);
+[[nodiscard]] std::optional<DropReason> make_copy_again(WorkerState& state,
+                                                        std::span<const std::uint8_t> received,
+                                                        std::uint32_t route, std::uint64_t outgoing_index,
+                                                        OutgoingBatch& out);
 
 }  // namespace sluice::dataplane

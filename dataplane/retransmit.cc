@@ -142,7 +142,7 @@ void Retransmit::send(WorkerState& state) {
     }
     prefetch(bytes.data() + kCacheLine, bytes.size() / kCacheLine);  // the payload, for the cipher
     state.counters().retransmitted.add();
-    if (const auto reason = copy_again(state, bytes, wanted.route, wanted.outgoing, batch_))
+    if (const auto reason = make_copy_again(state, bytes, wanted.route, wanted.outgoing, batch_))
       state.counters().drop(*reason);
   }
   wanted_count_ = 0;
