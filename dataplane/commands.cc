@@ -1,5 +1,7 @@
 #include "dataplane/commands.h"
 
+#include <cassert>
+
 #include "dataplane/fanout.h"
 #include "dataplane/feedback.h"
 #include "dataplane/latch.h"
@@ -115,7 +117,8 @@ void set_remote(WorkerState& state, const Command& command) {
 void bind_tuple(WorkerState& state, const Command& command, bool bind) {
   if (current(state, state.memory.endpoints, command.ref, true) == nullptr) return;
   if (bind) {
-    if (!state.endpoint_by_tuple.insert(command.tuple, command.ref.slot)) state.counters().stale_commands.add();
+    if (!state.endpoint_by_tuple.insert(command.tuple, command.ref.slot))
+      state.counters().stale_commands.add();
   } else if (state.endpoint_by_tuple.find(command.tuple) == command.ref.slot) {
     state.endpoint_by_tuple.erase(command.tuple);
   }
@@ -199,7 +202,9 @@ void install_route(WorkerState& state, SlotRef ref) {
   route->next_index.set(route->first_index);
   route->next_to_endpoint = endpoint->first_incoming_route;
   endpoint->first_incoming_route = ref.slot;
-  state.route_by_ssrc.insert({route->endpoint.slot, route->ssrc}, ref.slot);
+  [[maybe_unused]] const bool inserted =
+      state.route_by_ssrc.insert({route->endpoint.slot, route->ssrc}, ref.slot);
+  assert(inserted);  // the table holds as many routes as there are slots
   hang_on(state, ref.slot, route->source);
 }
 

@@ -142,7 +142,8 @@ inline Ledger read_ledger(const WorkerCounters& counters) {
   ledger.passed_on = counters.passed_on.read();
   ledger.transmitted = counters.transmitted.read();
   for (std::size_t i = 0; i < kDropReasonCount; ++i)
-    (i < kFirstSendDrop ? ledger.receive_drops : ledger.send_drops) += counters.drops[i].read();
+    (is_send_drop(static_cast<DropReason>(i)) ? ledger.send_drops : ledger.receive_drops) +=
+        counters.drops[i].read();
   return ledger;
 }
 

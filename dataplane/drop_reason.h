@@ -12,7 +12,7 @@ namespace sluice::dataplane {
 
 enum class DropReason : std::uint8_t {
   // receive side: a received packet that is neither forwarded, consumed nor punted
-  kNotForUs,         // other MAC, other IP address, or a protocol that nobody here speaks
+  kNotForUs,         // other MAC, other IP address, or a protocol that is not spoken here
   kBadEthernet,      // truncated or unknown framing, wrong VLAN
   kBadIp,            // lengths, version, header checksum, options that do not fit
   kIpFragment,       // fragments are not reassembled
@@ -51,6 +51,7 @@ constexpr bool is_send_drop(DropReason reason) {
   return static_cast<std::size_t>(reason) >= kFirstSendDrop;
 }
 
+/// By reason.
 inline constexpr std::array<std::string_view, kDropReasonCount> kDropReasonNames{
     "not_for_us",
     "bad_ethernet",
@@ -82,9 +83,5 @@ inline constexpr std::array<std::string_view, kDropReasonCount> kDropReasonNames
     "transmit_queue_full",
     "lend_ring_full",
 };
-
-constexpr std::string_view drop_reason_name(DropReason reason) {
-  return kDropReasonNames[static_cast<std::size_t>(reason)];
-}
 
 }  // namespace sluice::dataplane

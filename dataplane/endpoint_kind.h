@@ -1,5 +1,5 @@
-// endpoint_kind: what kinds of peers there are, and when media may move where we send to. Values that the API, the control plane and
-// the workers share; no slot layout. Any thread.
+// endpoint_kind: what kinds of peers there are, and when media may move where we send to. Values that the
+// API, the control plane and the workers share; no slot layout. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 namespace sluice::dataplane {
 
 /// False when the pool is empty (cannot happen within the configured number of routes).
-bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route);
+[[nodiscard]] bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route);
 /// Linear in the routes of the source.
 void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route);
 

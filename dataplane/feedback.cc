@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "crypto/packet_index.h"
@@ -40,6 +41,20 @@ class Compound {
   }
 
   RtcpWriter& writer() { return writer_; }
+
+  /// What a compound begins with, and what always fits: at most kMaxBlocks blocks, and a CNAME.
+  void begin(std::uint32_t ssrc, std::span<const std::uint8_t> sender_info,
+             std::span<const std::uint8_t> blocks, std::span<const std::uint8_t> cname) {
+    [[maybe_unused]] const bool fits =
+        writer_.report(ssrc, sender_info, blocks) && writer_.cname(ssrc, cname);
+    assert(fits || mbuf_ == nullptr);
+  }
+
+  /// Always fits behind begin() without blocks.
+  void bye(std::uint32_t ssrc) {
+    [[maybe_unused]] const bool fits = writer_.bye(ssrc);
+    assert(fits || mbuf_ == nullptr);
+  }
 
   void finish() {
     state_.counters().reports.add();
@@ -97,34 +112,10 @@ void send_report(WorkerState& state, const RouteSlot& route, std::span<const std
   store_be32(&info[12], static_cast<std::uint32_t>(route.packets.read()));
   store_be32(&info[16], static_cast<std::uint32_t>(route.bytes.read()));
   Compound compound(state, route.endpoint.slot);
-  compound.writer().report(route.ssrc, info, {});
-  compound.writer().cname(route.ssrc, cname.empty() ? own_cname() : cname);
+  compound.begin(route.ssrc, info, {}, cname.empty() ? own_cname() : cname);
   compound.finish();
   state.counters().feedback_forwarded.add();
 }
-
-}  // namespace
-
-void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
-                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname) {
-  const StreamSlot& stream = state.memory.streams[stream_slot];
-  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
-    const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream != stream_slot) continue;
-    for (std::uint32_t at = source.first_chunk; at != kNoSlot; at = state.chunks[at].next) {
-      for (std::uint32_t entry = 0; entry < state.chunks[at].count; ++entry) {
-        const RouteSlot& route = state.memory.routes[state.chunks[at].routes[entry]];
-        // Only a route that already speaks with this stream's clock: before that there is nothing to
-        // translate to.
-        const bool speaks = route.stream == stream_slot && route.stream_epoch == stream.epoch;
-        if (speaks && can_send_rtcp(state.endpoint(route.endpoint.slot)))
-          send_report(state, route, sender_info, cname);
-      }
-    }
-  }
-}
-
-namespace {
 
 void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssrc) {
   const std::uint32_t slot = find_stream(state, packet.endpoint, ssrc);
@@ -310,38 +301,46 @@ void lend_outbound(WorkerState& state, const OutboundList& list) {
   }
 }
 
-// One compound per publisher: a receiver report with every block for it, our CNAME, then the feedback.
+// The report blocks for the publisher of the item at `first`, one behind the other. Returns how many bytes.
+std::size_t gather_blocks(const OutboundList& list, std::size_t first, std::span<std::uint8_t> blocks) {
+  std::size_t length = 0;
+  for (std::size_t i = first; i < list.count && length < blocks.size(); ++i) {
+    const Outbound& item = list.items[i];
+    if (item.publisher != list.items[first].publisher || item.type != RtcpType::kReceiverReport) continue;
+    std::copy_n(item.bytes.begin(), kReportBlockLength, blocks.begin() + static_cast<long>(length));
+    length += kReportBlockLength;
+  }
+  return length;
+}
+
+// All that the list has for the publisher of the item at `first`, in one compound: a receiver report with
+// every block, our CNAME, then the feedback.
+void send_to_publisher(WorkerState& state, OutboundList& list, std::size_t first) {
+  const std::uint32_t publisher = list.items[first].publisher;
+  const EndpointSlot& endpoint = state.endpoint(publisher);
+  std::array<std::uint8_t, kMaxBlocks * kReportBlockLength> blocks;
+  const std::size_t blocks_length = gather_blocks(list, first, blocks);
+  Compound compound(state, publisher);
+  compound.begin(endpoint.local_ssrc, {}, std::span(blocks).first(blocks_length), own_cname());
+  std::size_t written = blocks_length / kReportBlockLength;
+  for (std::size_t i = first; i < list.count; ++i) {
+    Outbound& item = list.items[i];
+    if (item.publisher != publisher) continue;
+    item.publisher = kNoSlot;
+    if (item.type != RtcpType::kReceiverReport &&
+        compound.writer().feedback(item.type, item.format, endpoint.local_ssrc, item.media,
+                                   std::span(item.bytes).first(item.length)))
+      ++written;
+  }
+  if (!can_send_rtcp(endpoint)) return;
+  state.counters().feedback_forwarded.add(written);
+  compound.finish();
+}
+
 void send_outbound(WorkerState& state, OutboundList& list) {
   if (state.lending.enabled) lend_outbound(state, list);
-  for (std::size_t first = 0; first < list.count; ++first) {
-    const std::uint32_t publisher = list.items[first].publisher;
-    if (publisher == kNoSlot) continue;
-    const EndpointSlot& endpoint = state.endpoint(publisher);
-    const bool sendable = can_send_rtcp(endpoint);
-    std::array<std::uint8_t, kMaxBlocks * kReportBlockLength> blocks;
-    std::size_t blocks_length = 0;
-    for (std::size_t i = first; i < list.count; ++i) {
-      const Outbound& item = list.items[i];
-      if (item.publisher != publisher || item.type != RtcpType::kReceiverReport ||
-          blocks_length == blocks.size())
-        continue;
-      std::copy_n(item.bytes.begin(), kReportBlockLength, blocks.begin() + static_cast<long>(blocks_length));
-      blocks_length += kReportBlockLength;
-    }
-    Compound compound(state, publisher);
-    compound.writer().report(endpoint.local_ssrc, {}, std::span(blocks).first(blocks_length));
-    compound.writer().cname(endpoint.local_ssrc, own_cname());
-    for (std::size_t i = first; i < list.count; ++i) {
-      Outbound& item = list.items[i];
-      if (item.publisher != publisher) continue;
-      item.publisher = kNoSlot;
-      if (item.type != RtcpType::kReceiverReport)
-        compound.writer().feedback(item.type, item.format, endpoint.local_ssrc, item.media,
-                                   std::span(item.bytes).first(item.length));
-      if (sendable) state.counters().feedback_forwarded.add();
-    }
-    if (sendable) compound.finish();
-  }
+  for (std::size_t first = 0; first < list.count; ++first)
+    if (list.items[first].publisher != kNoSlot) send_to_publisher(state, list, first);
 }
 
 void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std::uint8_t> bytes,
@@ -379,6 +378,25 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
 }
 
 }  // namespace
+
+void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
+                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname) {
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    const SourceSlot& source = state.memory.sources[stream.sources[i]];
+    if (source.stream != stream_slot) continue;
+    for (std::uint32_t at = source.first_chunk; at != kNoSlot; at = state.chunks[at].next) {
+      for (std::uint32_t entry = 0; entry < state.chunks[at].count; ++entry) {
+        const RouteSlot& route = state.memory.routes[state.chunks[at].routes[entry]];
+        // Only a route that already speaks with this stream's clock: before that there is nothing to
+        // translate to.
+        const bool speaks = route.stream == stream_slot && route.stream_epoch == stream.epoch;
+        if (speaks && can_send_rtcp(state.endpoint(route.endpoint.slot)))
+          send_report(state, route, sender_info, cname);
+      }
+    }
+  }
+}
 
 void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& retransmit) {
   OutboundList out;
@@ -453,9 +471,8 @@ void say_bye(WorkerState& state, std::uint32_t route_slot) {
   const RouteSlot& route = state.memory.routes[route_slot];
   if (!route.started || !can_send_rtcp(state.endpoint(route.endpoint.slot))) return;
   Compound compound(state, route.endpoint.slot);
-  compound.writer().report(route.ssrc, {}, {});
-  compound.writer().cname(route.ssrc, own_cname());
-  compound.writer().bye(route.ssrc);
+  compound.begin(route.ssrc, {}, {}, own_cname());
+  compound.bye(route.ssrc);
   compound.finish();
 }
 

@@ -1,12 +1,11 @@
 // feedback: RTCP through routes, both ways (RFC 3550 7, RFC 4585, RFC 5104, RFC 7667 3.7).
 //   publisher -> receivers: a sender report goes to each receiver with the route's SSRC, its RTP time and its
-//   own counts;
-//     a BYE ends the stream but not the route, whose SSRC may go on with another source.
+//     own counts. A BYE ends the stream but not the route, whose SSRC may go on with another source.
 //   receiver -> publisher: report blocks, PLI, FIR and NACK go to the publisher that feeds the route now,
-//   with its own SSRC
-//     and its own sequence numbers; what concerns packets from before a switch goes nowhere. A NACK about a
-//     route that retransmits is answered here, and the publisher is asked for what it alone has.
-// Worker only. What it makes gathers in WorkerState::reports until protect seals it.
+//     with its own SSRC and its own sequence numbers. What concerns packets from before a switch goes
+//     nowhere. A NACK about a route that retransmits is answered here, and the publisher is asked for what it
+//     alone has.
+// Worker only. What it makes gathers in WorkerState::reports until seal_reports() takes it.
 #pragma once
 
 #include "dataplane/batch.h"

@@ -36,7 +36,7 @@ class FlatTable {
   void prefetch(const Key& key) const { __builtin_prefetch(&entries_[key.hash() & mask_]); }
 
   /// Replaces the slot of a key that is there. False when full.
-  bool insert(const Key& key, std::uint32_t slot) {
+  [[nodiscard]] bool insert(const Key& key, std::uint32_t slot) {
     std::size_t i = key.hash() & mask_;
     for (; entries_[i].slot != kNoSlot; i = (i + 1) & mask_) {
       if (entries_[i].key == key) {
@@ -50,6 +50,7 @@ class FlatTable {
     return true;
   }
 
+  /// False when it was absent.
   bool erase(const Key& key) {
     std::size_t hole = key.hash() & mask_;
     for (; !(entries_[hole].slot != kNoSlot && entries_[hole].key == key); hole = (hole + 1) & mask_)

@@ -1,9 +1,11 @@
 #include "dataplane/flow_rules.h"
 
 #include <rte_errno.h>
+#include <rte_ethdev.h>
 #include <rte_flow.h>
 
 #include <array>
+#include <cassert>
 
 #include "dataplane/frame.h"
 
@@ -65,6 +67,7 @@ bool takes(std::uint16_t port_id, bool tagged, const PortRule& rule, std::uint32
 std::unique_ptr<FlowRules> FlowRules::install(std::uint16_t port_id, bool tagged,
                                               std::span<const PortRule> exact,
                                               std::span<const PortRule> masked, std::string& refusal) {
+  assert(rte_eth_dev_is_valid_port(port_id));
   for (const PortRule& rule : exact)
     if (!takes(port_id, tagged, rule, 0, refusal)) return nullptr;
   // Without priorities a port may follow either of two rules that overlap; handing over mends what it does.

@@ -1,5 +1,6 @@
 #include "dataplane/frame.h"
 
+#include <cassert>
 #include <cstring>
 
 namespace sluice::dataplane {
@@ -92,6 +93,8 @@ std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame
 }
 
 bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame) {
+  assert(frame.ip_version != 0 && frame.ip_protocol == kIpProtoUdp);
+  assert(std::size_t{frame.l4_offset} + frame.l4_length <= bytes.size());
   const std::uint8_t* udp = bytes.data() + frame.l4_offset;
   if (load_be16(udp + 6) == 0) return frame.ip_version == 4;  // RFC 8200 8.1: never zero over IPv6
   const std::uint8_t* ip = bytes.data() + frame.l3_offset;
@@ -101,12 +104,14 @@ bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame) {
 }
 
 config::IpAddress source_ip(std::span<const std::uint8_t> bytes, const Frame& frame) {
+  assert(frame.ip_version != 0);
   const std::uint8_t* ip = bytes.data() + frame.l3_offset;
   return frame.ip_version == 4 ? config::IpAddress::from_bytes({ip + 12, 4})
                                : config::IpAddress::from_bytes({ip + 8, 16});
 }
 
 config::IpAddress destination_ip(std::span<const std::uint8_t> bytes, const Frame& frame) {
+  assert(frame.ip_version != 0);
   const std::uint8_t* ip = bytes.data() + frame.l3_offset;
   return frame.ip_version == 4 ? config::IpAddress::from_bytes({ip + 16, 4})
                                : config::IpAddress::from_bytes({ip + 24, 16});
@@ -138,8 +143,8 @@ std::uint64_t checksum_add(std::span<const std::uint8_t> bytes, std::uint64_t su
   }
   if (left != 0) {
     std::uint32_t tail = 0;
-    std::memcpy(&tail, p,
-                left);  // an odd last byte counts as the high half of its word: the zeros behind it are there
+    // An odd last byte counts as the high half of its word: the zeros behind it are there.
+    std::memcpy(&tail, p, left);
     native += tail;
   }
   // Folded to 16 bits and turned to network order, in which `sum` is.

@@ -45,8 +45,8 @@ struct Frame {
 /// (kBadEthernet, kBadIp, kIpFragment, kBadUdp). A well-formed frame of another protocol is well: look at
 /// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791) unless the port has done so, not
 /// UDP's (udp_checksum_ok below).
-std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame,
-                                      bool ip_checksum_known_good = false);
+[[nodiscard]] std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame,
+                                                    bool ip_checksum_known_good = false);
 
 /// What nearly every frame is: untagged, IPv4 without options, whole, UDP, its IP checksum known to be good.
 /// Its layers lie where they always do.
@@ -75,7 +75,7 @@ struct CommonFrame {
 };
 
 /// REQUIRES: parse_frame was well, ip_protocol is UDP. True also for IPv4's "no checksum" (RFC 768).
-bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame);
+[[nodiscard]] bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame);
 
 /// REQUIRES: ip_version != 0.
 config::IpAddress source_ip(std::span<const std::uint8_t> bytes, const Frame& frame);

@@ -1,6 +1,7 @@
 #include "dataplane/header_template.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 namespace sluice::dataplane {
@@ -17,6 +18,7 @@ std::uint32_t fold32(std::uint64_t sum) {
 
 HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote, std::uint16_t vlan,
                                     std::uint8_t dscp) {
+  assert(local.address.ip.family == remote.address.ip.family && vlan < 4096 && dscp < 64);
   HeaderTemplate header{};
   std::uint8_t* p = header.bytes.data();
   std::copy(remote.mac.begin(), remote.mac.end(), p);
@@ -64,6 +66,7 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
 }
 
 config::SocketAddress template_remote(const HeaderTemplate& header) {
+  assert(header.known());
   const std::uint8_t* ip = header.bytes.data() + header.l3_offset;
   const std::size_t size = header.is_v6 ? 16 : 4;
   return {config::IpAddress::from_bytes({ip + (header.is_v6 ? 24 : 16), size}),
@@ -71,6 +74,7 @@ config::SocketAddress template_remote(const HeaderTemplate& header) {
 }
 
 MacAddress template_next_hop(const HeaderTemplate& header) {
+  assert(header.known());
   MacAddress mac;
   std::copy_n(header.bytes.begin(), mac.size(), mac.begin());
   return mac;

@@ -33,12 +33,13 @@ struct HeaderTemplate {
   bool known() const { return length != 0; }
 };
 
-/// REQUIRES: local and remote of one family. `vlan` 0 = untagged; `dscp` 0..63 (RFC 2474).
+/// REQUIRES: local and remote of one family; `vlan` up to 4095, 0 = untagged; `dscp` up to 63 (RFC 2474).
 HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote, std::uint16_t vlan,
                                     std::uint8_t dscp = 0);
 
 /// The remote that a template leads to. REQUIRES: known().
 config::SocketAddress template_remote(const HeaderTemplate& header);
+/// Where the frame goes on the link. REQUIRES: known().
 MacAddress template_next_hop(const HeaderTemplate& header);
 
 /// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, all

@@ -1,4 +1,3 @@
-// idle: see the header.
 #include "dataplane/idle.h"
 
 #include <rte_cpuflags.h>
@@ -15,12 +14,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 namespace sluice::dataplane {
 namespace {
 
 constexpr std::uint64_t kFirstStepUs = 1;
-constexpr std::uint64_t kKernelStepUs = 4;  // a shorter sleep is over before the kernel has gone to bed
+constexpr std::uint64_t kKernelStepUs = 4;  // the kernel takes longer than this to sleep and wake
 constexpr std::size_t kMaxQueues = 16;      // as many as there may be ports
 
 rte_cpu_intrinsics cpu_can() {
@@ -89,6 +89,8 @@ Idle::Idle(const config::Workers& settings, std::span<const PortInfo> ports, std
       watch_ms_(settings.cores.size() > 1 ? kHandoffWatchMs : kWatchMs),
       bell_(bell),
       interrupts_(std::make_unique<Interrupts>()) {
+  [[maybe_unused]] std::string ignored;
+  assert(check(mode_, ports, ignored));
   for (const PortInfo& port : ports)
     if (worker < port.queues) queues_.push_back({port.id, static_cast<std::uint16_t>(worker)});
 }
@@ -142,7 +144,10 @@ bool Idle::rest(std::uint64_t now) {
       return true;
     case config::Idle::kInterrupt:
       // What came before the interrupts were armed gives none: one more turn, then to sleep.
-      if (!armed_) return arm(), false;
+      if (!armed_) {
+        arm();
+        return false;
+      }
       await_interrupt();
       return true;
     case config::Idle::kMonitor:

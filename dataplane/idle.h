@@ -1,17 +1,16 @@
-// idle: what a worker does that finds no work ([workers] idle). The worker's thread only, but for check().
+// idle: what a worker does while it finds no work ([workers] idle). The worker's thread only, except check().
 //
 //   spin       polls on. No CPU to spare, no latency.
-//   yield      gives the CPU to whoever wants it, after each turn. For machines with fewer CPUs than threads.
+//   yield      gives the CPU to any thread that waits for it, after each turn. For machines with fewer CPUs
+//              than threads.
 //   pause      after kPatience without work sleeps, at first shortly, then longer and longer, at most
 //              workers.idle_sleep_us at a time. Steps too short for the kernel's timers are TPAUSE where the
 //              CPU has it.
 //   interrupt  after kInterruptPatience arms the receive interrupts of its queues and waits for one of them,
-//   for
-//              the bell that the control thread rings after a command, or for kWatchMs (kHandoffWatchMs where
-//              other workers may hand packets over: they ring no bell).
+//              for the bell that the control thread rings after a command, or for kWatchMs (kHandoffWatchMs
+//              where other workers may hand packets over: they ring no bell).
 //   monitor    after kPatience waits, at most workers.idle_sleep_us at a time, for the network card to write
-//   the
-//              next receive descriptor (UMWAIT).
+//              the next receive descriptor (UMWAIT).
 //
 // A busy worker pays one predicted branch a turn. After any sleep the worker polls at once, so a command or a
 // packet waits no longer than one sleep, and no sleep is longer than its bound above.
@@ -38,7 +37,7 @@ class Idle {
 
   /// Control thread, with the ports started. False, with the reason in `error`, when a port or the CPU cannot
   /// do what is asked for.
-  static bool check(config::Idle mode, std::span<const PortInfo> ports, std::string& error);
+  [[nodiscard]] static bool check(config::Idle mode, std::span<const PortInfo> ports, std::string& error);
 
   /// REQUIRES: check(). `bell` outlives this.
   Idle(const config::Workers& settings, std::span<const PortInfo> ports, std::size_t worker, Waker& bell,
@@ -56,7 +55,7 @@ class Idle {
     if (resting_) wake_up();
   }
   /// After a turn that found none, at TSC time `now`. True when time has passed.
-  bool rest(std::uint64_t now);
+  [[nodiscard]] bool rest(std::uint64_t now);
 
  private:
   struct Interrupts;  // what epoll needs

@@ -1,6 +1,7 @@
 #include "dataplane/landing.h"
 
 #include <bit>
+#include <cassert>
 
 namespace sluice::dataplane {
 
@@ -13,11 +14,13 @@ std::uint16_t owner_queue(std::uint16_t udp_port, std::size_t queues) {
 }
 
 PortRule owner_rule(std::size_t n, std::size_t queues) {
+  assert(n <= owner_mask(queues) / 2u);
   const auto value = static_cast<std::uint16_t>(n << 1);
   return {value, owner_mask(queues), owner_queue(value, queues)};
 }
 
 std::uint32_t hash_of_port(std::uint16_t udp_port, std::span<const std::uint8_t> key) {
+  assert(key.size() >= 8);
   // Bit i of the input, from the left, adds the 32 bits of the key that begin at its bit i.
   std::uint64_t window = 0;
   for (std::size_t i = 0; i < 8; ++i) window = window << 8 | key[i];
@@ -29,6 +32,7 @@ std::uint32_t hash_of_port(std::uint16_t udp_port, std::span<const std::uint8_t>
 
 std::uint16_t hashed_queue(std::uint16_t udp_port, std::span<const std::uint8_t> key,
                            std::span<const std::uint16_t> table) {
+  assert(std::has_single_bit(table.size()));
   return table[hash_of_port(udp_port, key) & (table.size() - 1)];
 }
 

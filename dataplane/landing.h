@@ -29,7 +29,7 @@ PortRule owner_rule(std::size_t n, std::size_t queues);
 /// The Toeplitz hash of the two bytes of the destination port, in network order, and nothing else.
 /// REQUIRES: a key of at least 8 bytes.
 std::uint32_t hash_of_port(std::uint16_t udp_port, std::span<const std::uint8_t> key);
-/// `table`: the redirection table, queue by hash; a power of two of entries.
+/// `table`: the redirection table, queue by hash. REQUIRES: a power of two of entries, and such a key.
 std::uint16_t hashed_queue(std::uint16_t udp_port, std::span<const std::uint8_t> key,
                            std::span<const std::uint16_t> table);
 

@@ -24,7 +24,8 @@ bool from_known_address(const EndpointSlot& endpoint, const MediaPacket& packet)
 
 bool from_known_mac(const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (packet.component == Component::kRtp) return from_rtp_next_hop(endpoint, packet);
-  return std::memcmp(endpoint.rtcp.bytes.data(), frame_of(packet) + 6, 6) == 0;
+  const MacAddress next_hop = template_next_hop(endpoint.rtcp);
+  return std::memcmp(next_hop.data(), frame_of(packet) + 6, next_hop.size()) == 0;
 }
 
 bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
@@ -66,7 +67,7 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   endpoint.remote_family = header.is_v6 ? 6 : 4;
   std::copy_n(header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16), header.is_v6 ? 16 : 4,
               endpoint.remote.ip.begin());
-  std::copy_n(header.bytes.data(), endpoint.remote.mac.size(), endpoint.remote.mac.begin());
+  endpoint.remote.mac = template_next_hop(header);
   std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
 }
 

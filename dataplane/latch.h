@@ -15,7 +15,7 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
 
 /// Same IP address and UDP port as the ones that the endpoint's RTP goes to. Looks at the line of the slot
 /// that every packet meets anyway.
-inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
+[[nodiscard]] inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
   const std::uint8_t* ip = frame_of(packet) + packet.l3_offset;
   std::uint16_t port;
   std::memcpy(&port, frame_of(packet) + packet.l4_offset, sizeof port);
@@ -25,17 +25,18 @@ inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& pac
   return endpoint.remote_family == 6 && std::memcmp(endpoint.remote.ip.data(), ip + 8, 16) == 0;
 }
 
-inline bool from_rtp_next_hop(const EndpointSlot& endpoint, const MediaPacket& packet) {
+[[nodiscard]] inline bool from_rtp_next_hop(const EndpointSlot& endpoint, const MediaPacket& packet) {
   const auto* from = frame_of(packet) + 6;
   return std::memcmp(endpoint.remote.mac.data(), from, 4) == 0 &&
          std::memcmp(endpoint.remote.mac.data() + 4, from + 4, 2) == 0;
 }
 
-[[gnu::noinline]] bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint,
-                                             const MediaPacket& packet);
+[[nodiscard, gnu::noinline]] bool source_allowed_slowly(const WorkerState& state,
+                                                        const EndpointSlot& endpoint,
+                                                        const MediaPacket& packet);
 
 /// Before anything else is done with a plain packet: may it come from there at all? Moves nothing.
-inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
+[[nodiscard]] inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
   const EndpointSlot& endpoint = *packet.sender;
   if (endpoint.encrypted) return true;  // the tag decides
   if (packet.component == Component::kRtp && from_rtp_remote(endpoint, packet)) return true;

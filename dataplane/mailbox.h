@@ -33,7 +33,7 @@ enum class CommandKind : std::uint8_t {
   kRemoveRoute,      // ref. Sends an RTCP BYE of its SSRC. Answered by kRouteRemoved
   kSwitchRoute,      // ref, source: from the next packet on, fed by that source
   kRequestKeyframe,  // ref: a source: PLI to its publisher
-  kStreamIdle,       // ref: a stream slot and its tenancy: it has been silent. See streams.h: retire_idle_stream
+  kStreamIdle,       // ref: a stream slot and its tenancy, silent for long. See retire_idle_stream()
   kInject,           // mbuf, port_id: a whole frame, to be sent as it is. The worker owns the mbuf from here
   kStop,             // leave the poll loop after this turn. Answered by kStopped, the last note
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cstring>
 
 #include "dataplane/flat_table.h"
@@ -64,6 +65,7 @@ void PacketCache::prefetch(const CachedKey& key) const {
 
 void PacketCache::keep(const CachedKey& key, std::span<const std::uint8_t> packet) {
   if (!enabled() || packet.size() > kMaxPacket) return;
+  assert(locate(key) == nullptr || open(locate(key), key).empty());
   const std::size_t lines = (sizeof(Head) + packet.size() + kLine - 1) / kLine;
   if (next_ + lines > lines_.size()) {  // an entry does not wrap around
     next_line_ += lines_.size() - next_;
@@ -102,6 +104,7 @@ const CacheLine* PacketCache::locate(const CachedKey& key) const {
 }
 
 std::span<const std::uint8_t> PacketCache::open(const CacheLine* place, const CachedKey& key) const {
+  assert(place >= &lines_[0] && place <= &lines_[lines_.size() - 1]);
   Head head;
   std::memcpy(&head, place, sizeof head);
   if (head.key != key) return {};

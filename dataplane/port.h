@@ -55,7 +55,7 @@ struct PortStatistics {
 
 class Port {
  public:
-  /// `pools`: one packet pool per worker. Worker n's shared ICE port is first_shared_port + n.
+  /// REQUIRES: `pools` has one packet pool per worker. Worker n's shared ICE port is first_shared_port + n.
   /// `rx_interrupts`: ask the driver for them; whether it has any is for Idle::check to see. nullptr with the
   /// reason in `error`, naming the port, device and step.
   static std::unique_ptr<Port> open(const config::Port& config, std::size_t workers,

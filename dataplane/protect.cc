@@ -51,10 +51,10 @@ void seal_reports(WorkerState& state) {
     EndpointSlot& endpoint = state.endpoint(entry.endpoint);
     if (!endpoint.encrypted || endpoint.rtcp_index == kMaxRtcpIndex) continue;
     seals[jobs++] = {&state.memory.keys[entry.endpoint].send,
-                          rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*),
-                          ++endpoint.rtcp_index,
-                          entry.mbuf->data_len,
-                          {}};
+                     rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*),
+                     ++endpoint.rtcp_index,
+                     entry.mbuf->data_len,
+                     {}};
   }
   if (jobs != 0) state.engine->protect_rtcp(std::span(seals).first(jobs));
   std::size_t job = 0;

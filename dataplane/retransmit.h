@@ -16,7 +16,6 @@
 
 namespace sluice::dataplane {
 
-
 class Retransmit {
  public:
   static constexpr std::size_t kLookedAt = 1024;  // lost sequence numbers, over all NACKs of a turn

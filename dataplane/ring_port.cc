@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <deque>
 
 namespace sluice::dataplane {
@@ -89,6 +90,7 @@ bool make_ring_port(const config::RingDevice& ring, std::uint16_t queues, std::u
 
 bool bring_buffers_home(const config::RingDevice& ring, std::uint16_t id, std::uint16_t queues,
                         const std::vector<rte_mempool*>& pools) {
+  assert(pools.size() >= queues);
   for (std::uint16_t queue = 0; queue < queues; ++queue) {
     rte_ring* way = make_ring(ring, RingWay::kHome, queue);
     if (way == nullptr) return false;

@@ -30,12 +30,12 @@ std::string ring_file_prefix(std::string_view name);
 
 /// Makes the rings (at most 16 pairs) and a port over them; its DPDK id in `id`. False with the reason in
 /// `error`.
-bool make_ring_port(const config::RingDevice& ring, std::uint16_t queues, std::uint16_t& id,
-                    std::string& error);
+[[nodiscard]] bool make_ring_port(const config::RingDevice& ring, std::uint16_t queues, std::uint16_t& id,
+                                  std::string& error);
 
 /// From now on each worker takes buffers home when it receives or sends by its queue. REQUIRES: the port is
-/// configured, and not started. `pools`: one per queue. False when DPDK refuses.
-bool bring_buffers_home(const config::RingDevice& ring, std::uint16_t id, std::uint16_t queues,
-                        const std::vector<rte_mempool*>& pools);
+/// configured, and not started. `pools`: one per queue at least. False when DPDK refuses.
+[[nodiscard]] bool bring_buffers_home(const config::RingDevice& ring, std::uint16_t id, std::uint16_t queues,
+                                      const std::vector<rte_mempool*>& pools);
 
 }  // namespace sluice::dataplane

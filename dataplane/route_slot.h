@@ -48,7 +48,7 @@ struct alignas(64) SourceSlot {
 static_assert(offsetof(SourceSlot, installed) < 64);
 
 /// Whether the source stands for one of another worker (lend.h).
-inline bool is_mirror(const SourceSlot& source) {
+[[nodiscard]] inline bool is_mirror(const SourceSlot& source) {
   return !source.endpoint.valid();
 }
 

@@ -32,11 +32,12 @@ struct RtcpItem {
   std::span<const std::uint8_t> body;
 };
 
-/// Walks a compound. REQUIRES: rtcp_holds_together() was true.
+/// Walks a compound. Stays within its bytes whatever they are; what it finds is only worth something when
+/// rtcp_holds_together() was true.
 class RtcpWalk {
  public:
   explicit RtcpWalk(std::span<const std::uint8_t> compound) : rest_(compound) {}
-  bool next(RtcpItem& item);
+  [[nodiscard]] bool next(RtcpItem& item);
 
  private:
   std::span<const std::uint8_t> rest_;
@@ -44,7 +45,7 @@ class RtcpWalk {
 
 /// Every packet of the compound is of version 2, has a known range of types and fits; padding only on the
 /// last.
-bool rtcp_holds_together(std::span<const std::uint8_t> compound);
+[[nodiscard]] bool rtcp_holds_together(std::span<const std::uint8_t> compound);
 
 /// Appends RTCP packets to a buffer. What does not fit is not written, and the writer says so; what stands is
 /// whole.
@@ -56,13 +57,13 @@ class RtcpWriter {
 
   /// `sender_info`: 20 bytes (NTP, RTP time, counts) or empty for a receiver report. `blocks`: whole report
   /// blocks, at most 31.
-  bool report(std::uint32_t ssrc, std::span<const std::uint8_t> sender_info,
-              std::span<const std::uint8_t> blocks);
+  [[nodiscard]] bool report(std::uint32_t ssrc, std::span<const std::uint8_t> sender_info,
+                            std::span<const std::uint8_t> blocks);
   /// One chunk with a CNAME of at most 255 bytes (RFC 3550 6.5.1).
-  bool cname(std::uint32_t ssrc, std::span<const std::uint8_t> name);
-  bool bye(std::uint32_t ssrc);
-  bool feedback(RtcpType type, std::uint8_t format, std::uint32_t sender, std::uint32_t media,
-                std::span<const std::uint8_t> control_information);
+  [[nodiscard]] bool cname(std::uint32_t ssrc, std::span<const std::uint8_t> name);
+  [[nodiscard]] bool bye(std::uint32_t ssrc);
+  [[nodiscard]] bool feedback(RtcpType type, std::uint8_t format, std::uint32_t sender, std::uint32_t media,
+                              std::span<const std::uint8_t> control_information);
 
  private:
   std::uint8_t* take(std::size_t length, std::uint8_t count, RtcpType type);

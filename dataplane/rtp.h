@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -30,10 +31,10 @@ struct RtpView {
 };
 
 /// The part of parse_rtp behind the fixed header, which few packets have.
-bool parse_rtp_rest(std::span<const std::uint8_t> packet, RtpView& view);
+[[nodiscard]] bool parse_rtp_rest(std::span<const std::uint8_t> packet, RtpView& view);
 
 /// False when the header does not fit `packet`. Padding is not checked here: under SRTP it is encrypted.
-inline bool parse_rtp(std::span<const std::uint8_t> packet, RtpView& view) {
+[[nodiscard]] inline bool parse_rtp(std::span<const std::uint8_t> packet, RtpView& view) {
   if (packet.size() < kRtpFixedHeader || (packet[0] >> 6) != 2) return false;
   const std::uint8_t* p = packet.data();
   view.header_length = kRtpFixedHeader;
@@ -48,7 +49,8 @@ inline bool parse_rtp(std::span<const std::uint8_t> packet, RtpView& view) {
 }
 
 /// REQUIRES: decrypted packet that parse_rtp took. False when the padding count is impossible (RFC 3550 5.1).
-inline bool padding_fits(std::span<const std::uint8_t> packet, const RtpView& view) {
+[[nodiscard]] inline bool padding_fits(std::span<const std::uint8_t> packet, const RtpView& view) {
+  assert(packet.size() >= view.header_length);
   if (!view.padding) return true;
   const std::size_t count = packet.size() > view.header_length ? packet.back() : 0;
   return count != 0 && count <= packet.size() - view.header_length;

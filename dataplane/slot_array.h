@@ -1,5 +1,5 @@
-// slot_array: a zeroed array of slots, taken once, aligned to pages. It asks for transparent huge pages, and untouched slots cost
-// address space only. Any thread may make one; who may touch a slot is for its layout to say.
+// slot_array: a zeroed array of slots, taken once, aligned to pages. It asks for transparent huge pages, and
+// untouched slots cost address space only. Any thread may make one. A slot's layout says who may touch it.
 #pragma once
 
 #include <cassert>

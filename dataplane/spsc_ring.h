@@ -29,7 +29,7 @@ class SpscRing {
   std::size_t capacity() const { return mask_ + 1; }
 
   /// Producer only. False when full.
-  bool push(const T& entry) {
+  [[nodiscard]] bool push(const T& entry) {
     const std::size_t tail = tail_.load(std::memory_order_relaxed);
     if (tail - cached_head_ > mask_) {
       cached_head_ = head_.load(std::memory_order_acquire);
@@ -41,13 +41,13 @@ class SpscRing {
   }
 
   /// Producer only: entries that push() will still take.
-  std::size_t room() {
+  [[nodiscard]] std::size_t room() {
     cached_head_ = head_.load(std::memory_order_acquire);
     return mask_ + 1 - (tail_.load(std::memory_order_relaxed) - cached_head_);
   }
 
   /// Consumer only. False when empty.
-  bool pop(T& entry) {
+  [[nodiscard]] bool pop(T& entry) {
     const std::size_t head = head_.load(std::memory_order_relaxed);
     if (head == cached_tail_) {
       cached_tail_ = tail_.load(std::memory_order_acquire);
@@ -59,7 +59,7 @@ class SpscRing {
   }
 
   /// Consumer only: whether pop() would find nothing.
-  bool empty() {
+  [[nodiscard]] bool empty() {
     const std::size_t head = head_.load(std::memory_order_relaxed);
     if (head == cached_tail_) cached_tail_ = tail_.load(std::memory_order_acquire);
     return head == cached_tail_;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -49,16 +50,27 @@ class Steering {
     return owners_[udp_port].load(std::memory_order_relaxed);
   }
 
-  SpscRing<rte_mbuf*>& ring(std::size_t from, std::size_t to) { return *rings_[from * workers_ + to]; }
+  /// REQUIRES: two of the workers, as for all rings.
+  SpscRing<rte_mbuf*>& ring(std::size_t from, std::size_t to) {
+    assert(from < workers_ && to < workers_);
+    return *rings_[from * workers_ + to];
+  }
 
   /// REQUIRES: more than one worker.
-  SpscRing<Loan>& loans(std::size_t from, std::size_t to) { return *loans_[from * workers_ + to]; }
+  SpscRing<Loan>& loans(std::size_t from, std::size_t to) {
+    assert(workers_ > 1 && from < workers_ && to < workers_);
+    return *loans_[from * workers_ + to];
+  }
   /// `from` is the borrower.
-  SpscRing<rte_mbuf*>& returns(std::size_t from, std::size_t to) { return *returns_[from * workers_ + to]; }
+  SpscRing<rte_mbuf*>& returns(std::size_t from, std::size_t to) {
+    assert(workers_ > 1 && from < workers_ && to < workers_);
+    return *returns_[from * workers_ + to];
+  }
 
   bool shares_queues() const { return shares_queues_; }
   /// Whole frames on their way out, their mbufs' port set. REQUIRES: shares_queues().
   SpscRing<rte_mbuf*>& send_ring(std::size_t from, std::size_t to) {
+    assert(shares_queues_ && from < workers_ && to < workers_);
     return *send_rings_[from * workers_ + to];
   }
 

@@ -71,7 +71,7 @@ struct alignas(64) StreamSlot {
 static_assert(offsetof(StreamSlot, rtp_window) == 64 && offsetof(StreamSlot, sources) == 128);
 
 /// Whether the stream stands for one of another worker (lend.h).
-inline bool is_mirror(const StreamSlot& stream) {
+[[nodiscard]] inline bool is_mirror(const StreamSlot& stream) {
   return stream.endpoint.load(std::memory_order_relaxed) == kNoSlot;
 }
 

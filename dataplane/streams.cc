@@ -69,9 +69,12 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
   if (before != kNoSlot && before != stream_slot) refresh_direct_route(state, before);
 }
 
-// What the stream feeds goes to the next best. REQUIRES: the stream is dormant or out of its endpoint's list.
+// What the stream feeds goes to the next best. REQUIRES: the stream is dormant, or its tenancy is over and
+// it is out of its endpoint's list.
 void release_sources(WorkerState& state, std::uint32_t slot) {
   StreamSlot& stream = state.memory.streams[slot];
+  assert(stream.dormant.load(std::memory_order_relaxed) ||
+         (stream.tenancy.load(std::memory_order_relaxed) & 1) == 0);
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     SourceSlot& source = state.memory.sources[stream.sources[i]];
     if (source.stream != slot) continue;
@@ -117,7 +120,7 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
 
 void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
-  // In place is only for a packet that nobody else reads.
+  // Only a packet that no one else reads is rewritten in place.
   bool is_shared = is_mirror(stream);
   std::uint32_t routes = 0;
   std::uint32_t one = kNoSlot;
@@ -146,7 +149,8 @@ std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint_slot, std
   stream.next = endpoint.first_stream;
   endpoint.first_stream = slot;
   ++endpoint.stream_count;
-  state.stream_by_ssrc.insert({endpoint_slot, ssrc}, slot);
+  [[maybe_unused]] const bool inserted = state.stream_by_ssrc.insert({endpoint_slot, ssrc}, slot);
+  assert(inserted);  // the table holds as many streams as there are slots
   const std::uint32_t tenancy = stream.tenancy.load(std::memory_order_relaxed) + 1;
   stream.tenancy.store(tenancy, std::memory_order_release);
   return slot;
@@ -158,8 +162,8 @@ void forget_stream(WorkerState& state, std::uint32_t slot) {
   const std::uint32_t ssrc = stream.ssrc.load(std::memory_order_relaxed);
   EndpointSlot& endpoint = state.endpoint(endpoint_slot);
   stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  std::atomic_thread_fence(
-      std::memory_order_release);  // a reader of the next tenant's fields sees this first
+  // A reader of the next tenant's fields sees this first.
+  std::atomic_thread_fence(std::memory_order_release);
   std::uint32_t* link = &endpoint.first_stream;
   while (*link != slot) link = &state.memory.streams[*link].next;
   *link = stream.next;

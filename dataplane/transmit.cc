@@ -3,6 +3,10 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include <array>
+#include <cassert>
+#include <span>
+
 #include "dataplane/send_queue_sharing.h"
 
 namespace sluice::dataplane {
@@ -12,7 +16,8 @@ constexpr int kBurstTries = 8;
 
 void flush_port(WorkerState& state, std::size_t index) {
   TransmitBuffer& buffer = state.transmit[index];
-  if (state.index >= state.ports[index].transmit_queues) return pass_frames_on(state, state.ports[index], buffer);
+  if (state.index >= state.ports[index].transmit_queues)
+    return pass_frames_on(state, state.ports[index], buffer);
   std::uint64_t bytes = buffer.bytes;
   std::uint16_t sent = 0;
   for (int tries = 0; sent < buffer.count && tries < kBurstTries; ++tries)
@@ -76,6 +81,7 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
 }  // namespace
 
 void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const HeaderTemplate& header) {
+  assert(header.known());
   send(state, mbuf, rte_pktmbuf_mtod(mbuf, std::uint8_t*), mbuf->data_len, state.endpoint(slot), header);
 }
 
@@ -93,6 +99,7 @@ void transmit(WorkerState& state, OutgoingBatch& batch) {
 }
 
 std::size_t transmit_for_others(WorkerState& state) {
+  assert(state.steering.shares_queues());
   std::size_t count = 0;
   std::array<rte_mbuf*, kBatch> frames;
   for (std::size_t from = 0; from < state.steering.workers(); ++from) {
