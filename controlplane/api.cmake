@@ -30,13 +30,12 @@ add_library(sluice_daemon STATIC
   api_handlers.cc
   crypto_choice.cc
   event_loop.cc
-  log.cc
   orderly_end.cc
   reloading.cc
   versions.cc
 )
-target_link_libraries(sluice_daemon PUBLIC sluice_api_server sluice_sessions sluice_protocols sluice_dataplane
-                                           PRIVATE spdlog::spdlog OpenSSL::Crypto)
+target_link_libraries(sluice_daemon PUBLIC sluice_log sluice_api_server sluice_sessions sluice_protocols sluice_dataplane
+                                           PRIVATE OpenSSL::Crypto)
 
 add_executable(sluiced sluiced.cc)
 target_link_libraries(sluiced PRIVATE sluice_options sluice_whole_program sluice_daemon CLI11::CLI11 OpenSSL::Crypto)

@@ -173,16 +173,14 @@ OrderedJson ApiHandlers::version() const {
       {"libsrtp2", {{"version", versions.libsrtp}, {"cryptoLibrary", versions.libsrtp_crypto_library}}},
       {"ipsecMb", {{"version", versions.ipsec_mb}, {"instructionSet", versions.ipsec_mb_instruction_set}}},
       {"engine", crypto::engine_name(context_.engine)},
-      {"hugePages", context_.plane.eal().uses_huge_pages()},
+      {"hugePages", context_.plane.uses_huge_pages()},
       {"profiles", std::move(profiles)}};
 }
 
 OrderedJson ApiHandlers::ports() const {
   OrderedJson list = OrderedJson::array();
-  for (std::size_t i = 0; i < context_.plane.port_count(); ++i) {
-    const auto& port = context_.plane.port(i);
-    list.push_back(render_port(port.info(), port.statistics()));
-  }
+  for (std::size_t i = 0; i < context_.plane.port_count(); ++i)
+    list.push_back(render_port(context_.plane.port(i), context_.plane.port_statistics(i)));
   const auto media = context_.sessions.list_udp_ports();
   OrderedJson allocated = OrderedJson::array();
   for (const auto& port : media.ports)
@@ -211,7 +209,7 @@ OrderedJson ApiHandlers::workers() const {
                             .endpoints = carried.endpoints,
                             .routes = carried.routes,
                             .streams = carried.streams};
-    list.push_back(render_worker(share, context_.plane.memory(i).counters));
+    list.push_back(render_worker(share, context_.plane.counters(i)));
   }
   OrderedJson object;
   object["workers"] = std::move(list);
@@ -226,7 +224,7 @@ std::variant<OrderedJson, RequestError> ApiHandlers::drops(std::optional<std::ui
   for (std::size_t reason = 0; reason < dataplane::kDropReasonCount; ++reason) {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < count; ++i)
-      if (!worker || *worker == i) sum += context_.plane.memory(i).counters.drops[reason].read();
+      if (!worker || *worker == i) sum += context_.plane.counters(i).drops[reason].read();
     drops[std::string(dataplane::kDropReasonNames[reason])] = sum;
   }
   OrderedJson object;

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "controlplane/api_server.h"
+#include "controlplane/plane_status.h"
 #include "controlplane/sessions.h"
-#include "controlplane/versions.h"
+#include "controlplane/version_info.h"
 #include "crypto/srtp_engine.h"
-#include "dataplane/plane.h"
 
 namespace sluice::control {
 
@@ -19,7 +19,7 @@ class ApiHandlers {
  public:
   struct Context {
     Sessions& sessions;
-    const dataplane::DataPlane& plane;
+    const PlaneStatus& plane;
     Versions versions;
     crypto::EngineKind engine{};
     std::vector<crypto::SrtpProfile> profiles;  // on offer

@@ -20,7 +20,7 @@ struct ArpPacket {
 
   /// `bytes` is the Ethernet payload, padding and all. nullopt for other hardware, other protocols, other
   /// operations, a packet that is cut, or a sender MAC that no station can have.
-  static std::optional<ArpPacket> parse(std::span<const std::uint8_t> bytes);
+  [[nodiscard]] static std::optional<ArpPacket> parse(std::span<const std::uint8_t> bytes);
 };
 
 /// Who has `target`? To `to`: broadcast, or the station that had it last (RFC 1122 2.3.2.1 unicast poll).

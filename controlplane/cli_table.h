@@ -1,6 +1,7 @@
 // cli_table: aligned text tables and human units for sluicectl. Pure functions, any thread.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,7 +20,10 @@ class Table {
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   /// REQUIRES: one cell a column.
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells) {
+    assert(cells.size() == columns_.size());
+    rows_.push_back(std::move(cells));
+  }
   bool empty() const { return rows_.empty(); }
   /// Two blanks between columns, none at the ends of lines. Control characters in cells are shown as '?'.
   std::string text() const;

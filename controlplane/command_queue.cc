@@ -1,6 +1,7 @@
 // command_queue: see the header. Control thread only.
 #include "controlplane/command_queue.h"
 
+#include <cassert>
 namespace sluice::control {
 
 CommandQueue::CommandQueue(MediaPlane& plane, std::size_t worker)
@@ -12,6 +13,7 @@ CommandQueue::~CommandQueue() {
 }
 
 void CommandQueue::send(const dataplane::Command& command) {
+  assert(command.kind != dataplane::CommandKind::kInject);
   push(command);
 }
 

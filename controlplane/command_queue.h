@@ -26,9 +26,9 @@ class CommandQueue {
   void send(const dataplane::Command& command);
   /// A whole frame out of that DPDK port. False when no buffer or no room was to be had: the datagram is
   /// lost.
-  bool inject(std::uint16_t port_id, std::span<const std::uint8_t> frame);
+  [[nodiscard]] bool inject(std::uint16_t port_id, std::span<const std::uint8_t> frame);
   /// Moves what waits into the ring. True when nothing waits any more.
-  bool flush();
+  [[nodiscard]] bool flush();
 
   std::size_t pending() const { return waiting_.size(); }
   std::uint64_t deferred() const { return deferred_; }  // commands that ever had to wait

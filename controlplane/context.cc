@@ -48,19 +48,19 @@ void Context::emit(std::string_view type, const Route& route, std::string fields
     options.on_event({std::string(type), route.session->id, {}, route.request.id, std::move(fields)});
 }
 
-bool Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local,
+void Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local,
                          const dataplane::LinkEnd& remote, std::span<const std::uint8_t> payload) {
   const dataplane::PortInfo& info = port(endpoint);
   const dataplane::HeaderTemplate header =
       dataplane::make_header_template(local, remote, info.vlan, endpoint.request.dscp);
   if (header.length - header.l3_offset + payload.size() > info.mtu) {
     ++totals.datagrams_too_long;
-    return false;
+    return;
   }
   frame_.resize(header.length + payload.size());
   std::memcpy(frame_.data() + header.length, payload.data(), payload.size());
   dataplane::write_headers(header, frame_.data(), static_cast<std::uint16_t>(payload.size()));
-  return records(endpoint).commands.inject(info.id, frame_);
+  (void)records(endpoint).commands.inject(info.id, frame_);  // the queue counts what it loses
 }
 
 void Context::complete(std::vector<Done>& done) {

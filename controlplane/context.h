@@ -43,8 +43,9 @@ struct Context {
   }
   dataplane::RouteSlot& slot(const Route& route) { return records(route).memory.routes[route.ref.slot]; }
 
-  /// A UDP datagram from one of our addresses, as a whole frame through that endpoint's worker. False: lost.
-  bool inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local, const dataplane::LinkEnd& remote,
+  /// A UDP datagram from one of our addresses, as a whole frame through that endpoint's worker. It is lost,
+  /// and counted, when it is too long or the worker cannot take it.
+  void inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local, const dataplane::LinkEnd& remote,
                   std::span<const std::uint8_t> payload);
 
   /// Calls back later, when nothing is half done.

@@ -20,14 +20,15 @@ struct CryptoChoice {
 
 /// Runs the self-test of the engine that is configured, or that suits the CPU. False with the reason in
 /// `error`, which names profiles and library, when there is nothing left to offer.
-bool choose_crypto(const config::Crypto& wanted, CryptoChoice& choice, std::string& error);
+[[nodiscard]] bool choose_crypto(const config::Crypto& wanted, CryptoChoice& choice, std::string& error);
 
 /// What `choose_crypto` makes of a report; apart, so that tests can fail a profile.
-bool choose_profiles(const std::vector<std::string>& wanted, const crypto::SelfTestReport& report,
-                     CryptoChoice& choice, std::string& error);
+[[nodiscard]] bool choose_profiles(const std::vector<std::string>& wanted,
+                                   const crypto::SelfTestReport& report, CryptoChoice& choice,
+                                   std::string& error);
 
 /// Runs the self-tests of all engines and writes a line per engine and profile to `text`. True when
 /// everything that this machine can run has passed, and something can be run.
-bool self_test_table(std::string& text);
+[[nodiscard]] bool self_test_table(std::string& text);
 
 }  // namespace sluice::control

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <span>
 
 #include "crypto/secret.h"
@@ -67,6 +68,7 @@ bool derive_write_key(SSL* ssl, DtlsRole our_role, WriteKey& out) {
   const SSL_CIPHER* suite = SSL_get_current_cipher(ssl);
   if (suite == nullptr) return false;
   const int nid = SSL_CIPHER_get_cipher_nid(suite);
+  assert(nid == NID_aes_128_gcm || nid == NID_aes_256_gcm);
   if (nid != NID_aes_128_gcm && nid != NID_aes_256_gcm) return false;
   out.cipher = nid == NID_aes_128_gcm ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
   const std::size_t key_length = nid == NID_aes_128_gcm ? 16 : 32;

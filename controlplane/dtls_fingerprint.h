@@ -27,8 +27,8 @@ struct DtlsFingerprint {
   /// `algorithm` as in a=fingerprint, in any case; `value` pairs of hex digits with colons between, in any
   /// case. nullopt, with `error` saying what was found and what is allowed, for an algorithm that is not one
   /// of the three or a value that is not of its length.
-  static std::optional<DtlsFingerprint> parse(std::string_view algorithm, std::string_view value,
-                                              std::string& error);
+  [[nodiscard]] static std::optional<DtlsFingerprint> parse(std::string_view algorithm,
+                                                            std::string_view value, std::string& error);
   /// Of the certificate's DER form.
   static DtlsFingerprint of(const x509_st* certificate, FingerprintHash hash);
 
@@ -39,6 +39,6 @@ struct DtlsFingerprint {
 
 /// Whether the certificate is the one that these fingerprints promise: among those of the strongest hash that
 /// is there, one matches (RFC 8122 5). False for an empty set.
-bool fingerprints_match(std::span<const DtlsFingerprint> expected, const x509_st* certificate);
+[[nodiscard]] bool fingerprints_match(std::span<const DtlsFingerprint> expected, const x509_st* certificate);
 
 }  // namespace sluice::control

@@ -46,6 +46,6 @@ struct DtlsWritePosition {
 };
 
 /// Of the last record of one datagram that OpenSSL wrote; nullopt when it holds none.
-std::optional<DtlsWritePosition> last_record(std::span<const std::uint8_t> datagram);
+[[nodiscard]] std::optional<DtlsWritePosition> last_record(std::span<const std::uint8_t> datagram);
 
 }  // namespace sluice::control

@@ -114,7 +114,7 @@ class DtlsTransport {
   void receive(std::span<const std::uint8_t> datagram, TimePoint now);
 
   /// When to call on_timer; nullopt while nothing is due.
-  std::optional<TimePoint> next_timeout() const;
+  [[nodiscard]] std::optional<TimePoint> next_timeout() const;
   /// Retransmits what is due and ends a handshake that took too long. Harmless when early.
   void on_timer(TimePoint now);
 
@@ -131,7 +131,7 @@ class DtlsTransport {
  private:
   DtlsTransport(std::shared_ptr<const DtlsContext> context, const DtlsOptions& options, Callbacks callbacks);
 
-  bool set_up(std::string& error);
+  [[nodiscard]] bool set_up(std::string& error);
   void feed(std::span<const std::uint8_t> records, TimePoint now);
   void advance(TimePoint now);
   void read_rest();

@@ -1,6 +1,7 @@
 // endpoint_keys: see the header. Control thread only.
 #include "controlplane/endpoint_keys.h"
 
+#include <cassert>
 namespace sluice::control {
 
 bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
@@ -15,6 +16,8 @@ bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& 
 }
 
 void announce_keys(Context& context, Endpoint& endpoint) {
+  assert(context.records(endpoint).endpoint(endpoint.ref) == &endpoint);
+  assert(context.records(endpoint).memory.keys[endpoint.ref.slot].send.ready);
   endpoint.keys_ready = true;
   dataplane::Command command;
   command.kind = dataplane::CommandKind::kKeysReady;
@@ -23,6 +26,7 @@ void announce_keys(Context& context, Endpoint& endpoint) {
 }
 
 void wipe_keys(Context& context, const Endpoint& endpoint) {
+  assert(!endpoint.keys_ready || endpoint.acked);
   dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];
   context.engine->release(keys.send);
   context.engine->release(keys.receive);
@@ -30,6 +34,7 @@ void wipe_keys(Context& context, const Endpoint& endpoint) {
 
 crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes) {
   const crypto::SrtpProfileInfo info = crypto::profile_info(profile);
+  assert(bytes.bytes().size() == std::size_t{info.key_length} + info.salt_length);
   crypto::MasterKey master;
   master.profile = profile;
   master.key.assign(bytes.bytes().first(info.key_length));

@@ -10,11 +10,11 @@
 namespace sluice::control {
 
 /// Expands both directions. False with the engine's reason in `error`; then nothing is left in the slot.
-bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
-                 const crypto::MasterKey& receive, std::string& error);
+[[nodiscard]] bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
+                               const crypto::MasterKey& receive, std::string& error);
 /// Tells the worker that media may flow. REQUIRES: expand_keys said true, the endpoint is installed.
 void announce_keys(Context& context, Endpoint& endpoint);
-/// REQUIRES: the worker does not have the slot.
+/// REQUIRES: the worker was not told that they are ready, or has let go of the slot.
 void wipe_keys(Context& context, const Endpoint& endpoint);
 
 /// key || salt, as SDES writes it, in two. REQUIRES: the length that the profile has.

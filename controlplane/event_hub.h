@@ -43,7 +43,6 @@ class EventHub {
   /// The queue is dropped when nobody else holds it any more.
   void subscribe(const std::shared_ptr<EventQueue>& queue) { subscribers_.push_back(queue); }
   void publish(const Event& event);
-  std::size_t subscribers() const { return subscribers_.size(); }
 
  private:
   std::vector<std::weak_ptr<EventQueue>> subscribers_;

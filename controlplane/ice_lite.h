@@ -52,11 +52,11 @@ IceCredentials make_ice_credentials(const RandomSource& random,
 
 /// True for 1 to 256 ice-chars: letters, digits, '+', '/' (RFC 8839 5.4; 4 is the least for what we offer,
 /// but a peer's shorter one does no harm).
-bool is_ice_ufrag(std::string_view text);
+[[nodiscard]] bool is_ice_ufrag(std::string_view text);
 
 /// The local part of USERNAME of a STUN request: which endpoint a check on a shared port is for. nullopt for
 /// anything that is not a well-formed request with "local:remote". Says nothing about authenticity.
-std::optional<std::string> peek_username_ufrag(std::span<const std::uint8_t> packet);
+[[nodiscard]] std::optional<std::string> peek_username_ufrag(std::span<const std::uint8_t> packet);
 
 /// Our address and the peer's.
 struct IcePair {
@@ -118,7 +118,7 @@ class IceLite {
   /// under the old credentials keep them alive, until the first valid check under the new ones. Returns the
   /// ufrag that no longer leads here: that of the generation before the one being replaced, when a restart
   /// was still under way.
-  std::optional<std::string> restart(IceCredentials credentials);
+  [[nodiscard]] std::optional<std::string> restart(IceCredentials credentials);
 
   /// Answers one STUN message that came `from` the peer `to` us. Hostile input is refused and counted, never
   /// asserted.
@@ -126,18 +126,18 @@ class IceLite {
                         const config::SocketAddress& to, TimePoint now);
 
   /// Whether a fresh check of the peer validated this pair: the gate for DTLS and for sending anything.
-  bool is_validated(const IcePair& pair, TimePoint now) const;
+  [[nodiscard]] bool is_validated(const IcePair& pair, TimePoint now) const;
 
   /// Where to send: the nominated pair; before nomination the one checked last. nullopt when nothing is
   /// validated.
-  std::optional<IcePair> selected() const;
-  std::optional<IcePair> nominated() const;
+  [[nodiscard]] std::optional<IcePair> selected() const;
+  [[nodiscard]] std::optional<IcePair> nominated() const;
   std::size_t pair_count() const { return pairs_.size(); }
 
   /// True when the selected pair had no valid check for the consent timeout: stop sending (RFC 7675 5.1).
   /// False before the first valid check: an endpoint that never connected is reclaimed by its session's idle
   /// time.
-  bool consent_expired(TimePoint now) const;
+  [[nodiscard]] bool consent_expired(TimePoint now) const;
 
   /// Forgets the pairs without a fresh check, but for the selected one, whose end consent_expired tells.
   /// Returns them.
@@ -174,7 +174,9 @@ class IceLite {
               bool nominate, TimePoint now, IceOutcome& outcome);
   Pair& insert(const IcePair& addresses, IceOutcome& outcome);
   const Pair* selected_pair() const;
-  bool fresh(const Pair& pair, TimePoint now) const { return now - pair.checked_at < consent_timeout_; }
+  [[nodiscard]] bool fresh(const Pair& pair, TimePoint now) const {
+    return now - pair.checked_at < consent_timeout_;
+  }
 
   Generation current_;
   std::optional<Generation> previous_;  // while a restart is under way

@@ -1,6 +1,7 @@
 #include "controlplane/icmp_echo.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace sluice::control {
 namespace {
@@ -19,6 +20,7 @@ constexpr std::size_t kEchoHeader = 8;
 std::vector<std::uint8_t> make_echo_reply(const NeighborPort& port, std::span<const std::uint8_t> bytes,
                                           const dataplane::Frame& frame) {
   const bool v6 = frame.ip_version == 6;
+  assert(frame.ip_protocol == (v6 ? dataplane::kIpProtoIcmpv6 : dataplane::kIpProtoIcmp));
   const auto request = bytes.subspan(frame.l4_offset, frame.l4_length);
   if (request.size() < kEchoHeader || request.size() > kMaxEchoBytes) return {};
   if (request[0] != (v6 ? kEchoRequest6 : kEchoRequest4) || request[1] != 0) return {};

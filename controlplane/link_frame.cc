@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 
 namespace sluice::control {
 
@@ -28,10 +29,12 @@ bool is_unicast_mac(const MacAddress& mac) {
 }
 
 MacAddress multicast_mac(const IpAddress& group) {
+  assert(group.is_v6());
   return {0x33, 0x33, group.bytes[12], group.bytes[13], group.bytes[14], group.bytes[15]};
 }
 
 IpAddress solicited_node(const IpAddress& address) {
+  assert(address.is_v6());
   IpAddress group = all_nodes();
   group.bytes[11] = 1;
   group.bytes[12] = 0xff;

@@ -26,7 +26,7 @@ struct NeighborPort {
 inline constexpr dataplane::MacAddress kBroadcastMac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /// True for a MAC that one station can have: neither group address nor all zero.
-bool is_unicast_mac(const dataplane::MacAddress& mac);
+[[nodiscard]] bool is_unicast_mac(const dataplane::MacAddress& mac);
 /// 33:33 and the address's last four bytes (RFC 2464 7). REQUIRES: an IPv6 address.
 dataplane::MacAddress multicast_mac(const config::IpAddress& group);
 /// ff02::1:ffXX:XXXX (RFC 4291 2.7.1). REQUIRES: an IPv6 address.

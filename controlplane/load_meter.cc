@@ -31,7 +31,7 @@ double follow(double value, double target, double seconds) {
 
 LoadMeter::LoadMeter(MediaPlane& plane)
     : plane_(plane), gauges_(plane.worker_count()), sampled_tsc_(plane.tsc_now()) {
-  for (std::size_t i = 0; i < gauges_.size(); ++i) gauges_[i].seen = count(plane_.memory(i).counters);
+  for (std::size_t i = 0; i < gauges_.size(); ++i) gauges_[i].seen = count(plane_.counters(i));
 }
 
 LoadMeter::Counted LoadMeter::count(const dataplane::WorkerCounters& counters) {
@@ -56,7 +56,7 @@ LoadMeter::TimePoint LoadMeter::tick(TimePoint now) {
   const auto ticks = static_cast<double>(tsc - sampled_tsc_);
   sampled_tsc_ = tsc;
   for (std::size_t i = 0; i < gauges_.size(); ++i)
-    sample(gauges_[i], count(plane_.memory(i).counters), ticks, ticks / hz, hz);
+    sample(gauges_[i], count(plane_.counters(i)), ticks, ticks / hz, hz);
   return next_;
 }
 

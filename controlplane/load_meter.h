@@ -52,7 +52,7 @@ class LoadMeter {
   /// Load, and what was placed there of late.
   double expected_load(std::size_t worker) const;
   /// Packets per second of the present mix that may be added until load reaches `limit`.
-  std::optional<double> capacity_left_pps(std::size_t worker, double limit) const;
+  [[nodiscard]] std::optional<double> capacity_left_pps(std::size_t worker, double limit) const;
 
   /// A session was placed on that worker, when there were that many over all workers.
   void placed(std::size_t worker, std::size_t sessions);

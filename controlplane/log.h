@@ -1,5 +1,6 @@
 // log: what the daemon tells its operators, a line each: a sentence for people with key=value fields behind
-// it. Keys and passwords are never among them. Control thread (workers never log; they count).
+// it. Keys and passwords are never among them. Any part of the control plane may log: this knows nothing of
+// the daemon. Control thread (workers never log; they count).
 #pragma once
 
 #include <fmt/format.h>
@@ -13,14 +14,14 @@
 namespace sluice::control::log {
 
 /// To standard error until this is called. False with the reason in `error` when the file cannot be opened.
-bool start(const config::Log& settings, std::string& error);
+[[nodiscard]] bool start(const config::Log& settings, std::string& error);
 
-bool is_enabled(config::LogLevel level);
+[[nodiscard]] bool is_enabled(config::LogLevel level);
 void write(config::LogLevel level, std::string_view line);
 
 /// `text` as the value of a field: quoted where it holds blanks or quotes, with control characters escaped,
 /// so that nothing that a peer says can make a line of its own.
-std::string value(std::string_view text);
+[[nodiscard]] std::string value(std::string_view text);
 
 template <typename... Args>
 void at(config::LogLevel level, fmt::format_string<Args...> format, Args&&... args) {

@@ -13,8 +13,16 @@ class DataPlaneDoor final : public MediaPlane {
 
   std::size_t worker_count() const override { return plane_.worker_count(); }
   dataplane::WorkerMemory& memory(std::size_t worker) override { return plane_.memory(worker); }
+  std::uint16_t worker_core(std::size_t worker) const override { return plane_.worker_core(worker); }
+  const dataplane::WorkerCounters& counters(std::size_t worker) const override {
+    return plane_.memory(worker).counters;
+  }
   std::size_t port_count() const override { return plane_.port_count(); }
   const dataplane::PortInfo& port(std::size_t index) const override { return plane_.port(index).info(); }
+  dataplane::PortStatistics port_statistics(std::size_t index) const override {
+    return plane_.port(index).statistics();
+  }
+  bool uses_huge_pages() const override { return plane_.eal().uses_huge_pages(); }
   std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const override {
     const std::uint8_t queue = plane_.port(port).steering().queue_of(udp_port);
     if (queue == dataplane::PortSteering::kAnyQueue) return std::nullopt;

@@ -9,7 +9,7 @@
 #include <optional>
 #include <span>
 
-#include "dataplane/port.h"
+#include "controlplane/plane_status.h"
 #include "dataplane/worker_memory.h"
 
 namespace sluice::dataplane {
@@ -18,25 +18,20 @@ class DataPlane;
 
 namespace sluice::control {
 
-class MediaPlane {
+class MediaPlane : public PlaneStatus {
  public:
-  virtual ~MediaPlane() = default;
-
-  virtual std::size_t worker_count() const = 0;
   virtual dataplane::WorkerMemory& memory(std::size_t worker) = 0;
 
-  virtual std::size_t port_count() const = 0;
-  virtual const dataplane::PortInfo& port(std::size_t index) const = 0;  // in the order of [[ports]]
-
-  /// The queue, and so the worker, that the port's hardware brings a local UDP port to; nullopt when nobody
-  /// knows.
-  virtual std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const = 0;
+  /// The queue, and so the worker, that the port's hardware brings a local UDP port to; nullopt when that
+  /// is not known.
+  [[nodiscard]] virtual std::optional<std::uint8_t> brings_to(std::size_t port,
+                                                              std::uint16_t udp_port) const = 0;
 
   /// Which worker owns a local UDP port. Said before the endpoint is installed.
   virtual void steer(std::uint16_t udp_port, std::size_t worker) = 0;
 
   /// A frame for Command::mbuf of kInject; nullptr when there is no buffer for it.
-  virtual rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) = 0;
+  [[nodiscard]] virtual rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) = 0;
   virtual void free_frame(rte_mbuf* frame) = 0;
   virtual std::span<const std::uint8_t> punt_frame(const dataplane::Punt& punt) const = 0;
   virtual void free_punt(const dataplane::Punt& punt) = 0;

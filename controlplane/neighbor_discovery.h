@@ -26,7 +26,8 @@ struct NdMessage {
   /// tell to discard: hop limit other than 255, wrong checksum, code, lengths, a multicast target, an option
   /// of length 0, a solicitation from :: that is not for a solicited-node group or that carries a link-layer
   /// address, a solicited advertisement to a group; and for other ICMPv6 types.
-  static std::optional<NdMessage> parse(std::span<const std::uint8_t> bytes, const dataplane::Frame& frame);
+  [[nodiscard]] static std::optional<NdMessage> parse(std::span<const std::uint8_t> bytes,
+                                                      const dataplane::Frame& frame);
 };
 
 /// Who has `target`? From `source`, one of the port's addresses. To `unicast` when given, else to the

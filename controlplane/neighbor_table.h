@@ -52,7 +52,7 @@ class NeighborTable {
 
   /// An answer to a question. False, and nothing moves, when none was asked, or it was asked of another
   /// station.
-  bool answer(const Key& key, const dataplane::MacAddress& mac, TimePoint now);
+  [[nodiscard]] bool answer(const Key& key, const dataplane::MacAddress& mac, TimePoint now);
 
   /// Somebody says unasked that `key` is at `mac`. When that is not what we know, the known station is asked;
   /// the claim itself is not believed. At most once per kNeighborRetry.

@@ -26,28 +26,6 @@ MacAddress mac_at(std::span<const std::uint8_t> bytes, std::size_t offset) {
 
 }  // namespace
 
-std::string_view neighbor_drop_name(NeighborDrop drop) {
-  switch (drop) {
-    case NeighborDrop::kMalformed:
-      return "malformed";
-    case NeighborDrop::kOtherVlan:
-      return "other_vlan";
-    case NeighborDrop::kNotForUs:
-      return "not_for_us";
-    case NeighborDrop::kBadSource:
-      return "bad_source";
-    case NeighborDrop::kUnasked:
-      return "unasked";
-    case NeighborDrop::kRateLimited:
-      return "rate_limited";
-    case NeighborDrop::kUnknownType:
-      return "unknown_type";
-    case NeighborDrop::kUnknownPort:
-      return "unknown_port";
-  }
-  return "unknown";
-}
-
 // Whole seconds' worth at a time: a steady flood gets its share in bursts, and no fractions are kept.
 bool Neighbors::Allowance::take(TimePoint now) {
   if (now - refilled >= std::chrono::seconds(1)) {

@@ -14,7 +14,6 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "controlplane/arp.h"
@@ -36,9 +35,6 @@ enum class NeighborDrop : std::uint8_t {
   kUnknownPort,
 };
 inline constexpr std::size_t kNeighborDrops = 8;
-
-/// "malformed" and the like.
-std::string_view neighbor_drop_name(NeighborDrop drop);
 
 class Neighbors {
  public:
@@ -79,8 +75,8 @@ class Neighbors {
   /// Where a packet to `destination` goes first: itself when it is on-link, else the gateway of its family.
   /// nullopt for an unknown port, an address of the port itself, a group or broadcast, or where there is no
   /// way.
-  std::optional<config::IpAddress> next_hop(std::uint16_t port_index,
-                                            const config::IpAddress& destination) const;
+  [[nodiscard]] std::optional<config::IpAddress> next_hop(std::uint16_t port_index,
+                                                          const config::IpAddress& destination) const;
 
   /// The MAC of the next hop. nullopt when there is none yet: asking then goes on by itself, and on_resolved
   /// tells. Whoever keeps the MAC calls this again at least every few minutes: an entry that nobody looks up
@@ -100,7 +96,7 @@ class Neighbors {
     std::uint32_t per_second = 0;
     std::uint32_t left = 0;
     TimePoint refilled{};
-    bool take(TimePoint now);
+    [[nodiscard]] bool take(TimePoint now);
   };
   struct Port {
     NeighborPort link;
@@ -111,9 +107,9 @@ class Neighbors {
 
   Port* find(std::uint16_t port_index);
   const Port* find(std::uint16_t port_index) const;
-  static bool is_ours(const Port& port, const config::IpAddress& ip);
-  static bool is_broadcast(const Port& port, const config::IpAddress& ip);
-  static bool may_be_answered(const Port& port, const config::IpAddress& ip);
+  [[nodiscard]] static bool is_ours(const Port& port, const config::IpAddress& ip);
+  [[nodiscard]] static bool is_broadcast(const Port& port, const config::IpAddress& ip);
+  [[nodiscard]] static bool may_be_answered(const Port& port, const config::IpAddress& ip);
   static config::IpAddress source_towards(const Port& port, const config::IpAddress& target);
 
   void on_arp(Port& port, std::span<const std::uint8_t> payload, TimePoint now);

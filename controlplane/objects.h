@@ -162,7 +162,7 @@ struct Session {
   };
 
   /// Whether some endpoint may live there.
-  bool uses(std::size_t where) const {
+  [[nodiscard]] bool uses(std::size_t where) const {
     return std::any_of(blocks.begin(), blocks.end(),
                        [&](const Block& block) { return block.worker == where; });
   }

@@ -27,7 +27,7 @@ class OrderlyEnd {
   /// `why` is for the log. Again, after Limits::patience: gives up waiting.
   void begin(std::string_view why);
   /// After the loop's end: whether every session was gone by then.
-  bool is_clean() const { return is_clean_; }
+  [[nodiscard]] bool is_clean() const { return is_clean_; }
 
  private:
   void on_sessions_gone();

@@ -34,9 +34,9 @@ class OutgoingSsrcs {
       : local_ssrc_(local_ssrc), capacity_(capacity), encrypted_(encrypted) {}
 
   /// A given SSRC.
-  std::optional<Lease> lease(std::uint32_t ssrc, const Random& random, Refusal& refusal);
+  [[nodiscard]] std::optional<Lease> lease(std::uint32_t ssrc, const Random& random, Refusal& refusal);
   /// Any SSRC. nullopt only when all that are remembered are live or exhausted and no more fit.
-  std::optional<Lease> lease_any(const Random& random);
+  [[nodiscard]] std::optional<Lease> lease_any(const Random& random);
   /// The route is gone from its worker, which sent nothing at or past `next_index`.
   void end(const Lease& lease, std::uint64_t next_index);
 
@@ -48,9 +48,9 @@ class OutgoingSsrcs {
     bool live = false;
     std::list<std::uint32_t>::iterator rest;  // in resting_ when not live
   };
-  std::optional<Lease> resume(std::uint32_t ssrc, Entry& entry);
+  [[nodiscard]] std::optional<Lease> resume(std::uint32_t ssrc, Entry& entry);
   Lease begin(std::uint32_t ssrc, const Random& random);
-  bool make_room();
+  [[nodiscard]] bool make_room();
 
   std::uint32_t local_ssrc_;
   std::size_t capacity_;

@@ -30,13 +30,13 @@ class PortAllocator {
                 std::uint16_t excluded_max = 0, const BlockOf& block_of = {});
 
   /// nullopt when that block has none left.
-  std::optional<std::uint16_t> acquire_single(std::size_t block);
+  [[nodiscard]] std::optional<std::uint16_t> acquire_single(std::size_t block);
   /// The even port of a pair.
-  std::optional<std::uint16_t> acquire_pair(std::size_t block);
+  [[nodiscard]] std::optional<std::uint16_t> acquire_pair(std::size_t block);
 
   /// False, and nothing changes, when that port is not given out as such.
-  bool release_single(std::uint16_t port);
-  bool release_pair(std::uint16_t even_port);
+  [[nodiscard]] bool release_single(std::uint16_t port);
+  [[nodiscard]] bool release_pair(std::uint16_t even_port);
 
   std::uint16_t min() const { return min_; }
   std::uint16_t max() const { return max_; }
@@ -48,7 +48,7 @@ class PortAllocator {
     return blocks_[block].pairs.count + blocks_[block].halves.count;
   }
   /// The block of a port of the range; nullopt for ports that are never given.
-  std::optional<std::size_t> block_of(std::uint16_t port) const;
+  [[nodiscard]] std::optional<std::size_t> block_of(std::uint16_t port) const;
 
  private:
   static constexpr std::uint32_t kNone = 0xffffffff;

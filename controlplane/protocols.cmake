@@ -1,3 +1,7 @@
+# What every part of the control plane may use.
+add_library(sluice_log STATIC log.cc)
+target_link_libraries(sluice_log PUBLIC sluice_options sluice_config fmt::fmt PRIVATE spdlog::spdlog)
+
 # Pure protocol logic of the control thread: ICE-lite, DTLS, ARP, neighbour discovery, ICMP. No sockets, no event loop.
 add_library(sluice_protocols STATIC
   stun.cc

@@ -16,11 +16,11 @@ class PuntDesk {
       : context_(context), remotes_(remotes), webrtc_(webrtc) {}
 
   /// False when there may be more.
-  bool drain(WorkerRecords& records, TimePoint now);
+  [[nodiscard]] bool drain(WorkerRecords& records, TimePoint now);
 
  private:
   void dispatch(WorkerRecords& records, const dataplane::Punt& punt, TimePoint now);
-  std::optional<std::size_t> port_index(std::uint16_t port_id) const;
+  [[nodiscard]] std::optional<std::size_t> port_index(std::uint16_t port_id) const;
 
   Context& context_;
   RemoteDesk& remotes_;

@@ -39,7 +39,7 @@ RemoteDesk::RemoteDesk(Context& context)
           link_ports(context.plane),
           {[this](std::uint16_t port, std::span<const std::uint8_t> frame) {
              // Any worker can send out of any port.
-             context_.workers[0]->commands.inject(context_.plane.port(port).id, frame);
+             (void)context_.workers[0]->commands.inject(context_.plane.port(port).id, frame);
            },
            [this](std::uint16_t port, const config::IpAddress& next_hop, const dataplane::MacAddress& mac) {
              on_resolved({port, next_hop}, mac);

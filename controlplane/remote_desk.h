@@ -16,7 +16,7 @@ class RemoteDesk {
   explicit RemoteDesk(Context& context);
 
   /// nullopt when there is a way from that port to the address: on-link, or by a gateway.
-  std::optional<RequestError> check(std::size_t port, const config::IpAddress& address) const;
+  [[nodiscard]] std::optional<RequestError> check(std::size_t port, const config::IpAddress& address) const;
   /// The operator says where an rtp or sdes peer is.
   void signal(Endpoint& endpoint, const RemoteAddress& remote);
   /// The worker has moved there by itself, to the MAC that the media came from: only a later change of MAC

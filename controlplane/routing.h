@@ -60,7 +60,7 @@ class Routing {
   Source& adopt(std::size_t worker, Endpoint& from, const SourceKey& key, SlotLease lease);
   void leave_source(Source& source);
   void fill(const Route& route);
-  bool caches_packets() const;
+  [[nodiscard]] bool caches_packets() const;
 
   Context& context_;
 };

@@ -6,11 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <ctime>
 #include <map>
 #include <tuple>
 #include <utility>
 
+#include "config/reload.h"
 #include "controlplane/context.h"
 #include "controlplane/endpoint_plan.h"
 #include "controlplane/endpoints.h"
@@ -447,6 +449,10 @@ Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {
 }
 
 void Sessions::reconfigure(const config::Config& config) {
+  [[maybe_unused]] const auto is_live = [](const config::Change& change) {
+    return change.apply == config::Apply::kLive;
+  };
+  assert(std::ranges::all_of(config::changes_between(state_->context.options.config, config), is_live));
   state_->context.options.config = config;
 }
 

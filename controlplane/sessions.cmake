@@ -28,4 +28,4 @@ add_library(sluice_sessions STATIC
 )
 find_package(Boost 1.74 REQUIRED)  # Intrusive, header-only
 target_link_libraries(sluice_sessions PUBLIC Boost::headers sluice_options sluice_config sluice_crypto sluice_dataplane
-                                             sluice_protocols PRIVATE fmt::fmt OpenSSL::Crypto)
+                                             sluice_protocols PRIVATE sluice_log fmt::fmt OpenSSL::Crypto)

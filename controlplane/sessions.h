@@ -55,22 +55,24 @@ class Sessions {
   Sessions(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine);
   ~Sessions();
 
-  Result<Created<SessionView>> create_session(const std::string& id);
-  Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
-  Result<EndpointView> connect_endpoint(const EndpointConnect& request);
-  Result<Created<RouteView>> create_route(const RouteCreate& request);
-  Result<RouteView> switch_route(const RouteSwitch& request);
+  [[nodiscard]] Result<Created<SessionView>> create_session(const std::string& id);
+  [[nodiscard]] Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
+  [[nodiscard]] Result<EndpointView> connect_endpoint(const EndpointConnect& request);
+  [[nodiscard]] Result<Created<RouteView>> create_route(const RouteCreate& request);
+  [[nodiscard]] Result<RouteView> switch_route(const RouteSwitch& request);
   void remove_session(const std::string& id, Done done);
   void remove_endpoint(const std::string& session, const std::string& id, Done done);
   void remove_route(const std::string& session, const std::string& id, Done done);
 
   std::vector<SessionView> list_sessions() const;
-  Result<SessionView> get_session(const std::string& id) const;
-  Result<std::vector<EndpointView>> list_endpoints(const std::string& session) const;  // "" = all
-  Result<EndpointView> get_endpoint(const std::string& session, const std::string& id) const;
-  Result<std::vector<RouteView>> list_routes(const std::string& session) const;
-  Result<RouteView> get_route(const std::string& session, const std::string& id) const;
-  Result<std::vector<StreamView>> list_streams(const std::string& session, const std::string& endpoint) const;
+  [[nodiscard]] Result<SessionView> get_session(const std::string& id) const;
+  [[nodiscard]] Result<std::vector<EndpointView>> list_endpoints(
+      const std::string& session) const;  // "" = all
+  [[nodiscard]] Result<EndpointView> get_endpoint(const std::string& session, const std::string& id) const;
+  [[nodiscard]] Result<std::vector<RouteView>> list_routes(const std::string& session) const;
+  [[nodiscard]] Result<RouteView> get_route(const std::string& session, const std::string& id) const;
+  [[nodiscard]] Result<std::vector<StreamView>> list_streams(const std::string& session,
+                                                             const std::string& endpoint) const;
 
   struct UdpPortView {
     std::uint16_t udp_port;
@@ -95,7 +97,7 @@ class Sessions {
 
   /// Drains notes and punts of all workers, retries pending commands. Call after every wake-up; false when
   /// there may be more.
-  bool poll(Clock::time_point now);
+  [[nodiscard]] bool poll(Clock::time_point now);
   /// Timers: DTLS retransmission, ICE consent, idle reclaim, neighbours, bit rates. Returns when it wants to
   /// be called next.
   Clock::time_point tick(Clock::time_point now);

@@ -100,21 +100,101 @@ void log_event(const control::Event& event) {
           log::value(event.endpoint), log::value(event.route), log::value(event.fields_json));
 }
 
-/// SIGTERM and SIGINT end the daemon; SIGHUP reads its configuration again.
-void follow_signals(boost::asio::signal_set& signals, control::OrderlyEnd& end,
-                    control::Reloading& reloading) {
-  signals.async_wait([&](boost::system::error_code error, int number) {
-    if (error) return;
-    if (number == SIGHUP) {
-      reloading.reload();
-    } else {
-      end.begin(number == SIGTERM ? "SIGTERM" : "SIGINT");
-    }
-    follow_signals(signals, end, reloading);
-  });
-}
+/// Everything from the sessions on, over a data plane that polls. The parts call one another, so their
+/// callbacks name members that are made after them; nothing calls back before run().
+class Service {
+ public:
+  /// All references outlive this.
+  Service(const config::Config& config, const std::string& path, const control::CryptoChoice& crypto,
+          std::unique_ptr<crypto::SrtpEngine> engine, std::shared_ptr<const control::DtlsContext> dtls,
+          control::ApiSocket& socket, control::EventLoop& loop, dataplane::DataPlane& plane)
+      : config_(config),
+        crypto_(crypto),
+        loop_(loop),
+        plane_(plane),
+        media_(control::make_media_plane(plane)),
+        sessions_({.config = config,
+                   .profiles = crypto.profiles,
+                   .dtls = std::move(dtls),
+                   .on_event =
+                       [this](const control::Event& event) {
+                         log_event(event);
+                         hub_.publish(event);
+                       },
+                   .random = random_bytes},
+                  *media_, std::move(engine)),
+        handlers_({.sessions = sessions_,
+                   .plane = *media_,
+                   .versions = control::gather_versions(),
+                   .engine = crypto.engine,
+                   .profiles = crypto.profiles,
+                   .on_shutdown = [this] { end_.begin("request"); }}),
+        server_(loop.io(), socket.release_fd(),
+                {.max_connections = config.api.connections,
+                 .max_line_bytes = config.api.line_bytes,
+                 .log = [](const std::string& line) { log::warning("{}", line); }},
+                hub_,
+                [this](const std::string& method, const control::Json& params, control::Answer answer) {
+                  handlers_.handle(method, params, std::move(answer));
+                }),
+        end_(loop, sessions_, server_, {}),
+        signals_(loop.io(), SIGTERM, SIGINT, SIGHUP),
+        reloading_(path, config, sessions_) {
+    follow_signals();
+  }
 
-/// Everything from the sessions on, over a data plane that polls. Returns when all of it has ended.
+  /// Returns when all of it has ended: the exit code.
+  int run() {
+    say_ready();
+    loop_.run({.poll = [this](auto now) { return sessions_.poll(now); },
+               .tick = [this](auto now) { return sessions_.tick(now); }});
+    return end_.is_clean() ? kExitOk : kExitFailure;
+  }
+
+ private:
+  /// SIGTERM and SIGINT end the daemon; SIGHUP reads its configuration again.
+  void follow_signals() {
+    signals_.async_wait([this](boost::system::error_code error, int number) {
+      if (error) return;
+      if (number == SIGHUP) {
+        reloading_.reload();
+      } else {
+        end_.begin(number == SIGTERM ? "SIGTERM" : "SIGINT");
+      }
+      follow_signals();
+    });
+  }
+
+  void say_ready() const {
+    for (std::size_t i = 0; i < plane_.port_count(); ++i) {
+      const dataplane::PortInfo& port = plane_.port(i).info();
+      log::info("port name={} driver={} queues={} transmit_queues={} steering={} remark={}", port.name,
+                port.driver, port.queues, port.transmit_queues, dataplane::steering_mode_name(port.steering),
+                log::value(plane_.port(i).steering().remark()));
+    }
+    log::info(
+        "ready version={} engine={} library={} profiles={} ports={} workers={} huge_pages={} socket={} "
+        "pid={}",
+        SLUICE_VERSION, crypto::engine_name(crypto_.engine), log::value(crypto_.library),
+        crypto_.profiles.size(), plane_.port_count(), plane_.worker_count(), plane_.eal().uses_huge_pages(),
+        log::value(config_.api.socket), getpid());
+  }
+
+  const config::Config& config_;
+  const control::CryptoChoice& crypto_;
+  control::EventLoop& loop_;
+  dataplane::DataPlane& plane_;
+  control::EventHub hub_;
+  std::unique_ptr<control::MediaPlane> media_;
+  control::Sessions sessions_;
+  control::ApiHandlers handlers_;
+  control::ApiServer server_;
+  control::OrderlyEnd end_;
+  boost::asio::signal_set signals_;
+  control::Reloading reloading_;
+};
+
+/// The exit code, when everything has ended.
 int serve(const config::Config& config, const std::string& path, const control::CryptoChoice& crypto,
           control::ApiSocket& socket, std::shared_ptr<const control::DtlsContext> dtls,
           control::EventLoop& loop, dataplane::DataPlane& plane) {
@@ -124,53 +204,8 @@ int serve(const config::Config& config, const std::string& path, const control::
     log::error("crypto engine {} does not start: {}", crypto::engine_name(crypto.engine), error);
     return kExitFailure;
   }
-  control::EventHub hub;
-  const auto media = control::make_media_plane(plane);
-  control::Sessions sessions({.config = config,
-                              .profiles = crypto.profiles,
-                              .dtls = std::move(dtls),
-                              .on_event =
-                                  [&hub](const control::Event& event) {
-                                    log_event(event);
-                                    hub.publish(event);
-                                  },
-                              .random = random_bytes},
-                             *media, std::move(engine));
-  control::OrderlyEnd* ending = nullptr;
-  control::ApiHandlers handlers({.sessions = sessions,
-                                 .plane = plane,
-                                 .versions = control::Versions::gather(),
-                                 .engine = crypto.engine,
-                                 .profiles = crypto.profiles,
-                                 .on_shutdown = [&ending] { ending->begin("request"); }});
-  control::ApiServer server(
-      loop.io(), socket.release_fd(),
-      {.max_connections = config.api.connections,
-       .max_line_bytes = config.api.line_bytes,
-       .log = [](const std::string& line) { log::warning("{}", line); }},
-      hub, [&handlers](const std::string& method, const control::Json& params, control::Answer answer) {
-        handlers.handle(method, params, std::move(answer));
-      });
-  control::OrderlyEnd end(loop, sessions, server, {});
-  ending = &end;
-  boost::asio::signal_set signals(loop.io(), SIGTERM, SIGINT, SIGHUP);
-  control::Reloading reloading(path, config, sessions);
-  follow_signals(signals, end, reloading);
-
-  for (std::size_t i = 0; i < plane.port_count(); ++i) {
-    const dataplane::PortInfo& port = plane.port(i).info();
-    log::info("port name={} driver={} queues={} transmit_queues={} steering={} remark={}", port.name,
-              port.driver, port.queues, port.transmit_queues, dataplane::steering_mode_name(port.steering),
-              log::value(plane.port(i).steering().remark()));
-  }
-  log::info(
-      "ready version={} engine={} library={} profiles={} ports={} workers={} huge_pages={} socket={} pid={}",
-      SLUICE_VERSION, crypto::engine_name(crypto.engine), log::value(crypto.library), crypto.profiles.size(),
-      plane.port_count(), plane.worker_count(), plane.eal().uses_huge_pages(), log::value(config.api.socket),
-      getpid());
-  loop.run({.poll = [&](auto now) { return sessions.poll(now); },
-            .tick = [&](auto now) { return sessions.tick(now); }});
-  return end.is_clean() ? kExitOk : kExitFailure;
+  Service service(config, path, crypto, std::move(engine), std::move(dtls), socket, loop, plane);
+  return service.run();
 }
 
 int run(const config::Config& config, const std::string& path) {
@@ -225,7 +260,7 @@ struct CommandLine {
 
 int act(const CommandLine& line) {
   if (line.version) {
-    std::fputs(control::to_text(control::Versions::gather()).c_str(), stdout);
+    std::fputs(control::to_text(control::gather_versions()).c_str(), stdout);
     return kExitOk;
   }
   if (line.help_config) {

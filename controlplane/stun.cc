@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "dataplane/frame.h"
@@ -253,6 +254,7 @@ void StunWriter::set_length(std::size_t attribute_bytes) {
 }
 
 void StunWriter::add(StunAttribute type, std::span<const std::uint8_t> value) {
+  assert(value.size() <= 65535 - kAttributeHeader);
   const std::size_t start = bytes_.size();
   bytes_.resize(start + kAttributeHeader + padded(value.size()));
   store_be16(bytes_.data() + start, static_cast<std::uint16_t>(type));
@@ -290,6 +292,7 @@ void StunWriter::add_xor_mapped_address(const config::SocketAddress& address) {
 }
 
 void StunWriter::add_error_code(std::uint16_t code, std::string_view reason) {
+  assert(code >= 300 && code <= 699);
   std::vector<std::uint8_t> raw(4 + reason.size());
   raw[2] = static_cast<std::uint8_t>(code / 100);
   raw[3] = static_cast<std::uint8_t>(code % 100);

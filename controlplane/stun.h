@@ -60,7 +60,7 @@ class StunView {
   /// nullopt for anything that is not one whole STUN message: header (5), magic cookie, length equal to the
   /// datagram's and a multiple of 4, every attribute within, nothing behind FINGERPRINT, at most
   /// kStunMaxAttributes attributes.
-  static std::optional<StunView> parse(std::span<const std::uint8_t> datagram);
+  [[nodiscard]] static std::optional<StunView> parse(std::span<const std::uint8_t> datagram);
 
   StunClass message_class() const { return class_; }
   /// 12 bits; kStunBinding for all that ICE uses.
@@ -70,30 +70,30 @@ class StunView {
 
   /// The first attribute of that type in front of MESSAGE-INTEGRITY (those behind it are not protected and
   /// are ignored, RFC 8489 14.5, but for FINGERPRINT). Its value without the padding.
-  std::optional<std::span<const std::uint8_t>> find(StunAttribute type) const;
-  bool has(StunAttribute type) const { return find(type).has_value(); }
+  [[nodiscard]] std::optional<std::span<const std::uint8_t>> find(StunAttribute type) const;
+  [[nodiscard]] bool has(StunAttribute type) const { return find(type).has_value(); }
 
   /// At most 508 bytes (RFC 8489 14.3); nullopt when absent, empty or longer.
-  std::optional<std::string_view> username() const;
+  [[nodiscard]] std::optional<std::string_view> username() const;
   /// nullopt when absent or of a wrong length; has() tells the two apart.
-  std::optional<std::uint32_t> priority() const;
-  std::optional<std::uint64_t> ice_controlling() const;
-  std::optional<std::uint64_t> ice_controlled() const;
-  std::optional<config::SocketAddress> xor_mapped_address() const;
-  std::optional<StunError> error_code() const;
-  std::optional<std::string_view> software() const;
-  bool use_candidate() const { return has(StunAttribute::kUseCandidate); }
+  [[nodiscard]] std::optional<std::uint32_t> priority() const;
+  [[nodiscard]] std::optional<std::uint64_t> ice_controlling() const;
+  [[nodiscard]] std::optional<std::uint64_t> ice_controlled() const;
+  [[nodiscard]] std::optional<config::SocketAddress> xor_mapped_address() const;
+  [[nodiscard]] std::optional<StunError> error_code() const;
+  [[nodiscard]] std::optional<std::string_view> software() const;
+  [[nodiscard]] bool use_candidate() const { return has(StunAttribute::kUseCandidate); }
 
   /// Comprehension-required attributes that sluice does not know, in order, the first kStunMaxUnknown of
   /// them.
   std::span<const std::uint16_t> unknown_required() const { return {unknown_.data(), unknown_count_}; }
 
   /// True when FINGERPRINT is there, is last, and is the message's CRC-32 xor 0x5354554e (14.7).
-  bool fingerprint_ok() const;
+  [[nodiscard]] bool fingerprint_ok() const;
   /// True when MESSAGE-INTEGRITY is there and is the HMAC-SHA1 of what stands before it under `key` (14.5).
   /// For ICE the key is the password itself (9.1.1). Compared in constant time.
-  bool integrity_ok(std::span<const std::uint8_t> key) const;
-  bool integrity_ok(std::string_view password) const;
+  [[nodiscard]] bool integrity_ok(std::span<const std::uint8_t> key) const;
+  [[nodiscard]] bool integrity_ok(std::string_view password) const;
 
  private:
   struct Entry {
@@ -103,7 +103,7 @@ class StunView {
   };
 
   StunView() = default;
-  bool parse_attributes();
+  [[nodiscard]] bool parse_attributes();
   void note_unknown(std::uint16_t type);
 
   std::span<const std::uint8_t> bytes_;

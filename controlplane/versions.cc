@@ -29,7 +29,7 @@ std::pair<std::string, std::string> engine_version(crypto::EngineKind kind) {
 
 }  // namespace
 
-Versions Versions::gather() {
+Versions gather_versions() {
   Versions versions;
   versions.sluice = SLUICE_VERSION;
   versions.dpdk = dataplane::Eal::version();

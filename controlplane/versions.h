@@ -1,24 +1,15 @@
-// versions: what this process is made of: sluice itself and the libraries that it is linked to at this
-// moment, which is not always what it was built with. Gathered once, at start, on the control thread.
+// versions: asks sluice and its libraries for their versions. Once, at start, on the control thread.
 #pragma once
 
 #include <string>
 
+#include "controlplane/version_info.h"
+
 namespace sluice::control {
 
-struct Versions {
-  std::string sluice;
-  std::string dpdk;                      // "DPDK 22.11.4"
-  std::string openssl;                   // "OpenSSL 3.0.11 19 Sep 2023"
-  std::string libsrtp;                   // "2.5.0", or why it cannot be used
-  std::string libsrtp_crypto_library;    // "NSS", "OpenSSL", ...
-  std::string ipsec_mb;                  // "1.3.0", or why it cannot be used
-  std::string ipsec_mb_instruction_set;  // "AVX512"; empty when it cannot be used
-
-  static Versions gather();
-};
+[[nodiscard]] Versions gather_versions();
 
 /// For `sluiced --version`: a name and a version a line.
-std::string to_text(const Versions& versions);
+[[nodiscard]] std::string to_text(const Versions& versions);
 
 }  // namespace sluice::control

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "controlplane/endpoint_keys.h"
+#include "controlplane/log.h"
 #include "controlplane/refusals.h"
 
 namespace sluice::control {
@@ -127,6 +128,9 @@ void WebrtcDesk::on_stun(const WorkerRecords& records, Endpoint* endpoint, const
   const IceOutcome outcome = peer.ice.on_request(*view, datagram.from, datagram.to, now);
   if (outcome.refusal != IceRefusal::kNone) {
     ++context_.totals.ice_dropped;
+    log::debug("ICE check refused session={} endpoint={} from={} reason={}",
+               log::value(endpoint->session->id), log::value(endpoint->id), datagram.from.to_string(),
+               ice_refusal_name(outcome.refusal));
     if (!outcome.response.empty()) reply(*endpoint, datagram, outcome.response);
     return;
   }

@@ -33,12 +33,12 @@ class WebrtcDesk {
   WebrtcDesk(Context& context, RemoteDesk& remotes) : context_(context), remotes_(remotes) {}
 
   /// Makes the ICE agent and the DTLS association. nullopt, or why they cannot be had.
-  std::optional<RequestError> prepare(Endpoint& endpoint);
+  [[nodiscard]] std::optional<RequestError> prepare(Endpoint& endpoint);
   /// The endpoint is installed: from now on its checks are answered.
   void open(Endpoint& endpoint);
   /// The peer's description. Another ufrag than before is an ICE restart (RFC 8445 9); fingerprints cannot
   /// change once DTLS has begun.
-  std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
+  [[nodiscard]] std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
   /// No more admission; close_notify on its way. Everything that points here from outside is undone.
   void close(Endpoint& endpoint);
 

@@ -167,7 +167,7 @@ TEST_F(LargeRoomTest, AnythingInAnyOrder) {
       if (std::holds_alternative<Created<RouteView>>(bench.sessions->create_route(route)))
         routes.insert(next++);
     } else if (choice < 8 && !routes.empty()) {
-      bench.sessions->switch_route({"s", "r" + any(routes), {"e" + any(endpoints), {}, {}, {}}});
+      (void)bench.sessions->switch_route({"s", "r" + any(routes), {"e" + any(endpoints), {}, {}, {}}});
     } else if (choice == 8 && !routes.empty()) {
       const std::string id = any(routes);
       bench.sessions->remove_route("s", "r" + id, [](auto) {});

@@ -59,7 +59,7 @@ class Daemon {
     const auto deadline = std::chrono::steady_clock::now() + seconds(20);
     while (!reached()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
-      sessions->poll(std::chrono::steady_clock::now());
+      (void)sessions->poll(std::chrono::steady_clock::now());
       sessions->tick(std::chrono::steady_clock::now());
       std::this_thread::yield();
     }

@@ -98,8 +98,16 @@ class ScriptedPlane final : public MediaPlane {
 
   std::size_t worker_count() const override { return memories_.size(); }
   dataplane::WorkerMemory& memory(std::size_t worker) override { return *memories_[worker]; }
+  std::uint16_t worker_core(std::size_t worker) const override {
+    return static_cast<std::uint16_t>(worker + 1);
+  }
+  const dataplane::WorkerCounters& counters(std::size_t worker) const override {
+    return memories_[worker]->counters;
+  }
   std::size_t port_count() const override { return ports.size(); }
   const dataplane::PortInfo& port(std::size_t index) const override { return ports[index]; }
+  dataplane::PortStatistics port_statistics(std::size_t) const override { return {}; }
+  bool uses_huge_pages() const override { return false; }
   std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const override {
     if (!landing) return std::nullopt;
     return landing(port, udp_port);
