@@ -9,8 +9,8 @@ namespace sluice::config {
 
 namespace {
 
-// What the smallest packet buffer takes that holds a whole Ethernet frame: header room, 1500 bytes and DPDK's
-// own 128.
+// Bytes of the smallest packet buffer for a whole Ethernet frame: DPDK's headroom, 1500 bytes and 128 of
+// DPDK's own.
 constexpr std::uint64_t kLeastMbufBytes = 1792;
 constexpr std::uint64_t kMiB = 1024 * 1024;
 constexpr unsigned kIpv4UdpBytes = 28;
@@ -28,10 +28,10 @@ std::string in_quotes(const std::string& text) {
   return "\"" + text + "\"";
 }
 
-/// Finds what was seen before under another key.
+/// Finds values that two settings share.
 class Seen {
  public:
-  /// The path that has this value already; empty, and remembers it, if none has.
+  /// The path that has this value already. Where there is none, remembers the value and returns "".
   std::string earlier(const std::string& value, const std::string& path) {
     const auto [entry, is_new] = first_.emplace(value, path);
     return is_new ? "" : entry->second;
@@ -113,7 +113,7 @@ void check_gateways(const Config& config, const Host& host, Findings& findings) 
   }
 }
 
-/// Whether a worker without work leaves its CPU to others.
+/// Whether a worker without work gives up its CPU.
 bool shares_its_cpu(Idle idle) {
   return idle == Idle::kYield || idle == Idle::kPause || idle == Idle::kInterrupt;
 }
@@ -146,7 +146,7 @@ void check_udp_ports(const Config& config, Findings& findings) {
   const bool shared_good = findings.is_good("ice.shared_port") && findings.is_good("workers.cores");
   const std::string range = std::to_string(low) + ".." + std::to_string(high);
 
-  // The problem is told at the key that the file sets, if it sets only one of the two.
+  // Where the file sets only one of the two, the problem stands at that one.
   const bool at_max = findings.is_set("media.port_max") || !findings.is_set("media.port_min");
   const std::string path = at_max ? "media.port_max" : "media.port_min";
   const std::string found = std::to_string(at_max ? high : low);
@@ -232,7 +232,7 @@ void check_memory(const Config& config, Findings& findings) {
                      std::to_string(config.workers.cores.size()) + " x " + found + " packet buffers");
 }
 
-// Another process can only map huge pages.
+// The other process of a ring: port can only map huge pages.
 void check_rings(const Config& config, Findings& findings) {
   const std::string path = "memory.huge_pages";
   if (!findings.is_good(path) || config.memory.huge_pages != HugePages::kNever) return;
@@ -256,8 +256,8 @@ std::string canonical_device(std::string_view device) {
 }
 
 void check(const Config& config, const Host& host, Findings& findings) {
-  // Rules that judge single items come last: an item that breaks one is bad, and would hide its list from the
-  // others.
+  // Rules over single items of a list come last. An item that breaks one is bad, and the other rules would
+  // skip the whole list.
   check_names_and_devices(config, findings);
   check_gateways(config, host, findings);
   check_udp_ports(config, findings);

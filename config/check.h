@@ -1,5 +1,5 @@
-// check: the rules over several keys, and over a key and the machine: what no limit of a single key can say.
-// Pure functions, control thread.
+// check: the rules over several settings, and over a setting and the machine: everything that the range of a
+// single setting cannot say. Pure functions, control thread.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace sluice::config {
 
-/// Adds a problem for each rule broken. Keys that already have a problem are left out of the rules.
+/// Adds a problem for each broken rule. Rules skip settings that already have a problem.
 void check(const Config& config, const Host& host, Findings& findings);
 
 /// The name by which DPDK knows the device: a PCI address with its domain, or a virtual device's name.

@@ -1,5 +1,5 @@
-// config: what an operator may set, with its defaults and limits. Plain structs; loaded once by config/load
-// on the control thread and immutable afterwards. config/settings lists each key by its name in the file.
+// config: what an operator may set, with defaults and ranges. Plain structs. config/load fills them on the
+// control thread; they do not change afterwards. config/settings lists each setting by its name in the file.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace sluice::config {
 
-/// Inclusive bounds of a numeric key; the one place that load and the documentation take them from.
+/// Inclusive bounds of a numeric setting. The loader and the documentation both take them from here.
 struct Range {
   std::int64_t min;
   std::int64_t max;
@@ -19,7 +19,7 @@ struct Range {
 
 /// [[ports]]: one DPDK port, that is, one network interface that sluice drives itself.
 struct Port {
-  std::string name;                  // label used in the API and in messages: [a-z0-9-]{1,15}
+  std::string name;                  // label in the API and in messages: [a-z0-9-]{1,15}
   std::string device;                // PCI address "0000:01:00.0" or vdev "net_tap0,iface=sluice0"
   std::vector<IpPrefix> addresses;   // at least one; at most 8
   std::optional<IpAddress> gateway;  // IPv4 default gateway, on-link
@@ -35,7 +35,7 @@ inline constexpr Range kVlanRange{0, 4094};
 inline constexpr Range kMtuRange{1280, 1500};
 inline constexpr Range kDescriptorRange{64, 4096};
 
-/// What a worker does that finds no work: see dataplane/idle.h.
+/// What a worker does when it finds no work: see dataplane/idle.h.
 enum class Idle : std::uint8_t { kSpin, kPause, kYield, kInterrupt, kMonitor };
 
 /// [workers]
@@ -44,7 +44,7 @@ struct Workers {
   // CPU ids, one poll-mode worker each; distinct; not the control core, unless they yield.
   std::vector<std::uint16_t> cores = {1};
   Idle idle = Idle::kSpin;
-  std::uint16_t idle_sleep_us = 100;  // longest single sleep of kPause and kMonitor
+  std::uint16_t idle_sleep_us = 100;  // longest single sleep of kPause and kMonitor, microseconds
 };
 inline constexpr Range kWorkerCountRange{1, 32};
 inline constexpr Range kCpuRange{0, 1023};
@@ -57,7 +57,7 @@ struct Memory {
   HugePages huge_pages = HugePages::kAuto;
   std::uint32_t size_mib = 512;  // DPDK memory: packet buffers and rings
   std::uint32_t mbufs_per_worker = 32768;
-  // Of each worker, beside size_mib: packets kept for receivers that ask for them again; 0 = none.
+  // MiB of each worker, in addition to size_mib, for packets that receivers may ask for again; 0 = none.
   std::uint32_t packet_cache_mib = 64;
 };
 inline constexpr Range kMemoryMibRange{128, 262144};
@@ -69,7 +69,7 @@ enum class CryptoEngine : std::uint8_t { kAuto, kIpsecMb, kLibsrtp };
 /// [crypto]
 struct Crypto {
   CryptoEngine engine = CryptoEngine::kAuto;
-  // In order of preference, by their IANA names less "SRTP_": "AEAD_AES_128_GCM", "AEAD_AES_256_GCM",
+  // In order of preference, by their IANA names without "SRTP_": "AEAD_AES_128_GCM", "AEAD_AES_256_GCM",
   // "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32".
   std::vector<std::string> profiles = {"AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80",
                                        "AES_CM_128_HMAC_SHA1_32"};
@@ -78,8 +78,8 @@ inline constexpr Range kProfileCountRange{1, 4};
 
 /// [dtls]
 struct Dtls {
-  std::string certificate;  // PEM file; empty = self-made ECDSA P-256 at start
-  std::string private_key;  // PEM file; given with certificate or not at all
+  std::string certificate;  // PEM file; empty = sluiced makes one at start, ECDSA P-256
+  std::string private_key;  // PEM file; set both or neither
   std::uint32_t handshake_timeout_ms = 15000;
   std::uint16_t mtu = 1200;  // bytes of the UDP payload of a handshake datagram
 };
@@ -98,7 +98,7 @@ inline constexpr Range kUdpPortRange{1024, 65535};
 struct Media {
   std::uint16_t port_min = 20000;  // UDP ports for endpoints with a port of their own, inclusive
   std::uint16_t port_max = 39999;
-  // How long a plain-RTP endpoint without a signalled address may latch.
+  // How long a plain-RTP endpoint without a signalled address may latch to its first sender.
   std::uint32_t latch_window_ms = 5000;
 };
 inline constexpr Range kLatchWindowRange{0, 60000};
@@ -110,13 +110,12 @@ struct Limits {
   std::uint32_t routes_per_worker = 65536;
   std::uint32_t streams_per_worker = 65536;
   std::uint16_t streams_per_endpoint = 64;
-  // Endpoints of one session that live together on one worker; those past it go to others, by such blocks.
+  // Endpoints of one session that share a worker. Further blocks of this size go to other workers.
   std::uint32_t session_block = 256;
   std::uint16_t routes_per_endpoint = 1024;  // routes that lead to one endpoint
-  // A new session is refused while even the least loaded worker carries more than this share of what it
-  // could; 100 = never.
+  // A new session is refused while every worker carries more than this share of what it can; 100 = never.
   std::uint8_t worker_load_percent = 85;
-  // An allocated endpoint on which nothing flows for this long is reclaimed; 0 = never.
+  // An allocated endpoint without packets for this long is removed; 0 = never.
   std::uint32_t idle_timeout_s = 60;
   std::uint32_t stream_timeout_s = 30;  // a stream without packets is forgotten
 };
@@ -134,7 +133,7 @@ struct Api {
   std::string socket = "/run/sluice/sluice.sock";
   std::uint16_t mode = 0600;  // TOML: a string, "0600"
   std::uint16_t connections = 64;
-  std::uint32_t line_bytes = 1048576;  // a longer request line is refused
+  std::uint32_t line_bytes = 1048576;  // longest request line; a longer one is refused
 };
 inline constexpr Range kApiConnectionRange{1, 1024};
 inline constexpr Range kApiLineRange{4096, 16777216};

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kShownBytes = 64;
 
-// C0, DEL and the C1 controls (U+0080..U+009F, that is, c2 80..c2 9f) would drive a terminal.
+// Escapes what a terminal would obey: C0, DEL and the C1 controls (U+0080..U+009F, which are c2 80..c2 9f).
 void append_escaped(std::string& out, std::string_view text, bool in_quotes) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -34,7 +34,7 @@ void append_escaped(std::string& out, std::string_view text, bool in_quotes) {
   }
 }
 
-// Never cuts inside a UTF-8 character.
+// Cuts between UTF-8 characters.
 std::string_view shortened(std::string_view text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return text;
   std::size_t end = max_bytes;

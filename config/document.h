@@ -1,8 +1,8 @@
-// document: a configuration file as a tree of values, each with its place in the file. What the TOML reader
-// hands to the loader, so that one file alone knows the TOML library. Plain values, control thread.
+// document: a configuration file as a tree of values, each with its place in the file. The TOML reader makes
+// it and the loader reads it, so that only one file knows the TOML library. Plain values, control thread.
 //
-// Invariant: the tree is at most kMaxDepth levels deep; whatever lies deeper in the file is cut off (no key
-// is there).
+// Invariant: the tree is at most kMaxDepth levels deep. The reader cuts off what is deeper in the file; no
+// setting is there.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ inline constexpr int kMaxDepth = 6;
 
 struct Member;
 
-/// One value. Only the field that belongs to its kind is filled.
+/// One value. Only the field of its kind is set.
 struct Node {
   enum class Kind : std::uint8_t { kBoolean, kInteger, kFloat, kString, kDateTime, kArray, kTable };
 
@@ -32,6 +32,7 @@ struct Node {
   std::vector<Node> items;      // kArray
   std::vector<Member> members;  // kTable
 
+  /// nullptr where the table has no such key. The node owns the member.
   const Member* find(std::string_view key) const;
 };
 
@@ -41,17 +42,17 @@ struct Member {
   Node value;
 };
 
-/// The value as an error message shows it: `9000`, `"abc"`, `an array of 3`. Short, on one line, printable.
+/// The value as an error message shows it: `9000`, `"abc"`, `an array of 3`. Short, printable, on one line.
 std::string describe(const Node& node);
 
-/// `text` with control characters escaped and cut after max_bytes: fit for a terminal whatever the file
-/// holds.
+/// `text` with control characters escaped, and cut after max_bytes. Safe for a terminal, whatever the file
+/// contains.
 std::string printable(std::string_view text, std::size_t max_bytes = 64);
 
-/// The same in quotes.
+/// The same in quotes, cut after 64 bytes.
 std::string quoted(std::string_view text);
 
-/// Parses TOML 1.0. The first syntax error ends it: the one problem is then returned with its place.
+/// Parses TOML 1.0. It stops at the first syntax error, and returns that problem with its place.
 std::variant<Node, Problem> read_toml(std::string_view text, std::string_view file_name);
 
 }  // namespace sluice::config

@@ -1,6 +1,6 @@
-// findings: what the loader knows about a file besides the values: the problems so far, where each key
-// stands, and which keys are not to be trusted, so that a rule over several keys does not report the
-// consequences of an error twice. Used while one file is loaded, control thread.
+// findings: what the loader knows of a file besides the values: the problems so far, the place of each key,
+// and the keys that are bad. A rule over several settings skips the bad ones, so that it does not report the
+// consequences of an error as a second one. For one load of one file, control thread.
 #pragma once
 
 #include <map>
@@ -13,29 +13,30 @@
 
 namespace sluice::config {
 
-/// Paths are as in Problem::key: "media.port_min", "ports[0].addresses[1]".
+/// Paths are those of Problem::key: "media.port_min", "ports[0].addresses[1]".
 class Findings {
  public:
   explicit Findings(std::string_view file_name) : file_(file_name) {}
 
-  /// The key (or table, or item) stands in the file, here.
+  /// Notes that the file has this key (or table, or item), and where.
   void place(const std::string& path, Position position) { places_[path] = position; }
   [[nodiscard]] bool is_set(const std::string& path) const { return places_.contains(path); }
 
-  /// Where the key stands; if it is not in the file, where its table stands; else the start of the file.
+  /// The place of the key. Without one, that of its table; without that, the start of the file.
   Position position_of(const std::string& path) const;
 
   void add(Position at, const std::string& path, std::string found, std::string allowed);
-  /// As above, where the key stands. A key that is absent is said to have its default.
+  /// The same at the place of the key. Where the file has no such key, the problem says that this is the
+  /// default.
   void add(const std::string& path, std::string found, std::string allowed);
 
-  /// Marks a key as bad without a problem of its own.
+  /// Marks a key as bad without adding a problem.
   void distrust(const std::string& path) { bad_.insert(path); }
 
-  /// No problem was found with this key, nor with an item of it.
+  /// Whether neither the key nor an item of it has a problem.
   [[nodiscard]] bool is_good(const std::string& path) const;
 
-  /// In file order. The findings are spent.
+  /// The problems in file order. Call it once, at the end.
   std::vector<Problem> take_problems();
 
  private:

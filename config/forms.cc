@@ -16,7 +16,7 @@ bool host_bits_are(const IpPrefix& prefix, bool ones) {
   return true;
 }
 
-/// Why no host may have this address; empty when it may. The prefix length plays no part.
+/// Why no host may have this address, whatever the prefix length. Empty where a host may have it.
 std::string_view not_unicast(const IpAddress& address) {
   if (address.is_unspecified()) return "the unspecified address";
   if (address.is_multicast()) return "a multicast address";
@@ -30,8 +30,8 @@ std::string_view not_unicast(const IpAddress& address) {
   return "";
 }
 
-/// As above, and the addresses that the prefix itself gives a meaning (RFC 3021: not those of a /31; RFC
-/// 6164: /127).
+/// The same, and for the addresses that the prefix gives a meaning to. A /31 has none (RFC 3021), nor has a
+/// /127 (RFC 6164).
 std::string_view not_a_host(const IpPrefix& prefix) {
   if (const std::string_view why = not_unicast(prefix.address); !why.empty()) return why;
   if (prefix.length == 0) return "a prefix of length 0";

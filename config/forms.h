@@ -26,7 +26,7 @@
 
 namespace sluice::config {
 
-/// What is wrong with one value, or with one item of it: `suffix` is then "[2]".
+/// What is wrong with one value, or with one item of it. For an item `suffix` is its index: "[2]".
 struct Mismatch {
   Position at;
   std::string suffix;
@@ -62,7 +62,7 @@ struct IntegerForm {
   }
 };
 
-/// An enumeration, written as a string. The names stand in the order of the help text.
+/// An enumeration, written as a string. The choices are in the order of the help text.
 template <typename Enum>
 struct ChoiceForm {
   std::vector<std::pair<std::string_view, Enum>> choices;
@@ -89,7 +89,7 @@ struct ChoiceForm {
   }
 };
 
-/// Free text that a rule judges; `what` says in words what the rule accepts.
+/// Free text with a rule. `what` says in words what the rule accepts.
 struct TextForm {
   std::string what;
   bool (*accepts)(std::string_view);
@@ -107,7 +107,7 @@ struct TextForm {
   std::string print(const std::string& value) const { return toml_string(value); }
 };
 
-/// A file mode as people write it: "0600".
+/// A file mode in octal: "0600".
 struct ModeForm {
   std::string type() const { return "string"; }
   std::string allowed() const { return "octal mode bits, \"0000\"..\"0777\""; }
@@ -125,7 +125,7 @@ struct AddressForm {
   std::string print(const std::optional<IpAddress>& value) const;
 };
 
-/// A host's own address with the length of its prefix.
+/// An address of an interface with the length of its on-link prefix.
 struct PrefixForm {
   std::string type() const { return "string"; }
   std::string allowed() const { return "a unicast host address with its prefix length, \"198.18.0.1/15\""; }
@@ -133,11 +133,11 @@ struct PrefixForm {
   std::string print(const IpPrefix& value) const { return "\"" + value.to_string() + "\""; }
 };
 
-/// An array of values of another form, without repetitions.
+/// An array of distinct values of another form.
 template <typename Item>
 struct ListForm {
   Item item;
-  std::string items;  // "addresses": the items in the plural
+  std::string items;  // the items in the plural: "addresses"
   Range count;
 
   std::string type() const { return "array of " + item.type() + "s"; }
@@ -152,7 +152,7 @@ struct ListForm {
     const auto size = static_cast<std::int64_t>(node.items.size());
     if (size < count.min || size > count.max) {
       mismatches.push_back({node.position, "", describe(node), allowed()});
-      if (size > count.max) return;  // a thousand follow-up errors would help nobody
+      if (size > count.max) return;  // do not report a thousand items too
     }
     out.assign(node.items.size(), T{});
     std::vector<bool> good(node.items.size(), false);

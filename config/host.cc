@@ -20,9 +20,9 @@ struct CpuSetDeleter {
   void operator()(cpu_set_t* set) const { CPU_FREE(set); }
 };
 
-// The affinity that we were started with is too narrow (isolated CPUs are not in it, and those are what
-// workers want), and the list of CPUs online too wide (a container may be denied some). What the kernel
-// grants to a thread that asks for all is the truth; the thread is thrown away, so nobody's affinity changes.
+// The affinity at start is too narrow: it lacks isolated CPUs, which are those that workers want. The list of
+// CPUs online is too wide: a container may not use all of them. So a thread asks the kernel for all CPUs, and
+// the answer is what the process may use. The thread then ends, and no other thread's affinity changes.
 std::vector<std::uint16_t> probe_cpus() {
   std::vector<std::uint16_t> cpus;
   std::thread([&cpus] {
@@ -30,7 +30,8 @@ std::vector<std::uint16_t> probe_cpus() {
     const std::size_t bytes = CPU_ALLOC_SIZE(kMaxCpus);
     CPU_ZERO_S(bytes, set.get());
     for (int cpu = 0; cpu < kMaxCpus; ++cpu) CPU_SET_S(cpu, bytes, set.get());
-    sched_setaffinity(0, bytes, set.get());  // refused: the affinity we have is then all we may use
+    // Where the kernel refuses, the present affinity is all that we may use.
+    sched_setaffinity(0, bytes, set.get());
     CPU_ZERO_S(bytes, set.get());
     if (sched_getaffinity(0, bytes, set.get()) != 0) return;
     for (int cpu = 0; cpu < kMaxCpus; ++cpu)
@@ -48,7 +49,7 @@ bool probe_ipv6() {
     close(fd);
     return true;
   }
-  // Out of descriptors or memory says nothing about IPv6; everything else is a refusal.
+  // A lack of descriptors or memory says nothing about IPv6. Any other error means that there is none.
   return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
 }
 

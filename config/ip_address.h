@@ -1,5 +1,5 @@
-// ip_address: an IPv4 or IPv6 address, a prefix, and an address with a port; parsed and printed as people
-// write them. Plain values, any thread. Nothing here touches a socket or the kernel.
+// ip_address: an IPv4 or IPv6 address, a prefix, and an address with a port; parsed and printed in the usual
+// notation (RFC 4291 2.2). Plain values, any thread. Nothing here uses a socket or asks the kernel.
 #pragma once
 
 #include <array>
@@ -14,16 +14,16 @@ namespace sluice::config {
 
 enum class IpFamily : std::uint8_t { kIpv4 = 4, kIpv6 = 6 };
 
-/// Network byte order. An IPv4 address fills the first four bytes; the rest are zero, so that == compares
-/// whole values.
+/// In network byte order. An IPv4 address fills the first four bytes. The rest are zero, so that == can
+/// compare whole values.
 struct IpAddress {
   IpFamily family = IpFamily::kIpv4;
   std::array<std::uint8_t, 16> bytes{};
 
   static IpAddress v4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d);
-  /// REQUIRES: raw.size() is 4 or 16, in network byte order.
+  /// `raw` is in network byte order. REQUIRES: raw.size() is 4 or 16.
   static IpAddress from_bytes(std::span<const std::uint8_t> raw);
-  /// "198.18.0.1" or "2001:db8::1". nullopt for anything else, IPv4-mapped IPv6 among it.
+  /// "198.18.0.1" or "2001:db8::1". nullopt for anything else, such as IPv4-mapped IPv6.
   [[nodiscard]] static std::optional<IpAddress> parse(std::string_view text);
 
   [[nodiscard]] bool is_v6() const { return family == IpFamily::kIpv6; }
@@ -37,11 +37,12 @@ struct IpAddress {
   auto operator<=>(const IpAddress&) const = default;
 };
 
-/// An interface's address with the length of its on-link prefix: "198.18.0.1/15".
+/// The address of an interface with the length of its on-link prefix: "198.18.0.1/15".
 struct IpPrefix {
   IpAddress address;
   std::uint8_t length = 0;
 
+  /// nullopt where there is no length, or one that the family does not have.
   [[nodiscard]] static std::optional<IpPrefix> parse(std::string_view text);
   [[nodiscard]] bool contains(const IpAddress& other) const;
   std::string to_string() const;

@@ -18,11 +18,11 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::size_t kLongestGuess = 32;  // no key is longer; a longer name is not compared with any
+constexpr std::size_t kLongestGuess = 32;  // no known name is longer, so longer names are not compared
 constexpr std::size_t kMostEdits = 2;
 
-/// Edits (insert, delete, replace, swap of neighbours) between two short names. Case and '-' for '_' are
-/// free.
+/// Edits (insert, delete, replace, swap of neighbours) between two short names. A change of case or of '-' to
+/// '_' counts as none.
 std::size_t edits_between(std::string_view a, std::string_view b) {
   const auto normal = [](char c) {
     if (c == '-') return '_';
@@ -51,8 +51,8 @@ bool is_near(std::string_view name, std::string_view known, std::size_t& best) {
   return true;
 }
 
-/// The known key that `name` in `table` was probably meant to be; empty if none is near. In another table
-/// only an exact match counts: there are too many keys to be liberal with both.
+/// The setting that `name` in `table` probably stands for; empty if none is similar. In other tables only an
+/// exact match counts, since there are too many settings to guess the table and the name.
 std::string probable_setting(std::string_view table, std::string_view name) {
   std::string guess;
   std::size_t best = kMostEdits + 1;
@@ -76,7 +76,7 @@ std::string unknown(std::string_view what, const std::string& guess) {
   return "an unknown " + std::string(what) + (guess.empty() ? "" : " (did you mean " + guess + "?)");
 }
 
-/// Walks the document by the list of keys.
+/// Reads the document by the list of settings.
 class Reader {
  public:
   Reader(Config& config, Findings& findings) : config_(config), findings_(findings) {}
@@ -129,7 +129,7 @@ class Reader {
     }
   }
 
-  // None of its keys was read, so no rule may look at one.
+  // No setting of this port was read, so no rule may use one.
   void reject_port(const Node& node, const Table& table, const std::string& path, std::size_t port) {
     findings_.add(node.position, path, describe(node), "a table, " + heading(table));
     for (const Setting& setting : settings())
@@ -209,7 +209,7 @@ Loaded load_file(const std::string& path, const Host& host) {
   };
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return failed(errno);
-  // Read to the end rather than asked for its size, so that a pipe works, and no further than one byte too
+  // Reads to the end instead of asking for the size, so that a pipe works too. Stops at the first byte too
   // many.
   std::string text;
   std::array<char, 16384> piece;

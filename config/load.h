@@ -1,5 +1,5 @@
-// load: a TOML file to a Config, or everything that is wrong with it, in one go and in file order.
-// Control thread, at start and at reload. Touches nothing but the file.
+// load: from a TOML file to a Config, or to everything that is wrong with it, in one go and in file order.
+// Control thread, at start and at reload. Reads the file and touches nothing else.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,12 @@ namespace sluice::config {
 
 inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 
-/// Never an empty vector of problems.
+/// A vector of problems is never empty.
 using Loaded = std::variant<Config, std::vector<Problem>>;
 
 Loaded load_file(const std::string& path, const Host& host);
 
-/// `file_name` is only what problems are reported under.
+/// `file_name` only serves as the name in problems.
 Loaded load_text(std::string_view text, std::string_view file_name, const Host& host);
 
 }  // namespace sluice::config

@@ -1,5 +1,5 @@
-// problem: one thing that is wrong with a configuration file, told so that an operator can mend it without a
-// manual. Plain values, any thread.
+// problem: one thing that is wrong with a configuration file, said so that an operator can correct it without
+// a manual. Plain values, any thread.
 #pragma once
 
 #include <compare>
@@ -8,7 +8,7 @@
 
 namespace sluice::config {
 
-/// A place in a file, counted from 1. The column counts characters, not bytes. {0, 0} is the file as a whole.
+/// A place in a file, counted from 1. The column counts characters, not bytes. {0, 0} means the whole file.
 struct Position {
   std::uint32_t line = 0;
   std::uint32_t column = 0;
@@ -18,17 +18,16 @@ struct Position {
 
 struct Problem {
   std::string file;
-  std::uint32_t line = 0;  // 0: the file as a whole, such as one that cannot be opened
+  std::uint32_t line = 0;  // 0: the whole file, for example one that cannot be opened
   std::uint32_t column = 0;
   std::string key;      // "media.port_min", "ports[0].addresses[1]"
-  std::string found;    // what stands there
-  std::string allowed;  // what may stand there
+  std::string found;    // what the file has there
+  std::string allowed;  // what it may have there
 
   bool operator==(const Problem&) const = default;
 };
 
-/// `file:line:column: key: found X; allowed: Y`, on one line; `file: key: ...` where there is no line to
-/// name.
+/// `file:line:column: key: found X; allowed: Y`, on one line. `file: key: ...` for the whole file.
 std::string to_string(const Problem& problem);
 
 }  // namespace sluice::config

@@ -21,7 +21,7 @@ std::string port_path(const std::string& name) {
   return std::string(kPortsTable) + "[" + name + "]";
 }
 
-/// Adds the change of one setting, if it has one. `path` is what the change is called.
+/// Adds the change of one setting, if there is one. `path` is its name in the change.
 void compare(const Setting& setting, std::string path, const Config& running, std::size_t old_port,
              const Config& wanted, std::size_t new_port, std::vector<Change>& changes) {
   std::string before = setting.print(running, old_port);

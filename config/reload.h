@@ -1,5 +1,5 @@
-// reload: what differs between the running configuration and a new one, and what of it may take effect
-// without a restart. Derived from the list of keys, control thread.
+// reload: how a new configuration differs from the running one, and which of the changes can take effect
+// without a restart. Both follow from the list of settings. Pure functions, control thread.
 #pragma once
 
 #include <string>
@@ -13,17 +13,18 @@ namespace sluice::config {
 struct Change {
   // "log.level". A port goes by its name: "ports[edge].mtu", or "ports[edge]" when it comes or goes.
   std::string setting;
-  std::string old_value;  // as TOML would write it; "none" where there was none
+  std::string old_value;  // as TOML writes it; "none" where there was none
   std::string new_value;
   Apply apply = Apply::kRestart;
 
   bool operator==(const Change&) const = default;
 };
 
-/// In the order of the list of keys; empty when the two are equal. Ports are matched by name.
+/// In the order of the list of settings, ports first; empty when the two are equal. Ports with the same name
+/// are compared with each other.
 std::vector<Change> changes_between(const Config& running, const Config& wanted);
 
-/// `running` with every live key as in `wanted`: what a reload puts into force.
+/// `running` with the live settings of `wanted`: what is in effect after a reload.
 Config with_live_changes(const Config& running, const Config& wanted);
 
 /// `log.level: "info" -> "debug" (live)`

@@ -22,7 +22,7 @@ bool read_size(std::string_view text, std::uint32_t& size) {
          size <= kMaxRingSize && std::has_single_bit(size);
 }
 
-// A host's own address: not multicast, not zero.
+// Accepts an address that a host can have: not multicast, not zero.
 bool read_mac(std::string_view text, std::array<std::uint8_t, 6>& mac) {
   if (text.size() != 17) return false;
   for (std::size_t i = 0; i < mac.size(); ++i) {

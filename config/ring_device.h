@@ -1,5 +1,6 @@
-// ring_device: the [[ports]] device "ring:NAME[,size=N][,mac=02:...]": a port whose packets another process
-// of this host takes out of shared memory, without a copy (dataplane/ring_port). Plain values, any thread.
+// ring_device: the [[ports]] device "ring:NAME[,size=N][,mac=02:...]". Another process of this host takes the
+// packets of such a port out of shared memory, without a copy (dataplane/ring_port). Plain values, any
+// thread.
 #pragma once
 
 #include <array>
@@ -19,11 +20,11 @@ struct RingDevice {
   std::array<std::uint8_t, 6> mac{};
 };
 
-/// Whether `device` means to be one.
+/// Whether `device` begins as one does.
 [[nodiscard]] bool is_ring_device(std::string_view device);
 
-/// nullopt when it is not well-formed. Without mac= the address is a locally administered one made from the
-/// name, so that it is the same at every start.
+/// nullopt when it is not well-formed. Without mac= the address is a locally administered one, made from the
+/// name: it is the same at every start.
 [[nodiscard]] std::optional<RingDevice> parse_ring_device(std::string_view device);
 
 }  // namespace sluice::config

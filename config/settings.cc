@@ -10,7 +10,7 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::size_t kSocketPathBytes = 107;  // sun_path less its terminator
+constexpr std::size_t kSocketPathBytes = 107;  // sun_path without its terminator
 constexpr std::size_t kPathBytes = 4095;
 constexpr std::size_t kPortNameBytes = 15;
 constexpr std::size_t kDeviceBytes = 255;
@@ -36,12 +36,12 @@ bool is_port_name(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return is_lower(c) || is_digit(c) || c == '-'; });
 }
 
-// x stands for a hexadecimal digit.
+// In `shape` x stands for any hexadecimal digit.
 bool has_shape(std::string_view text, std::string_view shape) {
   return std::ranges::equal(text, shape, [](char c, char s) { return s == 'x' ? is_hex(c) : c == s; });
 }
 
-// "0000:01:00.0", "01:00.0", "net_tap0" or "ring:name", with or without ",argument=value..." behind it.
+// "0000:01:00.0", "01:00.0", "net_tap0" or "ring:name", with or without ",argument=value..." behind.
 bool is_device(std::string_view text) {
   if (text.size() > kDeviceBytes || !std::ranges::all_of(text, is_visible)) return false;
   if (is_ring_device(text)) return parse_ring_device(text).has_value();
@@ -64,7 +64,7 @@ bool is_socket_path(std::string_view text) {
          is_plain_text(text);
 }
 
-/// Where a key's table lives in Config: a member of it, or one element of the ports.
+/// The part of Config that belongs to the table of a setting: a member, or one element of the ports.
 template <typename AnyConfig, typename Section>
 auto& section_of(AnyConfig& config, Section Config::*section, std::size_t) {
   return config.*section;
@@ -75,14 +75,14 @@ auto& section_of(AnyConfig& config, std::vector<Section> Config::*section, std::
   return (config.*section)[index];
 }
 
-/// The facts of a row that its form does not tell.
+/// What a row says besides its form.
 struct Row {
   std::string_view name;
   Apply apply;
   std::string_view meaning;
 };
 
-/// `holder` is the member of Config, `member` the key's member of the section.
+/// Makes a setting. `holder` is a member of Config, `member` the member of that section.
 template <typename Holder, typename Section, typename T, typename Form>
 Setting setting(std::string_view table, Holder holder, T Section::*member, Form form, Row row) {
   Setting made{.table = table,
@@ -143,7 +143,7 @@ const ChoiceForm<LogLevel> kLevel{{{"debug", LogLevel::kDebug},
                                    {"warning", LogLevel::kWarning},
                                    {"error", LogLevel::kError}}};
 
-/// A profile is kept by its name; only the known names are choices.
+/// An SRTP profile, kept as its name. Only the names of the default are allowed.
 struct ProfileForm {
   std::string type() const { return "string"; }
   std::string allowed() const {

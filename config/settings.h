@@ -1,7 +1,9 @@
-// settings: the one list of every configuration key, with its type, default, limits, meaning and whether it
-// may change while sluiced runs. The loader reads by it, reload compares by it, `sluiced --help-config`
-// prints it, and a test holds docs/configuration.md and sluice.example.toml to it. A new key is a new member
+// settings: the one list of all settings, each with its type, default, range, meaning, and whether it may
+// change while sluiced runs. The loader reads by it, reload compares by it, and `sluiced --help-config`
+// prints it. A test holds docs/configuration.md and sluice.example.toml to it. A new setting is a new member
 // in config.h and a new row in settings.cc. Immutable, any thread.
+//
+// The file calls the name of a setting a key, as TOML does.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +21,7 @@ namespace sluice::config {
 
 enum class Apply : std::uint8_t {
   kRestart,  // read once, at start
-  kLive,     // a reload puts it into force
+  kLive,     // a reload applies it
 };
 
 /// "live" or "restart".
@@ -35,8 +37,8 @@ struct Setting {
   bool required = false;
   std::string_view meaning;  // one line
 
-  // `port` is the index in Config::ports for the keys of [[ports]], and ignored by the others.
-  // REQUIRES: port < config.ports.size() for the keys of [[ports]].
+  // `port` is an index in Config::ports. Only the settings of [[ports]] use it.
+  // REQUIRES: port < config.ports.size() for those.
   std::function<void(const Node&, Config&, std::size_t port, Mismatches&)> read;
   std::function<std::string(const Config&, std::size_t port)> print;
   std::function<void(const Config& from, Config& to, std::size_t port)> copy;
@@ -44,7 +46,7 @@ struct Setting {
 
 struct Table {
   std::string_view name;
-  bool is_array;  // [[name]], may stand more than once
+  bool is_array;  // [[name]]: the file may have it more than once
   std::string_view meaning;
 };
 
@@ -55,10 +57,10 @@ std::span<const Setting> settings();
 /// "[media]"; "[[ports]]".
 std::string heading(const Table& table);
 
-/// "media.port_min"; "ports[2].mtu" for a key of [[ports]].
+/// "media.port_min"; "ports[2].mtu" for a setting of [[ports]].
 std::string path_of(const Setting& setting, std::size_t port);
 
-/// The reference table for people at a terminal.
+/// The reference text of `sluiced --help-config`.
 std::string describe_settings();
 
 }  // namespace sluice::config

@@ -1,16 +1,16 @@
-// toml_reader: TOML text to a document, by toml++. The only file that knows toml++.
+// toml_reader: makes a document of TOML text, with toml++. The only file that knows toml++. Control thread.
 #define TOML_EXCEPTIONS 0
-// What comes from outside is never an assertion: toml++ asserts that a key begins as one does, then checks it
-// anyway.
+// Input from outside never reaches an assertion. toml++ asserts that a key begins as one does, and then
+// checks it anyway.
 #define TOML_ASSERT(expression) static_cast<void>(0)
 #include <toml++/impl/preprocessor.h>
 
 #include <cstdint>
 
-// toml++ 3.3 tells itself that a character which its first filter lets through is one of a short list, and
-// has undefined behaviour for the rest ('\u00e9' is one: any accented letter outside quotes). Its character
-// classes are therefore compiled with "no" in place of "cannot happen". The functions concerned all return
-// bool. The version is asked for because this leans on the insides of that one.
+// toml++ 3.3 assumes that a character which passes its first filter is one of a short list. For any other its
+// behaviour is undefined: for '\u00e9', say, or any accented letter outside quotes. So its character classes
+// are compiled with "no" in place of "cannot happen". The functions concerned all return bool. The version
+// check is here because this depends on the insides of that version.
 #if TOML_LIB_MAJOR == 3 && TOML_LIB_MINOR <= 3
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
@@ -29,10 +29,10 @@ namespace sluice::config {
 
 namespace {
 
-// toml++ bounds the nesting of arrays and inline tables, but not that of dotted keys ("a.a.a.a..."), and
-// frees what it built recursively: a hundred thousand levels overflow the stack. Every level needs a dot, and
-// a line that opens with '#' outside a multi-line string is a comment, so counting the dots of the other
-// lines bounds the depth from above.
+// toml++ bounds the nesting of arrays and inline tables, but not that of dotted keys ("a.a.a.a..."). It frees
+// a tree recursively, so a hundred thousand levels overflow the stack. Every level needs a dot, and a line
+// that begins with '#' outside a multi-line string is a comment. So the dots of all other lines bound the
+// depth.
 constexpr std::size_t kMaxDots = 4096;
 
 std::size_t dots_outside_comment_lines(std::string_view text) {
@@ -113,7 +113,7 @@ std::variant<Node, Problem> read_toml(std::string_view text, std::string_view fi
   const toml::parse_result result = toml::parse(text, file_name);
   if (!result) {
     const toml::parse_error& error = result.error();
-    // toml++ quotes the file's own bytes in some of its messages.
+    // Some messages of toml++ quote bytes of the file.
     constexpr std::size_t kMessageBytes = 400;
     return problem(position_of(error.source()), printable(error.description(), kMessageBytes), "TOML 1.0");
   }

@@ -1,5 +1,5 @@
-// Files that are no configuration: missing, unreadable, huge, binary, broken in any way. Never a crash,
-// always a reason.
+// Files that are no configuration: missing, unreadable, huge, binary, broken in many ways. The loader never
+// crashes and always gives a reason.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-/// A file that is gone after the test.
+/// A file that the destructor removes.
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& content) {
@@ -130,7 +130,7 @@ TEST(File, BinaryGarbage) {
 }
 
 TEST(File, CharactersOutsideAsciiWhereNoneMayBe) {
-  // Where TOML has blanks, keys and values, and behind the backslash that joins the lines of a string.
+  // In the places of blanks, keys and values, and behind the backslash that joins the lines of a string.
   for (const std::string character : {"é", "\u00a1", "\ufb46", "ﻼ", "ᚁ", "ⁿ", "語", "😀"}) {
     EXPECT_THAT(errors_in(kLeast + character + " = 1\n"), ElementsAre(StartsWith("f:4:1: syntax: found ")));
     EXPECT_THAT(errors_in(kLeast + "[" + character + "]\n"), SizeIs(1));
@@ -157,7 +157,7 @@ TEST(File, NestingDoesNotOverflowTheStack) {
   EXPECT_THAT(errors_in("a = " + repeated("[", most) + "\n"), SizeIs(1));
   EXPECT_THAT(errors_in("a = " + repeated("{a=", most) + "\n"), SizeIs(1));
   EXPECT_THAT(errors_in(repeated("[[a.a]]\n", most)), ElementsAre(HasSubstr("dots outside comment lines")));
-  // As deep as is let through to the parser: known only by its outermost name.
+  // As deep as the reader passes to the parser. The problem names the outermost key only.
   EXPECT_THAT(errors_in(kLeast + "[a" + repeated(".a", 8180) + "]\n"),
               ElementsAre(StartsWith("f:4:2: a: found an unknown table")));
   // Dots of comments do not count.
@@ -189,7 +189,7 @@ TEST(File, EachPrefixOfTheExampleIsHandled) {
 }
 
 TEST(File, MutationsOfTheExampleAreLoadedOrExplained) {
-  // Without its comments, so that most mutations hit something.
+  // Without comments, so that most mutations change something.
   std::string clean;
   std::istringstream lines(example());
   for (std::string line; std::getline(lines, line);)

@@ -1,4 +1,4 @@
-// Host: what the kernel says, and what a configuration may then hold.
+// Host: what the kernel says, and what a configuration may then contain.
 #include "config/host.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
-// Limits: each number at its edges and one beyond, each word, each path; told here again, apart from
-// settings.cc, so that a slip there is seen.
+// The range of each setting: each number at its edges and one past them, each word, each path. The values
+// stand here a second time, so that a mistake in settings.cc fails a test.
 #include <gmock/gmock.h>
 
 #include <set>
@@ -20,7 +20,8 @@ struct Edge {
   std::string path;
   std::int64_t min;
   std::int64_t max;
-  std::string with_min;  // what else must be set for the edge to pass the rules over several keys
+  // What else must be set so that the edge passes the rules over several settings.
+  std::string with_min;
   std::string with_max;
 };
 
@@ -65,7 +66,7 @@ Host thousand_cpus() {
   return host;
 }
 
-/// The problems of `path = value`, `others` being set as well.
+/// The problems of `path = value` together with `others`.
 std::vector<Problem> problems_with(const std::string& path, std::int64_t value, const std::string& others) {
   const std::string port = "ports[0].";
   const std::string text =
@@ -94,7 +95,7 @@ TEST(Limits, EachNumberBeyondItsEdges) {
   for (const Edge& edge : edges()) {
     const std::string range = std::to_string(edge.min) + ".." + std::to_string(edge.max);
     for (const std::int64_t value : {edge.min - 1, edge.max + 1, INT64_MIN, INT64_MAX, edge.min - 65536,
-                                     edge.min + 4294967296}) {  // the last two: equal to min in 16 or 32 bits
+                                     edge.min + 4294967296}) {  // the last two equal min in 16 or 32 bits
       const auto problems = problems_with(edge.path, value, "");
       ASSERT_THAT(bad_keys(problems), Contains(edge.path)) << value;
       for (const Problem& problem : problems) {
@@ -336,7 +337,7 @@ TEST(Limits, Profiles) {
           StartsWith("f:1:33: crypto.profiles[1]: found 1; allowed: one of")));
 }
 
-TEST(Limits, TheProfilesAreThoseOfTheCryptoRoom) {
+TEST(Limits, TheProfilesAreThoseOfCrypto) {
   std::vector<std::string> names;
   for (const crypto::SrtpProfile profile : crypto::kAllSrtpProfiles)
     names.emplace_back(crypto::profile_info(profile).name);

@@ -58,7 +58,7 @@ TEST(Load, AKeyOutsideItsTable) {
 }
 
 TEST(Load, TheWrongTypeOfEachKey) {
-  // One value of each type, and the types of key that take it.
+  // One value of each type, and the type of setting that takes it.
   const std::vector<std::pair<std::string, std::string>> values = {
       {"true", "boolean"}, {"70000000", ""}, {"1.5", ""},       {"\"\\u0001\"", ""},
       {"[]", ""},          {"{}", ""},       {"1979-05-27", ""}};

@@ -1,5 +1,5 @@
-// What people read about the keys agrees with the list of keys: the example file, docs/configuration.md and
-// --help-config.
+// What people read about the settings agrees with the list of settings: the example file,
+// docs/configuration.md and --help-config.
 #include <gmock/gmock.h>
 
 #include <fstream>

@@ -1,4 +1,4 @@
-// Reload: which differences are told, as what, and which take effect.
+// Reload: which differences it reports, how, and which take effect.
 #include "config/reload.h"
 
 #include <gmock/gmock.h>
@@ -89,7 +89,7 @@ TEST(Reload, OnlyLiveKeysTakeEffect) {
   EXPECT_EQ(result.limits.idle_timeout_s, 0U);
   EXPECT_EQ(result.limits.stream_timeout_s, 2U);
   EXPECT_EQ(result.log.level, LogLevel::kError);
-  // What is left to tell is what the running process could not take over.
+  // What is left are the changes that the running process cannot apply.
   for (const Change& change : changes_between(result, wanted))
     EXPECT_EQ(change.apply, Apply::kRestart) << change.setting;
   for (const Change& change : changes_between(running, result))

@@ -1,5 +1,5 @@
-// Rules over several keys: each broken once, each at its edge, and no follow-up errors of a key that is bad
-// already.
+// Rules over several settings: each broken once, each at its edge, and no second error for a setting that is
+// bad already.
 #include <gmock/gmock.h>
 
 #include "config/check.h"
@@ -24,7 +24,7 @@ TEST(Rules, PortsHaveNamesDevicesAndAddressesOfTheirOwn) {
   EXPECT_THAT(
       errors_in(port("net_tap0", a) + port("net_tap1", b, "name = \"port0\"\n")),
       ElementsAre("f:7:8: ports[1].name: found \"port0\", as ports[0].name; allowed: a name of its own"));
-  // The default name of a port may be taken by an earlier one.
+  // An earlier port may have the default name of a later one.
   EXPECT_THAT(
       errors_in(port("net_tap0", a, "name = \"port1\"\n") + port("net_tap1", b)),
       ElementsAre("f:5:1: ports[1].name: found \"port1\", as ports[0].name (the default); allowed: a name of "
@@ -95,7 +95,7 @@ TEST(Rules, GatewaysAreOnLink) {
   EXPECT_THAT(errors_in(port("net_tap0", "\"2001:db8::1/64\"", "gateway6 = \"2001:db8:1::1\"\n")),
               ElementsAre(StartsWith(
                   "f:4:12: ports[0].gateway6: found \"2001:db8:1::1\"; allowed: an address on a")));
-  // The bad address might have been the one on the gateway's link.
+  // The bad address may be the one on the link of the gateway.
   EXPECT_THAT(errors_in(port("net_tap0", v4 + ", \"198.19.0.300/24\"", "gateway = \"198.19.0.1\"\n")),
               ElementsAre(StartsWith("f:3:31: ports[0].addresses[1]")));
 }
@@ -108,7 +108,7 @@ TEST(Rules, WorkersHaveCoresOfTheirOwn) {
   EXPECT_THAT(
       errors_in(kLeast + "[workers]\ncores = [1, 2, 1]\n"),
       ElementsAre("f:5:16: workers.cores[2]: found 1, the same as item 0; allowed: distinct CPU ids"));
-  // A bad item does not make another its duplicate, whatever stands in for it.
+  // A bad item is no duplicate of another, whatever value it has in the list.
   EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 7\ncores = [-1, 0]\n"),
               ElementsAre(StartsWith("f:6:10: workers.cores[0]: found -1; allowed: 0..1023")));
 }
@@ -142,7 +142,7 @@ TEST(Rules, SharedIcePorts) {
   EXPECT_THAT(errors_in(kLeast + "[ice]\nshared_port = 39999\n"),
               ElementsAre(StartsWith("f:5:15: ice.shared_port")));
   EXPECT_THAT(errors_in(kLeast + "[ice]\nshared_port = 40000\n"), IsEmpty());
-  // Told at the key that the file sets.
+  // The problem stands at the key that the file sets.
   EXPECT_THAT(
       errors_in(kLeast + "[media]\nport_min = 3000\n"),
       ElementsAre(
@@ -197,7 +197,7 @@ TEST(Rules, ABadKeyHasNoFollowUpErrors) {
 }
 
 TEST(Rules, IndependentErrorsAreToldTogether) {
-  // An address that the host cannot have hides neither the gateway's error nor the media range's.
+  // An address that the host cannot have hides neither the error of the gateway nor that of the media range.
   EXPECT_THAT(
       errors_in("[workers]\ncores = [9]\n[media]\nport_min = 2000\nport_max = 2000\n" +
                     port("net_tap0", "\"198.18.0.1/24\", \"2001:db8::1/64\"", "gateway = \"198.18.1.1\"\n"),
