@@ -1,5 +1,5 @@
-// The GCM kernel of our own against OpenSSL: every length around the corners of blocks, registers and chunks,
-// headers of every length, any number of messages of like and unlike lengths, and not a byte behind the end.
+// Our GCM kernel against OpenSSL: every length around the edges of blocks, registers and chunks, headers of
+// every length, any number of messages of equal and unequal lengths, and no byte written behind the end.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -15,10 +15,10 @@ constexpr std::uint8_t kUntouched = 0xcc;
 
 struct Message {
   Bytes key, aad, plain;
-  std::array<std::uint8_t, 16> iv{};  // 12 are used
+  std::array<std::uint8_t, 16> iv{};  // the first 12 bytes are used
   GcmPowers powers{};
   std::array<std::uint8_t, GcmPowers::kBehind> behind_powers{};
-  Bytes expected{};  // ciphertext, what lies behind, tag
+  Bytes expected{};  // ciphertext, kBehind untouched bytes, tag
 };
 
 CounterIv block_of(const std::array<std::uint8_t, 16>& iv) {
@@ -53,7 +53,7 @@ Message random_message(Random& random, std::size_t length, std::size_t aad) {
   return message;
 }
 
-// Apart and in place, sealed and opened again.
+// Seals and opens the messages, from one buffer to another and in place.
 void check(const std::vector<Message>& messages) {
   std::vector<Bytes> apart, in_place;
   for (const Message& message : messages) {
@@ -138,7 +138,7 @@ TEST_F(Gcm, EveryCountOfUnlikeLengths) {
   }
 }
 
-// The test vector of the specification (SP 800-38D's authors, case 4): another oracle than OpenSSL.
+// A test vector of the authors of GCM (case 4): an oracle besides OpenSSL.
 TEST_F(Gcm, PublishedVector) {
   Message message{
       .key = from_hex("feffe9928665731c6d6a8f9467308308"),

@@ -1,5 +1,5 @@
-// The program's operator new, which counts. In a file of its own, so that the compiler does not see through
-// it.
+// The operator new of the program, which counts its calls. It has a file of its own, so that the compiler
+// cannot look inside.
 #include <cstdlib>
 #include <new>
 

@@ -1,5 +1,4 @@
-// Batches of every size and mix, and indices in any order: each packet checked against libsrtp2 used
-// directly.
+// Batches of every size and mix, and indices in any order. libsrtp2, used directly, checks each packet.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,11 +12,11 @@
 namespace sluice::crypto::test {
 namespace {
 
-constexpr std::size_t kMaxBatch = 256;  // several stages of the engine
+constexpr std::size_t kMaxBatch = 256;  // more than one stage of the engine
 
-// Batches of every size, mixed in all that jobs can differ in, each packet checked against libsrtp alone.
+// Batches of every size, with jobs that differ in everything in which jobs can differ.
 
-/// The library alone is what a CPU without AVX-512 gets, and small batches anywhere.
+/// The library alone does the work on a CPU without AVX-512, and for small batches on any CPU.
 enum class Form { kOwnKernels, kLibraryAlone, kLibsrtp };
 
 class Batch : public ::testing::TestWithParam<Form> {
@@ -108,7 +107,7 @@ void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<Mix
                     seal[i].length,
                     {}});
   }
-  // A tenth is forged: neither it nor its neighbours may show.
+  // A tenth of the packets is forged. They stay as they came, and the others open.
   std::vector<std::optional<Bytes>> forged(size);
   for (std::size_t i = 0; i < size; ++i) {
     if (!random.one_in(10)) continue;
@@ -185,8 +184,8 @@ std::string name_of(const ::testing::TestParamInfo<Form>& one) {
 INSTANTIATE_TEST_SUITE_P(Crypto, Batch,
                          ::testing::Values(Form::kOwnKernels, Form::kLibraryAlone, Form::kLibsrtp), name_of);
 
-// An engine takes any index at any time: retransmissions from a cache, a peer that starts over, two packets
-// of one index.
+// An engine takes any index at any time: retransmissions from a cache, a peer that starts again, two packets
+// with one index.
 class AnyOrder : public EveryEngineAndProfile {};
 
 TEST_P(AnyOrder, OfExplicitIndices) {

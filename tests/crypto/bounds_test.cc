@@ -1,5 +1,5 @@
-// No engine reads or writes outside the buffer that srtp_engine.h declares: packets lie against unmapped
-// pages, at either end, so that a byte too far ends the test program.
+// No engine reads or writes outside the memory that srtp_engine.h declares. Each packet is next to an
+// unmapped page, at its front or at its back, so that one byte too far ends the test program.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@
 namespace sluice::crypto::test {
 namespace {
 
-/// Memory between two pages that may not be touched.
+/// Memory between two pages that must not be touched.
 class Guarded {
  public:
   static constexpr std::size_t kPage = 4096;
@@ -32,7 +32,7 @@ class Guarded {
     std::memset(base_ + kPage, 0xcc, size_);
     return back ? at_back(length) : at_front();
   }
-  /// Whether the bytes of the accessible part outside [from, from + length) are as place() left them.
+  /// Whether the accessible bytes outside [from, from + length) are as place() left them.
   bool untouched_outside(const std::uint8_t* from, std::size_t length) const {
     for (std::size_t i = 0; i < size_; ++i) {
       const std::uint8_t* at = base_ + kPage + i;
@@ -71,7 +71,8 @@ TEST_P(Bounds, Srtp) {
       const RtpPacket plain = random_rtp(random, kSsrc, ++index, length);
       const std::size_t declared = plain.bytes.size() + kTailBytes;
       std::uint8_t* packet = buffer.place(back, declared);
-      std::uint8_t* payload = text.place(back, length);  // no tail: only what is declared may be read
+      // No bytes behind: the engine may read only the payload.
+      std::uint8_t* payload = text.place(back, length);
       std::copy_n(plain.bytes.begin(), plain.header_length, packet);
       std::copy(plain.payload().begin(), plain.payload().end(), payload);
       RtpProtectJob seal{&*send,
@@ -136,8 +137,8 @@ TEST_P(Bounds, Srtcp) {
   }
 }
 
-// Whole batches against the wall: the lanes of the hash run to the shortest, and must not run on past the
-// others' ends.
+// Whole batches next to the unmapped page. The lanes of the hash have messages of different lengths, and no
+// lane may run past the end of its own.
 TEST_P(Bounds, Batches) {
   SEED_TRACE();
   Random random(62);

@@ -1,5 +1,5 @@
-// Random differential tests: both engines against libsrtp2 used directly, both ways, all profiles, SRTP and
-// SRTCP.
+// Random differential tests: both engines against libsrtp2 used directly, in both directions, all profiles,
+// SRTP and SRTCP.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,9 +13,9 @@
 namespace sluice::crypto::test {
 namespace {
 
-// A stream as the relay sees it: sealed in order by one side; lost, doubled, reordered and forged on the way;
-// opened by the other with our index estimate and replay window, in batches. libsrtp does the same packet by
-// packet. Every sealed byte and every verdict must be the same.
+// A stream as the relay sees it. One side seals it in order. Then packets are lost, doubled, reordered and
+// forged. The other side opens it in batches, with our index estimate and replay window. libsrtp does the
+// same packet by packet. Every sealed byte and every verdict must be the same.
 
 enum class Verdict { kAccepted, kReplayed, kTooOld, kForged, kOther };
 
@@ -24,8 +24,8 @@ class Receiver {
   Receiver(SrtpEngine& engine, const SrtpKeys& keys, std::uint32_t ssrc, std::uint64_t first_index)
       : engine_(engine), keys_(keys), ssrc_(ssrc), first_index_(first_index) {}
 
-  /// The worker's way: check all, open all, then commit one by one, checking again for what the batch itself
-  /// brought.
+  /// As a worker does: check all, open all, then commit one by one. Before each commit check again, since the
+  /// batch may contain the same index twice.
   std::vector<Verdict> receive(std::vector<Bytes>& packets) {
     std::vector<std::uint64_t> indices;
     std::vector<RtpUnprotectJob> jobs;
@@ -91,9 +91,9 @@ Verdict verdict_of(srtp_err_status_t status) {
   }
 }
 
-/// What the network makes of a sealed stream: loss (also long ones), doubles, forgeries, and packets held
-/// back for up to 300 others, past the replay window. The first packet comes through, to start both receivers
-/// alike; all of the gap is lost.
+/// What a network does to a sealed stream: it loses packets, also many in a row, doubles and forges some, and
+/// delays some by up to 300 others, past the replay window. The first packet always arrives, so that both
+/// receivers start in the same way. All of the gap is lost.
 struct Gap {
   std::size_t first = 0;
   std::size_t count = 0;
@@ -120,8 +120,8 @@ std::vector<Bytes> disturbed(Random& random, const std::vector<Bytes>& sealed, G
     if (random.one_in(12)) arrivals.emplace_back(at + random.below(random.one_in(3) ? 300 : 5), sealed[i]);
     if (random.one_in(12)) {
       Bytes forged = sealed[i];
-      // Behind the sequence number: a forged one would be an estimate of its own, which forgery_test looks
-      // at.
+      // Behind the sequence number. A forged sequence number would change the estimate; forgery_test does
+      // that.
       forged[random.between(12, forged.size() - 1)] ^= static_cast<std::uint8_t>(1u << random.below(8));
       if (claimed_header_length(forged) == claimed_header_length(sealed[i]))
         arrivals.emplace_back(at, forged);
@@ -199,7 +199,7 @@ class Stream : public EveryEngineAndProfile {
     oracle.set_roc(static_cast<std::uint32_t>(first_index >> 16));
     std::map<Verdict, int> counts;
     for (std::size_t at = 0; at < arrivals.size();) {
-      // The first packet alone: it starts libsrtp's counting, and what is told ends there.
+      // The first packet goes alone. Its ROC is given to libsrtp, which counts by itself from there on.
       const std::size_t batch =
           at == 0 ? 1 : std::min<std::size_t>(random.between(1, 40), arrivals.size() - at);
       std::vector<Bytes> packets(arrivals.begin() + static_cast<std::ptrdiff_t>(at),
@@ -219,7 +219,7 @@ class Stream : public EveryEngineAndProfile {
       }
       at += batch;
     }
-    // A test that saw none of these has tested nothing.
+    // Without any of these the test would have tested nothing.
     for (const Verdict verdict : {Verdict::kAccepted, Verdict::kReplayed, Verdict::kTooOld, Verdict::kForged})
       EXPECT_GT(counts[verdict], 0);
     EXPECT_EQ(counts[Verdict::kOther], 0);
@@ -259,7 +259,7 @@ TEST_P(Stream, ToTheLastIndex) {
 }
 FOR_EVERY_ENGINE_AND_PROFILE(Stream);
 
-// SRTCP: what one side seals with any index the other opens; with libsrtp's own indices the bytes are the
+// SRTCP: one side opens what the other sealed with any index. With the indices of libsrtp the bytes are the
 // same.
 
 class Srtcp : public EveryEngineAndProfile {};
@@ -298,7 +298,7 @@ TEST_P(Srtcp, AnyIndexOverManySsrcs) {
   const MasterKey master = random_master(random, profile());
   const Keys send(engine(), master, Direction::kSend);
   const Keys receive(engine(), master, Direction::kReceive);
-  // One counter for all SSRCs of an endpoint, with leaps; then back, and to the end of the range.
+  // One counter for all SSRCs of an endpoint, with jumps. Then back, and on to the end of the range.
   std::vector<std::uint32_t> indices;
   for (std::uint32_t index = 1; indices.size() < 60;
        index += static_cast<std::uint32_t>(random.one_in(10) ? random.between(1, 100000) : 1))

@@ -1,5 +1,5 @@
-// Hostile packets: every byte flipped, every length cut. None may be accepted, none may change a byte of
-// itself, and none may leave a trace: what is genuine opens afterwards as if nothing had come between.
+// Hostile packets: every byte flipped, every length cut. An engine accepts none of them, changes no byte of
+// them, and keeps nothing of them: a genuine packet afterwards opens as if they had not come.
 #include <gtest/gtest.h>
 
 #include "crypto/libsrtp_context.h"
@@ -14,7 +14,7 @@ namespace {
 class Forgery : public EveryEngineAndProfile {
  protected:
   static constexpr std::uint32_t kSsrc = 0x1badcafe;
-  /// Just before a wrap, so that forged sequence numbers guess at three ROCs.
+  /// Just before a rollover, so that forged sequence numbers lead to estimates with three ROCs.
   static constexpr std::uint64_t kFirst = 0x4fff0;
 
   void SetUp() override {
@@ -31,8 +31,8 @@ class Forgery : public EveryEngineAndProfile {
     return protect(engine(), **send_, plain_, kSsrc, next_index_++).packet;
   }
 
-  /// As the worker would: index by estimate, header by its own claim. What no caller would pass on is passed
-  /// on nevertheless, with the header length of the genuine packet.
+  /// Does as a worker does: it estimates the index and takes the header length that the packet claims. A
+  /// packet that no caller would pass on is passed on too, with the header length of the genuine one.
   SrtpStatus attack(const Bytes& forged) {
     std::uint16_t sequence = 0;
     if (forged.size() >= 4) sequence = static_cast<std::uint16_t>(forged[2] << 8 | forged[3]);
@@ -68,7 +68,7 @@ class Forgery : public EveryEngineAndProfile {
 TEST_P(Forgery, EveryByteOfSrtpFlipped) {
   SEED_TRACE();
   for (const std::size_t payload : {std::size_t{0}, std::size_t{1}, std::size_t{33}, std::size_t{200}}) {
-    for (int round = 0; round < 12; ++round) {  // over the wrap
+    for (int round = 0; round < 12; ++round) {  // past the rollover
       const Bytes sealed = next(payload);
       for (std::size_t at = 0; at < sealed.size(); ++at) {
         Bytes forged = sealed;
@@ -110,7 +110,7 @@ TEST_P(Forgery, EveryByteOfSrtcpFlippedAndEveryLengthCut) {
       EXPECT_EQ(to_hex(out.packet), to_hex(forged)) << "a refused packet was changed";
       return out.status;
     };
-    for (std::size_t at = 0; at < sealed.size(); ++at) {  // the E bit and the index among them
+    for (std::size_t at = 0; at < sealed.size(); ++at) {  // also the E bit and the index
       for (unsigned bit = 0; bit < 8; ++bit) {
         Bytes forged = sealed;
         forged[at] ^= static_cast<std::uint8_t>(1u << bit);
@@ -128,7 +128,7 @@ TEST_P(Forgery, EveryByteOfSrtcpFlippedAndEveryLengthCut) {
   }
 }
 
-// The right packet at the wrong place: another ROC, SSRC, key, direction of time.
+// A genuine packet opened with another ROC or another key.
 TEST_P(Forgery, GenuinePacketsElsewhere) {
   SEED_TRACE();
   const Bytes sealed = next(100);
@@ -144,7 +144,7 @@ TEST_P(Forgery, GenuinePacketsElsewhere) {
   expect_genuine(sealed);
 }
 
-// Thousands of forged SSRCs, each of which libsrtp would gladly keep a stream for.
+// Thousands of forged SSRCs. By itself libsrtp would keep a stream for each.
 TEST_P(Forgery, ManySsrcs) {
   SEED_TRACE();
   const Bytes first = next(20);

@@ -1,5 +1,5 @@
-// The kernels of our own, each alone against OpenSSL: every length around the corners of blocks and
-// registers, every number of messages, and not a byte behind the end.
+// Our kernels, each alone, against OpenSSL: every length around the edges of blocks and registers, every
+// number of messages, and no byte written behind the end.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -25,7 +25,7 @@ std::uint32_t rotated(std::uint32_t value, int by) {
   return value << by | value >> (32 - by);
 }
 
-// FIPS 180-4 as it is written: the state after the one block that is the key xor `pad`.
+// SHA-1 exactly as FIPS 180-4 has it: the state after one block, the key xor `pad`.
 std::array<std::uint32_t, 5> state_after(const Bytes& key, std::uint8_t pad) {
   std::array<std::uint32_t, 80> w{};
   for (std::size_t i = 0; i < 64; ++i)
@@ -109,7 +109,7 @@ TEST_F(Lanes, HashOfLikeLengths) {
   }
 }
 
-// One group of lanes is long before the other ends.
+// One group of lanes ends long before the other.
 TEST_F(Lanes, HashOfGroupsOfUnlikeLengths) {
   SEED_TRACE();
   Random random(54);

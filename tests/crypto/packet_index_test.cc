@@ -1,4 +1,4 @@
-// packet_index against the definition (nearest index with these low bits) by brute force, and against
+// packet_index against its definition (the nearest index with these low bits) by brute force, and against
 // libsrtp.
 #include "crypto/packet_index.h"
 
@@ -11,8 +11,8 @@
 namespace sluice::crypto::test {
 namespace {
 
-/// Of the indices with these low 16 bits under the ROC before, the same and the one after, as far as they
-/// exist: the nearest; at equal distance the one with the same ROC.
+/// The nearest of the indices with these low 16 bits and the ROC before, the same ROC and the one after, as
+/// far as they exist. At equal distance the one with the same ROC.
 std::uint64_t nearest(std::uint64_t highest, std::uint16_t sequence) {
   const std::uint64_t roc = highest >> 16;
   const auto distance = [&](std::uint64_t index) {
@@ -44,8 +44,8 @@ TEST(PacketIndex, NeverLeavesTheRangeOfIndices) {
   EXPECT_EQ(estimate_packet_index(kMaxPacketIndex, 0xffff), kMaxPacketIndex);
 }
 
-// libsrtp tells its estimate by accepting a packet: only one sealed under the ROC that it guesses
-// authenticates.
+// libsrtp shows its estimate when it accepts a packet: only a packet sealed with the ROC that it estimates is
+// authentic.
 TEST(PacketIndex, AgreesWithLibsrtp) {
   SEED_TRACE();
   Random random(1);
@@ -60,13 +60,13 @@ TEST(PacketIndex, AgreesWithLibsrtp) {
         static_cast<std::uint16_t>(random.one_in(2) ? random.word() : last + 0x8000 + random.below(5) - 2);
     const std::uint64_t index = estimate_packet_index(highest, sequence);
     if (index == highest || (index < highest && highest - index > 0x7000))
-      continue;  // beyond libsrtp's window
+      continue;  // outside the window of libsrtp
 
     Oracle receiver(master, kSsrc, 0x7fff);
     receiver.set_roc(static_cast<std::uint32_t>(roc));
     const Bytes first = random_rtp(random, kSsrc, highest, 20).bytes;
     ASSERT_FALSE(receiver.unprotect(oracle_protect(master, kSsrc, highest, first)).empty());
-    receiver.set_roc(0);  // none told: estimate
+    receiver.set_roc(0);  // 0 means none given: estimate
     const Bytes second = random_rtp(random, kSsrc, index, 20).bytes;
     EXPECT_EQ(receiver.unprotect(oracle_protect(master, kSsrc, index, second)), second)
         << "highest " << highest << " sequence " << sequence << " libsrtp status " << receiver.status();

@@ -30,8 +30,8 @@ TEST(SrtpKdf, Rfc3711AppendixB3) {
             "6b68642c59bbfc2f34db60dbdfb2");
 }
 
-// The PRF is AES-CM itself: with label 0 and the session salt of B.2 it gives that appendix's keystream,
-// whose last blocks lie where the block counter's second byte has counted through.
+// The PRF is AES-CM itself. With label 0 and the session salt of B.2 it gives the keystream of that appendix.
+// In the last blocks of that keystream the second byte of the block counter changes.
 TEST(SrtpKdf, Rfc3711AppendixB2Keystream) {
   Bytes stream(0xff02 * 16);
   ASSERT_TRUE(derive_key(from_hex("2B7E151628AED2A6ABF7158809CF4F3C"),

@@ -1,5 +1,5 @@
-// support: what the tests of crypto/ share: a seeded random source, packets, keys, and libsrtp2 used
-// directly, as the oracle: not through our engine of the same name.
+// support: what the tests of crypto/ share: a seeded random source, packets, keys, and libsrtp2 as the
+// oracle. The oracle uses the library directly, not through our engine of the same name.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,11 +21,11 @@ namespace sluice::crypto::test {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// Spaces are allowed.
+/// Bytes of a hexadecimal text, which may contain spaces.
 Bytes from_hex(std::string_view text);
 std::string to_hex(std::span<const std::uint8_t> bytes);
 
-/// SLUICE_TEST_SEED, or a new one for each run of the program. Put SEED_TRACE in every test that uses it.
+/// SLUICE_TEST_SEED, or a new seed for each run of the program. Put SEED_TRACE in every test that uses it.
 std::uint64_t test_seed();
 #define SEED_TRACE() \
   SCOPED_TRACE("repeat with SLUICE_TEST_SEED=" + std::to_string(::sluice::crypto::test::test_seed()))
@@ -46,7 +46,7 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-/// Lengths that meet the corners: nothing, one byte, around AES and SHA-1 blocks, audio, video.
+/// Lengths with the edge cases: nothing, one byte, around AES and SHA-1 blocks, audio, video.
 std::size_t random_length(Random& random);
 
 MasterKey random_master(Random& random, SrtpProfile profile);
@@ -61,7 +61,7 @@ struct RtpPacket {
 RtpPacket random_rtp(Random& random, std::uint32_t ssrc, std::uint64_t index, std::size_t payload_length);
 Bytes random_rtcp(Random& random, std::uint32_t ssrc, std::size_t length);
 
-/// The header length that a packet's own bits claim; 0 when it does not fit into `length`.
+/// The header length that a packet claims. 0 when it does not fit into `length`.
 std::size_t claimed_header_length(std::span<const std::uint8_t> packet);
 
 /// libsrtp2 itself: one SSRC, one direction, its own ROC and replay window.
@@ -74,7 +74,7 @@ class Oracle {
   Oracle& operator=(const Oracle&) = delete;
   void set_roc(std::uint32_t roc);
 
-  /// The protected or opened packet; empty when libsrtp refuses, with its status.
+  /// The protected or opened packet. Empty when libsrtp refuses, with its status.
   Bytes protect(Bytes packet);
   Bytes unprotect(Bytes packet);
   Bytes protect_rtcp(Bytes packet);
@@ -99,7 +99,7 @@ std::size_t allocation_count();
 
 std::unique_ptr<SrtpEngine> engine_or_fail(EngineKind kind);
 
-/// Expanded keys, released at the end.
+/// Expanded keys. The destructor releases them.
 class Keys {
  public:
   Keys(SrtpEngine& engine, const MasterKey& master, Direction direction);
@@ -118,7 +118,8 @@ struct Outcome {
   SrtpStatus status;
   Bytes packet;  // as long as the job says, whatever the status
 };
-// One job through one engine. In place but for protect, whose payload lies elsewhere.
+// Each of these puts one job through one engine. All work in place, except for protect, which has its payload
+// elsewhere.
 Outcome protect(SrtpEngine& engine, const SrtpKeys& keys, const RtpPacket& packet, std::uint32_t ssrc,
                 std::uint64_t index);
 Outcome unprotect(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& packet, std::size_t header_length,

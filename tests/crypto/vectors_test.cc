@@ -1,9 +1,9 @@
-// Published packets through the engines: RFC 7714 16 and 17, RFC 3711 B.2, RFC 2202, and libsrtp's own
-// documented ones.
+// Published packets through the engines: RFC 7714 16 and 17, RFC 3711 B.2, RFC 2202, and those that libsrtp
+// documents.
 //
-// The vectors of RFC 7714 are stated for session keys. ipsec_mb_engine takes those; libsrtp's public
-// interface starts at master keys, so libsrtp is held against them at its cipher, and our engine on it
-// through the differential tests.
+// The vectors of RFC 7714 are for session keys. ipsec_mb_engine takes session keys. The public interface of
+// libsrtp begins at master keys, so these tests check the cipher of libsrtp with them. The differential tests
+// check our engine on libsrtp.
 #include <gtest/gtest.h>
 #include <srtp2/cipher.h>
 
@@ -67,7 +67,7 @@ Bytes joined(std::string_view head, std::string_view tail) {
   return bytes;
 }
 
-/// The engine with session keys put in behind the key derivation.
+/// The engine with session keys, without the key derivation.
 class Session {
  public:
   Session(SrtpProfile profile, const SessionKeys& session) : keys_(std::make_unique<SrtpKeys>()) {
@@ -111,7 +111,7 @@ TEST(Rfc7714, Section16Srtp) {
   }
 }
 
-// Tag only: as if the whole packet were header.
+// A tag and no encryption, as if the whole packet were header.
 TEST(Rfc7714, Section16TagOnly) {
   for (const Rfc7714& vector : kRfc7714) {
     SCOPED_TRACE(profile_info(vector.profile).name);
@@ -181,7 +181,7 @@ TEST(Rfc7714, LibsrtpsCipher) {
       EXPECT_EQ(srtp_cipher_get_tag(cipher, text.data() + length, &tag_length), srtp_err_status_ok);
       return to_hex(text);
     };
-    // The IVs that the RFC prints; ours come from the same salt in write_gcm_iv.
+    // The IVs that the RFC prints. write_gcm_iv makes ours from the same salt.
     std::array<std::uint8_t, 14> salt{};
     const Bytes salt_bytes = from_hex(kGcmSalt);
     std::copy(salt_bytes.begin(), salt_bytes.end(), salt.begin());
@@ -234,7 +234,8 @@ TEST(Rfc2202, Case3ThroughThePacket) {
   }
 }
 
-// What libsrtp documents (srtp_driver) for its master keys, sealed and opened by both engines and by itself.
+// The packets that libsrtp documents (srtp_driver) for its master keys. Both engines and libsrtp itself seal
+// and open them.
 class LibsrtpVectors : public EveryEngineAndProfile {};
 
 TEST_P(LibsrtpVectors, SealAndOpen) {
@@ -254,8 +255,8 @@ TEST_P(LibsrtpVectors, SealAndOpen) {
         return {"000102030405060708090a0b0c0d0e0f", "a0a1a2a3a4a5a6a7a8a9aaab",
                 "c5002ede04cfdd2eb91159e0880aa06ed2976826f796b201df3131a127e8a392",
                 "c98b8b5df0392a55852b6c21ac8e7025c52c6fbea2b3b446ea31123ba88ce61e80000001"};
-      case SrtpProfile::kAeadAes256Gcm:  // not documented: computed with libsrtp 2.5.0, and an anchor from
-                                         // then on
+      // Not documented: computed once with libsrtp 2.5.0.
+      case SrtpProfile::kAeadAes256Gcm:
         return {"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
                 "a0a1a2a3a4a5a6a7a8a9aaab",
                 "0af7f21e8a90bdad7a425c9c31ed4bb1d90238917e7390a2793500e1681acaea",
