@@ -1,4 +1,4 @@
-// crypto_packets: what the benchmarks of crypto alone work on: a packet with room for its tag, random keys,
+// crypto_packets: what the benchmarks of crypto alone work on: a packet with space for its tag, random keys,
 // and a manager of the bare library. One thread.
 #pragma once
 

@@ -114,7 +114,7 @@ bool Link::make_pool(const LinkOptions& options, std::string& error) {
             std::to_string(options.mbufs / 400) + " MiB of huge pages): " + why();
     return false;
   }
-  // Packets of sluiced's pools come home through our table of pool kinds: it must be in the same order.
+  // Packets of sluiced's pools return through our table of pool kinds: it must be in the same order.
   rte_mempool* theirs = options.ring.empty() ? nullptr : rte_mempool_lookup("sluice_packets_0");
   if (theirs != nullptr && theirs->ops_index != pool_->ops_index) {
     error = "this process and sluiced load DPDK's memory pool drivers in different order";

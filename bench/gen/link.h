@@ -47,7 +47,8 @@ class Link {
                                      static_cast<unsigned>(count), nullptr);
   }
 
-  /// Done with what came in by that queue. Buffers of sluiced's go home as a NIC gives back what it has sent.
+  /// Done with what came in by that queue. Buffers of sluiced return to it, as a NIC returns what it has
+  /// sent.
   void give_back(std::uint16_t queue, rte_mbuf** packets, std::size_t count);
 
  private:

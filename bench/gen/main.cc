@@ -124,7 +124,8 @@ int serve(const CommandLine& line, const gen::Plan& plan, const gen::Clock& cloc
   return failures == 0 ? kExitOk : kExitFailure;
 }
 
-/// Ahead of everything that has no such priority: whoever sleeps must get the CPU when it wakes. This thread
+/// Ahead of everything that has no such priority: a thread that sleeps must get the CPU when it wakes. This
+/// thread
 /// only.
 bool go_first(std::string& error) {
   const sched_param priority{.sched_priority = 1};

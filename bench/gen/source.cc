@@ -66,7 +66,7 @@ void Source::make_stream(const Plan& plan, std::size_t index) {
   const std::size_t tag = flow.sealed ? crypto::profile_info(*endpoint.profile).rtp_tag_length : 0;
   const std::size_t length = kRtpHeader + wanted.payload_bytes + tag;
   dataplane::write_headers_for_offload(header, flow.header.data(), static_cast<std::uint16_t>(length));
-  // No UDP checksum, which IPv4 allows: an SRTP tag covers more, and over a ring nobody needs one.
+  // No UDP checksum, which IPv4 allows: an SRTP tag covers more, and a ring needs none.
   dataplane::store_be16(flow.header.data() + header.l4_offset + 6, 0);
   std::uint8_t* ip = flow.header.data() + header.l3_offset;
   if (!header.is_v6)
