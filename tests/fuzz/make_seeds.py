@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 
-from seeds import control, link, media, text
+from seeds import control, link, media, text, worker
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -31,6 +31,7 @@ SEEDS = {
     "rtp": media.rtp_seeds,
     "srtp": media.srtp_seeds,
     "stun": control.stun_seeds,
+    "worker": worker.seeds,
 }
 
 
