@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/ip_address.h"
+#include "crypto/srtp_profile.h"
 
 namespace sluice::config {
 
@@ -69,12 +70,16 @@ enum class CryptoEngine : std::uint8_t { kAuto, kIpsecMb, kLibsrtp };
 /// [crypto]
 struct Crypto {
   CryptoEngine engine = CryptoEngine::kAuto;
-  // In order of preference, by their IANA names without "SRTP_": "AEAD_AES_128_GCM", "AEAD_AES_256_GCM",
-  // "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32".
-  std::vector<std::string> profiles = {"AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80",
-                                       "AES_CM_128_HMAC_SHA1_32"};
+  // In order of preference, by crypto::SrtpProfileInfo::name; all that there are.
+  std::vector<std::string> profiles = srtp_profile_names();
+
+  static std::vector<std::string> srtp_profile_names() {
+    std::vector<std::string> names;
+    for (const auto& info : crypto::kSrtpProfileInfos) names.emplace_back(info.name);
+    return names;
+  }
 };
-inline constexpr Range kProfileCountRange{1, 4};
+inline constexpr Range kProfileCountRange{1, crypto::kSrtpProfileInfos.size()};
 
 /// [dtls]
 struct Dtls {

@@ -7,10 +7,10 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <numeric>
 
 #include "config/check.h"
 #include "config/document.h"
+#include "config/edit_distance.h"
 #include "config/findings.h"
 #include "config/settings.h"
 
@@ -21,31 +21,9 @@ namespace {
 constexpr std::size_t kLongestGuess = 32;  // no known name is longer, so longer names are not compared
 constexpr std::size_t kMostEdits = 2;
 
-/// Edits (insert, delete, replace, swap of neighbours) between two short names. A change of case or of '-' to
-/// '_' counts as none.
-std::size_t edits_between(std::string_view a, std::string_view b) {
-  const auto normal = [](char c) {
-    if (c == '-') return '_';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
-  std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
-  std::iota(cost[0].begin(), cost[0].end(), 0);
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const bool same = normal(a[i - 1]) == normal(b[j - 1]);
-      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, cost[i - 1][j - 1] + (same ? 0 : 1)});
-      const bool swapped =
-          i > 1 && j > 1 && normal(a[i - 1]) == normal(b[j - 2]) && normal(a[i - 2]) == normal(b[j - 1]);
-      if (swapped) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
-    }
-  }
-  return cost[a.size()][b.size()];
-}
-
 bool is_near(std::string_view name, std::string_view known, std::size_t& best) {
   if (name.size() > kLongestGuess) return false;
-  const std::size_t edits = edits_between(name, known);
+  const std::size_t edits = edit_distance(name, known);
   if (edits > kMostEdits || 2 * edits >= known.size() || edits >= best) return false;
   best = edits;
   return true;

@@ -148,11 +148,11 @@ struct ProfileForm {
   std::string type() const { return "string"; }
   std::string allowed() const {
     std::string names;
-    for (const std::string& name : Crypto{}.profiles) names += (names.empty() ? "\"" : ", \"") + name + "\"";
+    for (const std::string& name : Crypto::srtp_profile_names()) names += (names.empty() ? "\"" : ", \"") + name + "\"";
     return "one of " + names;
   }
   void read(const Node& node, std::string& out, Mismatches& mismatches) const {
-    const std::vector<std::string> known = Crypto{}.profiles;
+    const std::vector<std::string> known = Crypto::srtp_profile_names();
     if (node.kind == Node::Kind::kString && std::ranges::count(known, node.text) == 1)
       out = node.text;
     else

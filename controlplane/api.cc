@@ -3,13 +3,30 @@
 #include <array>
 #include <utility>
 
+#include "config/edit_distance.h"
 #include "controlplane/api_requests.h"
+#include "controlplane/rules.h"
 
 namespace sluice::control {
 namespace {
 
 constexpr std::size_t kMethodCount = std::variant_size_v<Request>;
-using Decoded = std::variant<Request, RequestError>;
+using Decoded = std::variant<Request, ApiError>;
+
+/// What one member alone does not tell. Requests without such rules take the first.
+std::optional<RequestError> check_whole(const auto&) {
+  return std::nullopt;
+}
+template <typename R>
+requires requires(const R& request) {
+  check(request);
+}
+std::optional<RequestError> check_whole(const R& request) {
+  return check(request);
+}
+std::optional<RequestError> check_whole(const StreamList& request) {
+  return check_stream_filter(request.session, request.endpoint);
+}
 
 template <typename R>
 Decoded decode_as(const Json& params) {
@@ -18,7 +35,8 @@ Decoded decode_as(const Json& params) {
   fields::Decoder decoder(params, "", error);
   describe(decoder, request);
   decoder.finish();
-  if (error) return *error;
+  if (!error) error = check_whole(request);
+  if (error) return to_api_error(*error);
   return Request(std::move(request));
 }
 
@@ -43,40 +61,18 @@ constexpr std::array<DecodeFunction, kMethodCount> all_decoders(std::index_seque
 }
 constexpr auto kDecoders = all_decoders(std::make_index_sequence<kMethodCount>{});
 
-/// Edits from one name to the other (Levenshtein). Both are short.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-RequestError unknown_method(std::string_view name) {
-  constexpr std::size_t kMaxDistance = 3;
+ApiError unknown(std::string_view name) {
+  constexpr std::size_t kMostEdits = 3;
   const std::string_view asked = name.substr(0, 64);
   const std::string_view object = asked.substr(0, asked.find('.'));
-  OrderedJson near = OrderedJson::array();
-  OrderedJson all = OrderedJson::array();
+  std::vector<std::string> near, all;
   for (const auto& method : methods()) {
-    all.push_back(method.name);
+    all.emplace_back(method.name);
     if (method.name.substr(0, method.name.find('.')) == object ||
-        distance(asked, method.name) <= kMaxDistance)
-      near.push_back(method.name);
+        config::edit_distance(asked, method.name) <= kMostEdits)
+      near.emplace_back(method.name);
   }
-  const std::string found = found_text(Json(asked));
-  std::string message = fmt::format("unknown method {}", found);
-  if (!near.empty())
-    message += fmt::format("; near it: {}", fmt::join(near.get<std::vector<std::string>>(), ", "));
-  OrderedJson data{{"method", asked}, {"near", std::move(near)}, {"allowed", std::move(all)}};
-  return {kErrorUnknownMethod, std::move(message), to_line(data)};
+  return unknown_method(name, near, all);
 }
 
 }  // namespace
@@ -92,12 +88,13 @@ const Method* find_method(std::string_view name) {
   return nullptr;
 }
 
-std::variant<Request, RequestError> decode_request(std::string_view method, const Json& params) {
+std::variant<Request, ApiError> decode_request(std::string_view method, const Json& params) {
   const Method* found = find_method(method);
-  if (found == nullptr) return unknown_method(method);
+  if (found == nullptr) return unknown(method);
   static const Json kNone = Json::object();
   const Json& given = params.is_null() ? kNone : params;
-  if (!given.is_object()) return invalid_param("params", found_text(given), "an object of named parameters");
+  if (!given.is_object())
+    return to_api_error(refuse_parameter("params", found_text(given), "an object of named parameters"));
   return kDecoders[static_cast<std::size_t>(found - methods().data())](given);
 }
 
@@ -111,12 +108,6 @@ OrderedJson encode_params(const Request& request) {
   Request copy = request;  // a description is read and written through one signature
   std::visit([&](auto& r) { describe(encoder, r); }, copy);
   return params;
-}
-
-RequestError invalid_param(std::string_view param, std::string_view found, std::string_view allowed) {
-  const OrderedJson data{{"param", param}, {"found", found}, {"allowed", allowed}};
-  return {kErrorInvalidParams, fmt::format("{}: found {}; allowed: {}", param, found, allowed),
-          to_line(data)};
 }
 
 }  // namespace sluice::control

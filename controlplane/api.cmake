@@ -10,12 +10,13 @@ find_package(Boost 1.74 REQUIRED)  # Asio, header-only
 
 add_library(sluice_api STATIC
   api.cc
+  api_errors.cc
   api_values.cc
   api_views.cc
   base64.cc
   json.cc
 )
-target_link_libraries(sluice_api PUBLIC sluice_options sluice_config sluice_crypto nlohmann_json::nlohmann_json fmt::fmt)
+target_link_libraries(sluice_api PUBLIC sluice_options sluice_base sluice_model sluice_config sluice_crypto nlohmann_json::nlohmann_json fmt::fmt)
 
 add_library(sluice_api_server STATIC
   api_connection.cc

@@ -1,7 +1,8 @@
-// api: every request of docs/api.md, defined once: its name, its parameters with their limits and their help,
-// and how they turn from and to JSON. The daemon decodes by it, sluicectl makes its sub-commands from it and
-// encodes by it. Decoding is total: whatever comes in, out comes a request or an error that names the
-// parameter, what was found and what is allowed. Pure functions and constant tables, any thread.
+// api: every request of docs/api.md, defined once: its name, its parameters with their help and the rules
+// that they follow, and how they turn from and to JSON. The daemon decodes by it, sluicectl makes its
+// sub-commands from it and encodes by it. Decoding is total: whatever comes in, out comes a request or an
+// error that names the parameter, what was found and what is allowed. Pure functions and constant tables, any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +13,11 @@
 #include <variant>
 #include <vector>
 
+#include "controlplane/api_errors.h"
 #include "controlplane/json.h"
 #include "controlplane/requests.h"
 
 namespace sluice::control {
-
-inline constexpr int kErrorParse = -32700;
-inline constexpr int kErrorInvalidRequest = -32600;
-inline constexpr int kErrorUnknownMethod = -32601;
-inline constexpr int kErrorPermission = -32013;
 
 // The requests that requests.h does not have. An empty session, id or endpoint in a list request means "all".
 struct VersionGet {};
@@ -89,18 +86,16 @@ struct Method {
 };
 
 /// In the order of Request's alternatives, which is that of docs/api.md.
-std::span<const Method> methods();
+[[nodiscard]] std::span<const Method> methods();
 /// nullptr for a name that is not a method.
-const Method* find_method(std::string_view name);
+[[nodiscard]] const Method* find_method(std::string_view name);
 
-/// `params` may be null (the request had none). Errors: kErrorUnknownMethod, kErrorInvalidParams.
-std::variant<Request, RequestError> decode_request(std::string_view method, const Json& params);
+/// `params` may be null (the request had none). A request that comes out keeps the rules (rules.h). Errors:
+/// kErrorUnknownMethod, kErrorInvalidParams.
+[[nodiscard]] std::variant<Request, ApiError> decode_request(std::string_view method, const Json& params);
 
-std::string_view method_name(const Request& request);
+[[nodiscard]] std::string_view method_name(const Request& request);
 /// The parameters, less those that are empty or at their defaults.
-OrderedJson encode_params(const Request& request);
-
-/// `data` of an invalid-params error: {"param": ..., "found": ..., "allowed": ...}.
-RequestError invalid_param(std::string_view param, std::string_view found, std::string_view allowed);
+[[nodiscard]] OrderedJson encode_params(const Request& request);
 
 }  // namespace sluice::control

@@ -6,7 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
-#include "controlplane/api.h"
+#include "controlplane/api_errors.h"
 
 namespace sluice::control {
 namespace {
@@ -17,14 +17,8 @@ bool is_blank(std::string_view text) {
   return text.find_first_not_of(kBlank) == std::string_view::npos;
 }
 
-RequestError invalid_request(std::string message, std::string_view param, std::string_view found,
-                             std::string_view allowed) {
-  const OrderedJson data{{"param", param}, {"found", found}, {"allowed", allowed}};
-  return {kErrorInvalidRequest, std::move(message), to_line(data)};
-}
-
 /// What is wrong with the envelope, if anything.
-std::optional<RequestError> check_envelope(const Json& request) {
+std::optional<ApiError> check_envelope(const Json& request) {
   if (!request.is_object()) {
     const bool is_batch = request.is_array();
     return invalid_request(
@@ -50,26 +44,22 @@ std::optional<RequestError> check_envelope(const Json& request) {
   return std::nullopt;
 }
 
-std::string error_text(const RequestError& error) {
-  OrderedJson object{{"code", error.code}, {"message", error.message}};
-  if (!error.data_json.empty()) {
-    OrderedJson data = OrderedJson::parse(error.data_json, nullptr, /*allow_exceptions=*/false);
-    if (!data.is_discarded()) object["data"] = std::move(data);
-  }
-  return to_line(object);
+ApiError line_too_long(std::size_t most, std::string_view found) {
+  return invalid_request(fmt::format("the request line is longer than [api] line_bytes = {}", most), "line",
+                         found, fmt::format("at most {} bytes", most));
 }
 
 std::string answer_line(const Json& id, const Outcome& outcome) {
   const std::string id_text = id.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (const auto* error = std::get_if<RequestError>(&outcome.result))
-    return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{}}}\n", id_text, error_text(*error));
+  if (const auto* error = std::get_if<ApiError>(&outcome.result))
+    return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{}}}\n", id_text, to_line(render(*error)));
   return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}}}\n", id_text,
                      to_line(std::get<OrderedJson>(outcome.result)));
 }
 
 }  // namespace
 
-std::string error_line(const RequestError& error) {
+std::string error_line(const ApiError& error) {
   return answer_line(nullptr, {.result = error});
 }
 
@@ -103,8 +93,7 @@ void ApiConnection::on_read(std::size_t size) {
 
 void ApiConnection::on_end_of_input() {
   if (!is_input_over_ && !is_blank(lines_.rest()))
-    refuse_line({kErrorParse, "the last request has no line feed: half a request is not carried out", ""},
-                true);
+    refuse_line(parse_error("the last request has no line feed: half a request is not carried out"), true);
   is_input_over_ = true;
   events_.reset();  // a peer that has hung up follows nothing
   close_if_done();
@@ -116,10 +105,7 @@ void ApiConnection::work() {
     if (!line) {
       if (lines_.rest_is_too_long())
         return refuse_line(
-            invalid_request(
-                fmt::format("the request line is longer than [api] line_bytes = {}", lines_.max_line_bytes()),
-                "line", fmt::format("{} bytes so far", lines_.rest().size()),
-                fmt::format("at most {} bytes", lines_.max_line_bytes())),
+            line_too_long(lines_.max_line_bytes(), fmt::format("{} bytes so far", lines_.rest().size())),
             true);
       return read();
     }
@@ -139,14 +125,10 @@ void ApiConnection::work_later() {
 
 void ApiConnection::take_line(std::string_view line) {
   if (line.size() > lines_.max_line_bytes())
-    return refuse_line(invalid_request(fmt::format("the request line is longer than [api] line_bytes = {}",
-                                                   lines_.max_line_bytes()),
-                                       "line", fmt::format("{} bytes", line.size()),
-                                       fmt::format("at most {} bytes", lines_.max_line_bytes())),
-                       true);
+    return refuse_line(line_too_long(lines_.max_line_bytes(), fmt::format("{} bytes", line.size())), true);
   const auto parsed = parse_json(line);
   if (const auto* why = std::get_if<std::string>(&parsed))
-    return refuse_line({kErrorParse, fmt::format("not JSON: {}", *why), ""}, false);
+    return refuse_line(parse_error(fmt::format("not JSON: {}", *why)), false);
   take_request(std::get<Json>(parsed));
 }
 
@@ -169,11 +151,11 @@ void ApiConnection::take_request(const Json& request) {
     handler_(request["method"].get_ref<const std::string&>(), params == request.end() ? kNone : *params,
              answer);
   } catch (const std::exception& error) {
-    answer({.result = RequestError{kErrorInternal, fmt::format("internal error: {}", error.what()), ""}});
+    answer({.result = to_api_error(refuse_internal(fmt::format("internal error: {}", error.what())))});
   }
 }
 
-void ApiConnection::refuse_line(RequestError error, bool then_close) {
+void ApiConnection::refuse_line(ApiError error, bool then_close) {
   if (then_close) is_input_over_ = true;
   finish(enqueue(nullptr, false), {.result = std::move(error)});
 }

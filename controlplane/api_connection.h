@@ -55,7 +55,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
 
   void take_line(std::string_view line);
   void take_request(const Json& request);
-  void refuse_line(RequestError error, bool then_close);
+  void refuse_line(ApiError error, bool then_close);
   std::shared_ptr<Pending> enqueue(Json id, bool is_notification);
   void finish(const std::shared_ptr<Pending>& pending, Outcome outcome);
   void release_answers();

@@ -14,6 +14,7 @@
 
 #include "controlplane/api.h"
 #include "controlplane/api_values.h"
+#include "controlplane/rules.h"
 
 namespace sluice::control::fields {
 
@@ -39,19 +40,12 @@ class Decoder {
     inner.finish();
   }
 
-  /// Fields that only make sense when `applies`.
+  /// Fields of some kinds of endpoint; not nested.
   template <typename Members>
-  void only(bool applies, std::string_view condition, Members&& members) {
-    const std::string_view outer = forbidden_unless_;
-    if (!applies) forbidden_unless_ = condition;
+  void only(const ForKinds& kinds, dataplane::EndpointKind kind, Members&& members) {
+    if (!kinds.has(kind)) forbidden_unless_ = kinds.text();
     members(*this);
-    forbidden_unless_ = outer;
-  }
-
-  /// What no single field can check. `found` is made only when it does not hold.
-  template <typename Found>
-  void check(bool holds, std::string_view name, Found&& found, std::string_view allowed) {
-    if (!error_ && !holds) fail(path_of(name), found(), allowed);
+    forbidden_unless_.clear();
   }
 
   /// After the last field: nothing else may be there.
@@ -71,11 +65,11 @@ class Decoder {
     if (error_) return nullptr;
     const auto at = object_.find(field.name);
     if (at == object_.end()) {
-      if (field.required && forbidden_unless_.empty()) fail(path_of(field.name), "nothing", "it is required");
+      if (field.required && forbidden_unless_.empty()) refuse(refuse_missing(path_of(field.name)));
       return nullptr;
     }
     if (!forbidden_unless_.empty()) {
-      fail(path_of(field.name), "it given", fmt::format("only for {}", forbidden_unless_));
+      refuse(refuse_for_kind(path_of(field.name), forbidden_unless_));
       return nullptr;
     }
     return &*at;
@@ -86,9 +80,8 @@ class Decoder {
     if constexpr (IsOptional<T>::value) {
       read(json, path, field, value.emplace());
     } else if constexpr (IsVector<T>::value) {
-      if (!json.is_array() || json.size() > field.max_items)
-        return fail(path, json.is_array() ? fmt::format("a list of {}", json.size()) : found_text(json),
-                    fmt::format("a list of at most {}", field.max_items));
+      if (!json.is_array()) return fail(path, found_text(json), "a list");
+      if (json.size() > field.max_items) return refuse(refuse_count(path, json.size(), field.max_items));
       value.clear();
       for (std::size_t i = 0; i < json.size() && !error_; ++i)
         read(json[i], fmt::format("{}[{}]", path, i), field, value.emplace_back());
@@ -105,15 +98,18 @@ class Decoder {
   std::string path_of(std::string_view name) const {
     return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
   }
-  void fail(const std::string& param, std::string_view found, std::string_view allowed) {
-    if (!error_) error_ = invalid_param(param, found, allowed);
+  void fail(std::string_view param, std::string_view found, std::string_view allowed) {
+    refuse(refuse_parameter(param, found, allowed));
+  }
+  void refuse(RequestError error) {
+    if (!error_) error_ = std::move(error);
   }
 
   const Json& object_;
   std::string path_;
   std::optional<RequestError>& error_;
   std::vector<std::string_view> known_;
-  std::string_view forbidden_unless_;
+  std::string forbidden_unless_;
 };
 
 class Encoder {
@@ -144,12 +140,9 @@ class Encoder {
   }
 
   template <typename Members>
-  void only(bool applies, std::string_view, Members&& members) {
-    if (applies) members(*this);
+  void only(const ForKinds& kinds, dataplane::EndpointKind kind, Members&& members) {
+    if (kinds.has(kind)) members(*this);
   }
-
-  template <typename Found>
-  void check(bool, std::string_view, Found&&, std::string_view) {}
 
  private:
   template <typename T>
@@ -196,14 +189,11 @@ class Describer {
   }
 
   template <typename Members>
-  void only(bool, std::string_view condition, Members&& members) {
-    only_for_ = std::string(condition);
+  void only(const ForKinds& kinds, dataplane::EndpointKind, Members&& members) {
+    only_for_ = kinds.text();
     members(*this);
     only_for_.clear();
   }
-
-  template <typename Found>
-  void check(bool, std::string_view, Found&&, std::string_view) {}
 
   std::vector<Param> take() { return std::move(params_); }
 

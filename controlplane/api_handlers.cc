@@ -10,15 +10,6 @@
 namespace sluice::control {
 namespace {
 
-/// With the object that stands in the way, when there is one.
-RequestError with_existing(RequestError error) {
-  if (!error.existing) return error;
-  OrderedJson data;
-  data["existing"] = std::visit([](const auto& view) { return render(view); }, error.existing->view);
-  error.data_json = to_line(data);
-  return error;
-}
-
 template <typename View>
 OrderedJson render_list(const char* name, const std::vector<View>& views) {
   OrderedJson list = OrderedJson::array();
@@ -30,7 +21,7 @@ OrderedJson render_list(const char* name, const std::vector<View>& views) {
 
 template <typename T, typename Render>
 Outcome outcome(Result<T> result, Render&& render_object) {
-  if (auto* error = std::get_if<RequestError>(&result)) return {.result = with_existing(std::move(*error))};
+  if (auto* error = std::get_if<RequestError>(&result)) return {.result = to_api_error(*error)};
   return {.result = render_object(std::get<T>(result))};
 }
 
@@ -44,7 +35,7 @@ OrderedJson render_created(const Created<View>& created) {
 /// Answers once the removal is over.
 Sessions::Done when_removed(Answer answer, OrderedJson named) {
   return [answer = std::move(answer), named = std::move(named)](std::optional<RequestError> error) {
-    if (error) return answer({.result = std::move(*error)});
+    if (error) return answer({.result = to_api_error(*error)});
     OrderedJson object = named;
     object["removed"] = true;
     answer({.result = std::move(object)});
@@ -148,12 +139,11 @@ struct ApiHandlers::Carrier {
   }
 };
 
-ApiHandlers::ApiHandlers(Context context)
-    : context_(std::move(context)) {}
+ApiHandlers::ApiHandlers(Context context) : context_(std::move(context)) {}
 
 void ApiHandlers::handle(const std::string& method, const Json& params, Answer answer) {
   auto decoded = decode_request(method, params);
-  if (auto* error = std::get_if<RequestError>(&decoded)) {
+  if (auto* error = std::get_if<ApiError>(&decoded)) {
     log::debug("request refused method={} code={} message={}", log::value(method.substr(0, 64)), error->code,
                log::value(error->message));
     return answer({.result = std::move(*error)});
@@ -216,10 +206,10 @@ OrderedJson ApiHandlers::workers() const {
   return object;
 }
 
-std::variant<OrderedJson, RequestError> ApiHandlers::drops(std::optional<std::uint16_t> worker) const {
+std::variant<OrderedJson, ApiError> ApiHandlers::drops(std::optional<std::uint16_t> worker) const {
   const std::size_t count = context_.plane.worker_count();
   if (worker && *worker >= count)
-    return invalid_param("worker", std::to_string(*worker), fmt::format("0..{}", count - 1));
+    return to_api_error(refuse_parameter("worker", std::to_string(*worker), fmt::format("0..{}", count - 1)));
   OrderedJson drops;
   for (std::size_t reason = 0; reason < dataplane::kDropReasonCount; ++reason) {
     std::uint64_t sum = 0;

@@ -36,7 +36,7 @@ class ApiHandlers {
   OrderedJson version() const;
   OrderedJson ports() const;
   OrderedJson workers() const;
-  std::variant<OrderedJson, RequestError> drops(std::optional<std::uint16_t> worker) const;
+  std::variant<OrderedJson, ApiError> drops(std::optional<std::uint16_t> worker) const;
 
   Context context_;
 };

@@ -2,13 +2,13 @@
 // three ways). For api.cc alone.
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "config/config.h"
 #include "controlplane/api_fields.h"
-#include "dataplane/route_slot.h"
+#include "controlplane/rules.h"
 
 namespace sluice::control::fields {
 
@@ -22,67 +22,44 @@ template <typename R>
 struct TextOf;
 
 inline constexpr Field kSession{
-    .name = "session", .help = "the session's id", .required = true, .text = Text::kId};
-inline constexpr Field kId{.name = "id", .help = "its id", .required = true, .text = Text::kId};
-inline constexpr Field kNewId{.name = "id", .help = "its id; made up when not given", .text = Text::kId};
-inline constexpr Field kOfSession{.name = "session", .help = "only of this session", .text = Text::kId};
-inline constexpr std::size_t kMaxFingerprints = 8;
-inline constexpr std::size_t kMaxExtensionMappings = 14;
-inline constexpr std::int64_t kMaxClockRateHz = 1000000;
+    .name = "session", .help = "the session's id", .required = true, .text = &kObjectId};
+inline constexpr Field kId{.name = "id", .help = "its id", .required = true, .text = &kObjectId};
+inline constexpr Field kNewId{.name = "id", .help = "its id; made up when not given", .text = &kObjectId};
+inline constexpr Field kOfSession{.name = "session", .help = "only of this session", .text = &kObjectId};
 
 template <typename V>
 void describe(V& v, RemoteAddress& r) {
   v.field({.name = "address", .help = "the peer's IP address", .required = true}, r.address);
-  v.field({.name = "rtpPort", .help = "its RTP port", .required = true, .min = 1, .max = 65535}, r.rtp_port);
+  v.field({.name = "rtpPort", .help = "its RTP port", .required = true, .range = kUdpPort}, r.rtp_port);
   v.field({.name = "rtcpPort",
            .help = "its RTCP port; default rtpPort with rtcpMux, else rtpPort + 1",
-           .min = 1,
-           .max = 65535},
+           .range = kUdpPort},
           r.rtcp_port);
-}
-
-/// Bytes of a digest; 0 for an algorithm that is not spoken.
-inline std::size_t digest_length(std::string_view algorithm) {
-  return algorithm == "sha-256" ? 32 : algorithm == "sha-384" ? 48 : algorithm == "sha-512" ? 64 : 0;
 }
 
 template <typename V>
 void describe(V& v, Fingerprint& r) {
-  v.field({.name = "algorithm", .help = "sha-256, sha-384 or sha-512", .required = true}, r.algorithm);
-  v.field({.name = "value", .help = "the certificate's digest", .required = true, .text = Text::kFingerprint},
-          r.value);
-  v.check(
-      digest_length(r.algorithm) != 0, "algorithm", [&] { return found_text(r.algorithm); },
-      "sha-256, sha-384, sha-512");
-  v.check(
-      r.value.size() + 1 == digest_length(r.algorithm) * 3, "value",
-      [&] { return fmt::format("{} bytes for {}", (r.value.size() + 1) / 3, r.algorithm); },
-      "32 bytes for sha-256, 48 for sha-384, 64 for sha-512");
-  for (char& c : r.value)  // one spelling, so that equal fingerprints compare equal
-    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
+  v.field({.name = "algorithm", .help = "of the digest, as in a=fingerprint", .required = true}, r.algorithm);
+  v.field({.name = "value", .help = "the certificate's digest, as in AB:CD:...", .required = true}, r.value);
 }
 
 template <typename V>
 void describe(V& v, SourceSelector& r) {
-  v.field({.name = "endpoint", .help = "who sends it", .required = true, .text = Text::kId}, r.endpoint);
-  v.field({.name = "ssrc", .help = "the stream with this SSRC", .max = 4294967295}, r.ssrc);
+  v.field({.name = "endpoint", .help = "who sends it", .required = true, .text = &kObjectId}, r.endpoint);
+  v.field({.name = "ssrc", .help = "the stream with this SSRC", .range = kSsrc}, r.ssrc);
   v.field({.name = "payloadTypes",
            .help = "or the stream with one of these payload types",
-           .max = 127,
-           .max_items = dataplane::kMaxPayloadTypes},
+           .range = kPayloadType,
+           .max_items = kMaxPayloadTypes},
           r.payload_types);
-  v.field({.name = "mid", .help = "or the stream with this mid", .text = Text::kMid}, r.mid);
-  const int given = int{r.ssrc.has_value()} + int{!r.payload_types.empty()} + int{!r.mid.empty()};
-  v.check(
-      given <= 1, "endpoint", [&] { return fmt::format("{} of ssrc, payloadTypes and mid with it", given); },
-      "at most one of ssrc, payloadTypes and mid; none of them is any stream");
+  v.field({.name = "mid", .help = "or the stream with this mid", .text = &kMid}, r.mid);
 }
 
-/// Limits for payload types; check_mappings below has the tighter ones of header extensions.
+/// As wide as payload types are; header extension ids have a rule of their own.
 template <typename V>
 void describe(V& v, NumberMapping& r) {
-  v.field({.name = "from", .help = "as it comes in", .required = true, .max = 127}, r.from);
-  v.field({.name = "to", .help = "as it goes out", .required = true, .max = 127}, r.to);
+  v.field({.name = "from", .help = "as it comes in", .required = true, .range = kPayloadType}, r.from);
+  v.field({.name = "to", .help = "as it goes out", .required = true, .range = kPayloadType}, r.to);
 }
 
 template <typename V>
@@ -94,28 +71,26 @@ void describe_fingerprints(V& v, std::vector<Fingerprint>& fingerprints) {
 template <typename V>
 void describe_ice(V& v, std::string& ufrag, std::string& password) {
   v.group({.name = "ice", .help = "the peer's ICE credentials"}, [&](auto& w) {
-    w.field({.name = "ufrag", .help = "user name fragment", .required = true, .text = Text::kUfrag}, ufrag);
-    w.field({.name = "password", .help = "password", .required = true, .text = Text::kPassword}, password);
+    w.field({.name = "ufrag", .help = "user name fragment", .required = true, .text = &kIceUfrag}, ufrag);
+    w.field({.name = "password", .help = "password", .required = true, .text = &kIcePassword}, password);
   });
 }
 
 template <typename V>
 void describe_endpoint_extras(V& v, EndpointCreate& r) {
-  using dataplane::EndpointKind;
-  using dataplane::LatchPolicy;
-  v.only(r.kind != EndpointKind::kWebrtc, "kind rtp and kind sdes", [&](auto& w) {
+  v.only(kForSignalled, r.kind, [&](auto& w) {
     w.field({.name = "remote", .help = "where the peer is"}, r.remote);
     w.field({.name = "latch", .help = "when media may move the address that is sent to"}, r.latch);
   });
-  v.only(r.kind == EndpointKind::kRtp, "kind rtp", [&](auto& w) {
+  v.only(kForRtp, r.kind, [&](auto& w) {
     w.field({.name = "latchNetwork", .help = "latch only to addresses in this prefix"}, r.latch_network);
   });
-  v.only(r.kind == EndpointKind::kSdes, "kind sdes", [&](auto& w) {
+  v.only(kForSdes, r.kind, [&](auto& w) {
     w.field({.name = "profile", .help = "SRTP profile; default the first configured"}, r.profile);
     w.field({.name = "receiveKey", .help = "what the peer sends with", .required = true}, r.receive_key);
     w.field({.name = "sendKey", .help = "what sluice sends with; made up when not given"}, r.send_key);
   });
-  v.only(r.kind == EndpointKind::kWebrtc, "kind webrtc", [&](auto& w) {
+  v.only(kForWebrtc, r.kind, [&](auto& w) {
     w.field({.name = "transport", .help = "a port of its own, or the worker's shared ICE port"}, r.transport);
     w.group({.name = "dtls", .help = "sluice's DTLS role, and the peer's certificate"}, [&](auto& dtls) {
       dtls.field({.name = "setup", .help = "sluice's role; default passive"}, r.setup);
@@ -123,20 +98,6 @@ void describe_endpoint_extras(V& v, EndpointCreate& r) {
     });
     describe_ice(w, r.ice_ufrag, r.ice_password);
   });
-
-  const bool is_rtp = r.kind == EndpointKind::kRtp;
-  v.check(
-      !r.latch || *r.latch != (is_rtp ? LatchPolicy::kAuthenticated : LatchPolicy::kOnce), "latch",
-      [&] { return fmt::format("\"{}\" for kind {}", choice_name(*r.latch), choice_name(r.kind)); },
-      is_rtp ? "fixed, once" : "fixed, authenticated");
-  if (!r.profile) return;
-  const auto info = crypto::profile_info(*r.profile);
-  const std::size_t length = std::size_t{info.key_length} + info.salt_length;
-  for (const auto& [name, key] : {std::pair{"receiveKey", &r.receive_key}, std::pair{"sendKey", &r.send_key}})
-    v.check(
-        key->empty() || key->size() == length, name,
-        [size = key->size()] { return fmt::format("base64 of {} bytes", size); },
-        fmt::format("base64 of {} bytes for {}", length, info.name));
 }
 
 template <typename V>
@@ -148,9 +109,11 @@ void describe(V& v, EndpointCreate& r) {
   v.field({.name = "family", .help = "default IPv4 when the port has it"}, r.family);
   v.field({.name = "rtcpMux", .help = "RTCP on the RTP port; default true for webrtc, else false"},
           r.rtcp_mux);
-  v.field({.name = "midExtensionId", .help = "header extension that carries the mid; 0 = none", .max = 14},
+  v.field({.name = "midExtensionId",
+           .help = "header extension that carries the mid; 0 = none",
+           .range = kMidExtensionId},
           r.mid_extension_id);
-  v.field({.name = "dscp", .help = "of what is sent to the peer", .max = 63}, r.dscp);
+  v.field({.name = "dscp", .help = "of what is sent to the peer", .range = kDscp}, r.dscp);
   describe_endpoint_extras(v, r);
 }
 
@@ -164,37 +127,18 @@ void describe(V& v, EndpointConnect& r) {
   describe_ice(v, r.ice_ufrag, r.ice_password);
 }
 
-/// No two from one number, and header extension ids as RFC 8285 has them.
-template <typename V>
-void check_mappings(V& v, std::string_view name, const std::vector<NumberMapping>& mappings,
-                    bool extensions) {
-  for (std::size_t i = 0; i < mappings.size(); ++i) {
-    const auto& mapping = mappings[i];
-    const auto end = mappings.begin() + static_cast<std::ptrdiff_t>(i);
-    const bool twice =
-        std::any_of(mappings.begin(), end, [&](const auto& other) { return other.from == mapping.from; });
-    v.check(
-        !twice, name, [&] { return fmt::format("two mappings from {}", mapping.from); },
-        "one mapping from each");
-    if (!extensions) continue;
-    v.check(
-        mapping.from >= 1 && mapping.from <= 14 && mapping.to >= 1 && mapping.to <= 14, name,
-        [&] { return fmt::format("{} to {}", mapping.from, mapping.to); }, "header extension ids 1..14");
-  }
-}
-
 template <typename V>
 void describe(V& v, RouteCreate& r) {
   v.field(kSession, r.session);
   v.field(kNewId, r.id);
   v.field({.name = "from", .help = "which stream", .required = true}, r.from);
-  v.field({.name = "to", .help = "the endpoint that it goes to", .required = true, .text = Text::kId}, r.to);
-  v.field({.name = "ssrc", .help = "the outgoing SSRC; made up when not given", .max = 4294967295}, r.ssrc);
-  v.field({.name = "clockRate", .help = "RTP clock, Hz", .required = true, .min = 1, .max = kMaxClockRateHz},
+  v.field({.name = "to", .help = "the endpoint that it goes to", .required = true, .text = &kObjectId}, r.to);
+  v.field({.name = "ssrc", .help = "the outgoing SSRC; made up when not given", .range = kSsrc}, r.ssrc);
+  v.field({.name = "clockRate", .help = "RTP clock, Hz", .required = true, .range = kClockRateHz},
           r.clock_rate);
   v.field({.name = "payloadTypes",
            .help = "payload types from the source to the receiver; none = all as they are",
-           .max_items = dataplane::kMaxPayloadTypes},
+           .max_items = kMaxPayloadTypes},
           r.payload_types);
   v.field({.name = "headerExtensions",
            .help = "header extension ids; when given, others are taken out",
@@ -205,8 +149,6 @@ void describe(V& v, RouteCreate& r) {
   v.field({.name = "retransmit",
            .help = "answer the receiver's NACK from the packet cache; default true for webrtc, false else"},
           r.retransmit);
-  check_mappings(v, "payloadTypes", r.payload_types, false);
-  if (r.header_extensions) check_mappings(v, "headerExtensions", *r.header_extensions, true);
 }
 
 template <typename V>
@@ -249,10 +191,7 @@ requires(std::is_same_v<R, EndpointGet> || std::is_same_v<R, EndpointRemove> || 
 template <typename V>
 void describe(V& v, StreamList& r) {
   v.field(kOfSession, r.session);
-  v.field({.name = "endpoint", .help = "only from this endpoint", .text = Text::kId}, r.endpoint);
-  v.check(
-      r.endpoint.empty() || !r.session.empty(), "endpoint", [] { return std::string("it without session"); },
-      "session and endpoint, or session, or neither");
+  v.field({.name = "endpoint", .help = "only from this endpoint", .text = &kObjectId}, r.endpoint);
 }
 template <typename V>
 void describe(V&, PortList&) {}
@@ -260,7 +199,7 @@ template <typename V>
 void describe(V&, WorkerList&) {}
 template <typename V>
 void describe(V& v, DropList& r) {
-  v.field({.name = "worker", .help = "only of this worker", .max = config::kWorkerCountRange.max - 1},
+  v.field({.name = "worker", .help = "only of this worker", .range = {0, config::kWorkerCountRange.max - 1}},
           r.worker);
 }
 template <typename V>

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "controlplane/api.h"
 #include "controlplane/api_connection.h"
 
 namespace sluice::control {
@@ -20,21 +19,19 @@ using Protocol = boost::asio::local::stream_protocol;
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 
 /// nullopt for a peer that may speak.
-std::optional<RequestError> check_peer(int fd) {
+std::optional<ApiError> check_peer(int fd) {
   ucred peer{};
   socklen_t length = sizeof peer;
   const bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0;
   if (known && (peer.uid == 0 || peer.uid == geteuid())) return std::nullopt;
   const std::string found = known ? fmt::format("user id {}", peer.uid) : "a peer without credentials";
   const std::string allowed = geteuid() == 0 ? "user id 0" : fmt::format("user ids 0, {}", geteuid());
-  const OrderedJson data{{"param", "peer"}, {"found", found}, {"allowed", allowed}};
-  return RequestError{kErrorPermission, fmt::format("{} may not use this API; allowed: {}", found, allowed),
-                      to_line(data)};
+  return not_permitted(found, allowed);
 }
 
 /// One line to a peer that is turned away. Its socket buffer is empty, so it either fits or the peer has
 /// gone.
-void turn_away(Protocol::socket& socket, const RequestError& error) {
+void turn_away(Protocol::socket& socket, const ApiError& error) {
   const std::string line = error_line(error);
   boost::system::error_code ignored;
   socket.non_blocking(true, ignored);
@@ -49,7 +46,7 @@ struct Answer::Once {
   ~Once() {
     if (!deliver) return;
     try {
-      deliver({.result = RequestError{kErrorInternal, "internal error: the request was dropped", ""}});
+      deliver({.result = to_api_error(refuse_internal("internal error: the request was dropped"))});
     } catch (...) {  // out of memory: a destructor has nobody to tell
     }
   }
@@ -103,11 +100,9 @@ void ApiServer::admit(Protocol::socket socket) {
     return turn_away(socket, *error);
   }
   if (connections_.size() >= options_.max_connections) {
-    const std::string message =
-        fmt::format("limit reached: [api] connections = {}", options_.max_connections);
-    const OrderedJson data{{"limit", "api.connections"}, {"value", options_.max_connections}};
-    options_.log(fmt::format("API connection refused: {}", message));
-    return turn_away(socket, {kErrorLimit, message, to_line(data)});
+    const ApiError error = to_api_error(refuse_limit("api.connections", options_.max_connections));
+    options_.log(fmt::format("API connection refused: {}", error.message));
+    return turn_away(socket, error);
   }
   const auto connection = std::make_shared<ApiConnection>(
       std::move(socket), options_.max_line_bytes, hub_, handler_,

@@ -17,16 +17,16 @@
 #include <variant>
 
 #include "config/config.h"
+#include "controlplane/api_errors.h"
 #include "controlplane/event_hub.h"
 #include "controlplane/json.h"
-#include "controlplane/requests.h"
 
 namespace sluice::control {
 
 class ApiConnection;
 
 struct Outcome {
-  std::variant<OrderedJson, RequestError> result;
+  std::variant<OrderedJson, ApiError> result;
   bool subscribe = false;  // events follow the answer on this connection
 };
 
@@ -77,6 +77,6 @@ class ApiServer {
 };
 
 /// The error as an answer line, for peers that have no request to answer yet.
-std::string error_line(const RequestError& error);
+[[nodiscard]] std::string error_line(const ApiError& error);
 
 }  // namespace sluice::control

@@ -1,4 +1,5 @@
-// api_values: how one value of a parameter is read from JSON, checked, written to JSON and described. For
+// api_values: how one value of a parameter is read from JSON, written to JSON and described; what it
+// may be is in rules.h. For
 // api.cc alone, through api_fields.h. Errors never repeat a key or a password. Pure functions, any thread.
 #pragma once
 
@@ -13,87 +14,25 @@
 #include <vector>
 
 #include "controlplane/json.h"
-#include "controlplane/requests.h"
+#include "controlplane/names.h"
+#include "controlplane/rules.h"
 
 namespace sluice::control::fields {
-
-enum class Text : std::uint8_t { kAny, kId, kUfrag, kPassword, kMid, kFingerprint };
 
 /// What is said about a parameter where it is defined.
 struct Field {
   std::string_view name{};
   std::string_view help{};
   bool required = false;
-  Text text = Text::kAny;     // of strings
-  std::int64_t min = 0;       // of integers
-  std::int64_t max = 0;       // of integers; of lists: see max_items
-  std::size_t max_items = 0;  // of lists
+  const TextRule* text = nullptr;  // of strings; nullptr = any
+  Range range{};                   // of integers
+  std::size_t max_items = 0;       // of lists
 };
 
 struct Mismatch {
   std::string found;
   std::string allowed;
 };
-
-/// Names of an enumeration's values, as the API has them.
-template <typename E>
-struct Choices;
-template <>
-struct Choices<dataplane::EndpointKind> {
-  static constexpr std::array kNames{std::pair{dataplane::EndpointKind::kRtp, std::string_view("rtp")},
-                                     std::pair{dataplane::EndpointKind::kSdes, std::string_view("sdes")},
-                                     std::pair{dataplane::EndpointKind::kWebrtc, std::string_view("webrtc")}};
-};
-template <>
-struct Choices<dataplane::LatchPolicy> {
-  static constexpr std::array kNames{
-      std::pair{dataplane::LatchPolicy::kFixed, std::string_view("fixed")},
-      std::pair{dataplane::LatchPolicy::kOnce, std::string_view("once")},
-      std::pair{dataplane::LatchPolicy::kAuthenticated, std::string_view("authenticated")}};
-};
-template <>
-struct Choices<config::IpFamily> {
-  static constexpr std::array kNames{std::pair{config::IpFamily::kIpv4, std::string_view("ipv4")},
-                                     std::pair{config::IpFamily::kIpv6, std::string_view("ipv6")}};
-};
-template <>
-struct Choices<IceTransport> {
-  static constexpr std::array kNames{std::pair{IceTransport::kOwn, std::string_view("own")},
-                                     std::pair{IceTransport::kShared, std::string_view("shared")}};
-};
-template <>
-struct Choices<DtlsSetup> {
-  static constexpr std::array kNames{std::pair{DtlsSetup::kPassive, std::string_view("passive")},
-                                     std::pair{DtlsSetup::kActive, std::string_view("active")}};
-};
-template <>
-struct Choices<crypto::SrtpProfile> {
-  static constexpr std::array kNames{
-      std::pair{crypto::SrtpProfile::kAeadAes128Gcm, std::string_view("AEAD_AES_128_GCM")},
-      std::pair{crypto::SrtpProfile::kAeadAes256Gcm, std::string_view("AEAD_AES_256_GCM")},
-      std::pair{crypto::SrtpProfile::kAesCm128HmacSha1_80, std::string_view("AES_CM_128_HMAC_SHA1_80")},
-      std::pair{crypto::SrtpProfile::kAesCm128HmacSha1_32, std::string_view("AES_CM_128_HMAC_SHA1_32")}};
-};
-template <>
-struct Choices<EndpointState> {
-  static constexpr std::array kNames{std::pair{EndpointState::kAllocated, std::string_view("allocated")},
-                                     std::pair{EndpointState::kConnecting, std::string_view("connecting")},
-                                     std::pair{EndpointState::kConnected, std::string_view("connected")},
-                                     std::pair{EndpointState::kFlowing, std::string_view("flowing")},
-                                     std::pair{EndpointState::kFailed, std::string_view("failed")},
-                                     std::pair{EndpointState::kRemoving, std::string_view("removing")}};
-};
-
-template <typename E>
-constexpr std::string_view choice_name(E value) {
-  for (const auto& [choice, name] : Choices<E>::kNames)
-    if (choice == value) return name;
-  return "unknown";
-}
-
-/// Whether `text` is well-formed for its kind; what is allowed, for people.
-bool text_fits(Text kind, std::string_view text);
-std::string_view text_allowed(Text kind);
 
 /// Any T: type_name, allowed, read, write, is_default.
 template <typename T>
@@ -102,7 +41,9 @@ struct Value;
 template <>
 struct Value<std::string> {
   static constexpr std::string_view kType = "string";
-  static std::string allowed(const Field& field) { return std::string(text_allowed(field.text)); }
+  static std::string allowed(const Field& field) {
+    return field.text == nullptr ? "a string" : field.text->allowed();
+  }
   static std::optional<Mismatch> read(const Json& json, const Field& field, std::string& out);
   static OrderedJson write(const std::string& value) { return value; }
   static bool is_default(const std::string& value) { return value.empty(); }
@@ -117,14 +58,13 @@ struct Value<bool> {
   static bool is_default(bool value) { return !value; }
 };
 
-/// The integer in [field.min, field.max], or what is wrong.
+/// The integer in field.range, or what is wrong.
 std::variant<std::int64_t, Mismatch> read_integer(const Json& json, const Field& field);
-std::string integer_allowed(const Field& field);
 
 template <typename T>
 requires(std::unsigned_integral<T> && !std::same_as<T, bool>) struct Value<T> {
   static constexpr std::string_view kType = "integer";
-  static std::string allowed(const Field& field) { return integer_allowed(field); }
+  static std::string allowed(const Field& field) { return field.range.allowed(); }
   static std::optional<Mismatch> read(const Json& json, const Field& field, T& out) {
     auto number = read_integer(json, field);
     if (auto* mismatch = std::get_if<Mismatch>(&number)) return std::move(*mismatch);
@@ -139,11 +79,7 @@ template <typename E>
 requires std::is_enum_v<E>
 struct Value<E> {
   static constexpr std::string_view kType = "string";
-  static std::string allowed(const Field&) {
-    std::string all;
-    for (const auto& [value, name] : Choices<E>::kNames) all.append(all.empty() ? "" : ", ").append(name);
-    return all;
-  }
+  static std::string allowed(const Field&) { return all_choices<E>(); }
   static std::optional<Mismatch> read(const Json& json, const Field& field, E& out) {
     if (json.is_string()) {
       for (const auto& [value, name] : Choices<E>::kNames) {
@@ -161,7 +97,7 @@ struct Value<E> {
 template <>
 struct Value<config::IpAddress> {
   static constexpr std::string_view kType = "string";
-  static std::string allowed(const Field&) { return "an IPv4 or IPv6 address of one host"; }
+  static std::string allowed(const Field&) { return std::string(kHostAddressText); }
   static std::optional<Mismatch> read(const Json& json, const Field& field, config::IpAddress& out);
   static OrderedJson write(const config::IpAddress& value) { return value.to_string(); }
   static bool is_default(const config::IpAddress&) { return false; }
@@ -179,9 +115,7 @@ struct Value<config::IpPrefix> {
 template <>
 struct Value<SrtpKeyBytes> {
   static constexpr std::string_view kType = "string";
-  static std::string allowed(const Field&) {
-    return "base64 of key||salt: 28 bytes (AEAD_AES_128_GCM), 44 (AEAD_AES_256_GCM) or 30 (AES_CM_128)";
-  }
+  static std::string allowed(const Field&) { return "base64 of key||salt: " + master_lengths_text(); }
   static std::optional<Mismatch> read(const Json& json, const Field& field, SrtpKeyBytes& out);
   static OrderedJson write(const SrtpKeyBytes& value);
   static bool is_default(const SrtpKeyBytes& value) { return value.empty(); }

@@ -1,18 +1,14 @@
 #include "controlplane/api_views.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <chrono>
-#include <ctime>
+#include <cmath>
 
-#include "controlplane/api_values.h"
 #include "controlplane/base64.h"
+#include "controlplane/names.h"
 
 namespace sluice::control {
 namespace {
-
-using fields::choice_name;
 
 OrderedJson render(const std::optional<RemoteAddress>& remote) {
   if (!remote) return nullptr;
@@ -59,15 +55,36 @@ OrderedJson render(const std::vector<NumberMapping>& mappings) {
   return list;
 }
 
+OrderedJson named(const char* name, OrderedJson value) {
+  OrderedJson object = OrderedJson::object();
+  object[name] = std::move(value);
+  return object;
+}
+
+/// What each event has beside its type and whose it is.
+struct Fields {
+  OrderedJson operator()(const auto&) const { return OrderedJson::object(); }
+  OrderedJson operator()(const SessionRemoved& event) const { return named("reason", event.reason); }
+  OrderedJson operator()(const EndpointConnected& event) const {
+    return event.profile ? named("profile", choice_name(*event.profile)) : OrderedJson::object();
+  }
+  OrderedJson operator()(const EndpointFailed& event) const {
+    return {{"reason", event.reason}, {"text", event.text}};
+  }
+  OrderedJson operator()(const EndpointLatched& event) const {
+    return {{"component", event.is_rtcp ? "rtcp" : "rtp"}, {"address", event.address.to_string()}};
+  }
+  OrderedJson operator()(const EndpointRemoved& event) const { return named("reason", event.reason); }
+  OrderedJson operator()(const RouteSwitched& event) const { return named("from", event.from); }
+  OrderedJson operator()(const StreamStarted& event) const { return named("ssrc", event.ssrc); }
+  OrderedJson operator()(const StreamEnded& event) const { return named("ssrc", event.ssrc); }
+};
+
 }  // namespace
 
 OrderedJson render(const SessionView& session) {
-  return {{"id", session.id},
-          {"state", session.state},
-          {"worker", session.worker},
-          {"workers", session.workers},
-          {"createdAt", session.created_at},
-          {"endpoints", session.endpoints},
+  return {{"id", session.id},           {"state", session.state},          {"worker", session.worker},
+          {"workers", session.workers}, {"createdAt", session.created_at}, {"endpoints", session.endpoints},
           {"routes", session.routes}};
 }
 
@@ -146,14 +163,20 @@ OrderedJson render(const StreamView& stream) {
 }
 
 OrderedJson render(const Event& event, std::string_view time) {
-  OrderedJson params{{"time", time}, {"type", event.type}};
+  OrderedJson params{{"time", time}, {"type", event_type(event)}};
   if (!event.session.empty()) params["session"] = event.session;
   if (!event.endpoint.empty()) params["endpoint"] = event.endpoint;
   if (!event.route.empty()) params["route"] = event.route;
-  const OrderedJson fields = OrderedJson::parse(event.fields_json, nullptr, /*allow_exceptions=*/false);
-  if (fields.is_object())
-    for (const auto& [name, value] : fields.items()) params[name] = value;
+  params.update(render_fields(event));
   return params;
+}
+
+OrderedJson render_fields(const Event& event) {
+  return std::visit(Fields{}, event.body);
+}
+
+OrderedJson render_lost_events(std::uint64_t count, std::string_view time) {
+  return {{"time", time}, {"type", "events.lost"}, {"count", count}};
 }
 
 OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortStatistics& statistics) {
@@ -238,16 +261,6 @@ OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters
           {"staleCommands", counters.stale_commands.read()},
           {"lostEvents", counters.lost_events.read()},
           {"ledgerBalanced", ledger.balanced()}};
-}
-
-std::string utc_now() {
-  const auto now = std::chrono::system_clock::now();
-  const auto ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", parts, ms);
 }
 
 }  // namespace sluice::control

@@ -6,8 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 
+#include "controlplane/events.h"
 #include "controlplane/json.h"
 #include "controlplane/requests.h"
 #include "dataplane/counters.h"
@@ -15,15 +16,20 @@
 
 namespace sluice::control {
 
-OrderedJson render(const SessionView& session);
-OrderedJson render(const EndpointView& endpoint);
-OrderedJson render(const RouteView& route);
-OrderedJson render(const StreamView& stream);
+[[nodiscard]] OrderedJson render(const SessionView& session);
+[[nodiscard]] OrderedJson render(const EndpointView& endpoint);
+[[nodiscard]] OrderedJson render(const RouteView& route);
+[[nodiscard]] OrderedJson render(const StreamView& stream);
 
-/// `time` is RFC 3339.
-OrderedJson render(const Event& event, std::string_view time);
+/// The params of an event's notification. `time` is RFC 3339.
+[[nodiscard]] OrderedJson render(const Event& event, std::string_view time);
+/// What there is to say of an event beside whose it is: {"reason": "idle"}.
+[[nodiscard]] OrderedJson render_fields(const Event& event);
+/// As render(): stands where events of a slow subscriber were lost.
+[[nodiscard]] OrderedJson render_lost_events(std::uint64_t count, std::string_view time);
 
-OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortStatistics& statistics);
+[[nodiscard]] OrderedJson render_port(const dataplane::PortInfo& info,
+                                      const dataplane::PortStatistics& statistics);
 
 /// What a worker carries, as the control plane counts it.
 struct WorkerShare {
@@ -36,12 +42,9 @@ struct WorkerShare {
   std::optional<double> capacity_left_pps;
   std::size_t sessions = 0, endpoints = 0, routes = 0, streams = 0;
 };
-OrderedJson render_worker(const WorkerShare& share, const dataplane::WorkerCounters& counters);
+[[nodiscard]] OrderedJson render_worker(const WorkerShare& share, const dataplane::WorkerCounters& counters);
 
 /// The parameters of an endpoint's counts by endpoint.get.
 void add_counts(OrderedJson& object, const EndpointView& endpoint);
-
-/// Now, as "2026-01-02T03:04:05.678Z".
-std::string utc_now();
 
 }  // namespace sluice::control

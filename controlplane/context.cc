@@ -34,18 +34,18 @@ std::uint32_t Context::random32() {
   return dataplane::load_be32(bytes.data());
 }
 
-void Context::emit(std::string_view type, const Session& session, std::string fields) {
-  if (options.on_event) options.on_event({std::string(type), session.id, {}, {}, std::move(fields)});
+void Context::emit(const Session& session, EventBody body) {
+  if (options.on_event) options.on_event({.session = session.id, .body = std::move(body)});
 }
 
-void Context::emit(std::string_view type, const Endpoint& endpoint, std::string fields) {
+void Context::emit(const Endpoint& endpoint, EventBody body) {
   if (options.on_event)
-    options.on_event({std::string(type), endpoint.session->id, endpoint.id, {}, std::move(fields)});
+    options.on_event({.session = endpoint.session->id, .endpoint = endpoint.id, .body = std::move(body)});
 }
 
-void Context::emit(std::string_view type, const Route& route, std::string fields) {
+void Context::emit(const Route& route, EventBody body) {
   if (options.on_event)
-    options.on_event({std::string(type), route.session->id, {}, route.request.id, std::move(fields)});
+    options.on_event({.session = route.session->id, .route = route.request.id, .body = std::move(body)});
 }
 
 void Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local,

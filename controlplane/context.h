@@ -28,9 +28,9 @@ struct Context {
 
   TimePoint now() const { return options.clock ? options.clock() : std::chrono::steady_clock::now(); }
   std::uint32_t random32();
-  void emit(std::string_view type, const Session& session, std::string fields = {});
-  void emit(std::string_view type, const Endpoint& endpoint, std::string fields = {});
-  void emit(std::string_view type, const Route& route, std::string fields = {});
+  void emit(const Session& session, EventBody body);
+  void emit(const Endpoint& endpoint, EventBody body);
+  void emit(const Route& route, EventBody body);
 
   WorkerRecords& records(const Session& session) { return *workers[session.worker]; }
   WorkerRecords& records(const Endpoint& endpoint) { return *workers[endpoint.worker]; }

@@ -4,13 +4,9 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <array>
 
 namespace sluice::control {
 namespace {
-
-constexpr std::array<FingerprintHash, 3> kHashes{FingerprintHash::kSha256, FingerprintHash::kSha384,
-                                                 FingerprintHash::kSha512};
 
 const EVP_MD* digest_of(FingerprintHash hash) {
   switch (hash) {
@@ -24,64 +20,33 @@ const EVP_MD* digest_of(FingerprintHash hash) {
   __builtin_unreachable();
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::optional<std::uint8_t> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<std::uint8_t>(c - '0');
-  c = lower(c);
-  if (c >= 'a' && c <= 'f') return static_cast<std::uint8_t>(c - 'a' + 10);
-  return std::nullopt;
-}
-
-// nullopt for anything but "XX:XX:...:XX".
-std::optional<std::vector<std::uint8_t>> parse_hex(std::string_view text) {
-  if (text.size() % 3 != 2) return std::nullopt;
-  std::vector<std::uint8_t> bytes;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    const auto high = hex_digit(text[i]);
-    const auto low = hex_digit(text[i + 1]);
-    if (!high || !low || (i + 2 < text.size() && text[i + 2] != ':')) return std::nullopt;
-    bytes.push_back(static_cast<std::uint8_t>(*high << 4 | *low));
-  }
-  return bytes;
+// REQUIRES: a hex digit.
+std::uint8_t hex_digit(char c) {
+  return static_cast<std::uint8_t>(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
 }  // namespace
 
-std::string_view fingerprint_hash_name(FingerprintHash hash) {
-  switch (hash) {
-    case FingerprintHash::kSha256:
-      return "sha-256";
-    case FingerprintHash::kSha384:
-      return "sha-384";
-    case FingerprintHash::kSha512:
-      return "sha-512";
-  }
-  __builtin_unreachable();
-}
-
 std::optional<DtlsFingerprint> DtlsFingerprint::parse(std::string_view algorithm, std::string_view value,
                                                       std::string& error) {
-  std::string name(algorithm);
-  std::transform(name.begin(), name.end(), name.begin(), lower);
-  const auto hash = std::find_if(kHashes.begin(), kHashes.end(), [&](FingerprintHash candidate) {
-    return fingerprint_hash_name(candidate) == name;
-  });
-  if (hash == kHashes.end()) {
-    error = "fingerprint algorithm '" + std::string(algorithm.substr(0, 32)) +
-            "': allowed are sha-256, sha-384, sha-512";
+  const FingerprintHashInfo* info = find_fingerprint_hash(algorithm);
+  if (info == nullptr) {
+    std::string names;
+    for (const auto& known : kFingerprintHashes) names.append(names.empty() ? "" : ", ").append(known.name);
+    error = "fingerprint algorithm '" + std::string(algorithm.substr(0, 32)) + "': allowed are " + names;
     return std::nullopt;
   }
-  auto digest = parse_hex(value);
-  const auto length = static_cast<std::size_t>(EVP_MD_get_size(digest_of(*hash)));
-  if (!digest || digest->size() != length) {
-    error = "fingerprint value of " + std::to_string(value.size()) + " characters: " + name + " takes " +
-            std::to_string(length) + " pairs of hex digits with colons between";
+  if (count_hex_pairs(value) != info->length) {
+    error = "fingerprint value of " + std::to_string(value.size()) +
+            " characters: " + std::string(info->name) + " takes " + std::to_string(info->length) +
+            " pairs of hex digits with colons between";
     return std::nullopt;
   }
-  return DtlsFingerprint{*hash, std::move(*digest)};
+  DtlsFingerprint fingerprint{info->hash, {}};
+  for (std::size_t i = 0; i < value.size(); i += 3)
+    fingerprint.digest.push_back(
+        static_cast<std::uint8_t>(hex_digit(value[i]) << 4 | hex_digit(value[i + 1])));
+  return fingerprint;
 }
 
 DtlsFingerprint DtlsFingerprint::of(const x509_st* certificate, FingerprintHash hash) {

@@ -2,6 +2,9 @@
 // compared. Plain values, any thread. A fingerprint is public: it is compared with memcmp.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -17,8 +20,35 @@ namespace sluice::control {
 /// signalling.
 enum class FingerprintHash : std::uint8_t { kSha256, kSha384, kSha512 };
 
-/// "sha-256", "sha-384", "sha-512".
-std::string_view fingerprint_hash_name(FingerprintHash hash);
+struct FingerprintHashInfo {
+  FingerprintHash hash;
+  std::string_view name;  // as in a=fingerprint
+  std::size_t length;     // bytes of a digest
+};
+inline constexpr std::array<FingerprintHashInfo, 3> kFingerprintHashes{
+    {{FingerprintHash::kSha256, "sha-256", 32},
+     {FingerprintHash::kSha384, "sha-384", 48},
+     {FingerprintHash::kSha512, "sha-512", 64}}};
+
+/// By its name in any case; nullptr for another.
+[[nodiscard]] constexpr const FingerprintHashInfo* find_fingerprint_hash(std::string_view name) {
+  for (const FingerprintHashInfo& info : kFingerprintHashes)
+    if (std::equal(name.begin(), name.end(), info.name.begin(), info.name.end(),
+                   [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a | 0x20 : a) == b; }))
+      return &info;
+  return nullptr;
+}
+
+/// How many pairs of hex digits with colons between; nullopt for a text that is none.
+[[nodiscard]] constexpr std::optional<std::size_t> count_hex_pairs(std::string_view text) {
+  if (text.size() % 3 != 2) return std::nullopt;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool is_hex = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
+    if (i % 3 == 2 ? c != ':' : !is_hex) return std::nullopt;
+  }
+  return (text.size() + 1) / 3;
+}
 
 struct DtlsFingerprint {
   FingerprintHash hash = FingerprintHash::kSha256;

@@ -6,8 +6,8 @@
 #include <variant>
 
 #include "config/config.h"
+#include "controlplane/errors.h"
 #include "controlplane/media_plane.h"
-#include "controlplane/requests.h"
 
 namespace sluice::control {
 
@@ -22,19 +22,15 @@ struct EndpointPlan {
 };
 
 /// `profiles`: those that may be used, in order of preference.
-std::variant<EndpointPlan, RequestError> plan_endpoint(const EndpointCreate& request, MediaPlane& plane,
-                                                       std::span<const crypto::SrtpProfile> profiles);
+[[nodiscard]] std::variant<EndpointPlan, RequestError> plan_endpoint(
+    const EndpointCreate& request, MediaPlane& plane, std::span<const crypto::SrtpProfile> profiles);
 
-/// A remote address as given, with its family checked and the RTCP port filled in.
-std::variant<RemoteAddress, RequestError> plan_remote(const RemoteAddress& remote, config::IpFamily family,
-                                                      bool rtcp_mux);
-
-/// nullopt when the peer's side of a webrtc endpoint is well formed.
-std::optional<RequestError> check_peer(const std::vector<Fingerprint>& fingerprints,
-                                       const std::string& ufrag);
+/// A remote address as given, with its family checked and the RTCP port filled in. REQUIRES: check() of the
+/// request it is in found nothing.
+[[nodiscard]] std::variant<RemoteAddress, RequestError> plan_remote(const RemoteAddress& remote,
+                                                                    config::IpFamily family, bool rtcp_mux);
 
 /// Whether two requests ask for the same endpoint. Keys are compared in constant time.
-bool same_parameters(const EndpointCreate& a, const EndpointCreate& b);
-bool same_parameters(const RouteCreate& a, const RouteCreate& b);
+[[nodiscard]] bool same_parameters(const EndpointCreate& a, const EndpointCreate& b);
 
 }  // namespace sluice::control

@@ -9,7 +9,8 @@
 #include <utility>
 
 #include "controlplane/endpoint_keys.h"
-#include "controlplane/refusals.h"
+#include "controlplane/errors.h"
+#include "controlplane/rules.h"
 
 namespace sluice::control {
 
@@ -86,7 +87,7 @@ Endpoint& Endpoints::publish(Reserved reserved) {
   install.ref = endpoint.ref;
   records.commands.send(install);
   ++context_.totals.endpoints_created;
-  context_.emit("endpoint.created", endpoint);
+  context_.emit(endpoint, EndpointCreated{});
   if (endpoint.request.kind == EndpointKind::kSdes) announce_keys(context_, endpoint);
   if (endpoint.request.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
   return endpoint;
@@ -159,16 +160,15 @@ std::optional<RequestError> Endpoints::connect(Endpoint& endpoint, const Endpoin
   assert(!endpoint.removing);
   if (endpoint.failed)
     return refuse_state(fmt::format("endpoint \"{}\" has failed: {}", request.id, endpoint.reason));
+  if (auto error = check(request)) return *error;
   if (endpoint.request.kind == EndpointKind::kWebrtc) {
-    if (request.remote)
-      return refuse_parameter("remote", "given", "nothing for webrtc; ICE finds the address");
-    if (auto error = check_peer(request.fingerprints, request.ice_ufrag)) return *error;
+    if (request.remote) return refuse_for_kind("remote", kForSignalled.text());
     return webrtc_.connect(endpoint, request);
   }
-  if (!request.fingerprints.empty()) return refuse_parameter("dtls", "given", "only for webrtc");
+  if (!request.fingerprints.empty()) return refuse_for_kind("dtls", kForWebrtc.text());
   if (!request.ice_ufrag.empty() || !request.ice_password.empty())
-    return refuse_parameter("ice", "given", "only for webrtc");
-  if (!request.remote) return refuse_parameter("remote", "nothing", "an address");
+    return refuse_for_kind("ice", kForWebrtc.text());
+  if (!request.remote) return refuse_missing("remote");
   auto remote = plan_remote(*request.remote, endpoint.family, endpoint.rtcp_mux);
   if (auto* error = std::get_if<RequestError>(&remote)) return *error;
   if (auto error = remotes_.check(endpoint.port_index, request.remote->address)) return *error;
@@ -201,7 +201,7 @@ void Endpoints::fail(Endpoint& endpoint, std::string_view reason, std::string_vi
   endpoint.last_alive = context_.now();
   endpoint.reason = reason;
   ++context_.totals.endpoints_failed;
-  context_.emit("endpoint.failed", endpoint, json_fields({{"reason", reason}, {"text", text}}));
+  context_.emit(endpoint, EndpointFailed{std::string(reason), std::string(text)});
 }
 
 void Endpoints::on_removed(WorkerRecords& records, dataplane::SlotRef ref) {
@@ -223,7 +223,7 @@ void Endpoints::finish(Endpoint& endpoint) {
   if (!endpoint.shared_port) context_.udp_ports.release(endpoint.local.address.port, !endpoint.rtcp_mux);
   records.drop(endpoint);
   ++context_.totals.endpoints_removed;
-  context_.emit("endpoint.removed", endpoint, json_fields({{"reason", endpoint.reason}}));
+  context_.emit(endpoint, EndpointRemoved{endpoint.reason});
   context_.complete(endpoint.done);
   session.endpoints.erase(session.endpoints.find(endpoint.id));
   if (!session.endpoints.empty()) return;
@@ -238,7 +238,7 @@ void Endpoints::finish(Session& session) {
   context_.registry.mark_occupied(session);
   --context_.records(session).sessions;
   ++context_.totals.sessions_removed;
-  context_.emit("session.removed", session, json_fields({{"reason", session.reason}}));
+  context_.emit(session, SessionRemoved{session.reason});
   context_.complete(session.done);
   context_.registry.erase(session);
 }

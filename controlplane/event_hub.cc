@@ -1,19 +1,26 @@
 #include "controlplane/event_hub.h"
 
-#include <fmt/format.h>
-
+#include <chrono>
 #include <utility>
 
 #include "controlplane/api_views.h"
+#include "controlplane/rfc3339.h"
 
 namespace sluice::control {
 namespace {
 
+/// The notification as it goes on the wire.
+EventQueue::Line notification(OrderedJson params) {
+  const OrderedJson line{{"jsonrpc", "2.0"}, {"method", "event"}, {"params", std::move(params)}};
+  return std::make_shared<const std::string>(to_line(line) + "\n");
+}
+
+std::string now() {
+  return rfc3339(std::chrono::system_clock::now(), TimePrecision::kMilliseconds);
+}
+
 EventQueue::Line lost_line(std::uint64_t count) {
-  Event event;
-  event.type = "events.lost";
-  event.fields_json = fmt::format("{{\"count\":{}}}", count);
-  return std::make_shared<const std::string>(event_line(event));
+  return notification(render_lost_events(count, now()));
 }
 
 }  // namespace
@@ -45,17 +52,11 @@ EventQueue::Line EventQueue::pop() {
 
 void EventHub::publish(const Event& event) {
   if (subscribers_.empty()) return;
-  const auto line = std::make_shared<const std::string>(event_line(event));
+  const auto line = notification(render(event, now()));
   // By index: a subscriber's on_ready may end it, and must not find the list half changed.
   for (std::size_t i = 0; i < subscribers_.size(); ++i)
     if (const auto queue = subscribers_[i].lock()) queue->push(line);
   std::erase_if(subscribers_, [](const auto& subscriber) { return subscriber.expired(); });
-}
-
-std::string event_line(const Event& event) {
-  const OrderedJson notification{
-      {"jsonrpc", "2.0"}, {"method", "event"}, {"params", render(event, utc_now())}};
-  return to_line(notification) + "\n";
 }
 
 }  // namespace sluice::control

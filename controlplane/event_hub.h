@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "controlplane/requests.h"
+#include "controlplane/events.h"
 
 namespace sluice::control {
 
@@ -47,8 +47,5 @@ class EventHub {
  private:
   std::vector<std::weak_ptr<EventQueue>> subscribers_;
 };
-
-/// The notification as it goes on the wire, with its line feed.
-std::string event_line(const Event& event);
 
 }  // namespace sluice::control

@@ -85,18 +85,13 @@ IceCredentials make_ice_credentials(const RandomSource& random,
   return credentials;
 }
 
-bool is_ice_ufrag(std::string_view text) {
-  return !text.empty() && text.size() <= kIceMaxUfragChars &&
-         text.find_first_not_of(kIceChars) == std::string_view::npos;
-}
-
 std::optional<std::string> peek_username_ufrag(std::span<const std::uint8_t> packet) {
   const auto view = StunView::parse(packet);
   if (!view || view->message_class() != StunClass::kRequest) return std::nullopt;
   const auto username = view->username();
   if (!username) return std::nullopt;
   const auto colon = username->find(':');
-  if (colon == std::string_view::npos || !is_ice_ufrag(username->substr(0, colon))) return std::nullopt;
+  if (colon == std::string_view::npos || !kIceUfrag.fits(username->substr(0, colon))) return std::nullopt;
   return std::string(username->substr(0, colon));
 }
 
@@ -164,7 +159,7 @@ IceLite::Username IceLite::check_username(const StunView& view) const {
   if (colon == std::string_view::npos) return {IceRefusal::kMalformedUsername, false, {}};
   const std::string_view local = username.substr(0, colon);
   const std::string_view remote = username.substr(colon + 1);
-  if (!is_ice_ufrag(local) || !is_ice_ufrag(remote)) return {IceRefusal::kMalformedUsername, false, {}};
+  if (!kIceUfrag.fits(local) || !kIceUfrag.fits(remote)) return {IceRefusal::kMalformedUsername, false, {}};
   const bool previous = previous_ && local == previous_->credentials.ufrag;
   if (!previous && local != current_.credentials.ufrag) return {IceRefusal::kWrongLocalUfrag, false, {}};
   const Generation& generation = previous ? *previous_ : current_;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "config/ip_address.h"
+#include "controlplane/bounds.h"
 #include "controlplane/stun.h"
 #include "crypto/secret.h"
 
@@ -30,9 +31,12 @@ namespace sluice::control {
 /// Fills the span with unpredictable bytes.
 using RandomSource = std::function<void(std::span<std::uint8_t>)>;
 
-inline constexpr std::size_t kIceUfragChars = 8;      // 6 bits each: 48 bits; RFC 8839 5.4 asks for 24
-inline constexpr std::size_t kIcePasswordChars = 24;  // 144 bits; RFC 8839 5.4 asks for 128
-inline constexpr std::size_t kIceMaxUfragChars = 256;
+/// ufrag and password as RFC 8839 5.4 has them, anybody's.
+inline constexpr TextRule kIceUfrag{.min = 4, .max = 256, .punctuation = "+/"};
+inline constexpr TextRule kIcePassword{.min = 22, .max = 256, .punctuation = "+/", .is_secret = true};
+
+inline constexpr std::size_t kIceUfragChars = 8;  // of ours; 6 bits each: 48 bits; RFC 8839 5.4 asks for 24
+inline constexpr std::size_t kIcePasswordChars = 24;  // of ours; 144 bits; RFC 8839 5.4 asks for 128
 inline constexpr std::size_t kIceMaxPairs = 16;
 
 /// One generation of our own credentials. The ufrag is random: it encodes nothing.
@@ -49,10 +53,6 @@ struct IceCredentials {
 /// asked until it says no, so that on a shared port one ufrag finds one endpoint.
 IceCredentials make_ice_credentials(const RandomSource& random,
                                     const std::function<bool(std::string_view ufrag)>& taken);
-
-/// True for 1 to 256 ice-chars: letters, digits, '+', '/' (RFC 8839 5.4; 4 is the least for what we offer,
-/// but a peer's shorter one does no harm).
-[[nodiscard]] bool is_ice_ufrag(std::string_view text);
 
 /// The local part of USERNAME of a STUN request: which endpoint a check on a shared port is for. nullopt for
 /// anything that is not a well-formed request with "local:remote". Says nothing about authenticity.

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/errors.h"
 #include "controlplane/outgoing_ssrcs.h"
 #include "controlplane/requests.h"
 #include "dataplane/header_template.h"

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "controlplane/requests.h"
+#include "controlplane/events.h"
 #include "crypto/srtp_profile.h"
 
 namespace sluice::control {

@@ -1,7 +1,7 @@
 #include "controlplane/orderly_end.h"
 
-#include "controlplane/api_values.h"
 #include "controlplane/log.h"
+#include "controlplane/names.h"
 
 namespace sluice::control {
 namespace {
@@ -67,7 +67,7 @@ void OrderlyEnd::give_up(std::string_view why) {
     for (const auto& endpoint : *list)
       if (named++ < kMaxNamed)
         log::error("did not end session={} endpoint={} state={} worker={}", endpoint.session, endpoint.id,
-                   fields::choice_name(endpoint.state), endpoint.worker);
+                   choice_name(endpoint.state), endpoint.worker);
   if (named > kMaxNamed) log::error("and {} endpoints more", named - kMaxNamed);
   loop_.stop();
 }

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "controlplane/refusals.h"
+#include "controlplane/errors.h"
 
 namespace sluice::control {
 

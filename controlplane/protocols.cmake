@@ -19,5 +19,5 @@ add_library(sluice_protocols STATIC
   neighbor_table.cc
   neighbors.cc
 )
-target_link_libraries(sluice_protocols PUBLIC sluice_options sluice_config sluice_crypto sluice_dataplane
+target_link_libraries(sluice_protocols PUBLIC sluice_options sluice_base sluice_config sluice_crypto sluice_dataplane
                                        OpenSSL::SSL OpenSSL::Crypto)

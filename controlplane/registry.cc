@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "controlplane/refusals.h"
+#include "controlplane/errors.h"
 
 namespace sluice::control {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "controlplane/refusals.h"
+#include "controlplane/errors.h"
 
 namespace sluice::control {
 namespace {
@@ -86,9 +86,7 @@ void RemoteDesk::latched(Endpoint& endpoint, Component component, const config::
     remote.rtp_port = address.port;
   if (endpoint.rtcp_mux) remote.rtcp_port = remote.rtp_port;
   endpoint.remote = remote;
-  context_.emit("endpoint.latched", endpoint,
-                json_fields({{"component", component == Component::kRtcp ? "rtcp" : "rtp"},
-                             {"address", address.to_string()}}));
+  context_.emit(endpoint, EndpointLatched{component == Component::kRtcp, address});
   follow(endpoint, component, address, true);
   endpoint.remote_installed = true;
   note_connected(endpoint);
@@ -165,9 +163,7 @@ void RemoteDesk::note_connected(Endpoint& endpoint) {
   if (endpoint.connected || endpoint.removing || endpoint.failed) return;
   if (!keyed || !endpoint.remote_installed) return;
   endpoint.connected = true;
-  context_.emit("endpoint.connected", endpoint,
-                endpoint.profile ? json_fields({{"profile", crypto::profile_info(*endpoint.profile).name}})
-                                 : std::string{});
+  context_.emit(endpoint, EndpointConnected{endpoint.profile});
 }
 
 }  // namespace sluice::control

@@ -1,13 +1,13 @@
 // requests: what operators may ask and what they get, as plain values: the parameters and the objects of
-// docs/api.md. api.h turns them to and from JSON (once, for daemon and CLI); sessions.h carries them out.
-// Control thread.
+// docs/api.md. api.h turns them to and from JSON (once, for daemon and CLI); sessions.h carries them out;
+// rules.h says what their members may be, errors.h why one is refused. Control thread.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -18,24 +18,6 @@
 
 namespace sluice::control {
 
-struct ExistingObject;
-
-/// A refused request: the JSON-RPC code, a message that names the thing, what was found and what is allowed.
-struct RequestError {
-  int code = 0;
-  std::string message;
-  std::string data_json = {};  // compact JSON object for "data", or empty
-  // With kErrorConflict on a creation: the object that has the id, for `data.existing`. data_json is then
-  // empty.
-  std::shared_ptr<const ExistingObject> existing = {};
-};
-inline constexpr int kErrorInvalidParams = -32602;
-inline constexpr int kErrorInternal = -32000;
-inline constexpr int kErrorNotFound = -32001;
-inline constexpr int kErrorConflict = -32010;
-inline constexpr int kErrorLimit = -32011;
-inline constexpr int kErrorState = -32012;
-
 /// Where a peer is. rtcp_port 0 = rtp_port with mux, else rtp_port + 1.
 struct RemoteAddress {
   config::IpAddress address;
@@ -44,10 +26,20 @@ struct RemoteAddress {
   bool operator==(const RemoteAddress&) const = default;
 };
 
+/// As signalling carries it (RFC 8122 5): case counts in neither, so equal ones compare equal in any.
 struct Fingerprint {
   std::string algorithm;  // "sha-256", "sha-384", "sha-512"
   std::string value;      // "AB:CD:..."
-  bool operator==(const Fingerprint&) const = default;
+  bool operator==(const Fingerprint& other) const {
+    return equal_but_for_case(algorithm, other.algorithm) && equal_but_for_case(value, other.value);
+  }
+
+ private:
+  static bool equal_but_for_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [&](char x, char y) { return lower(x) == lower(y); });
+  }
 };
 
 enum class DtlsSetup : std::uint8_t { kPassive, kActive };  // sluice's own role (RFC 5763)
@@ -62,8 +54,8 @@ struct EndpointCreate {
   std::string port;  // empty = the first
   std::optional<config::IpFamily> family;
   std::optional<bool> rtcp_mux;
-  std::uint8_t mid_extension_id = 0;  // 0..14
-  std::uint8_t dscp = 0;              // 0..63
+  std::uint8_t mid_extension_id = 0;  // 0 = none
+  std::uint8_t dscp = 0;
   std::optional<RemoteAddress> remote;
   std::optional<dataplane::LatchPolicy> latch;
   std::optional<config::IpPrefix> latch_network;
@@ -110,7 +102,7 @@ struct RouteCreate {
   SourceSelector from;
   std::string to;
   std::optional<std::uint32_t> ssrc;
-  std::uint32_t clock_rate = 0;  // 1..1000000 Hz, required
+  std::uint32_t clock_rate = 0;  // Hz, required
   std::vector<NumberMapping> payload_types;
   std::optional<std::vector<NumberMapping>> header_extensions;  // given: others are taken out
   bool keyframe_on_switch = false;
@@ -191,17 +183,8 @@ struct SessionView {
   std::string state;  // "active", "removing"
   std::size_t worker = 0;
   std::vector<std::size_t> workers;  // that its endpoints live on
-  std::string created_at;  // RFC 3339, UTC
+  std::string created_at;            // RFC 3339, UTC
   std::size_t endpoints = 0, routes = 0;
-};
-
-/// Something that happened; types as in docs/api.md. `fields_json` is a compact JSON object with the rest.
-struct Event {
-  std::string type;
-  std::string session;
-  std::string endpoint;
-  std::string route;
-  std::string fields_json;
 };
 
 }  // namespace sluice::control

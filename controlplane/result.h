@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "controlplane/requests.h"
+#include "controlplane/errors.h"
 
 namespace sluice::control {
 

@@ -4,14 +4,19 @@
 
 #include <optional>
 
+#include "controlplane/errors.h"
 #include "controlplane/objects.h"
 
 namespace sluice::control {
 
-std::optional<RequestError> check_selector(const SourceSelector& selector, const Endpoint& from);
-/// All but the selector.
-std::optional<RequestError> check_route(const RouteCreate& request, const Endpoint& to);
+/// Whether that stream can be told among those of `from`. nullopt: it can.
+[[nodiscard]] std::optional<RequestError> check_source(const SourceSelector& selector, const Endpoint& from);
+/// Whether what the request asks for can be sent to `to`; not its source.
+[[nodiscard]] std::optional<RequestError> check_route(const RouteCreate& request, const Endpoint& to);
 
-SourceKey source_key(const SourceSelector& selector, std::uint32_t clock_rate);
+/// Whether two requests ask for the same route.
+[[nodiscard]] bool same_parameters(const RouteCreate& a, const RouteCreate& b);
+
+[[nodiscard]] SourceKey source_key(const SourceSelector& selector, std::uint32_t clock_rate);
 
 }  // namespace sluice::control

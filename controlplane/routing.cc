@@ -8,8 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "controlplane/endpoint_plan.h"
-#include "controlplane/refusals.h"
+#include "controlplane/errors.h"
 #include "controlplane/route_plan.h"
 
 namespace sluice::control {
@@ -19,7 +18,7 @@ using dataplane::CommandKind;
 
 Result<Route*> Routing::create(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
   assert(!from.removing && !to.removing && context_.registry.find_route(session, request.id) == nullptr);
-  if (auto error = check_selector(request.from, from)) return *error;
+  if (auto error = check_source(request.from, from)) return *error;
   if (auto error = check_route(request, to)) return *error;
   if (request.retransmit.value_or(false) && !caches_packets())
     return refuse_parameter("retransmit", "true", "false, while [memory] packet_cache_mib is 0");
@@ -77,7 +76,7 @@ Route& Routing::publish(Session& session, Endpoint& from, Endpoint& to, const Ro
   install.source = route.source->ref;
   records.commands.send(install);
   ++context_.totals.routes_created;
-  context_.emit("route.created", route);
+  context_.emit(route, RouteCreated{});
   return route;
 }
 
@@ -92,10 +91,12 @@ Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, std::optional<std
   if (auto lease = to.ssrcs->lease(*ssrc, random, refusal)) return *lease;
   switch (refusal) {
     case OutgoingSsrcs::Refusal::kTaken:
-      return refuse_conflict(fmt::format("SSRC {} is already sent to endpoint \"{}\"", *ssrc, to.id));
+      return refuse_conflict("ssrc", std::to_string(*ssrc),
+                             fmt::format("one that is not sent to endpoint \"{}\" yet", to.id));
     case OutgoingSsrcs::Refusal::kExhausted:
       return refuse_conflict(
-          fmt::format("SSRC {} has used up its packet indices at endpoint \"{}\"", *ssrc, to.id));
+          "ssrc", std::to_string(*ssrc),
+          fmt::format("one that has not used up its packet indices at endpoint \"{}\"", to.id));
     case OutgoingSsrcs::Refusal::kFull:
       break;
   }
@@ -240,7 +241,7 @@ void Routing::fill(const Route& route) {
 
 std::optional<RequestError> Routing::switch_to(Route& route, Endpoint& from, const SourceSelector& selector) {
   assert(!route.removing && !from.removing && from.session == route.session);
-  if (auto error = check_selector(selector, from)) return *error;
+  if (auto error = check_source(selector, from)) return *error;
 
   WorkerRecords& records = context_.records(route);
   const SourceKey key = source_key(selector, route.request.clock_rate);
@@ -290,7 +291,7 @@ Endpoint* Routing::on_route_removed(WorkerRecords& records, dataplane::SlotRef r
   route->to->incoming.erase(IncomingRoutes::s_iterator_to(*route));
   records.drop(*route);
   ++context_.totals.routes_removed;
-  context_.emit("route.removed", *route);
+  context_.emit(*route, RouteRemoved{});
   context_.complete(route->done);
   Session& session = *route->session;
   session.routes.erase(session.routes.find(route->request.id));
@@ -315,7 +316,7 @@ void Routing::on_switched(WorkerRecords& records, dataplane::SlotRef ref) {
     ++context_.totals.stale_notes;
     return;
   }
-  context_.emit("route.switched", *route, json_fields({{"from", route->from().endpoint}}));
+  context_.emit(*route, RouteSwitched{route->from().endpoint});
 }
 
 }  // namespace sluice::control

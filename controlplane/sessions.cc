@@ -2,12 +2,10 @@
 // webrtc_desk, punt_desk, idle_watch, stream_watch; what they share is in context. Control thread only.
 #include "controlplane/sessions.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cassert>
-#include <ctime>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -18,8 +16,9 @@
 #include "controlplane/endpoints.h"
 #include "controlplane/idle_watch.h"
 #include "controlplane/punt_desk.h"
-#include "controlplane/refusals.h"
+#include "controlplane/rfc3339.h"
 #include "controlplane/routing.h"
+#include "controlplane/rules.h"
 #include "controlplane/stream_watch.h"
 #include "controlplane/views.h"
 
@@ -28,10 +27,6 @@ namespace {
 
 // Notes of one worker that one turn takes in, so that nobody waits long for their turn.
 constexpr std::size_t kNotesPerTurn = 4096;
-
-std::string rfc3339_now() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-}
 
 }  // namespace
 
@@ -133,8 +128,8 @@ void Sessions::State::on_note(WorkerRecords& records, const dataplane::Note& not
     case NoteKind::kStreamStarted:
     case NoteKind::kStreamEnded:
       if (const Endpoint* endpoint = records.endpoint(note.ref))
-        context.emit(note.kind == NoteKind::kStreamStarted ? "stream.started" : "stream.ended", *endpoint,
-                     fmt::format(R"({{"ssrc":{}}})", note.ssrc));
+        context.emit(*endpoint, note.kind == NoteKind::kStreamStarted ? EventBody(StreamStarted{note.ssrc})
+                                                                      : EventBody(StreamEnded{note.ssrc}));
       else
         ++context.totals.stale_notes;
       break;
@@ -190,8 +185,7 @@ Result<Session*> Sessions::State::session_for_new(const std::string& id) const {
 template <typename Object>
 std::optional<RequestError> Sessions::State::check_id(std::string_view kind, const std::string& id,
                                                       const Object* existing) {
-  if (!id.empty() && !is_object_id(id))
-    return refuse_parameter("id", id, "1-128 characters of [A-Za-z0-9._:@-]");
+  if (auto error = check_new_id(id)) return *error;
   if (existing != nullptr && existing->removing)
     return refuse_state(fmt::format("{} \"{}\" is being removed", kind, id));
   return std::nullopt;
@@ -213,11 +207,11 @@ Result<Created<SessionView>> Sessions::State::create_session(const std::string& 
   made->blocks.push_back({home.index, 0});
   ++home.sessions;
   context.load.placed(home.index, count);
-  made->created_at = rfc3339_now();
+  made->created_at = rfc3339(std::chrono::system_clock::now(), TimePrecision::kSeconds);
   Session& session = context.registry.add(std::move(made));
   context.registry.mark_empty(session, context.now());
   ++context.totals.sessions_created;
-  context.emit("session.created", session);
+  context.emit(session, SessionCreated{});
   return Created<SessionView>{view_of(session), true};
 }
 
@@ -370,10 +364,8 @@ Result<RouteView> Sessions::get_route(const std::string& session, const std::str
 
 Result<std::vector<StreamView>> Sessions::list_streams(const std::string& session_id,
                                                        const std::string& endpoint_id) const {
-  if (session_id.empty()) {
-    if (!endpoint_id.empty()) return refuse_parameter("session", "nothing", "the session of the endpoint");
-    return state_->streams.list(nullptr, nullptr);
-  }
+  if (auto error = check_stream_filter(session_id, endpoint_id)) return *error;
+  if (session_id.empty()) return state_->streams.list(nullptr, nullptr);
   const Registry& registry = state_->context.registry;
   const auto session = registry.need_session(session_id, Liveness::kAny);
   if (const auto* error = std::get_if<RequestError>(&session)) return *error;

@@ -14,7 +14,6 @@ add_library(sluice_sessions STATIC
   port_allocator.cc
   udp_ports.cc
   punt_desk.cc
-  refusals.cc
   registry.cc
   remote_desk.cc
   route_plan.cc

@@ -9,7 +9,8 @@
 //
 // What is decided here beyond docs/api.md:
 //
-// An id is free again once its object is gone from the worker; asking for it before is kErrorState.
+// An id is free again once its object is gone from the worker; asking for it before is
+// ErrorKind::kWrongState.
 //
 // A peer that fails in DTLS, or whose keys cannot be installed, leaves its endpoint `failed` and inert,
 // until it is removed or has been there for limits.idle_timeout_s (then with reason `failed`). Keys that

@@ -170,7 +170,7 @@ int run_command(const Settings& settings, const Command& command) {
     if (!cli::put(params, given.leaf, values, error)) return fail(kExitUsage, error);
   }
   const auto decoded = decode_request(command.method->name, Json::parse(to_line(params)));
-  if (const auto* refusal = std::get_if<RequestError>(&decoded)) return fail(kExitUsage, refusal->message);
+  if (const auto* refusal = std::get_if<ApiError>(&decoded)) return fail(kExitUsage, refusal->message);
   return carry_out(settings, command.method->name, encode_params(std::get<Request>(decoded)));
 }
 

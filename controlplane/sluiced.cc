@@ -21,6 +21,7 @@
 #include "controlplane/api_handlers.h"
 #include "controlplane/api_server.h"
 #include "controlplane/api_socket.h"
+#include "controlplane/api_views.h"
 #include "controlplane/crypto_choice.h"
 #include "controlplane/dtls_certificate.h"
 #include "controlplane/dtls_context.h"
@@ -94,10 +95,12 @@ std::shared_ptr<const control::DtlsContext> make_dtls(const config::Dtls& settin
 }
 
 void log_event(const control::Event& event) {
-  const bool is_failure = event.type == "endpoint.failed";
+  const bool is_failure = std::holds_alternative<control::EndpointFailed>(event.body);
+  const auto fields = control::render_fields(event);
   log::at(is_failure ? config::LogLevel::kWarning : config::LogLevel::kDebug,
-          "event type={} session={} endpoint={} route={} fields={}", event.type, log::value(event.session),
-          log::value(event.endpoint), log::value(event.route), log::value(event.fields_json));
+          "event type={} session={} endpoint={} route={} fields={}", control::event_type(event),
+          log::value(event.session), log::value(event.endpoint), log::value(event.route),
+          log::value(fields.empty() ? "" : control::to_line(fields)));
 }
 
 /// Everything from the sessions on, over a data plane that polls. The parts call one another, so their

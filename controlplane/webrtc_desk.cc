@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "controlplane/endpoint_keys.h"
+#include "controlplane/errors.h"
 #include "controlplane/log.h"
-#include "controlplane/refusals.h"
 
 namespace sluice::control {
 namespace {

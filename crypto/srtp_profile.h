@@ -33,6 +33,9 @@ struct SrtpProfileInfo {
   std::uint8_t rtp_tag_length;
   std::uint8_t rtcp_tag_length;  // without the E||index word of SRTCP
   bool aead;
+
+  /// key || salt, as SDES writes it.
+  constexpr std::size_t master_length() const { return std::size_t{key_length} + salt_length; }
 };
 
 inline constexpr std::array<SrtpProfileInfo, 4> kSrtpProfileInfos{{

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <functional>
@@ -13,6 +15,8 @@
 
 #include "controlplane/api_views.h"
 #include "controlplane/base64.h"
+#include "controlplane/bounds.h"
+#include "controlplane/rfc3339.h"
 
 namespace sluice::control {
 namespace {
@@ -87,7 +91,7 @@ TEST(ApiCodec, EveryRequestSurvivesTheWayToJsonAndBack) {
     const Json params = parse(text);
     const auto decoded = decode_request(method, params);
     ASSERT_TRUE(std::holds_alternative<Request>(decoded))
-        << method << " " << text << ": " << std::get<RequestError>(decoded).message;
+        << method << " " << text << ": " << std::get<ApiError>(decoded).message;
     const auto& request = std::get<Request>(decoded);
     EXPECT_EQ(method_name(request), method);
     EXPECT_EQ(Json::parse(to_line(encode_params(request))), params) << method;
@@ -115,16 +119,20 @@ TEST(ApiCodec, DecodesWhatTheParametersSay) {
   EXPECT_EQ(endpoint.latch_network->length, 32);
 }
 
-TEST(ApiCodec, FingerprintsHaveOneSpelling) {
+TEST(ApiCodec, FingerprintsCompareEqualInAnyCase) {
   std::string value;
   for (int i = 0; i < 32; ++i) value += i == 0 ? "aB" : ":cd";
   const Json params{{"session", "s"},
                     {"id", "e"},
                     {"dtls", {{"fingerprints", {{{"algorithm", "sha-256"}, {"value", value}}}}}}};
   const auto decoded = decode_request("endpoint.connect", params);
-  ASSERT_TRUE(std::holds_alternative<Request>(decoded)) << std::get<RequestError>(decoded).message;
-  EXPECT_EQ(std::get<EndpointConnect>(std::get<Request>(decoded)).fingerprints.at(0).value.substr(0, 5),
-            "AB:CD");
+  ASSERT_TRUE(std::holds_alternative<Request>(decoded)) << std::get<ApiError>(decoded).message;
+  const Fingerprint& taken = std::get<EndpointConnect>(std::get<Request>(decoded)).fingerprints.at(0);
+  Fingerprint spelled{"SHA-256", value};
+  for (char& c : spelled.value) c = static_cast<char>(std::toupper(c));
+  EXPECT_EQ(taken, spelled);
+  spelled.value.back() = 'E';
+  EXPECT_NE(taken, spelled);
 }
 
 TEST(ApiCodec, NothingThatComesInUpsetsIt) {
@@ -161,9 +169,9 @@ TEST(ApiCodec, NothingThatComesInUpsetsIt) {
       continue;
     }
     const auto request = decode_request(below(4) == 0 ? other.method : method, std::get<Json>(parsed));
-    if (const auto* error = std::get_if<RequestError>(&request)) {
+    if (const auto* error = std::get_if<ApiError>(&request)) {
       ASSERT_FALSE(error->message.empty());
-      ASSERT_TRUE(Json::accept(error->data_json)) << error->data_json;
+      ASSERT_TRUE(Json::accept(to_line(render(*error)))) << error->message;
       ++refused;
     } else {
       // What was taken means the same when it is said again.
@@ -192,10 +200,10 @@ class ApiRefusal : public testing::TestWithParam<Refusal> {};
 TEST_P(ApiRefusal, NamesTheParameterWhatWasFoundAndWhatIsAllowed) {
   const auto& [method, params, param, allowed] = GetParam();
   const auto decoded = decode_request(method, parse(params));
-  ASSERT_TRUE(std::holds_alternative<RequestError>(decoded)) << params;
-  const auto& error = std::get<RequestError>(decoded);
+  ASSERT_TRUE(std::holds_alternative<ApiError>(decoded)) << params;
+  const auto& error = std::get<ApiError>(decoded);
   EXPECT_EQ(error.code, kErrorInvalidParams);
-  const Json data = parse(error.data_json);
+  const auto& data = error.data;
   EXPECT_EQ(data["param"], param) << error.message;
   EXPECT_NE(data["allowed"].get<std::string>().find(allowed), std::string::npos) << error.message;
   EXPECT_FALSE(data["found"].get<std::string>().empty());
@@ -323,22 +331,22 @@ TEST(ApiCodec, ErrorsNeverRepeatAKeyOrAPassword) {
         Json{{"session", "s"}, {"kind", "webrtc"}, {"ice", {{"ufrag", "abcd"}, {"password", {secret}}}}},
         Json{{"session", "s"}, {"kind", "webrtc"}, {"ice", {secret}}}}) {
     const auto decoded = decode_request("endpoint.create", params);
-    ASSERT_TRUE(std::holds_alternative<RequestError>(decoded));
-    const auto& error = std::get<RequestError>(decoded);
+    ASSERT_TRUE(std::holds_alternative<ApiError>(decoded));
+    const auto& error = std::get<ApiError>(decoded);
     EXPECT_EQ(error.message.find("SECRET"), std::string::npos) << error.message;
-    EXPECT_EQ(error.data_json.find("SECRET"), std::string::npos) << error.data_json;
+    EXPECT_EQ(to_line(error.data).find("SECRET"), std::string::npos) << error.data;
   }
 }
 
 TEST(ApiCodec, AnUnknownMethodNamesThoseNearIt) {
   const auto decoded = decode_request("sesion.create", Json());
-  const auto& error = std::get<RequestError>(decoded);
+  const auto& error = std::get<ApiError>(decoded);
   EXPECT_EQ(error.code, kErrorUnknownMethod);
-  const Json data = parse(error.data_json);
-  EXPECT_EQ(data["near"], Json::array({"session.create"}));
+  const auto& data = error.data;
+  EXPECT_EQ(data["near"], OrderedJson::array({"session.create"}));
   EXPECT_EQ(data["allowed"].size(), methods().size());
   const auto other = decode_request("route.frobnicate", Json());
-  EXPECT_EQ(parse(std::get<RequestError>(other).data_json)["near"].size(), 5u);  // all of route.*
+  EXPECT_EQ(std::get<ApiError>(other).data["near"].size(), 5u);  // all of route.*
 }
 
 TEST(ApiDocs, EveryMethodAndParameterIsInTheManual) {
@@ -434,13 +442,46 @@ TEST(ApiViews, AWorkerShowsItsLedger) {
 }
 
 TEST(ApiViews, AnEventCarriesItsFields) {
-  Event event;
-  event.type = "endpoint.removed";
-  event.session = "s";
-  event.endpoint = "e";
-  event.fields_json = R"({"reason":"idle"})";
-  EXPECT_EQ(render(event, "T").dump(),
-            R"({"time":"T","type":"endpoint.removed","session":"s","endpoint":"e","reason":"idle"})");
+  const auto text = [](EventBody body) {
+    return render(Event{.session = "s", .endpoint = "e", .body = std::move(body)}, "T").dump();
+  };
+  const auto expected = [](const std::string& type, const std::string& fields) {
+    return R"({"time":"T","type":")" + type + R"(","session":"s","endpoint":"e")" + fields + "}";
+  };
+  EXPECT_EQ(text(EndpointRemoved{"idle"}), expected("endpoint.removed", R"(,"reason":"idle")"));
+  EXPECT_EQ(text(EndpointCreated{}), expected("endpoint.created", ""));
+  EXPECT_EQ(text(EndpointConnected{}), expected("endpoint.connected", ""));
+  EXPECT_EQ(text(EndpointConnected{crypto::SrtpProfile::kAesCm128HmacSha1_32}),
+            expected("endpoint.connected", R"(,"profile":"AES_CM_128_HMAC_SHA1_32")"));
+  EXPECT_EQ(text(EndpointFailed{"protocol_error", "why"}),
+            expected("endpoint.failed", R"(,"reason":"protocol_error","text":"why")"));
+  EXPECT_EQ(text(EndpointLatched{true, {config::IpAddress::v4(198, 18, 0, 2), 9}}),
+            expected("endpoint.latched", R"(,"component":"rtcp","address":"198.18.0.2:9")"));
+  EXPECT_EQ(text(StreamStarted{4294967295}), expected("stream.started", R"(,"ssrc":4294967295)"));
+  EXPECT_EQ(text(StreamEnded{0}), expected("stream.ended", R"(,"ssrc":0)"));
+  const Event switched{.session = "s", .route = "r", .body = RouteSwitched{"a"}};
+  EXPECT_EQ(render(switched, "T").dump(),
+            R"({"time":"T","type":"route.switched","session":"s","route":"r","from":"a"})");
+  const Event removed{.session = "s", .body = SessionRemoved{"request"}};
+  EXPECT_EQ(render(removed, "T").dump(),
+            R"({"time":"T","type":"session.removed","session":"s","reason":"request"})");
+}
+
+TEST(Rfc3339, SaysUtcAndCutsOffWhatIsFiner) {
+  const std::chrono::system_clock::time_point time{std::chrono::milliseconds(1767323045678)};
+  EXPECT_EQ(rfc3339(time, TimePrecision::kSeconds), "2026-01-02T03:04:05Z");
+  EXPECT_EQ(rfc3339(time, TimePrecision::kMilliseconds), "2026-01-02T03:04:05.678Z");
+}
+
+TEST(Bounds, SayWhatTheyHoldTo) {
+  constexpr TextRule kRule{.min = 2, .max = 4, .punctuation = "+/"};
+  for (const char* good : {"aZ", "09+/"}) EXPECT_TRUE(kRule.fits(good)) << good;
+  for (const char* bad : {"", "a", "abcde", "a b", "a-b", "\xc3\xa9"}) EXPECT_FALSE(kRule.fits(bad)) << bad;
+  EXPECT_EQ(kRule.allowed(), "2..4 characters of A-Z a-z 0-9 + /");
+  EXPECT_EQ(kRule.found("a\n\"\xff"), R"("a\x0a\"\xff")");
+  EXPECT_EQ(kRule.found(std::string(1000, 'x')).size(), 83u);
+  EXPECT_TRUE((Range{1, 14}.has(1)) && (Range{1, 14}.has(14)));
+  EXPECT_FALSE((Range{1, 14}.has(0)) || (Range{1, 14}.has(15)));
 }
 
 TEST(Json, RefusesWhatTheGrammarAllowsAndWeDoNot) {

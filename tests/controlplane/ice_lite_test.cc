@@ -177,6 +177,7 @@ TEST_F(IceLiteTest, RefusesWhatIsNotAuthentic) {
   for (const std::string& username :
        {std::string("noColon"), ice_.credentials().ufrag + ":", std::string(":peer"),
         ice_.credentials().ufrag + ":pe er", ice_.credentials().ufrag + ":a:b",
+        ice_.credentials().ufrag + ":abc",  // RFC 8839 5.4: 4*256ice-char
         ice_.credentials().ufrag + ":" + std::string(257, 'x'), std::string("a\0b:peer", 8)}) {
     check = good();
     check.username = username;
@@ -319,7 +320,7 @@ TEST_F(IceLiteTest, RestartKeepsTheCallUntilTheNewCredentialsAreUsed) {
   now_ += 20s;
   EXPECT_EQ(send(old_check.bytes()).refusal, IceRefusal::kNone);
   EXPECT_FALSE(ice_.consent_expired(now_ + 20s));
-  EXPECT_TRUE(ice_.set_remote_ufrag("new").empty());
+  EXPECT_TRUE(ice_.set_remote_ufrag("fresh").empty());
   // Old ufrag with the new password, and the other way round, are neither.
   Check mixed = old_check;
   mixed.password = std::string(ice_.credentials().password_text());
@@ -327,7 +328,7 @@ TEST_F(IceLiteTest, RestartKeepsTheCallUntilTheNewCredentialsAreUsed) {
   expect_refused(good(), IceRefusal::kWrongRemoteUfrag, 401);
 
   Check fresh = good();
-  fresh.username = ice_.credentials().ufrag + ":new";
+  fresh.username = ice_.credentials().ufrag + ":fresh";
   fresh.use_candidate = true;
   const auto second = address("198.18.0.8", 1);
   const IceOutcome outcome = send(fresh.bytes(), second);
@@ -350,9 +351,9 @@ TEST(IceCredentials, AreLongRandomIceChars) {
     const IceCredentials credentials =
         make_ice_credentials(random, [&](std::string_view u) { return ufrags.contains(std::string(u)); });
     EXPECT_EQ(credentials.ufrag.size(), kIceUfragChars);
-    EXPECT_TRUE(is_ice_ufrag(credentials.ufrag));
+    EXPECT_TRUE(kIceUfrag.fits(credentials.ufrag));
     EXPECT_EQ(credentials.password_text().size(), kIcePasswordChars);
-    EXPECT_TRUE(is_ice_ufrag(credentials.password_text()));
+    EXPECT_TRUE(kIcePassword.fits(credentials.password_text()));
     ufrags.insert(credentials.ufrag);
   }
   EXPECT_EQ(ufrags.size(), 1000U);

@@ -46,7 +46,7 @@ TEST_F(IdleTest, SilentEndpointIsReclaimedWithItsRoutes) {
   EXPECT_FALSE(there("a"));
   EXPECT_FALSE(there("b"));
   EXPECT_EQ(bench.sessions->totals().endpoints_idle_reclaimed, 2u);
-  EXPECT_EQ(bench.last_event("endpoint.removed")->fields_json, R"({"reason":"idle"})");
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "idle");
   EXPECT_EQ(bench.count_events("route.removed"), 1u);
   EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 0u);
 }
@@ -121,7 +121,7 @@ TEST_F(IdleTest, EmptySessionIsReclaimed) {
   bench.live(seconds(62));
   EXPECT_TRUE(std::holds_alternative<RequestError>(bench.sessions->get_session("s")));
   EXPECT_EQ(bench.sessions->totals().sessions_idle_reclaimed, 2u);
-  EXPECT_EQ(bench.last_event("session.removed")->fields_json, R"({"reason":"idle"})");
+  EXPECT_EQ(bench.last<SessionRemoved>().reason, "idle");
 }
 
 TEST_F(IdleTest, SessionInUseIsNot) {

@@ -9,8 +9,11 @@ namespace {
 using test::Bench;
 
 void expect_limit(const RequestError& error, const std::string& name, std::uint64_t value) {
-  EXPECT_EQ(error.code, kErrorLimit) << error.message;
-  EXPECT_EQ(error.data_json, "{\"limit\":\"" + name + "\",\"value\":" + std::to_string(value) + "}");
+  EXPECT_EQ(error.kind, ErrorKind::kLimitReached) << error.message;
+  const auto& detail = std::get<LimitReached>(error.detail);
+  EXPECT_EQ(detail.limit, name);
+  EXPECT_EQ(detail.value, value);
+  EXPECT_FALSE(detail.found || detail.worker);
 }
 
 TEST(Limits, Sessions) {
@@ -47,10 +50,14 @@ TEST(Limits, WorkerLoad) {
   bench.session("s");
   work(bench, {0.75, 0.9}, std::chrono::seconds(3));
   const RequestError error = Bench::error_of(bench.sessions->create_session("t"));
-  EXPECT_EQ(error.code, kErrorLimit);
+  EXPECT_EQ(error.kind, ErrorKind::kLimitReached);
   EXPECT_EQ(error.message,
             "limit reached: worker_load_percent is 70, and worker 0, the least loaded, is at 75");
-  EXPECT_EQ(error.data_json, R"({"found":75,"limit":"worker_load_percent","value":70,"worker":0})");
+  const auto& detail = std::get<LimitReached>(error.detail);
+  EXPECT_EQ(detail.limit, "worker_load_percent");
+  EXPECT_EQ(detail.value, 70u);
+  EXPECT_EQ(detail.found, 75u);
+  EXPECT_EQ(detail.worker, 0u);
   EXPECT_EQ(bench.sessions->list_sessions().size(), 1u);
   // What was admitted is not cut: it gets its endpoints and routes, and asking for it again is no new
   // session.
@@ -90,8 +97,7 @@ TEST(Limits, EndpointsPerWorker) {
   for (int i = 0; i < 16; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, home);
   EXPECT_EQ(std::get<0>(bench.sessions->create_session("t")).object.worker, 1 - home);
   // Where the home is full the others help out.
-  for (int i = 16; i < 32; ++i)
-    EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, 1 - home);
+  for (int i = 16; i < 32; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, 1 - home);
   expect_limit(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("more"))), "endpoints_per_worker",
                16);
   EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 64u);

@@ -82,7 +82,8 @@ TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
   // Nobody gets the slot meanwhile.
   const EndpointView other = bench.create(bench.sdes("b", false));
   EXPECT_NE(other.local_rtp_port, first.local_rtp_port);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.sdes("a", false))).code, kErrorState);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.sdes("a", false))).kind,
+            ErrorKind::kWrongState);
   bench.settle();
 
   bench.plane.worker(0).release_acks();

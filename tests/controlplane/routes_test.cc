@@ -145,12 +145,12 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   RouteCreate other = route;
   other.keyframe_on_switch = true;
   const auto result = bench.sessions->create_route(other);
-  EXPECT_EQ(Bench::error_of(result).code, kErrorConflict);
+  EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kConflict);
   ASSERT_NE(Bench::error_of(result).existing, nullptr);
   EXPECT_EQ(std::get<RouteView>(Bench::error_of(result).existing->view).ssrc, 1000u);
   other = route;
   other.retransmit = true;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(other)).code, kErrorConflict);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
   // What a switch has changed since does not make the same request another one.
   ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})));
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).created);
@@ -161,9 +161,9 @@ TEST_F(RoutesTest, SsrcIsUniqueAtItsEndpoint) {
   bench.route("r1", "a", "b", 1000);
   RouteCreate second = request("r2");
   second.ssrc = 1000;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(second)).code, kErrorConflict);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(second)).kind, ErrorKind::kConflict);
   second.ssrc = bench.plane.memory(0).endpoints[1].local_ssrc;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(second)).code, kErrorConflict);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(second)).kind, ErrorKind::kConflict);
   bench.route("other-receiver", "a", "c", 1000);
   std::set<std::uint32_t> made;
   for (int i = 0; i < 50; ++i) made.insert(bench.route("m" + std::to_string(i), "a", "b").ssrc);
@@ -201,7 +201,7 @@ TEST_F(RoutesTest, ASsrcIsNotFreeBeforeTheAck) {
   bench.settle();
   RouteCreate again = request("r2");
   again.ssrc = 1000;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(again)).code, kErrorConflict)
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(again)).kind, ErrorKind::kConflict)
       << "how far the old route got is not known yet";
   worker().release_acks();
   bench.settle();
@@ -229,8 +229,10 @@ TEST_F(RoutesTest, RemembersABoundedNumberOfSsrcs) {
   fresh.clock_rate = 8000;
   fresh.ssrc = 200;
   const auto result = small.sessions->create_route(fresh);
-  EXPECT_EQ(Bench::error_of(result).code, kErrorLimit);
-  EXPECT_EQ(Bench::error_of(result).data_json, R"({"limit":"outgoing_ssrcs_per_endpoint","value":8})");
+  EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kLimitReached);
+  const auto& detail = std::get<LimitReached>(Bench::error_of(result).detail);
+  EXPECT_EQ(detail.limit, "outgoing_ssrcs_per_endpoint");
+  EXPECT_EQ(detail.value, 8u);
   EXPECT_EQ(small.route("r", "a", "b").ssrc, 100u) << "the one that rested longest, continued";
   EXPECT_EQ(small.sessions->worker_load(0).routes, 1u);
   small.settle();
@@ -294,7 +296,7 @@ TEST(RoutesWithoutCacheTest, NothingIsSentAgain) {
   route.clock_rate = 90000;
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).object.retransmit);
   route.retransmit = true;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(route)).code, kErrorInvalidParams);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(route)).kind, ErrorKind::kInvalidParameter);
   bench.settle();
   bench.expect_no_breach();
 }
@@ -334,13 +336,13 @@ TEST_F(RoutesTest, BadRoutesAreRefusedAndTakeNothing) {
   add([](auto& r) { r.id = "a b"; }, "id");
   for (const auto& [route, names] : bad) {
     const auto result = bench.sessions->create_route(route);
-    EXPECT_EQ(Bench::error_of(result).code, kErrorInvalidParams) << names;
+    EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kInvalidParameter) << names;
     EXPECT_NE(Bench::error_of(result).message.find(names), std::string::npos)
         << Bench::error_of(result).message;
   }
   RouteCreate nobody = request("r");
   nobody.to = "nobody";
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(nobody)).code, kErrorNotFound);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(nobody)).kind, ErrorKind::kNotFound);
   bench.settle();
   EXPECT_EQ(bench.sessions->worker_load(0).routes, 0u);
   EXPECT_TRUE(worker().sources.empty());
@@ -362,9 +364,10 @@ TEST_F(RoutesTest, NothingJoinsWhatIsOnItsWayOut) {
   bench.route("r", "a", "b");
   bench.sessions->remove_endpoint("s", "b", [](auto) {});
   bench.settle();
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(request("r2"))).code, kErrorState);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(request("r"))).code, kErrorState);
-  EXPECT_EQ(Bench::error_of(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})).code, kErrorState);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(request("r2"))).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(request("r"))).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(Bench::error_of(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})).kind,
+            ErrorKind::kWrongState);
   EXPECT_EQ(std::get<RouteView>(bench.sessions->get_route("s", "r")).state, "removing");
   worker().release_acks();
 }

@@ -181,13 +181,13 @@ void Bench::answer_arp() {
 }
 
 std::size_t Bench::count_events(const std::string& type) const {
-  return static_cast<std::size_t>(
-      std::count_if(events.begin(), events.end(), [&](const Event& event) { return event.type == type; }));
+  return static_cast<std::size_t>(std::count_if(
+      events.begin(), events.end(), [&](const Event& event) { return event_type(event) == type; }));
 }
 
 const Event* Bench::last_event(const std::string& type) const {
-  const auto found =
-      std::find_if(events.rbegin(), events.rend(), [&](const Event& event) { return event.type == type; });
+  const auto found = std::find_if(events.rbegin(), events.rend(),
+                                  [&](const Event& event) { return event_type(event) == type; });
   return found == events.rend() ? nullptr : &*found;
 }
 

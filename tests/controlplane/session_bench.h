@@ -74,6 +74,11 @@ class Bench {
   void answer_arp();
   std::size_t count_events(const std::string& type) const;
   const Event* last_event(const std::string& type) const;
+  /// What the last event of a type says. REQUIRES: there was one.
+  template <typename Body>
+  const Body& last() const {
+    return std::get<Body>(last_event(std::string(Body::kType))->body);
+  }
   void expect_no_breach();
 
   template <typename T>

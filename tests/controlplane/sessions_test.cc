@@ -147,9 +147,9 @@ TEST(Sessions, OtherParametersAreAConflictThatCarriesTheExisting) {
   for (const EndpointCreate& other : others) {
     const auto result = bench.sessions->create_endpoint(other);
     const RequestError& error = Bench::error_of(result);
-    EXPECT_EQ(error.code, kErrorConflict);
-    ASSERT_NE(error.existing, nullptr);
-    EXPECT_EQ(std::get<EndpointView>(error.existing->view).local_rtp_port, first.local_rtp_port);
+    EXPECT_EQ(error.kind, ErrorKind::kConflict);
+    EXPECT_EQ(std::get<EndpointView>(std::get<Conflict>(error.detail).existing->view).local_rtp_port,
+              first.local_rtp_port);
   }
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 1u);
 }
@@ -168,18 +168,22 @@ TEST(Sessions, MadeUpIdsAreUsable) {
 TEST(Sessions, BadIdsAndUnknownObjects) {
   Bench bench;
   for (const char* id : {"a b", "\xff", "a/b", "é", "\""})
-    EXPECT_EQ(Bench::error_of(bench.sessions->create_session(id)).code, kErrorInvalidParams) << id;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_session(std::string(129, 'a'))).code, kErrorInvalidParams);
-  EXPECT_EQ(Bench::error_of(bench.sessions->get_session("none")).code, kErrorNotFound);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("a"))).code, kErrorNotFound);
+    EXPECT_EQ(Bench::error_of(bench.sessions->create_session(id)).kind, ErrorKind::kInvalidParameter) << id;
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_session(std::string(129, 'a'))).kind,
+            ErrorKind::kInvalidParameter);
+  EXPECT_EQ(Bench::error_of(bench.sessions->get_session("none")).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("a"))).kind, ErrorKind::kNotFound);
   bench.session();
-  EXPECT_EQ(Bench::error_of(bench.sessions->get_endpoint("s", "none")).code, kErrorNotFound);
-  EXPECT_EQ(Bench::error_of(bench.sessions->list_streams("s", "none")).code, kErrorNotFound);
+  EXPECT_EQ(Bench::error_of(bench.sessions->get_endpoint("s", "none")).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(Bench::error_of(bench.sessions->list_streams("s", "none")).kind, ErrorKind::kNotFound);
   const RequestError error = Bench::error_of(bench.sessions->get_route("s", "none"));
-  EXPECT_EQ(error.code, kErrorNotFound);
-  EXPECT_EQ(error.data_json, R"({"id":"none","kind":"route","session":"s"})");
+  EXPECT_EQ(error.kind, ErrorKind::kNotFound);
+  const auto& detail = std::get<NotFound>(error.detail);
+  EXPECT_EQ(detail.kind, "route");
+  EXPECT_EQ(detail.id, "none");
+  EXPECT_EQ(detail.session, "s");
   int refused = 0;
-  const auto refuse = [&](auto e) { refused += e && e->code == kErrorNotFound; };
+  const auto refuse = [&](auto e) { refused += e && e->kind == ErrorKind::kNotFound; };
   bench.sessions->remove_session("none", refuse);
   bench.sessions->remove_endpoint("s", "none", refuse);
   bench.sessions->remove_route("s", "none", refuse);
@@ -207,7 +211,7 @@ TEST(Sessions, BadEndpointsAreRefusedAndTakeNothing) {
   add(
       bench.sdes("e"), [](auto& r) { r.send_key = r.receive_key; }, "sendKey");
   add(
-      bench.rtp("e"), [](auto& r) { r.profile = crypto::SrtpProfile::kAeadAes128Gcm; }, "crypto");
+      bench.rtp("e"), [](auto& r) { r.profile = crypto::SrtpProfile::kAeadAes128Gcm; }, "profile");
   add(
       bench.rtp("e"), [](auto& r) { r.ice_ufrag = "abcd"; }, "ice");
   add(
@@ -244,7 +248,7 @@ TEST(Sessions, BadEndpointsAreRefusedAndTakeNothing) {
   for (const auto& [request, names] : bad) {
     const auto result = bench.sessions->create_endpoint(request);
     const RequestError& error = Bench::error_of(result);
-    EXPECT_EQ(error.code, kErrorInvalidParams) << names;
+    EXPECT_EQ(error.kind, ErrorKind::kInvalidParameter) << names;
     EXPECT_NE(error.message.find(names), std::string::npos) << error.message;
   }
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 0u);
@@ -270,7 +274,7 @@ TEST(Sessions, NoIpv6OnThePort) {
   request.family = config::IpFamily::kIpv6;
   const auto result = bench.sessions->create_endpoint(request);
   const RequestError& error = Bench::error_of(result);
-  EXPECT_EQ(error.code, kErrorInvalidParams);
+  EXPECT_EQ(error.kind, ErrorKind::kInvalidParameter);
   EXPECT_NE(error.message.find("\"lan\" has no ipv6 address"), std::string::npos) << error.message;
 }
 
@@ -361,7 +365,7 @@ TEST(Sessions, RemoteWithNoWayThereIsRefused) {
     EndpointCreate request = bench.rtp("a");
     request.remote->address = *config::IpAddress::parse(address);
     const auto result = sessions.create_endpoint(request);
-    EXPECT_EQ(Bench::error_of(result).code, kErrorInvalidParams) << address;
+    EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kInvalidParameter) << address;
   }
   EXPECT_EQ(sessions.worker_load(0).endpoints, 0u);
 }
@@ -390,7 +394,7 @@ TEST(Sessions, ConnectMovesTheRemote) {
   const auto view = std::get<EndpointView>(bench.sessions->get_endpoint("s", "a"));
   EXPECT_EQ(view.remote->rtp_port, 8000);
   connect.ice_ufrag = "abcd";
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(connect)).code, kErrorInvalidParams);
+  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(connect)).kind, ErrorKind::kInvalidParameter);
 }
 
 TEST(Sessions, LatchedAddressIsShownAndNotOverruled) {
@@ -449,7 +453,7 @@ TEST(Sessions, KeysThatCannotBeInstalledEndThatCreationAlone) {
     bench.engine->refuse_after = after;
     const auto result = bench.sessions->create_endpoint(bench.sdes("bad"));
     const RequestError& error = Bench::error_of(result);
-    EXPECT_EQ(error.code, kErrorInternal);
+    EXPECT_EQ(error.kind, ErrorKind::kInternal);
     EXPECT_NE(error.message.find("AEAD_AES_128_GCM"), std::string::npos) << error.message;
     EXPECT_NE(error.message.find("told to refuse"), std::string::npos) << error.message;
     bench.engine->refuse_after = -1;
@@ -473,7 +477,7 @@ TEST(Sessions, ProfileThatDidNotPassIsNotGiven) {
   Sessions sessions(std::move(options), plane, crypto::make_engine(crypto::EngineKind::kLibsrtp, error));
   ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(sessions.create_session("s")));
   const auto result = sessions.create_endpoint(bench.sdes("a"));
-  EXPECT_EQ(Bench::error_of(result).code, kErrorInvalidParams);
+  EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kInvalidParameter);
   EXPECT_NE(Bench::error_of(result).message.find("AES_CM_128_HMAC_SHA1_80"), std::string::npos);
 }
 
@@ -510,12 +514,12 @@ TEST(Sessions, ShutDownRefusesAndEndsAll) {
   bool done = false;
   bench.sessions->shut_down([&] { done = true; });
   EXPECT_FALSE(done);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_session("new")).code, kErrorState);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("new"))).code, kErrorState);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_session("new")).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("new"))).kind, ErrorKind::kWrongState);
   bench.settle();
   EXPECT_TRUE(done);
   EXPECT_TRUE(bench.sessions->list_sessions().empty());
-  EXPECT_EQ(bench.last_event("endpoint.removed")->fields_json, R"({"reason":"shutdown"})");
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "shutdown");
   bench.expect_no_breach();
 }
 

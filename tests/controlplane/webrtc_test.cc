@@ -46,11 +46,6 @@ class WebrtcTest : public ::testing::Test {
     return std::holds_alternative<EndpointView>(bench.sessions->get_endpoint("s", id));
   }
   test::ScriptedWorker& worker() { return bench.plane.worker(0); }
-  std::string reason_of(const std::string& type) {
-    const Event* event = bench.last_event(type);
-    return event == nullptr ? "no such event" : event->fields_json;
-  }
-
   // The keys in the slot are the peer's: what one seals the other opens.
   void expect_keys_fit(const WebPeer& peer, std::uint32_t slot = 0) {
     ASSERT_TRUE(peer.profile);
@@ -97,7 +92,7 @@ TEST_F(WebrtcTest, ConnectsInBothRoles) {
       EXPECT_EQ(worker().remotes.back().address, peer.address);
       EXPECT_EQ(worker().remotes.back().next_hop, test::kPeerMac);
       expect_keys_fit(peer);
-      EXPECT_EQ(bench.last_event("endpoint.connected")->fields_json, R"({"profile":"AEAD_AES_128_GCM"})");
+      EXPECT_EQ(bench.last<EndpointConnected>().profile, crypto::SrtpProfile::kAeadAes128Gcm);
 
       bench.sessions->remove_endpoint("s", "w", [](auto) {});
       peer.exchange();
@@ -283,7 +278,7 @@ TEST_F(WebrtcTest, WrongFingerprintEndsThatEndpointAlone) {
     EXPECT_NE(bad.failure.find("bad_certificate"), std::string::npos) << bad.failure;
     EXPECT_EQ(view().state, EndpointState::kFailed);
     EXPECT_EQ(view().reason, "fingerprint_mismatch");
-    EXPECT_NE(reason_of("endpoint.failed").find(R"("reason":"fingerprint_mismatch")"), std::string::npos);
+    EXPECT_EQ(bench.last<EndpointFailed>().reason, "fingerprint_mismatch");
     EXPECT_FALSE(bench.plane.memory(0).keys[1].send.ready);
     bench.sessions->remove_endpoint("s", "w", [](auto) {});
     bench.settle();
@@ -307,7 +302,7 @@ TEST_F(WebrtcTest, FailedEndpointStaysToBeSeenThenGoes) {
   EXPECT_TRUE(there());
   bench.live(seconds(15));
   EXPECT_FALSE(there());
-  EXPECT_EQ(reason_of("endpoint.removed"), R"({"reason":"failed"})");
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "failed");
 }
 
 TEST_F(WebrtcTest, KeysThatCannotBeInstalledEndInAnAlert) {
@@ -326,8 +321,8 @@ TEST_F(WebrtcTest, KeysThatCannotBeInstalledEndInAnAlert) {
       EXPECT_TRUE(peer.failed) << "no alert";
       EXPECT_NE(peer.failure.find("internal_error"), std::string::npos) << peer.failure;
       EXPECT_EQ(view().state, EndpointState::kFailed);
-      EXPECT_NE(reason_of("endpoint.failed").find("told to refuse"), std::string::npos)
-          << reason_of("endpoint.failed");
+      EXPECT_NE(bench.last<EndpointFailed>().text.find("told to refuse"), std::string::npos)
+          << bench.last<EndpointFailed>().text;
       EXPECT_EQ(worker().keyed.size(), 1u);
       bench.sessions->remove_endpoint("s", "w", [](auto) {});
       peer.exchange();
@@ -346,7 +341,7 @@ TEST_F(WebrtcTest, PeersCloseNotifyEndsTheEndpoint) {
   peer.start_dtls();
   peer.close();
   EXPECT_FALSE(there());
-  EXPECT_EQ(reason_of("endpoint.removed"), R"({"reason":"closed_by_peer"})");
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "closed_by_peer");
 }
 
 TEST_F(WebrtcTest, ConsentRunsOut) {
@@ -363,7 +358,7 @@ TEST_F(WebrtcTest, ConsentRunsOut) {
   EXPECT_TRUE(there());
   bench.live(seconds(4));
   EXPECT_FALSE(there());
-  EXPECT_EQ(reason_of("endpoint.removed"), R"({"reason":"consent_expired"})");
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "consent_expired");
 }
 
 TEST_F(WebrtcTest, HandshakeThatNeverEndsFails) {
@@ -383,7 +378,7 @@ TEST_F(WebrtcTest, NeverCheckedIsIdle) {
   open();
   bench.live(seconds(62));
   EXPECT_FALSE(there());
-  EXPECT_EQ(reason_of("endpoint.removed"), R"({"reason":"idle"})");
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "idle");
 }
 
 TEST_F(WebrtcTest, IceRestart) {
@@ -418,19 +413,19 @@ TEST_F(WebrtcTest, ConnectIsChecked) {
   request.session = "s";
   request.id = "w";
   request.fingerprints = {{"sha-1", "AA:BB"}};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).code, kErrorInvalidParams);
+  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kInvalidParameter);
   request.fingerprints = {{"sha-256", "AA:BB"}};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).code, kErrorInvalidParams);
+  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kInvalidParameter);
   request.fingerprints.clear();
   request.remote = RemoteAddress{config::IpAddress::v4(198, 18, 0, 5), 7000, 0};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).code, kErrorInvalidParams);
+  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kInvalidParameter);
   connect(peer);
   peer.check();
   peer.start_dtls();
   connect(peer);  // the same again is fine
   request.remote.reset();
   request.fingerprints = {WebPeer(bench, view(), 40002).fingerprint()};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).code, kErrorState);
+  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kWrongState);
 }
 
 TEST_F(WebrtcTest, TruncatedAndMadeUpFramesAreHarmless) {
