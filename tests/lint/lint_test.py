@@ -29,6 +29,11 @@ class Layout(unittest.TestCase):
         self.assertEqual(found("a.md", "see https://example.org/" + "x" * 100 + "\n"), [])
         self.assertEqual(found("a.cc", "x" * 50 + " " + "y" * 59 + "\n"), [])
 
+    def test_a_table_without_format_may_be_wide(self):
+        wide = "int a = 1;  //" + " word" * 25 + "\n"
+        self.assertEqual(found("a.cc", "// clang-format off\n" + wide + "// clang-format on\n"), [])
+        self.assertEqual(found("a.cc", "// clang-format off\n// clang-format on\n" + wide), [("columns", 3)])
+
     def test_columns_are_characters_not_bytes(self):
         self.assertEqual(found("a.md", "─" * 55 + " " + "─" * 54 + "\n"), [])
 
