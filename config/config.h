@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/ip_address.h"
-#include "crypto/srtp_profile.h"
+#include "crypto/srtp/srtp_profile.h"
 
 namespace sluice::config {
 
@@ -36,7 +36,7 @@ inline constexpr Range kVlanRange{0, 4094};
 inline constexpr Range kMtuRange{1280, 1500};
 inline constexpr Range kDescriptorRange{64, 4096};
 
-/// What a worker does when it finds no work: see dataplane/idle.h.
+/// What a worker does when it finds no work: see dataplane/worker/idle.h.
 enum class Idle : std::uint8_t { kSpin, kPause, kYield, kInterrupt, kMonitor };
 
 /// [workers]

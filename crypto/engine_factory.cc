@@ -1,7 +1,7 @@
 #include "crypto/engine_factory.h"
 
-#include "crypto/ipsec_mb_engine.h"
-#include "crypto/libsrtp_engine.h"
+#include "crypto/ipsec_mb/ipsec_mb_engine.h"
+#include "crypto/libsrtp/libsrtp_engine.h"
 
 namespace sluice::crypto {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "crypto/engine_factory.h"
-#include "crypto/srtp_bytes.h"
+#include "crypto/srtp/srtp_bytes.h"
 
 namespace sluice::crypto {
 namespace {

@@ -6,7 +6,7 @@
 #include <array>
 #include <string>
 
-#include "crypto/srtp_engine.h"
+#include "crypto/srtp/srtp_engine.h"
 
 namespace sluice::crypto {
 

@@ -5,8 +5,8 @@
 
 #include "bench/gen/clock.h"
 #include "bench/gen/rtcp_compound.h"
-#include "controlplane/stun.h"
-#include "dataplane/header_template.h"
+#include "controlplane/protocol/ice/stun.h"
+#include "dataplane/wire/header_template.h"
 
 namespace sluice::gen {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "dataplane/header_template.h"
+#include "dataplane/wire/header_template.h"
 
 namespace sluice::gen {
 namespace {

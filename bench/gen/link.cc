@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <array>
 
-#include "dataplane/huge_pages.h"
-#include "dataplane/ring_port.h"
+#include "dataplane/port/huge_pages.h"
+#include "dataplane/port/ring_port.h"
 
 namespace sluice::gen {
 namespace {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/frame.h"
+#include "dataplane/wire/frame.h"
 
 namespace sluice::gen {
 

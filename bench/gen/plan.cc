@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "controlplane/base64.h"
+#include "controlplane/base/base64.h"
 
 namespace sluice::gen {
 namespace {

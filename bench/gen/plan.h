@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "config/ip_address.h"
-#include "crypto/secret.h"
-#include "crypto/srtp_engine.h"
-#include "dataplane/frame.h"
+#include "crypto/srtp/secret.h"
+#include "crypto/srtp/srtp_engine.h"
+#include "dataplane/wire/frame.h"
 
 namespace sluice::gen {
 

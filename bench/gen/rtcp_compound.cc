@@ -1,6 +1,6 @@
 #include "bench/gen/rtcp_compound.h"
 
-#include "dataplane/frame.h"
+#include "dataplane/wire/frame.h"
 
 namespace sluice::gen {
 namespace {

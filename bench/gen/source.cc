@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "bench/gen/schedule.h"
-#include "dataplane/header_template.h"
+#include "dataplane/wire/header_template.h"
 
 namespace sluice::gen {
 namespace {

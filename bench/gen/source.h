@@ -11,7 +11,7 @@
 #include "bench/gen/pattern.h"
 #include "bench/gen/plan.h"
 #include "bench/gen/results.h"
-#include "crypto/srtp_engine.h"
+#include "crypto/srtp/srtp_engine.h"
 
 namespace sluice::gen {
 

@@ -1,6 +1,6 @@
 // What waves promises to the benchmarks: who runs when and where, which waves count, and that no thread is
 // left waiting.
-#include "bench/waves.h"
+#include "bench/micro/waves.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "bench/cpu_pair.h"
+#include "bench/bound/cpu_pair.h"
 
 namespace sluice::bench {
 namespace {

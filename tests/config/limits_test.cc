@@ -5,7 +5,7 @@
 #include <set>
 
 #include "config/settings.h"
-#include "crypto/srtp_profile.h"
+#include "crypto/srtp/srtp_profile.h"
 #include "tests/config/support.h"
 
 namespace sluice::config {

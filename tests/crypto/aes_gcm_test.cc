@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
-#include "crypto/aes_gcm.h"
-#include "crypto/avx512.h"
+#include "crypto/kernels/aes_gcm.h"
+#include "crypto/kernels/avx512.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {

@@ -5,8 +5,8 @@
 #include <array>
 #include <optional>
 
-#include "crypto/ipsec_mb_engine.h"
-#include "crypto/packet_index.h"
+#include "crypto/ipsec_mb/ipsec_mb_engine.h"
+#include "crypto/srtp/packet_index.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {

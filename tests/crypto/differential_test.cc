@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <map>
 
-#include "crypto/packet_index.h"
-#include "crypto/replay_window.h"
-#include "crypto/srtp_bytes.h"
+#include "crypto/srtp/packet_index.h"
+#include "crypto/srtp/replay_window.h"
+#include "crypto/srtp/srtp_bytes.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {

@@ -9,11 +9,11 @@
 #include <thread>
 
 #include "crypto/engine_factory.h"
-#include "crypto/libsrtp_backend.h"
-#include "crypto/packet_index.h"
-#include "crypto/secret.h"
+#include "crypto/libsrtp/libsrtp_backend.h"
+#include "crypto/srtp/packet_index.h"
+#include "crypto/srtp/secret.h"
 #include "crypto/self_test.h"
-#include "crypto/srtp_bytes.h"
+#include "crypto/srtp/srtp_bytes.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {

@@ -2,10 +2,10 @@
 // them, and keeps nothing of them: a genuine packet afterwards opens as if they had not come.
 #include <gtest/gtest.h>
 
-#include "crypto/libsrtp_context.h"
-#include "crypto/packet_index.h"
-#include "crypto/replay_window.h"
-#include "crypto/srtp_bytes.h"
+#include "crypto/libsrtp/libsrtp_context.h"
+#include "crypto/srtp/packet_index.h"
+#include "crypto/srtp/replay_window.h"
+#include "crypto/srtp/srtp_bytes.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {

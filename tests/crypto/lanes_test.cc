@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
-#include "crypto/aes_counter.h"
-#include "crypto/avx512.h"
-#include "crypto/sha1_lanes.h"
+#include "crypto/kernels/aes_counter.h"
+#include "crypto/kernels/avx512.h"
+#include "crypto/kernels/sha1_lanes.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {

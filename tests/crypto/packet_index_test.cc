@@ -1,6 +1,6 @@
 // packet_index against its definition (the nearest index with these low bits) by brute force, and against
 // libsrtp.
-#include "crypto/packet_index.h"
+#include "crypto/srtp/packet_index.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // replay_window against a model that remembers every index.
-#include "crypto/replay_window.h"
+#include "crypto/srtp/replay_window.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "crypto/packet_index.h"
+#include "crypto/srtp/packet_index.h"
 #include "tests/crypto/support.h"
 
 namespace sluice::crypto::test {

@@ -1,5 +1,5 @@
 // srtp_kdf against the published vectors: RFC 3711 appendix B.2 and B.3, RFC 6188 7.2 (AES-256).
-#include "crypto/srtp_kdf.h"
+#include "crypto/srtp/srtp_kdf.h"
 
 #include <gtest/gtest.h>
 

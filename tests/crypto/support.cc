@@ -4,7 +4,7 @@
 #include <ostream>
 
 #include "crypto/engine_factory.h"
-#include "crypto/srtp_bytes.h"
+#include "crypto/srtp/srtp_bytes.h"
 
 namespace sluice::crypto::test {
 

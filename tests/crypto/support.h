@@ -15,7 +15,7 @@
 #include <tuple>
 #include <vector>
 
-#include "crypto/srtp_engine.h"
+#include "crypto/srtp/srtp_engine.h"
 
 namespace sluice::crypto::test {
 

@@ -15,7 +15,7 @@ import time
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "demo"))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from lab import daemon as daemons  # noqa: E402
 from lab.calls import Room  # noqa: E402
@@ -62,7 +62,7 @@ class Lab:
         self.net = Net(ipv6=ipv6)
         # A file's whole life lies under this name, so files may run beside each other.
         self.socket = f"/run/sluice-lab/{self.net.run_id}.sock"
-        base = daemons.load_config(os.path.join(ROOT, "demo", "demo.toml"))
+        base = daemons.load_config(os.path.join(ROOT, "tests", "demo", "demo.toml"))
         self.config = daemons.merged(
             base,
             {"api": {"socket": self.socket}, "workers": {"idle": "yield"}, "log": {"level": "debug"}},

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "dataplane/ring_port.h"
+#include "dataplane/port/ring_port.h"
 
 namespace {
 

@@ -52,7 +52,7 @@ def self_test_passes(lab):
 
 @case
 def check_config_takes_the_projects_files(lab):
-    for name in ("sluice.example.toml", "demo/demo.toml"):
+    for name in ("sluice.example.toml", "tests/demo/demo.toml"):
         code, output = lab.run("--check-config", os.path.join(ROOT, name))
         equal(code, 0, f"{name}: {output}")
 

@@ -1,6 +1,6 @@
 // base64: a text that decodes is the only text of its bytes, so that encoding gives it back; what does not
 // fit is refused; and any bytes come back from their encoding.
-#include "controlplane/base64.h"
+#include "controlplane/base/base64.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,12 +1,12 @@
 // dtls_fingerprint: "ALGORITHM VALUE" as signalling has it. A fingerprint that is read is printed in a form
 // that reads as the same, in either case; a refusal says why, briefly; what the API takes as a fingerprint,
 // the handshake can use.
-#include "controlplane/dtls_fingerprint.h"
+#include "controlplane/protocol/dtls/dtls_fingerprint.h"
 
 #include <string>
 
-#include "controlplane/api.h"
-#include "controlplane/dtls_alert.h"
+#include "controlplane/api/api.h"
+#include "controlplane/protocol/dtls/dtls_alert.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -1,7 +1,7 @@
 // dtls_record: one byte for our role, then any bytes as a datagram. What the screening keeps are the
 // datagram's own records, whole and in their order, each of which it would keep alone; it would keep them all
 // again; and what it left out is counted. The last record is the one that a plainer walk comes to.
-#include "controlplane/dtls_record.h"
+#include "controlplane/protocol/dtls/dtls_record.h"
 
 #include "tests/fuzz/fuzz.h"
 

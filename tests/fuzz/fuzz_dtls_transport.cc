@@ -4,11 +4,11 @@
 // connected their keys are the same, and where the wire did no harm they are connected.
 //
 // One byte of options, then steps: one byte that says what, then its operands.
-#include "controlplane/dtls_transport.h"
+#include "controlplane/protocol/dtls/dtls_transport.h"
 
 #include <optional>
 
-#include "tests/controlplane/dtls_peer.h"
+#include "tests/controlplane/protocol/dtls_peer.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -1,9 +1,9 @@
 // frame: any bytes as an Ethernet frame. The layers lie within each other and are those that a second,
 // plainer reader finds; the short way for common frames agrees with the long one; checksums are those of RFC
 // 1071 as it is written; and a UDP datagram comes back from headers that are made anew from what was read.
-#include "dataplane/frame.h"
+#include "dataplane/wire/frame.h"
 
-#include "dataplane/header_template.h"
+#include "dataplane/wire/header_template.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -5,7 +5,7 @@
 //
 // A step is one byte that says what, then its operands. Most bytes of a check are made here, as a fuzzer
 // cannot guess an HMAC: the script says which attributes, in which order, and under which password.
-#include "controlplane/ice_lite.h"
+#include "controlplane/protocol/ice/ice_lite.h"
 
 #include <memory>
 #include <string>

@@ -5,12 +5,12 @@
 //
 // A step is one byte that says what, then its operands. A frame is given without what a fuzzer cannot guess:
 // the step's bits say whether checksums are put right and whether the frame is addressed to us.
-#include "controlplane/neighbors.h"
+#include "controlplane/protocol/neighbor/neighbors.h"
 
 #include <memory>
 #include <set>
 
-#include "controlplane/icmp_echo.h"
+#include "controlplane/protocol/neighbor/icmp_echo.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

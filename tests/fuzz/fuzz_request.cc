@@ -3,11 +3,11 @@
 // is the same again when it is written on one line. As parameters of every method it is a request, which is
 // the same again when it is encoded as the command line does it; or an error that says in a few words what is
 // wrong.
-#include "controlplane/api.h"
+#include "controlplane/api/api.h"
 
 #include <string>
 
-#include "controlplane/line_buffer.h"
+#include "controlplane/base/line_buffer.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -1,7 +1,7 @@
 // rtcp: any bytes as an RTCP compound. The walk takes the packets one behind the other until nothing is left,
 // each within the compound; the CNAME is the one that a plainer reader finds; and each packet of a type that
 // sluice writes comes back from its writer with the same meaning.
-#include "dataplane/rtcp.h"
+#include "dataplane/wire/rtcp.h"
 
 #include <optional>
 

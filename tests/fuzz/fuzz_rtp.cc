@@ -1,7 +1,7 @@
 // rtp: seven bytes that say how header extensions are renumbered (a nibble for each id 1..14), then any bytes
 // as an RTP packet. The header lies within the packet and is what a plainer reader finds; extension elements
 // lie within the header; renumbering does to them what it does to a list of them, and touches nothing else.
-#include "dataplane/rtp.h"
+#include "dataplane/wire/rtp.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -4,19 +4,19 @@
 // As a packet of a stranger: all engines give the same status; one that is refused is left as it came and
 // moves nothing, so that the genuine packet behind it opens. As a packet of ours: all engines seal it to the
 // same bytes, each opens what another sealed, and what was changed in one bit is refused by all.
-#include "crypto/srtp_engine.h"
+#include "crypto/srtp/srtp_engine.h"
 
 #include <array>
 #include <memory>
 #include <string>
 
-#include "crypto/ipsec_mb_engine.h"
-#include "crypto/libsrtp_context.h"
-#include "crypto/libsrtp_engine.h"
-#include "crypto/packet_index.h"
-#include "crypto/replay_window.h"
-#include "crypto/srtp_bytes.h"
-#include "dataplane/rtp.h"
+#include "crypto/ipsec_mb/ipsec_mb_engine.h"
+#include "crypto/libsrtp/libsrtp_context.h"
+#include "crypto/libsrtp/libsrtp_engine.h"
+#include "crypto/srtp/packet_index.h"
+#include "crypto/srtp/replay_window.h"
+#include "crypto/srtp/srtp_bytes.h"
+#include "dataplane/wire/rtp.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

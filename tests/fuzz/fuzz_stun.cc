@@ -1,10 +1,10 @@
 // stun: any bytes as a STUN message. Attributes lie within the datagram and are those that a plainer reader
 // finds; the typed readers take what has the right length; and the message comes back from the writer with
 // the same meaning, its integrity and fingerprint right, and wrong once a byte is changed.
-#include "controlplane/stun.h"
+#include "controlplane/protocol/ice/stun.h"
 
-#include "controlplane/ice_lite.h"
-#include "dataplane/frame.h"
+#include "controlplane/protocol/ice/ice_lite.h"
+#include "dataplane/wire/frame.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -9,12 +9,12 @@
 #include <memory>
 #include <string>
 
-#include "crypto/libsrtp_engine.h"
-#include "crypto/packet_index.h"
-#include "dataplane/punt.h"
-#include "dataplane/rtcp.h"
-#include "dataplane/rtp.h"
-#include "tests/dataplane/harness.h"
+#include "crypto/libsrtp/libsrtp_engine.h"
+#include "crypto/srtp/packet_index.h"
+#include "dataplane/shared/punt.h"
+#include "dataplane/wire/rtcp.h"
+#include "dataplane/wire/rtp.h"
+#include "tests/support/harness.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -1,0 +1,52 @@
+// bare_task: the cryptography of a worker's turns as bare calls of the library, taken in waves: as many
+// packets opened and sealed as a turn of stages_load opens and seals, with as many keys. One thread at a
+// time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "bench/bound/bare_crypto.h"
+#include "bench/micro/stages_load.h"
+#include "bench/micro/waves.h"
+#include "crypto/srtp/srtp_profile.h"
+
+namespace sluice::bench {
+
+struct BareShape {
+  crypto::SrtpProfile profile;
+  std::size_t payload;
+  std::size_t openers, sealers;  // keys of each kind; 0 = nothing is opened, or sealed
+  std::size_t batch;             // packets that a turn takes in
+  std::size_t fanout;            // and how many leave for each
+};
+
+BareShape bare_shape(const dataplane::test::StagesCase& c, const dataplane::test::StagesLoad& load);
+
+class BareTask final : public WaveTask {
+ public:
+  /// REQUIRES: openers or sealers are not 0.
+  explicit BareTask(const BareShape& shape);
+
+  void fill(std::size_t) override { turns_ = 0; }
+  std::uint64_t turn() override;
+  std::size_t empty() override { return turns_ * shape_.batch * shape_.fanout; }
+
+ private:
+  /// The packets that a loop has done say which of its keys is next.
+  struct Half {
+    std::size_t keys = 0;
+    std::unique_ptr<crypto::CryptoLoop> loop;
+    std::size_t at = 0;
+
+    std::uint64_t run(std::size_t packets);
+  };
+  void make(Half& half, std::size_t keys, bool seal);
+
+  BareShape shape_;
+  Half open_, seal_;
+  std::size_t turns_ = 0;
+};
+
+}  // namespace sluice::bench

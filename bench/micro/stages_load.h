@@ -1,0 +1,82 @@
+// stages_load: packets for a whole worker: endpoints, routes and senders of one case, sealed live by a crypto
+// engine of the senders' own, with every stage as sluiced runs it and a port of rings. Filling and emptying
+// the port is apart from the worker's turn, so that only the turn is timed. One thread at a time.
+#pragma once
+
+#include <rte_mbuf.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "bench/micro/waves.h"
+#include "tests/support/harness.h"
+
+namespace sluice::dataplane::test {
+
+struct StagesCase {
+  const char* name;
+  EndpointKind from, to;
+  crypto::SrtpProfile profile;
+  std::size_t payload;
+  std::size_t fanout;
+  bool retransmit = false;
+};
+
+std::span<const StagesCase> stages_cases();
+
+class StagesLoad final : public bench::WaveTask {
+ public:
+  /// Worker 0 of a plane of so many. `c` outlives it.
+  StagesLoad(const StagesCase& c, std::size_t endpoints, std::size_t workers = 1);
+  /// Worker `index` of the same plane, with a port, endpoints and keys of its own. `first` outlives it.
+  StagesLoad(StagesLoad& first, std::size_t index, std::size_t endpoints);
+  ~StagesLoad() override;
+
+  std::size_t senders() const { return senders_.size(); }
+  std::size_t receivers() const { return ssrc_; }
+  /// What one turn takes in.
+  std::size_t batch() const { return batch_; }
+
+  /// Buffers are allocated by way of a cache that each thread has while the EAL knows it.
+  void enter() override;
+  void leave() override;
+  void fill(std::size_t turns) override;
+  std::uint64_t turn() override;
+  std::size_t empty() override;
+
+ private:
+  /// A frame with its headers, and the keys that it is sealed with.
+  struct Sender {
+    Bytes frame;
+    std::size_t rtp_offset;
+    std::uint64_t index = 0;
+    std::unique_ptr<crypto::SrtpKeys> keys;  // null for plain RTP
+  };
+
+  StagesLoad(const StagesCase& c, std::size_t endpoints, std::unique_ptr<Harness> plane);
+
+  Peer add_peer(EndpointKind kind);
+  void add_route(const Peer& from, const Peer& to);
+  void add_calls(std::size_t calls);
+  void add_broadcasts(std::size_t count);
+  void add_sender(const Peer& peer);
+  void build(Sender& sender, rte_mbuf* mbuf);
+
+  const StagesCase& case_;
+  const std::unique_ptr<Harness> plane_;
+  std::unique_ptr<crypto::SrtpEngine> engine_;
+  std::vector<Sender> senders_;
+  std::array<crypto::RtpProtectJob, kBatch> job_array_{};
+  std::size_t jobs_ = 0;
+  std::size_t batch_ = 0;
+  std::size_t at_ = 0;  // the next sender
+  std::uint32_t ssrc_ = 0;
+  std::vector<rte_mbuf*> frames_;  // filled, and from `taken_` on not yet received
+  std::size_t taken_ = 0;
+};
+
+}  // namespace sluice::dataplane::test

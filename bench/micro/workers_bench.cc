@@ -1,0 +1,279 @@
+// workers_bench: what two workers at once cost each other. Two threads, each on a CPU of its own with a
+// worker of one plane that has ports, endpoints and keys of its own, take the turns of sluiced's loop: each
+// alone, and both at once; and beside them two bare crypto loops of the same packets, alone and at once,
+// since what two CPUs share (a core's units, caches, memory) they share for everybody. All in one run and by
+// turns, because a host's own load moves cycles by more than what is looked for. docs/benchmarking.md, Two
+// workers at once.
+//
+//   workers_bench [--case N] [--endpoints N] [--rounds N] [--waves N] [--cpus A,B] [--json FILE]
+//
+// Exit code: 0 measured, 1 could not be measured, 2 wrong arguments, 77 one CPU only.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/bound/bare_task.h"
+#include "bench/bound/cpu_pair.h"
+#include "bench/micro/stages_load.h"
+#include "bench/micro/waves.h"
+
+namespace sluice::bench {
+namespace {
+
+using dataplane::test::StagesCase;
+using dataplane::test::StagesLoad;
+
+constexpr double kNeeded = 0.9;
+constexpr int kWrongArguments = 2;
+constexpr int kOneCpu = 77;  // CTest takes it for "skipped"
+
+struct Options {
+  std::size_t case_number = 2;
+  std::size_t endpoints = 10000;
+  std::size_t rounds = 31;
+  std::size_t waves = 50;
+  std::vector<unsigned> cpus;
+  std::string json_file;
+};
+
+/// Of one side: cycles per packet out, and how much of its rate it keeps beside the other; that of each round
+/// may differ, and nine of ten lie above ratio_low.
+struct Figures {
+  double alone = 0, both = 0, ratio = 0, ratio_low = 0;
+};
+
+struct Result {
+  std::array<Figures, 2> workers;
+  std::optional<std::array<Figures, 2>> bare;  // none where nothing is encrypted
+  double slower = 1;                           // a loop without memory, beside another
+  std::size_t waves = 0, uncovered = 0;        // of those at once
+};
+
+/// Two tasks of a kind, through all rounds.
+class Pair {
+ public:
+  Pair(WaveTask& first, WaveTask& second, const std::array<unsigned, 2>& cpus, std::size_t waves)
+      : sides_{Side{&first, cpus[0]}, Side{&second, cpus[1]}}, waves_(waves) {}
+
+  /// Odd rounds in reverse order, so that what grows or sinks steadily cancels. A round in which the two were
+  /// hardly ever busy at the same time, because others had the CPUs, is not counted.
+  void round(bool reverse, Result& result) {
+    std::optional<Cycles> at_once;
+    if (reverse) at_once = both(result);
+    Cycles alone{};
+    for (const std::size_t side : reverse ? Order{1, 0} : Order{0, 1}) {
+      std::size_t none = 0;
+      alone[side] = *cycles_of(run_alone(sides_[side], waves_), {}, none);
+    }
+    if (!reverse) at_once = both(result);
+    ++rounds_;
+    for (std::size_t side = 0; at_once && side < 2; ++side) {
+      alone_[side].push_back(alone[side]);
+      both_[side].push_back((*at_once)[side]);
+    }
+  }
+
+  /// The ratio is taken within each round.
+  std::array<Figures, 2> figures() const {
+    if (alone_[0].size() * 2 < rounds_)
+      throw std::runtime_error(fmt::format(
+          "the two threads were busy at the same time in {} of {} rounds only", alone_[0].size(), rounds_));
+    std::array<Figures, 2> out;
+    for (std::size_t side = 0; side < 2; ++side) {
+      std::vector<double> ratios;
+      for (std::size_t i = 0; i < alone_[side].size(); ++i)
+        ratios.push_back(alone_[side][i] / both_[side][i]);
+      out[side] = {median(alone_[side]), median(both_[side]), median(ratios), quantile(ratios, 0.1)};
+    }
+    return out;
+  }
+
+ private:
+  using Cycles = std::array<double, 2>;
+  using Order = std::array<std::size_t, 2>;
+
+  std::optional<Cycles> both(Result& result) {
+    const auto waves = run_together(sides_, waves_);
+    result.waves += 2 * waves_;
+    const auto first = cycles_of(waves[0], waves[1], result.uncovered);
+    const auto second = cycles_of(waves[1], waves[0], result.uncovered);
+    if (!first || !second) return std::nullopt;
+    return Cycles{*first, *second};
+  }
+
+  const std::array<Side, 2> sides_;
+  const std::size_t waves_;
+  std::size_t rounds_ = 0;
+  std::array<std::vector<double>, 2> alone_, both_;  // per round that counts
+};
+
+Result measure(const StagesCase& c, const Options& options, const std::array<unsigned, 2>& cpus) {
+  Result result;
+  std::vector<double> slower;
+  StagesLoad first(c, options.endpoints, 2);
+  StagesLoad second(first, 1, options.endpoints);
+  Pair workers(first, second, cpus, options.waves);
+  const BareShape shape = bare_shape(c, first);
+  std::optional<std::array<BareTask, 2>> bare;
+  std::optional<Pair> loops;
+  if (shape.openers + shape.sealers != 0) {
+    bare.emplace(std::array<BareTask, 2>{BareTask(shape), BareTask(shape)});
+    loops.emplace((*bare)[0], (*bare)[1], cpus, options.waves);
+  }
+  for (std::size_t round = 0; round < options.rounds; ++round) {
+    slower.push_back(slower_beside_another(cpus));
+    workers.round(round % 2 != 0, result);
+    if (loops) loops->round(round % 2 != 0, result);
+  }
+  result.slower = median(slower);
+  result.workers = workers.figures();
+  if (loops) result.bare = loops->figures();
+  return result;
+}
+
+/// The rate that a worker keeps, as a share of what a bare loop keeps.
+double of_bare(const Result& result, std::size_t side) {
+  return result.workers[side].ratio / (*result.bare)[side].ratio;
+}
+
+/// What two threads of one core cannot do, no worker can.
+bool enough(const Result& result) {
+  const bool own_cores = std::string_view(share_a_core(result.slower)) == "no";
+  for (std::size_t side = 0; side < 2; ++side) {
+    const bool as_bare = !own_cores && result.bare && of_bare(result, side) >= kNeeded;
+    if (result.workers[side].ratio < kNeeded && !as_bare) return false;
+  }
+  return true;
+}
+
+void print_rows(const char* what, const std::array<Figures, 2>& sides, const std::array<unsigned, 2>& cpus) {
+  for (std::size_t side = 0; side < 2; ++side)
+    fmt::print("{:<24} {:>4} {:>10.0f} {:>10.0f} {:>14.2f} {:>10.2f}\n",
+               fmt::format("{} {}", what, "AB"[side]), cpus[side], sides[side].alone, sides[side].both,
+               sides[side].ratio, sides[side].ratio_low);
+}
+
+void print_table(const StagesCase& c, const Options& options, const std::array<unsigned, 2>& cpus,
+                 const Result& result) {
+  fmt::print("case {}: {}, {} B, 1:{}, {} endpoints a worker; {} rounds of {} waves\n", options.case_number,
+             c.name, c.payload, c.fanout, options.endpoints, options.rounds, options.waves);
+  fmt::print("CPUs {} and {} share a core: {} (a loop is {:.2f} times slower beside another)\n", cpus[0],
+             cpus[1], share_a_core(result.slower), result.slower);
+  fmt::print("{:<24} {:>4} {:>10} {:>10} {:>14} {:>10}\n", "cycles per packet out", "CPU", "alone", "both",
+             "rate it keeps", "worst 10 %");
+  print_rows("worker", result.workers, cpus);
+  if (result.bare) {
+    print_rows("bare crypto", *result.bare, cpus);
+    fmt::print("workers keep of what bare loops keep: A {:.2f}, B {:.2f}\n", of_bare(result, 0),
+               of_bare(result, 1));
+  }
+  fmt::print("waves that the other did not cover, left out: {} of {}\n", result.uncovered, result.waves);
+  fmt::print("each keeps {} of one alone, or of what bare loops keep where CPUs share a core: {}\n", kNeeded,
+             enough(result) ? "yes" : "no");
+}
+
+std::string json_of(const std::array<Figures, 2>& sides) {
+  const auto one = [](const Figures& f) {
+    return fmt::format(
+        "{{\"aloneCycles\":{:.2f},\"bothCycles\":{:.2f},\"ratio\":{:.4f},\"ratioWorst10Percent\":{:.4f}}}",
+        f.alone, f.both, f.ratio, f.ratio_low);
+  };
+  return fmt::format("[{},{}]", one(sides[0]), one(sides[1]));
+}
+
+std::string json_of(const StagesCase& c, const Options& options, const std::array<unsigned, 2>& cpus,
+                    const Result& result) {
+  return fmt::format(
+      "{{\"case\":{},\"name\":\"{}\",\"payloadBytes\":{},\"fanOut\":{},\"endpointsPerWorker\":{},\"rounds\":{"
+      "},"
+      "\"wavesPerRound\":{},\"cpus\":[{},{}],\"twoCpusShareACore\":\"{}\",\"slowerWithBothBusy\":{:.3f},"
+      "\"workers\":{},\"bareCrypto\":{},\"ratioToBare\":{},\"needed\":{},\"enough\":{},\"wavesAtOnce\":{},"
+      "\"wavesUncovered\":{}}}\n",
+      options.case_number, c.name, c.payload, c.fanout, options.endpoints, options.rounds, options.waves,
+      cpus[0], cpus[1], share_a_core(result.slower), result.slower, json_of(result.workers),
+      result.bare ? json_of(*result.bare) : "null",
+      result.bare ? fmt::format("[{:.4f},{:.4f}]", of_bare(result, 0), of_bare(result, 1)) : "null", kNeeded,
+      enough(result), result.waves, result.uncovered);
+}
+
+std::string case_list() {
+  std::string list = "Cases:\n";
+  for (std::size_t i = 0; i < dataplane::test::stages_cases().size(); ++i) {
+    const StagesCase& c = dataplane::test::stages_cases()[i];
+    list += fmt::format("  {:>2}  {}, {} B, 1:{}\n", i, c.name, c.payload, c.fanout);
+  }
+  return list;
+}
+
+void add_options(CLI::App& app, Options& options) {
+  const std::size_t last_case = dataplane::test::stages_cases().size() - 1;
+  app.add_option("--case", options.case_number, "which of the cases below")
+      ->capture_default_str()
+      ->check(CLI::Range(std::size_t{0}, last_case));
+  app.add_option("--endpoints", options.endpoints, "of each worker")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 20000));
+  app.add_option("--rounds", options.rounds, "each with all that is compared")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000));
+  app.add_option("--waves", options.waves, "of each kind in a round")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  app.add_option("--cpus", options.cpus, "two CPUs; default: the first two that this process may use")
+      ->delimiter(',')
+      ->expected(2);
+  app.add_option("--json", options.json_file, "write the figures to this file as well");
+  app.footer(case_list());
+}
+
+int run(Options options) {
+  if (options.cpus.empty()) options.cpus = allowed_cpus();
+  if (options.cpus.size() < 2) {
+    std::fprintf(stderr, "workers_bench: two CPUs are needed, and this process may use one\n");
+    return kOneCpu;
+  }
+  if (options.cpus[0] == options.cpus[1]) {
+    std::fprintf(stderr, "workers_bench: --cpus %u,%u: two different ones are needed\n", options.cpus[0],
+                 options.cpus[1]);
+    return kWrongArguments;
+  }
+  const std::array<unsigned, 2> cpus{options.cpus[0], options.cpus[1]};
+  const StagesCase& c = dataplane::test::stages_cases()[options.case_number];
+  const Result result = measure(c, options, cpus);
+  print_table(c, options, cpus, result);
+  if (options.json_file.empty()) return 0;
+  std::ofstream file(options.json_file);
+  file << json_of(c, options, cpus, result);
+  file.close();
+  if (!file) throw std::runtime_error("cannot write \"" + options.json_file + "\"");
+  return 0;
+}
+
+}  // namespace
+}  // namespace sluice::bench
+
+int main(int argc, char** argv) {
+  CLI::App app("What two workers at once cost each other, beside two bare crypto loops.", "workers_bench");
+  sluice::bench::Options options;
+  sluice::bench::add_options(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : sluice::bench::kWrongArguments;
+  }
+  try {
+    return sluice::bench::run(options);
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "workers_bench: %s\n", problem.what());
+    return 1;
+  }
+}

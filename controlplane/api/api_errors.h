@@ -1,0 +1,48 @@
+// api_errors: errors as JSON-RPC has them: the codes, messages and `data` of docs/api.md, made here and
+// nowhere else: from what the sessions refuse, and for what only a line of JSON-RPC can have wrong. Pure
+// functions, any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controlplane/session/errors.h"
+#include "controlplane/base/json.h"
+
+namespace sluice::control {
+
+inline constexpr int kErrorParse = -32700;
+inline constexpr int kErrorInvalidRequest = -32600;
+inline constexpr int kErrorUnknownMethod = -32601;
+inline constexpr int kErrorInvalidParams = -32602;
+inline constexpr int kErrorInternal = -32000;
+inline constexpr int kErrorNotFound = -32001;
+inline constexpr int kErrorConflict = -32010;
+inline constexpr int kErrorLimit = -32011;
+inline constexpr int kErrorState = -32012;
+inline constexpr int kErrorPermission = -32013;
+
+struct ApiError {
+  int code = kErrorInternal;
+  std::string message;
+  OrderedJson data = nullptr;  // null: there is nothing to tell
+};
+
+[[nodiscard]] ApiError to_api_error(const RequestError& error);
+
+/// The line is not JSON, or not a whole line.
+[[nodiscard]] ApiError parse_error(std::string message);
+/// JSON, but no request; `param` is the part of it that is wrong.
+[[nodiscard]] ApiError invalid_request(std::string message, std::string_view param, std::string_view found,
+                                       std::string_view allowed);
+/// `near`: those that may have been meant.
+[[nodiscard]] ApiError unknown_method(std::string_view method, const std::vector<std::string>& near,
+                                      const std::vector<std::string>& allowed);
+/// The peer may not speak here.
+[[nodiscard]] ApiError not_permitted(std::string_view found, std::string_view allowed);
+
+/// {"code": ..., "message": ..., "data": ...}
+[[nodiscard]] OrderedJson render(const ApiError& error);
+
+}  // namespace sluice::control

@@ -1,0 +1,266 @@
+#include "controlplane/api/api_views.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "controlplane/base/base64.h"
+#include "controlplane/session/names.h"
+
+namespace sluice::control {
+namespace {
+
+OrderedJson render(const std::optional<RemoteAddress>& remote) {
+  if (!remote) return nullptr;
+  return {{"address", remote->address.to_string()},
+          {"rtpPort", remote->rtp_port},
+          {"rtcpPort", remote->rtcp_port}};
+}
+
+OrderedJson profile_text(const std::optional<crypto::SrtpProfile>& profile) {
+  if (!profile) return nullptr;
+  return choice_name(*profile);
+}
+
+OrderedJson render_ice(const EndpointView& endpoint) {
+  OrderedJson candidates = OrderedJson::array();
+  candidates.push_back({{"address", endpoint.local_address.to_string()}, {"port", endpoint.local_rtp_port}});
+  return {{"ufrag", endpoint.ice_ufrag},
+          {"password", endpoint.ice_password},
+          {"lite", true},
+          {"candidates", std::move(candidates)},
+          {"state", endpoint.ice_state}};
+}
+
+OrderedJson render_dtls(const EndpointView& endpoint) {
+  return {
+      {"role", choice_name(endpoint.setup)},
+      {"fingerprint", {{"algorithm", endpoint.fingerprint.algorithm}, {"value", endpoint.fingerprint.value}}},
+      {"state", endpoint.dtls_state},
+      {"profile", profile_text(endpoint.profile)}};
+}
+
+OrderedJson render(const SourceSelector& from) {
+  OrderedJson object;
+  object["endpoint"] = from.endpoint;
+  if (from.ssrc) object["ssrc"] = *from.ssrc;
+  if (!from.payload_types.empty()) object["payloadTypes"] = from.payload_types;
+  if (!from.mid.empty()) object["mid"] = from.mid;
+  return object;
+}
+
+OrderedJson render(const std::vector<NumberMapping>& mappings) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& mapping : mappings) list.push_back({{"from", mapping.from}, {"to", mapping.to}});
+  return list;
+}
+
+OrderedJson named(const char* name, OrderedJson value) {
+  OrderedJson object = OrderedJson::object();
+  object[name] = std::move(value);
+  return object;
+}
+
+/// What each event has beside its type and whose it is.
+struct Fields {
+  OrderedJson operator()(const auto&) const { return OrderedJson::object(); }
+  OrderedJson operator()(const SessionRemoved& event) const { return named("reason", event.reason); }
+  OrderedJson operator()(const EndpointConnected& event) const {
+    return event.profile ? named("profile", choice_name(*event.profile)) : OrderedJson::object();
+  }
+  OrderedJson operator()(const EndpointFailed& event) const {
+    return {{"reason", event.reason}, {"text", event.text}};
+  }
+  OrderedJson operator()(const EndpointLatched& event) const {
+    return {{"component", event.is_rtcp ? "rtcp" : "rtp"}, {"address", event.address.to_string()}};
+  }
+  OrderedJson operator()(const EndpointRemoved& event) const { return named("reason", event.reason); }
+  OrderedJson operator()(const RouteSwitched& event) const { return named("from", event.from); }
+  OrderedJson operator()(const StreamStarted& event) const { return named("ssrc", event.ssrc); }
+  OrderedJson operator()(const StreamEnded& event) const { return named("ssrc", event.ssrc); }
+};
+
+}  // namespace
+
+OrderedJson render(const SessionView& session) {
+  return {{"id", session.id},           {"state", session.state},          {"worker", session.worker},
+          {"workers", session.workers}, {"createdAt", session.created_at}, {"endpoints", session.endpoints},
+          {"routes", session.routes}};
+}
+
+OrderedJson render(const EndpointView& endpoint) {
+  using dataplane::EndpointKind;
+  OrderedJson object{{"session", endpoint.session},
+                     {"id", endpoint.id},
+                     {"kind", choice_name(endpoint.kind)},
+                     {"state", choice_name(endpoint.state)}};
+  if (endpoint.state == EndpointState::kFailed) object["reason"] = endpoint.reason;
+  object["worker"] = endpoint.worker;
+  object["port"] = endpoint.port;
+  object["family"] = choice_name(endpoint.family);
+  object["local"] = {{"address", endpoint.local_address.to_string()},
+                     {"rtpPort", endpoint.local_rtp_port},
+                     {"rtcpPort", endpoint.local_rtcp_port},
+                     {"rtcpMux", endpoint.rtcp_mux}};
+  object["remote"] = render(endpoint.remote);
+  object["latch"] = choice_name(endpoint.latch);
+  if (endpoint.kind == EndpointKind::kSdes) {
+    object["crypto"] = {{"profile", profile_text(endpoint.profile)},
+                        {"sendKey", base64_encode(endpoint.send_key.bytes())},
+                        {"receiveKey", base64_encode(endpoint.receive_key.bytes())}};
+  } else if (endpoint.kind == EndpointKind::kWebrtc) {
+    object["transport"] = choice_name(endpoint.transport);
+    object["ice"] = render_ice(endpoint);
+    object["dtls"] = render_dtls(endpoint);
+  }
+  return object;
+}
+
+void add_counts(OrderedJson& object, const EndpointView& endpoint) {
+  object["packetsReceived"] = endpoint.packets_received;
+  object["bytesReceived"] = endpoint.bytes_received;
+  object["packetsSent"] = endpoint.packets_sent;
+  object["bytesSent"] = endpoint.bytes_sent;
+  object["authFailures"] = endpoint.auth_failures;
+}
+
+OrderedJson render(const RouteView& route) {
+  return {
+      {"session", route.session},
+      {"id", route.id},
+      {"from", render(route.from)},
+      {"to", route.to},
+      {"worker", route.worker},
+      {"ssrc", route.ssrc},
+      {"clockRate", route.clock_rate},
+      {"payloadTypes", render(route.payload_types)},
+      {"headerExtensions", route.header_extensions ? render(*route.header_extensions) : OrderedJson(nullptr)},
+      {"keyframeOnSwitch", route.keyframe_on_switch},
+      {"retransmit", route.retransmit},
+      {"state", route.state},
+      {"packets", route.packets},
+      {"bytes", route.bytes},
+      {"retransmitted", route.retransmitted},
+      {"switches", route.switches}};
+}
+
+OrderedJson render(const StreamView& stream) {
+  return {{"session", stream.session},
+          {"endpoint", stream.endpoint},
+          {"ssrc", stream.ssrc},
+          {"payloadType", stream.payload_type},
+          {"packetCount", stream.packet_count},
+          {"byteCount", stream.byte_count},
+          {"bitrate", stream.bitrate},
+          {"packetsLost", stream.packets_lost},
+          {"jitter", stream.jitter_s},
+          {"nackCount", stream.nack_count},
+          {"pliCount", stream.pli_count},
+          {"firCount", stream.fir_count},
+          {"ended", stream.ended},
+          {"routes", stream.routes},
+          {"lastPacketMs", stream.last_packet_ms}};
+}
+
+OrderedJson render(const Event& event, std::string_view time) {
+  OrderedJson params{{"time", time}, {"type", event_type(event)}};
+  if (!event.session.empty()) params["session"] = event.session;
+  if (!event.endpoint.empty()) params["endpoint"] = event.endpoint;
+  if (!event.route.empty()) params["route"] = event.route;
+  params.update(render_fields(event));
+  return params;
+}
+
+OrderedJson render_fields(const Event& event) {
+  return std::visit(Fields{}, event.body);
+}
+
+OrderedJson render_lost_events(std::uint64_t count, std::string_view time) {
+  return {{"time", time}, {"type", "events.lost"}, {"count", count}};
+}
+
+OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortStatistics& statistics) {
+  OrderedJson addresses = OrderedJson::array();
+  for (const auto& address : info.addresses) addresses.push_back(address.to_string());
+  const auto gateway_text = [](const auto& gateway) {
+    return gateway ? OrderedJson(gateway->to_string()) : OrderedJson(nullptr);
+  };
+  return {{"name", info.name},
+          {"driver", info.driver},
+          {"mac", fmt::format("{:02x}", fmt::join(info.mac, ":"))},
+          {"vlan", info.vlan},
+          {"mtu", info.mtu},
+          {"queues", info.queues},
+          {"transmitQueues", info.transmit_queues},
+          {"steering", dataplane::steering_mode_name(info.steering)},
+          {"addresses", std::move(addresses)},
+          {"gateway", gateway_text(info.gateway)},
+          {"gateway6", gateway_text(info.gateway6)},
+          {"link", statistics.link_up ? "up" : "down"},
+          {"packetsReceived", statistics.received},
+          {"bytesReceived", statistics.received_bytes},
+          {"packetsSent", statistics.transmitted},
+          {"bytesSent", statistics.transmitted_bytes},
+          {"missed", statistics.missed},
+          {"receiveErrors", statistics.receive_errors},
+          {"sendErrors", statistics.transmit_errors},
+          {"noBuffer", statistics.no_buffer}};
+}
+
+namespace {
+
+OrderedJson rounded(std::optional<double> value) {
+  return value ? OrderedJson(std::llround(*value)) : OrderedJson(nullptr);
+}
+
+double share(double value) {
+  return std::round(value * 1000) / 1000;
+}
+
+}  // namespace
+
+OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters& counters) {
+  const auto ledger = dataplane::read_ledger(counters);
+  return {{"worker", of.worker},
+          {"core", of.core},
+          {"busyShare", share(of.busy_share)},
+          {"load", share(of.load)},
+          {"packetsPerSecond", rounded(of.packets_per_second)},
+          {"cyclesPerPacket", rounded(of.cycles_per_packet)},
+          {"capacityLeftPps", rounded(of.capacity_left_pps)},
+          {"sessions", of.sessions},
+          {"endpoints", of.endpoints},
+          {"routes", of.routes},
+          {"streams", of.streams},
+          {"received", ledger.received},
+          {"borrowed", ledger.borrowed},
+          {"receivedBytes", counters.received_bytes.read()},
+          {"forwarded", ledger.forwarded},
+          {"consumed", ledger.consumed},
+          {"punted", ledger.punted},
+          {"handedOff", ledger.handed_off},
+          {"misdirected", ledger.misdirected()},
+          {"copies", ledger.copies},
+          {"retransmitted", ledger.retransmitted},
+          {"reports", ledger.reports},
+          {"injected", ledger.injected},
+          {"lends", ledger.lends},
+          {"lent", ledger.lent},
+          {"returned", ledger.returned},
+          {"carried", ledger.carried},
+          {"passedOn", ledger.passed_on},
+          {"transmitted", ledger.transmitted},
+          {"transmittedBytes", counters.transmitted_bytes.read()},
+          {"receiveDrops", ledger.receive_drops},
+          {"sendDrops", ledger.send_drops},
+          {"retransmitSuppressed", counters.retransmit_suppressed.read()},
+          {"retransmitMisses", counters.retransmit_misses.read()},
+          {"busyCycles", counters.busy_cycles.read()},
+          {"totalCycles", counters.total_cycles.read()},
+          {"commands", counters.commands.read()},
+          {"staleCommands", counters.stale_commands.read()},
+          {"lostEvents", counters.lost_events.read()},
+          {"ledgerBalanced", ledger.balanced()}};
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,228 @@
+// sluicectl: the API's requests as sub-commands, made from the definitions in api.h. Tables for people,
+// --json for programs. Exit codes: 0 done, 1 the daemon refused, 2 no daemon to talk to, 64 usage.
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <list>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "controlplane/api/api.h"
+#include "controlplane/cli/cli_client.h"
+#include "controlplane/cli/cli_options.h"
+#include "controlplane/cli/cli_render.h"
+
+namespace {
+
+using namespace sluice::control;
+
+constexpr int kExitOk = 0;
+constexpr int kExitRefused = 1;
+constexpr int kExitNoDaemon = 2;
+constexpr int kExitUsage = 64;
+
+struct Settings {
+  std::string socket = "/run/sluice/sluice.sock";
+  bool json = false;
+  double watch_s = 0;
+};
+
+/// One sub-command and what was given to it.
+struct Command {
+  struct Given {
+    cli::Leaf leaf;
+    CLI::Option* option = nullptr;
+    std::vector<std::string> values;  // of a list
+    std::string value;                // of anything else
+    bool flag = false;
+  };
+  const Method* method = nullptr;
+  CLI::App* app = nullptr;
+  std::list<Given> given;  // CLI11 keeps pointers into it
+};
+
+int fail(int code, std::string_view message) {
+  fmt::print(stderr, "sluicectl: {}\n", message);
+  return code;
+}
+
+void show(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+/// Sub-commands of one object, "session", share a parent.
+CLI::App* parent_of(CLI::App& root, const std::vector<std::string>& words,
+                    std::map<std::string, CLI::App*>& parents) {
+  if (words.size() == 1) return &root;
+  auto*& parent = parents[words[0]];
+  if (parent == nullptr) {
+    parent = root.add_subcommand(words[0], fmt::format("{} commands", words[0]));
+    parent->require_subcommand(1);
+  }
+  return parent;
+}
+
+void add_options(Command& command) {
+  for (auto& leaf : cli::leaves_of(*command.method)) {
+    auto& given = command.given.emplace_back();
+    given.leaf = std::move(leaf);
+    const auto& name = given.leaf.option;
+    if (given.leaf.is_flag()) {
+      given.option = command.app->add_flag(fmt::format("{0},!--no-{1}", name, name.substr(2)), given.flag,
+                                           given.leaf.help());
+      continue;
+    }
+    const std::string names = given.leaf.is_positional ? fmt::format("{},{}", name.substr(2), name) : name;
+    if (given.leaf.param.list) {
+      given.option = command.app->add_option(names, given.values, given.leaf.help());
+      given.option->expected(1, -1)->allow_extra_args(false);
+      if (given.leaf.param.type != "object" || given.leaf.is_mapping()) given.option->delimiter(',');
+    } else {
+      given.option = command.app->add_option(names, given.value, given.leaf.help());
+    }
+    given.option->type_name(given.leaf.param.type == "integer" ? "N" : "TEXT");
+    if (given.leaf.param.required && given.leaf.path.size() == 1 && given.leaf.param.only_for.empty())
+      given.option->required();
+  }
+}
+
+std::list<Command> make_commands(CLI::App& root) {
+  std::list<Command> commands;
+  std::map<std::string, CLI::App*> parents;
+  for (const auto& method : methods()) {
+    const auto words = cli::words_of(method);
+    auto& command = commands.emplace_back();
+    command.method = &method;
+    command.app = parent_of(root, words, parents)->add_subcommand(words.back(), std::string(method.summary));
+    command.app->footer(fmt::format("Example: sluicectl {}", method.example));
+    add_options(command);
+    const auto alias = cli::alias_of(method);
+    if (alias.empty()) continue;
+    auto& same = commands.emplace_back();
+    same.method = &method;
+    same.app = root.add_subcommand(alias, fmt::format("same as {} list", words[0]));
+    same.app->footer(fmt::format("Example: sluicectl {}", alias));
+    add_options(same);
+  }
+  return commands;
+}
+
+int report_error(const Settings& settings, std::string_view method, const OrderedJson& error) {
+  if (settings.json) show(to_line(OrderedJson{{"error", error}, {"method", method}}) + "\n");
+  const int code = error.contains("code") && error["code"].is_number_integer() ? error["code"].get<int>() : 0;
+  const std::string message =
+      error.contains("message") && error["message"].is_string() ? error["message"].get<std::string>() : "?";
+  return fail(kExitRefused, fmt::format("{}: {} (error {})", method, message, code));
+}
+
+/// Follows events until the daemon or the user ends it.
+int follow_events(const Settings& settings, cli::Client& client) {
+  std::string error;
+  while (const auto notification = client.next_notification(error)) {
+    if (!notification->contains("params")) continue;
+    const auto& params = (*notification)["params"];
+    show(settings.json ? to_line(params) + "\n" : cli::render_event(params));
+  }
+  fmt::print(stderr, "sluicectl: {}\n", error);
+  return kExitOk;
+}
+
+int carry_out(const Settings& settings, std::string_view method, const OrderedJson& params) {
+  std::string error;
+  cli::Client client;
+  if (!client.open(settings.socket, error)) return fail(kExitNoDaemon, error);
+  for (;;) {
+    const auto answer = client.call(method, params, error);
+    if (!answer) return fail(kExitNoDaemon, fmt::format("{}: {}", method, error));
+    if (answer->contains("error")) return report_error(settings, method, (*answer)["error"]);
+    if (method == "event.subscribe") return follow_events(settings, client);
+    const auto& result = (*answer)["result"];
+    const std::string text = settings.json ? to_line(result) + "\n" : cli::render_result(method, result);
+    const bool is_screen = settings.watch_s > 0 && !settings.json && isatty(STDOUT_FILENO) == 1;
+    show((is_screen ? "\x1b[H\x1b[2J" : "") + text);
+    if (settings.watch_s <= 0) return kExitOk;
+    if (!is_screen && !settings.json) show("\n");
+    std::this_thread::sleep_for(std::chrono::duration<double>(settings.watch_s));
+  }
+}
+
+std::vector<std::string> values_of(const Command::Given& given) {
+  if (given.leaf.param.list) return given.values;
+  if (given.leaf.is_flag()) return {given.flag ? "true" : "false"};
+  return {given.value};
+}
+
+/// A sub-command's parameters, checked by the definitions that the daemon has too.
+int run_command(const Settings& settings, const Command& command) {
+  OrderedJson params = OrderedJson::object();
+  std::string error;
+  for (const auto& given : command.given) {
+    if (given.option->count() == 0) continue;
+    const auto values = values_of(given);
+    if (!cli::put(params, given.leaf, values, error)) return fail(kExitUsage, error);
+  }
+  const auto decoded = decode_request(command.method->name, Json::parse(to_line(params)));
+  if (const auto* refusal = std::get_if<ApiError>(&decoded)) return fail(kExitUsage, refusal->message);
+  return carry_out(settings, command.method->name, encode_params(std::get<Request>(decoded)));
+}
+
+/// `call METHOD [JSON]`: as given, checked by the daemon alone. "-" reads standard input.
+int run_call(const Settings& settings, const std::string& method, std::string text) {
+  if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
+  if (text.empty()) text = "{}";
+  const OrderedJson params = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (params.is_discarded())
+    return fail(kExitUsage, "JSON: found something else; allowed: the params as JSON");
+  return carry_out(settings, method, params);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  CLI::App app("sluicectl: asks a running sluiced, and tells it what to do", "sluicectl");
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--socket", settings.socket, "the daemon's socket")
+      ->envname("SLUICE_SOCKET")
+      ->capture_default_str()
+      ->type_name("PATH");
+  app.add_flag("--json", settings.json, "print results as JSON, one object a line");
+  app.add_option("--watch", settings.watch_s, "ask again every so many seconds")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->type_name("SECONDS");
+  app.footer(
+      "Exit codes: 0 done, 1 the daemon refused, 2 no daemon to talk to, 64 usage.\n"
+      "Example: sluicectl stream list --watch 1");
+  auto commands = make_commands(app);
+
+  std::string method, params;
+  auto* call = app.add_subcommand("call", "send any request as it is");
+  call->add_option("METHOD", method, "as in docs/api.md")->required();
+  call->add_option("JSON", params, "its params; - reads them from standard input, out of sight of ps");
+  call->footer("Example: sluicectl call session.create '{\"id\":\"call-1\"}'");
+  auto* completion = app.add_subcommand("completion", "print the completion script of a shell");
+  std::string shell = "bash";
+  completion->add_option("SHELL", shell)->check(CLI::IsMember({"bash"}))->capture_default_str();
+  completion->footer("Example: sluicectl completion bash > /etc/bash_completion.d/sluicectl");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  signal(SIGPIPE, SIG_DFL);
+  if (completion->parsed()) return show(cli::bash_completion()), kExitOk;
+  if (call->parsed()) return run_call(settings, method, params);
+  for (const auto& command : commands)
+    if (command.app->parsed()) return run_command(settings, command);
+  return fail(kExitUsage, "no command");
+}

@@ -1,0 +1,37 @@
+// dtls_context: what all DTLS handshakes with one certificate have in common (one OpenSSL SSL_CTX): DTLS 1.2,
+// ECDHE with AES-GCM, the SRTP profiles on offer, and that the peer must show a certificate, which its
+// transport then compares with the signalled fingerprints instead of asking a CA (RFC 5763 5).
+//
+// Threads: control. Immutable once made; shared by the transports of its endpoints, which keep it alive.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "controlplane/protocol/dtls/dtls_certificate.h"
+#include "controlplane/base/openssl_ptr.h"
+#include "crypto/srtp/srtp_profile.h"
+
+namespace sluice::control {
+
+class DtlsContext {
+ public:
+  /// Offers exactly `profiles`, in this order of preference (RFC 5764 4.1.2). nullptr with the reason in
+  /// `error` when the list is empty or OpenSSL refuses.
+  static std::shared_ptr<const DtlsContext> make(std::shared_ptr<const DtlsCertificate> certificate,
+                                                 std::span<const crypto::SrtpProfile> profiles,
+                                                 std::string& error);
+
+  const DtlsCertificate& certificate() const { return *certificate_; }
+  SSL_CTX* ssl_ctx() const { return ctx_.get(); }
+
+ private:
+  DtlsContext(SslCtxPtr ctx, std::shared_ptr<const DtlsCertificate> certificate)
+      : ctx_(std::move(ctx)), certificate_(std::move(certificate)) {}
+
+  SslCtxPtr ctx_;
+  std::shared_ptr<const DtlsCertificate> certificate_;
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,127 @@
+#include "controlplane/protocol/dtls/dtls_record.h"
+
+#include "dataplane/wire/frame.h"
+
+namespace sluice::control {
+namespace {
+
+using dataplane::load_be16;
+using dataplane::load_be32;
+
+constexpr std::size_t kHandshakeHeader = 12;
+constexpr std::uint32_t kMaxHandshakeMessage = 16384;  // a Certificate is about 1 KiB
+constexpr std::uint8_t kCertificate = 11;
+
+std::uint32_t load_be24(const std::uint8_t* p) {
+  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
+}
+
+std::uint64_t load_be48(const std::uint8_t* p) {
+  return std::uint64_t{load_be16(p)} << 32 | load_be32(p + 2);
+}
+
+// RFC 5246 7.4, RFC 6347 4.3.2, RFC 6066 8 and RFC 5077 3.3 by number.
+bool peer_sends(std::uint8_t handshake_type, DtlsRole our_role) {
+  switch (handshake_type) {
+    case kCertificate:
+      return true;
+    case 1:   // client_hello
+    case 15:  // certificate_verify
+    case 16:  // client_key_exchange
+      return our_role == DtlsRole::kPassive;
+    case 2:   // server_hello
+    case 3:   // hello_verify_request
+    case 4:   // new_session_ticket
+    case 12:  // server_key_exchange
+    case 13:  // certificate_request
+    case 14:  // server_hello_done
+    case 22:  // certificate_status
+      return our_role == DtlsRole::kActive;
+    default:
+      return false;  // finished (20) is never in plain text, hello_request (0) never in a first handshake
+  }
+}
+
+// One record may hold several handshake messages, or pieces of them.
+bool handshake_ok(std::span<const std::uint8_t> payload, DtlsRole our_role, bool& certificate) {
+  if (payload.empty()) return false;
+  while (!payload.empty()) {
+    if (payload.size() < kHandshakeHeader) return false;
+    const std::uint32_t length = load_be24(payload.data() + 1);
+    const std::uint32_t offset = load_be24(payload.data() + 6);
+    const std::uint32_t fragment = load_be24(payload.data() + 9);
+    if (length > kMaxHandshakeMessage || offset > length || fragment > length - offset) return false;
+    if (fragment == 0 && length != 0) return false;
+    if (fragment > payload.size() - kHandshakeHeader || !peer_sends(payload[0], our_role)) return false;
+    certificate = certificate || payload[0] == kCertificate;
+    payload = payload.subspan(kHandshakeHeader + fragment);
+  }
+  return true;
+}
+
+bool plain_text_ok(DtlsContentType type, std::span<const std::uint8_t> payload, DtlsRole our_role,
+                   bool& certificate) {
+  switch (type) {
+    case DtlsContentType::kChangeCipherSpec:
+      return payload.size() == 1 && payload[0] == 1;
+    case DtlsContentType::kAlert:
+      return payload.size() == 2 && (payload[0] == 1 || payload[0] == 2);
+    case DtlsContentType::kHandshake:
+      return handshake_ok(payload, our_role, certificate);
+    case DtlsContentType::kApplicationData:
+      return false;
+  }
+  return false;
+}
+
+bool known_type(std::uint8_t type) {
+  return type >= 20 && type <= 23;
+}
+
+// The first whole record; empty when there is none.
+std::span<const std::uint8_t> first_record(std::span<const std::uint8_t> bytes) {
+  if (bytes.size() < kDtlsRecordHeader) return {};
+  const std::size_t length = kDtlsRecordHeader + load_be16(bytes.data() + 11);
+  return length > bytes.size() ? std::span<const std::uint8_t>{} : bytes.first(length);
+}
+
+}  // namespace
+
+DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole our_role) {
+  DtlsScreened screened;
+  while (!datagram.empty()) {
+    const auto record = first_record(datagram);
+    // 0xfe is the major version of DTLS 1.0 to 1.2 (one's complement of 1).
+    if (record.empty() || !known_type(record[0]) || record[1] != 0xfe) {
+      ++screened.refused;
+      return screened;
+    }
+    datagram = datagram.subspan(record.size());
+    const auto payload = record.subspan(kDtlsRecordHeader);
+    bool certificate = false;
+    const bool plain_text = load_be16(record.data() + 3) == 0;
+    if (plain_text && !plain_text_ok(DtlsContentType{record[0]}, payload, our_role, certificate)) {
+      ++screened.refused;
+      continue;
+    }
+    screened.handshake =
+        screened.handshake || (plain_text && DtlsContentType{record[0]} == DtlsContentType::kHandshake);
+    screened.certificate = screened.certificate || certificate;
+    screened.records.insert(screened.records.end(), record.begin(), record.end());
+  }
+  return screened;
+}
+
+std::optional<DtlsWritePosition> last_record(std::span<const std::uint8_t> datagram) {
+  std::optional<DtlsWritePosition> last;
+  for (auto record = first_record(datagram); !record.empty(); record = first_record(datagram)) {
+    last = DtlsWritePosition{load_be16(record.data() + 3), load_be48(record.data() + 5), 0};
+    if (last->epoch != 0 && record.size() >= kDtlsRecordHeader + 8)
+      last->explicit_nonce =
+          std::uint64_t{load_be32(record.data() + 13)} << 32 | load_be32(record.data() + 17);
+    datagram = datagram.subspan(record.size());
+  }
+  return last;
+}
+
+}  // namespace sluice::control

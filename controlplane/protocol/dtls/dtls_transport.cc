@@ -1,0 +1,399 @@
+#include "controlplane/protocol/dtls/dtls_transport.h"
+
+#include <openssl/srtp.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace sluice::control {
+namespace {
+
+constexpr std::string_view kExporterLabel = "EXTRACTOR-dtls_srtp";  // RFC 5764 4.2
+constexpr std::uint16_t kGcmOverhead = 24;                          // explicit nonce and tag
+constexpr std::size_t kMaxKeyingMaterial = 2 * (crypto::kMaxMasterKey + crypto::kMaxMasterSalt);
+
+// RFC 5764 4.2: client key | server key | client salt | server salt.
+bool export_keys(SSL* ssl, crypto::SrtpProfile profile, crypto::MasterKey& client,
+                 crypto::MasterKey& server) {
+  const crypto::SrtpProfileInfo info = crypto::profile_info(profile);
+  const std::size_t key = info.key_length;
+  const std::size_t salt = info.salt_length;
+  std::array<std::uint8_t, kMaxKeyingMaterial> material{};
+  const auto used = std::span<const std::uint8_t>(material).first(2 * (key + salt));
+  const bool ok = SSL_export_keying_material(ssl, material.data(), used.size(), kExporterLabel.data(),
+                                             kExporterLabel.size(), nullptr, 0, 0) == 1;
+  if (ok) {
+    client.profile = server.profile = profile;
+    client.key.assign(used.subspan(0, key));
+    server.key.assign(used.subspan(key, key));
+    client.salt.assign(used.subspan(2 * key, salt));
+    server.salt.assign(used.subspan(2 * key + salt, salt));
+  }
+  crypto::wipe(material.data(), material.size());
+  return ok;
+}
+
+}  // namespace
+
+std::string_view dtls_state_name(DtlsState state) {
+  switch (state) {
+    case DtlsState::kNew:
+      return "new";
+    case DtlsState::kHandshaking:
+      return "handshaking";
+    case DtlsState::kConnected:
+      return "connected";
+    case DtlsState::kFailed:
+      return "failed";
+    case DtlsState::kClosed:
+      return "closed";
+  }
+  return "unknown";
+}
+
+std::string_view dtls_failure_name(DtlsFailure failure) {
+  switch (failure) {
+    case DtlsFailure::kFingerprintMismatch:
+      return "fingerprint_mismatch";
+    case DtlsFailure::kNoSrtpProfile:
+      return "no_srtp_profile";
+    case DtlsFailure::kHandshakeTimeout:
+      return "handshake_timeout";
+    case DtlsFailure::kAlertReceived:
+      return "alert_received";
+    case DtlsFailure::kProtocolError:
+      return "protocol_error";
+    case DtlsFailure::kInternalError:
+      return "internal_error";
+  }
+  return "unknown";
+}
+
+DtlsTransport::DtlsTransport(std::shared_ptr<const DtlsContext> context, const DtlsOptions& options,
+                             Callbacks callbacks)
+    : context_(std::move(context)), options_(options), callbacks_(std::move(callbacks)) {}
+
+DtlsTransport::~DtlsTransport() = default;
+
+std::unique_ptr<DtlsTransport> DtlsTransport::make(std::shared_ptr<const DtlsContext> context,
+                                                   const DtlsOptions& options, Callbacks callbacks,
+                                                   std::string& error) {
+  std::unique_ptr<DtlsTransport> transport(
+      new DtlsTransport(std::move(context), options, std::move(callbacks)));
+  if (!transport->set_up(error)) return nullptr;
+  return transport;
+}
+
+bool DtlsTransport::set_up(std::string& error) {
+  if (options_.mtu < kDtlsMtuMin) {
+    error = "DTLS transport: MTU of " + std::to_string(options_.mtu) + " bytes; at least " +
+            std::to_string(kDtlsMtuMin) + " are needed";
+    return false;
+  }
+  ERR_clear_error();
+  ssl_.reset(SSL_new(context_->ssl_ctx()));
+  BIO* bio = ssl_ ? BIO_new(bio_method()) : nullptr;
+  if (bio == nullptr) {
+    error = "DTLS transport: " + take_openssl_error();
+    return false;
+  }
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_app_data(ssl_.get(), this);
+  SSL_set_mtu(ssl_.get(), options_.mtu - kGcmOverhead);
+  DTLS_set_timer_cb(ssl_.get(), &DtlsTransport::timer_duration_us);
+  if (options_.role == DtlsRole::kActive) {
+    SSL_set_connect_state(ssl_.get());
+  } else {
+    SSL_set_accept_state(ssl_.get());
+  }
+  return true;
+}
+
+BIO_METHOD* DtlsTransport::bio_method() {
+  static const BioMethodPtr method = [] {
+    BioMethodPtr made(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sluice datagrams"));
+    if (!made) return made;
+    BIO_meth_set_write(made.get(), &DtlsTransport::bio_write);
+    BIO_meth_set_read(made.get(), &DtlsTransport::bio_read);
+    BIO_meth_set_ctrl(made.get(), &DtlsTransport::bio_control);
+    return made;
+  }();
+  return method.get();
+}
+
+int DtlsTransport::bio_write(BIO* bio, const char* data, int length) {
+  auto* self = static_cast<DtlsTransport*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  const std::span datagram(reinterpret_cast<const std::uint8_t*>(data), static_cast<std::size_t>(length));
+  if (const auto position = last_record(datagram)) self->last_sent_ = position;
+  ++self->counters_.datagrams_sent;
+  self->callbacks_.send(datagram);
+  return length;
+}
+
+int DtlsTransport::bio_read(BIO* bio, char* data, int length) {
+  auto* self = static_cast<DtlsTransport*>(BIO_get_data(bio));
+  BIO_clear_retry_flags(bio);
+  if (self->incoming_.empty()) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  // A read shorter than the datagram loses its rest, as with a socket; OpenSSL asks for more than
+  // kDtlsMaxDatagram.
+  const std::size_t taken = std::min(self->incoming_.size(), static_cast<std::size_t>(std::max(length, 0)));
+  std::memcpy(data, self->incoming_.data(), taken);
+  self->incoming_ = {};
+  return static_cast<int>(taken);
+}
+
+long DtlsTransport::bio_control(BIO*, int command, long, void*) {
+  return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+// OpenSSL asks for the length of each retransmission timer: first with 0, then with what we said last.
+unsigned DtlsTransport::timer_duration_us(SSL* ssl, unsigned last_us) {
+  const auto* self = static_cast<DtlsTransport*>(SSL_get_app_data(ssl));
+  const std::chrono::microseconds initial = self->options_.retransmit_initial;
+  const auto next = last_us == 0 ? initial
+                                 : std::min<std::chrono::microseconds>(2 * std::chrono::microseconds(last_us),
+                                                                       kDtlsRetransmitMax);
+  return static_cast<unsigned>(next.count());
+}
+
+// The chain is no matter: the certificate itself must be the signalled one (RFC 5763 5). The error codes are
+// chosen for the alert that OpenSSL makes of them.
+int DtlsTransport::verify_peer(X509_STORE_CTX* store, void*) {
+  const auto* ssl =
+      static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* self = static_cast<DtlsTransport*>(SSL_get_app_data(ssl));
+  if (SSL_get_selected_srtp_profile(const_cast<SSL*>(ssl)) == nullptr) {
+    self->verdict_ = DtlsFailure::kNoSrtpProfile;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);  // handshake_failure
+    return 0;
+  }
+  if (!fingerprints_match(self->fingerprints_, X509_STORE_CTX_get0_cert(store))) {
+    self->verdict_ = DtlsFailure::kFingerprintMismatch;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);  // bad_certificate
+    return 0;
+  }
+  X509_STORE_CTX_set_error(store, X509_V_OK);
+  return 1;
+}
+
+void DtlsTransport::begin(TimePoint now) {
+  state_ = DtlsState::kHandshaking;
+  handshake_deadline_ = now + options_.handshake_timeout;
+}
+
+void DtlsTransport::set_fingerprints(std::vector<DtlsFingerprint> fingerprints, TimePoint now) {
+  if (fingerprints.empty() || (state_ != DtlsState::kNew && state_ != DtlsState::kHandshaking)) return;
+  fingerprints_ = std::move(fingerprints);
+  if (held_.empty()) return;
+  handshake_deadline_ = now + options_.handshake_timeout;
+  const auto held = std::exchange(held_, {});
+  for (const auto& records : held)
+    if (state_ == DtlsState::kHandshaking || state_ == DtlsState::kConnected) feed(records, now);
+}
+
+void DtlsTransport::start(TimePoint now) {
+  if (state_ != DtlsState::kNew || options_.role != DtlsRole::kActive) return;
+  begin(now);
+  advance(now);
+}
+
+void DtlsTransport::receive(std::span<const std::uint8_t> datagram, TimePoint now) {
+  if (state_ == DtlsState::kFailed || state_ == DtlsState::kClosed) return;
+  ++counters_.datagrams_received;
+  if (datagram.empty() || datagram.size() > kDtlsMaxDatagram) {
+    ++counters_.datagrams_refused;
+    return;
+  }
+  DtlsScreened screened = screen_datagram(datagram, options_.role);
+  counters_.records_refused += screened.refused;
+  if (screened.records.empty()) return;
+  if (state_ == DtlsState::kNew) {
+    // The active side has asked nothing yet that a datagram could answer; the passive side waits for a
+    // ClientHello.
+    if (options_.role == DtlsRole::kActive || !screened.handshake) return;
+    begin(now);
+  }
+  // What comes behind a held Certificate waits with it: OpenSSL drops a ChangeCipherSpec that overtakes it.
+  const bool hold = screened.certificate || !held_.empty();
+  if (hold && fingerprints_.empty() && state_ == DtlsState::kHandshaking) {
+    if (held_.size() == kDtlsMaxHeld) {
+      ++counters_.datagrams_refused;
+      return;
+    }
+    held_.push_back(std::move(screened.records));
+    return;
+  }
+  feed(screened.records, now);
+}
+
+void DtlsTransport::feed(std::span<const std::uint8_t> records, TimePoint now) {
+  incoming_ = records;
+  advance(now);
+  incoming_ = {};
+}
+
+void DtlsTransport::advance(TimePoint now) {
+  ERR_clear_error();
+  if (state_ == DtlsState::kHandshaking) {
+    const int result = SSL_do_handshake(ssl_.get());
+    if (result == 1) {
+      finish_handshake();
+    } else {
+      handle_result(result);
+    }
+  }
+  if (state_ == DtlsState::kConnected) read_rest();
+  ERR_clear_error();
+  note_timer(now);
+}
+
+// Everything behind the handshake: alerts, retransmitted Finished messages, application data that nobody
+// wants.
+void DtlsTransport::read_rest() {
+  std::array<std::uint8_t, kDtlsMaxDatagram> ignored;
+  while (state_ == DtlsState::kConnected) {
+    const int result = SSL_read(ssl_.get(), ignored.data(), static_cast<int>(ignored.size()));
+    if (result > 0) continue;
+    handle_result(result);
+    return;
+  }
+}
+
+void DtlsTransport::finish_handshake() {
+  const SRTP_PROTECTION_PROFILE* selected = SSL_get_selected_srtp_profile(ssl_.get());
+  const auto profile = selected == nullptr
+                           ? std::nullopt
+                           : crypto::profile_from_dtls_id(static_cast<std::uint16_t>(selected->id));
+  if (!profile) {
+    send_alert(DtlsAlert::kHandshakeFailure);
+    return fail_with(DtlsFailure::kNoSrtpProfile, "the handshake ended without an SRTP profile");
+  }
+  crypto::MasterKey client;
+  crypto::MasterKey server;
+  if (!export_keys(ssl_.get(), *profile, client, server)) {
+    send_alert(DtlsAlert::kInternalError);
+    return fail_with(DtlsFailure::kProtocolError, "exporting the SRTP keys: " + take_openssl_error());
+  }
+  state_ = DtlsState::kConnected;
+  handshake_deadline_.reset();
+  const bool active = options_.role == DtlsRole::kActive;
+  callbacks_.on_connected(*profile, active ? client : server, active ? server : client);
+}
+
+void DtlsTransport::handle_result(int result) {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      return;
+    case SSL_ERROR_ZERO_RETURN:
+      return handle_peer_close();
+    default:
+      break;
+  }
+  if (verdict_ == DtlsFailure::kFingerprintMismatch) {
+    return fail_with(*verdict_, "the peer's certificate has none of the signalled fingerprints");
+  }
+  if (verdict_ == DtlsFailure::kNoSrtpProfile) {
+    return fail_with(*verdict_, "the peer and this endpoint have no SRTP profile in common");
+  }
+  // RFC 6347 4.1.2.7: invalid records alone are no reason to end; OpenSSL gives none then.
+  const unsigned long code = ERR_peek_error();
+  if (code == 0) return;
+  const int reason = ERR_GET_REASON(code);
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET &&
+      reason < SSL_AD_REASON_OFFSET + 256) {
+    ERR_clear_error();
+    return fail_with(DtlsFailure::kAlertReceived,
+                     std::string(dtls_alert_name(reason - SSL_AD_REASON_OFFSET)));
+  }
+  fail_with(DtlsFailure::kProtocolError, take_openssl_error());
+}
+
+// RFC 5246 7.2.1: a close_notify is answered with one.
+void DtlsTransport::handle_peer_close() {
+  if (state_ == DtlsState::kConnected) SSL_shutdown(ssl_.get());
+  end(DtlsState::kClosed);
+  callbacks_.on_closed();
+}
+
+void DtlsTransport::end(DtlsState state) {
+  state_ = state;
+  handshake_deadline_.reset();
+  retransmit_at_.reset();
+  held_.clear();
+}
+
+void DtlsTransport::fail_with(DtlsFailure failure, const std::string& text) {
+  end(DtlsState::kFailed);
+  callbacks_.on_failed(failure, text);
+}
+
+void DtlsTransport::send_alert(DtlsAlert alert) {
+  if (!last_sent_) return;  // the peer has heard nothing from us
+  const auto datagram = make_alert(ssl_.get(), alert, *last_sent_, options_.role);
+  if (datagram.empty()) return;
+  last_sent_ = last_record(datagram);
+  ++counters_.datagrams_sent;
+  callbacks_.send(datagram);
+}
+
+void DtlsTransport::close() {
+  if (state_ == DtlsState::kConnected) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+    ERR_clear_error();
+  } else if (state_ == DtlsState::kHandshaking) {
+    // Not user_canceled first, as RFC 5246 7.2.2 has it: OpenSSL peers stumble over it in the middle of a
+    // handshake.
+    send_alert(DtlsAlert::kCloseNotify);
+  }
+  if (state_ != DtlsState::kFailed) end(DtlsState::kClosed);
+}
+
+void DtlsTransport::fail(const std::string& text) {
+  if (state_ == DtlsState::kFailed || state_ == DtlsState::kClosed) return;
+  send_alert(DtlsAlert::kInternalError);
+  fail_with(DtlsFailure::kInternalError, text);
+}
+
+// OpenSSL says how long its timer still has to run by its own clock; from here on it counts on ours.
+void DtlsTransport::note_timer(TimePoint now) {
+  retransmit_at_.reset();
+  timeval left{};
+  if (state_ != DtlsState::kHandshaking && state_ != DtlsState::kConnected) return;
+  if (DTLSv1_get_timeout(ssl_.get(), &left) != 1) return;
+  retransmit_at_ = now + std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
+}
+
+std::optional<DtlsTransport::TimePoint> DtlsTransport::next_timeout() const {
+  const bool waits_for_us = !held_.empty();  // the peer's Certificate is here: its time is not running
+  if (!handshake_deadline_ || waits_for_us) return retransmit_at_;
+  if (!retransmit_at_) return handshake_deadline_;
+  return std::min(*handshake_deadline_, *retransmit_at_);
+}
+
+void DtlsTransport::on_timer(TimePoint now) {
+  if (state_ == DtlsState::kHandshaking && held_.empty() && handshake_deadline_ &&
+      now >= *handshake_deadline_) {
+    return fail_with(DtlsFailure::kHandshakeTimeout,
+                     "not done within " + std::to_string(options_.handshake_timeout.count()) + " ms");
+  }
+  if (!retransmit_at_ || now < *retransmit_at_) return;
+  ERR_clear_error();
+  const std::uint64_t sent = counters_.datagrams_sent;
+  const long result = DTLSv1_handle_timeout(ssl_.get());
+  if (counters_.datagrams_sent != sent) ++counters_.retransmissions;
+  if (result < 0) return fail_with(DtlsFailure::kProtocolError, take_openssl_error());
+  note_timer(now);
+}
+
+}  // namespace sluice::control

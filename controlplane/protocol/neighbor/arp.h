@@ -1,0 +1,33 @@
+// arp: ARP packets for IPv4 over Ethernet (RFC 826, RFC 5227), read and written. Formats only; any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "controlplane/protocol/neighbor/link_frame.h"
+
+namespace sluice::control {
+
+enum class ArpOperation : std::uint8_t { kRequest = 1, kReply = 2 };
+
+struct ArpPacket {
+  ArpOperation operation{};
+  dataplane::MacAddress sender_mac{};
+  config::IpAddress sender_ip;  // 0.0.0.0 in a probe (RFC 5227 1.1)
+  dataplane::MacAddress target_mac{};
+  config::IpAddress target_ip;
+
+  /// `bytes` is the Ethernet payload, padding and all. nullopt for other hardware, other protocols, other
+  /// operations, a packet that is cut, or a sender MAC that no station can have.
+  [[nodiscard]] static std::optional<ArpPacket> parse(std::span<const std::uint8_t> bytes);
+};
+
+/// Who has `target`? To `to`: broadcast, or the station that had it last (RFC 1122 2.3.2.1 unicast poll).
+std::vector<std::uint8_t> make_arp_request(const NeighborPort& port, const dataplane::MacAddress& to,
+                                           const config::IpAddress& sender, const config::IpAddress& target);
+/// `ours` is at the port's MAC.
+std::vector<std::uint8_t> make_arp_reply(const NeighborPort& port, const config::IpAddress& ours,
+                                         const ArpPacket& request);
+
+}  // namespace sluice::control

@@ -1,0 +1,57 @@
+// link_frame: the headers of the frames that the control plane makes itself (ARP, neighbour discovery, ICMP):
+// Ethernet with the port's 802.1Q tag, IPv4, IPv6, the ICMPv6 checksum. Plain functions over a growing
+// vector; any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/ip_address.h"
+#include "dataplane/wire/frame.h"
+
+namespace sluice::control {
+
+/// A port of ours as its neighbours see it.
+struct NeighborPort {
+  std::uint16_t index = 0;  // the caller's name for it, given back with each callback
+  dataplane::MacAddress mac{};
+  std::vector<config::IpPrefix> addresses;
+  std::optional<config::IpAddress> gateway;  // IPv4, on-link
+  std::optional<config::IpAddress> gateway6;
+  std::uint16_t vlan = 0;  // 0 = untagged
+};
+
+inline constexpr dataplane::MacAddress kBroadcastMac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+/// True for a MAC that one station can have: neither group address nor all zero.
+[[nodiscard]] bool is_unicast_mac(const dataplane::MacAddress& mac);
+/// 33:33 and the address's last four bytes (RFC 2464 7). REQUIRES: an IPv6 address.
+dataplane::MacAddress multicast_mac(const config::IpAddress& group);
+/// ff02::1:ffXX:XXXX (RFC 4291 2.7.1). REQUIRES: an IPv6 address.
+config::IpAddress solicited_node(const config::IpAddress& address);
+/// ff02::1
+config::IpAddress all_nodes();
+/// fe80:: and the modified EUI-64 of the MAC (RFC 4291 2.5.6, appendix A).
+config::IpAddress link_local_of(const dataplane::MacAddress& mac);
+
+/// Starts a frame: Ethernet header, with an 802.1Q tag when `port` has one.
+std::vector<std::uint8_t> start_frame(const NeighborPort& port, const dataplane::MacAddress& to,
+                                      std::uint16_t ether_type);
+/// 20 bytes, no options, don't-fragment, its checksum set (RFC 791). `payload_bytes` follow.
+void append_ipv4(std::vector<std::uint8_t>& frame, const config::IpAddress& from, const config::IpAddress& to,
+                 std::uint8_t protocol, std::size_t payload_bytes);
+/// 40 bytes (RFC 8200 3).
+void append_ipv6(std::vector<std::uint8_t>& frame, const config::IpAddress& from, const config::IpAddress& to,
+                 std::uint8_t protocol, std::size_t payload_bytes, std::uint8_t hop_limit);
+void append(std::vector<std::uint8_t>& frame, std::span<const std::uint8_t> bytes);
+/// Zero-fills to Ethernet's shortest frame: 60 bytes without FCS. Software ports do not do it for us.
+void pad_frame(std::vector<std::uint8_t>& frame);
+
+/// Over the pseudo-header (RFC 8200 8.1) and `message`: what belongs into the checksum field while that is
+/// zero; zero for a message whose checksum is right.
+std::uint16_t icmpv6_checksum(const config::IpAddress& from, const config::IpAddress& to,
+                              std::span<const std::uint8_t> message);
+
+}  // namespace sluice::control

@@ -1,0 +1,250 @@
+#include "controlplane/server/api_connection.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+
+#include "controlplane/api/api_errors.h"
+
+namespace sluice::control {
+namespace {
+
+constexpr std::string_view kBlank = " \t\r";
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(kBlank) == std::string_view::npos;
+}
+
+/// What is wrong with the envelope, if anything.
+std::optional<ApiError> check_envelope(const Json& request) {
+  if (!request.is_object()) {
+    const bool is_batch = request.is_array();
+    return invalid_request(
+        is_batch ? "batches are not spoken: one request a line" : "a request is a JSON object", "request",
+        type_text(request), "an object");
+  }
+  for (const auto& [name, value] : request.items())
+    if (name != "jsonrpc" && name != "id" && name != "method" && name != "params")
+      return invalid_request(fmt::format("unknown member {}", found_text(name)), "request", found_text(name),
+                             "jsonrpc, id, method, params");
+  const auto version = request.find("jsonrpc");
+  if (version == request.end() || *version != "2.0")
+    return invalid_request("jsonrpc must be \"2.0\"", "jsonrpc",
+                           version == request.end() ? "nothing" : found_text(*version), "\"2.0\"");
+  const auto id = request.find("id");
+  if (id != request.end() && !id->is_string() && !id->is_number() && !id->is_null())
+    return invalid_request("id must be a string, a number or null", "id", type_text(*id),
+                           "a string, a number, null");
+  const auto method = request.find("method");
+  if (method == request.end() || !method->is_string())
+    return invalid_request("method must be a string", "method",
+                           method == request.end() ? "nothing" : std::string(type_text(*method)), "a string");
+  return std::nullopt;
+}
+
+ApiError line_too_long(std::size_t most, std::string_view found) {
+  return invalid_request(fmt::format("the request line is longer than [api] line_bytes = {}", most), "line",
+                         found, fmt::format("at most {} bytes", most));
+}
+
+std::string answer_line(const Json& id, const Outcome& outcome) {
+  const std::string id_text = id.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (const auto* error = std::get_if<ApiError>(&outcome.result))
+    return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{}}}\n", id_text, to_line(render(*error)));
+  return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}}}\n", id_text,
+                     to_line(std::get<OrderedJson>(outcome.result)));
+}
+
+}  // namespace
+
+std::string error_line(const ApiError& error) {
+  return answer_line(nullptr, {.result = error});
+}
+
+ApiConnection::ApiConnection(Socket socket, std::size_t max_line_bytes, EventHub& hub,
+                             const ApiServer::Handler& handler,
+                             std::function<void(const std::shared_ptr<ApiConnection>&)> on_closed)
+    : socket_(std::move(socket)),
+      lines_(max_line_bytes),
+      hub_(hub),
+      handler_(handler),
+      on_closed_(std::move(on_closed)) {}
+
+void ApiConnection::read() {
+  if (is_reading_ || is_input_over_ || is_closed_) return;
+  is_reading_ = true;
+  socket_.async_read_some(boost::asio::buffer(read_buffer_),
+                          [self = shared_from_this()](boost::system::error_code error, std::size_t size) {
+                            self->is_reading_ = false;
+                            if (self->is_closed_) return;
+                            if (!error) return self->on_read(size);
+                            if (error == boost::asio::error::eof) return self->on_end_of_input();
+                            if (error != boost::asio::error::operation_aborted) self->close();
+                          });
+}
+
+void ApiConnection::on_read(std::size_t size) {
+  if (is_input_over_) return;
+  lines_.append({read_buffer_.data(), size});
+  work();
+}
+
+void ApiConnection::on_end_of_input() {
+  if (!is_input_over_ && !is_blank(lines_.rest()))
+    refuse_line(parse_error("the last request has no line feed: half a request is not carried out"), true);
+  is_input_over_ = true;
+  events_.reset();  // a peer that has hung up follows nothing
+  close_if_done();
+}
+
+void ApiConnection::work() {
+  for (std::size_t done = 0; !is_closed_ && !is_input_over_ && !is_paused();) {
+    const auto line = lines_.next();
+    if (!line) {
+      if (lines_.rest_is_too_long())
+        return refuse_line(
+            line_too_long(lines_.max_line_bytes(), fmt::format("{} bytes so far", lines_.rest().size())),
+            true);
+      return read();
+    }
+    if (!is_blank(*line)) take_line(*line);
+    if (++done == kRequestsPerTurn) return work_later();
+  }
+}
+
+void ApiConnection::work_later() {
+  if (is_work_posted_) return;
+  is_work_posted_ = true;
+  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->is_work_posted_ = false;
+    self->work();
+  });
+}
+
+void ApiConnection::take_line(std::string_view line) {
+  if (line.size() > lines_.max_line_bytes())
+    return refuse_line(line_too_long(lines_.max_line_bytes(), fmt::format("{} bytes", line.size())), true);
+  const auto parsed = parse_json(line);
+  if (const auto* why = std::get_if<std::string>(&parsed))
+    return refuse_line(parse_error(fmt::format("not JSON: {}", *why)), false);
+  take_request(std::get<Json>(parsed));
+}
+
+void ApiConnection::take_request(const Json& request) {
+  if (auto error = check_envelope(request)) {
+    // An id that can be told is told back, so that the peer knows which request it was.
+    const bool has_id = request.is_object() && request.contains("id") && !request["id"].is_structured() &&
+                        !request["id"].is_boolean();
+    return finish(enqueue(has_id ? request["id"] : Json(nullptr), false), {.result = std::move(*error)});
+  }
+  const auto id = request.find("id");
+  const auto params = request.find("params");
+  static const Json kNone;
+  const auto pending = enqueue(id == request.end() ? kNone : *id, id == request.end());
+  const std::weak_ptr<ApiConnection> weak = weak_from_this();
+  const Answer answer([weak, pending](Outcome outcome) {
+    if (const auto self = weak.lock()) self->finish(pending, std::move(outcome));
+  });
+  try {
+    handler_(request["method"].get_ref<const std::string&>(), params == request.end() ? kNone : *params,
+             answer);
+  } catch (const std::exception& error) {
+    answer({.result = to_api_error(refuse_internal(fmt::format("internal error: {}", error.what())))});
+  }
+}
+
+void ApiConnection::refuse_line(ApiError error, bool then_close) {
+  if (then_close) is_input_over_ = true;
+  finish(enqueue(nullptr, false), {.result = std::move(error)});
+}
+
+std::shared_ptr<ApiConnection::Pending> ApiConnection::enqueue(Json id, bool is_notification) {
+  auto pending = std::make_shared<Pending>();
+  pending->id = std::move(id);
+  pending->is_notification = is_notification;
+  pending_.push_back(pending);
+  return pending;
+}
+
+void ApiConnection::finish(const std::shared_ptr<Pending>& pending, Outcome outcome) {
+  if (is_closed_ || pending->is_done) return;
+  pending->is_done = true;
+  pending->subscribe = outcome.subscribe;
+  if (!pending->is_notification) pending->line = answer_line(pending->id, outcome);
+  queued_bytes_ += pending->line.size();
+  release_answers();
+}
+
+void ApiConnection::release_answers() {
+  while (!pending_.empty() && pending_.front()->is_done) {
+    output_ += pending_.front()->line;
+    if (pending_.front()->subscribe) begin_events();
+    pending_.pop_front();
+  }
+  write();
+  close_if_done();
+  if (!is_closed_ && !is_paused() && !is_input_over_) work_later();
+}
+
+void ApiConnection::begin_events() {
+  if (events_) return;
+  events_ = std::make_shared<EventQueue>([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->write();
+  });
+  hub_.subscribe(events_);
+}
+
+void ApiConnection::write() {
+  if (is_writing_ || is_closed_) return;
+  writing_ = std::move(output_);
+  output_.clear();
+  const std::size_t answer_bytes = writing_.size();
+  while (events_ && writing_.size() < kEventBytesPerWrite) {
+    const auto line = events_->pop();
+    if (!line) break;
+    writing_ += *line;
+  }
+  if (writing_.empty()) return;
+  is_writing_ = true;
+  boost::asio::async_write(
+      socket_, boost::asio::buffer(writing_),
+      [self = shared_from_this(), answer_bytes](boost::system::error_code error, std::size_t) {
+        self->is_writing_ = false;
+        if (self->is_closed_) return;
+        if (error) return self->close();
+        self->on_written(answer_bytes);
+      });
+}
+
+void ApiConnection::on_written(std::size_t size) {
+  queued_bytes_ -= size;
+  write();
+  close_if_done();
+  if (!is_closed_ && !is_paused() && !is_input_over_) work_later();
+}
+
+void ApiConnection::close_if_done() {
+  const bool has_events = events_ && events_->size() > 0;
+  if (is_input_over_ && pending_.empty() && output_.empty() && !has_events && !is_writing_) close();
+}
+
+void ApiConnection::drain() {
+  if (is_closed_) return;
+  is_input_over_ = true;
+  close_if_done();
+}
+
+void ApiConnection::close() {
+  if (is_closed_) return;
+  is_closed_ = true;
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  events_.reset();
+  pending_.clear();
+  on_closed_(shared_from_this());
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,88 @@
+// api_connection: one peer of the API: its requests in, its answers and events out, in order. For api_server
+// alone. Control thread; lives as long as its server or a pending operation holds it.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "controlplane/server/api_server.h"
+#include "controlplane/server/event_hub.h"
+#include "controlplane/base/line_buffer.h"
+
+namespace sluice::control {
+
+class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
+ public:
+  static constexpr std::size_t kRequestsPerTurn = 64;
+  static constexpr std::size_t kMaxPending = 1024;          // requests without an answer yet
+  static constexpr std::size_t kMaxQueuedBytes = 4u << 20;  // of answers; above it no more is read
+  static constexpr std::size_t kEventBytesPerWrite = 256u << 10;
+
+  using Socket = boost::asio::local::stream_protocol::socket;
+
+  ApiConnection(Socket socket, std::size_t max_line_bytes, EventHub& hub, const ApiServer::Handler& handler,
+                std::function<void(const std::shared_ptr<ApiConnection>&)> on_closed);
+
+  void start() { read(); }
+  /// No more requests; closes when what is pending has been answered and written.
+  void drain();
+  /// At once.
+  void close();
+
+ private:
+  struct Pending {
+    Json id;
+    bool is_notification = false;  // nobody waits for the answer
+    bool is_done = false;
+    bool subscribe = false;
+    std::string line;
+  };
+
+  void read();
+  void on_read(std::size_t size);
+  void on_end_of_input();
+  void work();
+  void work_later();
+  bool is_paused() const { return pending_.size() >= kMaxPending || queued_bytes_ > kMaxQueuedBytes; }
+
+  void take_line(std::string_view line);
+  void take_request(const Json& request);
+  void refuse_line(ApiError error, bool then_close);
+  std::shared_ptr<Pending> enqueue(Json id, bool is_notification);
+  void finish(const std::shared_ptr<Pending>& pending, Outcome outcome);
+  void release_answers();
+  void begin_events();
+
+  void write();
+  void on_written(std::size_t size);
+  void close_if_done();
+
+  Socket socket_;
+  LineBuffer lines_;
+  EventHub& hub_;
+  const ApiServer::Handler& handler_;
+  std::function<void(const std::shared_ptr<ApiConnection>&)> on_closed_;
+
+  std::array<char, 65536> read_buffer_;
+  bool is_reading_ = false;
+  bool is_work_posted_ = false;
+  bool is_input_over_ = false;  // end of stream, a fatal error, or drain()
+  bool is_closed_ = false;
+
+  std::deque<std::shared_ptr<Pending>> pending_;  // in the order of the requests
+  std::size_t queued_bytes_ = 0;                  // answers that the peer has not taken yet
+  std::string output_;                            // released, not yet given to the kernel
+  std::string writing_;
+  bool is_writing_ = false;
+  std::shared_ptr<EventQueue> events_;
+};
+
+}  // namespace sluice::control

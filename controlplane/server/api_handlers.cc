@@ -1,0 +1,225 @@
+#include "controlplane/server/api_handlers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "controlplane/api/api.h"
+#include "controlplane/api/api_views.h"
+#include "controlplane/base/log.h"
+
+namespace sluice::control {
+namespace {
+
+template <typename View>
+OrderedJson render_list(const char* name, const std::vector<View>& views) {
+  OrderedJson list = OrderedJson::array();
+  for (const auto& view : views) list.push_back(render(view));
+  OrderedJson object;
+  object[name] = std::move(list);
+  return object;
+}
+
+template <typename T, typename Render>
+Outcome outcome(Result<T> result, Render&& render_object) {
+  if (auto* error = std::get_if<RequestError>(&result)) return {.result = to_api_error(*error)};
+  return {.result = render_object(std::get<T>(result))};
+}
+
+template <typename View>
+OrderedJson render_created(const Created<View>& created) {
+  OrderedJson object = render(created.object);
+  object["created"] = created.created;
+  return object;
+}
+
+/// Answers once the removal is over.
+Sessions::Done when_removed(Answer answer, OrderedJson named) {
+  return [answer = std::move(answer), named = std::move(named)](std::optional<RequestError> error) {
+    if (error) return answer({.result = to_api_error(*error)});
+    OrderedJson object = named;
+    object["removed"] = true;
+    answer({.result = std::move(object)});
+  };
+}
+
+OrderedJson named(const std::string& session, const std::string& id) {
+  return {{"session", session}, {"id", id}};
+}
+
+}  // namespace
+
+/// One overload a request.
+struct ApiHandlers::Carrier {
+  ApiHandlers& self;
+  Answer answer;
+  Sessions& sessions = self.context_.sessions;
+
+  void operator()(const VersionGet&) { answer({.result = self.version()}); }
+
+  void operator()(const SessionCreate& r) {
+    answer(outcome(sessions.create_session(r.id), render_created<SessionView>));
+  }
+  void operator()(const SessionList&) {
+    answer({.result = render_list("sessions", sessions.list_sessions())});
+  }
+  void operator()(const SessionGet& r) {
+    auto session = sessions.get_session(r.id);
+    auto endpoints = sessions.list_endpoints(r.id);
+    auto routes = sessions.list_routes(r.id);
+    answer(outcome(std::move(session), [&](const SessionView& view) {
+      OrderedJson object = render(view);
+      if (const auto* list = std::get_if<std::vector<EndpointView>>(&endpoints))
+        object["endpointList"] = std::move(render_list("list", *list)["list"]);
+      if (const auto* list = std::get_if<std::vector<RouteView>>(&routes))
+        object["routeList"] = std::move(render_list("list", *list)["list"]);
+      return object;
+    }));
+  }
+  void operator()(const SessionRemove& r) {
+    OrderedJson object;
+    object["id"] = r.id;
+    sessions.remove_session(r.id, when_removed(answer, std::move(object)));
+  }
+
+  void operator()(const EndpointCreate& r) {
+    answer(outcome(sessions.create_endpoint(r), render_created<EndpointView>));
+  }
+  void operator()(const EndpointConnect& r) {
+    answer(outcome(sessions.connect_endpoint(r), [](const EndpointView& view) { return render(view); }));
+  }
+  void operator()(const EndpointList& r) {
+    answer(outcome(sessions.list_endpoints(r.session),
+                   [](const auto& views) { return render_list("endpoints", views); }));
+  }
+  void operator()(const EndpointGet& r) {
+    answer(outcome(sessions.get_endpoint(r.session, r.id), [](const EndpointView& view) {
+      OrderedJson object = render(view);
+      add_counts(object, view);
+      return object;
+    }));
+  }
+  void operator()(const EndpointRemove& r) {
+    sessions.remove_endpoint(r.session, r.id, when_removed(answer, named(r.session, r.id)));
+  }
+
+  void operator()(const RouteCreate& r) {
+    answer(outcome(sessions.create_route(r), render_created<RouteView>));
+  }
+  void operator()(const RouteSwitch& r) {
+    answer(outcome(sessions.switch_route(r), [](const RouteView& view) { return render(view); }));
+  }
+  void operator()(const RouteList& r) {
+    answer(outcome(sessions.list_routes(r.session),
+                   [](const auto& views) { return render_list("routes", views); }));
+  }
+  void operator()(const RouteGet& r) {
+    answer(outcome(sessions.get_route(r.session, r.id), [](const RouteView& view) { return render(view); }));
+  }
+  void operator()(const RouteRemove& r) {
+    sessions.remove_route(r.session, r.id, when_removed(answer, named(r.session, r.id)));
+  }
+
+  void operator()(const StreamList& r) {
+    answer(outcome(sessions.list_streams(r.session, r.endpoint),
+                   [](const auto& views) { return render_list("streams", views); }));
+  }
+  void operator()(const PortList&) { answer({.result = self.ports()}); }
+  void operator()(const WorkerList&) { answer({.result = self.workers()}); }
+  void operator()(const DropList& r) { answer({.result = self.drops(r.worker)}); }
+  void operator()(const EventSubscribe&) {
+    OrderedJson object;
+    object["subscribed"] = true;
+    answer({.result = std::move(object), .subscribe = true});
+  }
+  void operator()(const Shutdown&) {
+    OrderedJson object;
+    object["stopping"] = true;
+    answer({.result = std::move(object)});
+    self.context_.on_shutdown();
+  }
+};
+
+ApiHandlers::ApiHandlers(Context context) : context_(std::move(context)) {}
+
+void ApiHandlers::handle(const std::string& method, const Json& params, Answer answer) {
+  auto decoded = decode_request(method, params);
+  if (auto* error = std::get_if<ApiError>(&decoded)) {
+    log::debug("request refused method={} code={} message={}", log::value(method.substr(0, 64)), error->code,
+               log::value(error->message));
+    return answer({.result = std::move(*error)});
+  }
+  log::debug("request method={}", method);
+  std::visit(Carrier{*this, std::move(answer)}, std::get<Request>(decoded));
+}
+
+OrderedJson ApiHandlers::version() const {
+  const auto& versions = context_.versions;
+  OrderedJson profiles = OrderedJson::array();
+  for (const auto profile : context_.profiles) profiles.push_back(crypto::profile_info(profile).name);
+  return {
+      {"sluice", versions.sluice},
+      {"dpdk", versions.dpdk},
+      {"openssl", versions.openssl},
+      {"libsrtp2", {{"version", versions.libsrtp}, {"cryptoLibrary", versions.libsrtp_crypto_library}}},
+      {"ipsecMb", {{"version", versions.ipsec_mb}, {"instructionSet", versions.ipsec_mb_instruction_set}}},
+      {"engine", crypto::engine_name(context_.engine)},
+      {"hugePages", context_.plane.uses_huge_pages()},
+      {"profiles", std::move(profiles)}};
+}
+
+OrderedJson ApiHandlers::ports() const {
+  OrderedJson list = OrderedJson::array();
+  for (std::size_t i = 0; i < context_.plane.port_count(); ++i)
+    list.push_back(render_port(context_.plane.port(i), context_.plane.port_statistics(i)));
+  const auto media = context_.sessions.list_udp_ports();
+  OrderedJson allocated = OrderedJson::array();
+  for (const auto& port : media.ports)
+    allocated.push_back({{"udpPort", port.udp_port},
+                         {"session", port.session},
+                         {"endpoint", port.endpoint},
+                         {"component", port.component}});
+  return {{"ports", std::move(list)},
+          {"media",
+           {{"min", media.min}, {"max", media.max}, {"allocated", media.allocated}, {"free", media.free}}},
+          {"allocated", std::move(allocated)}};
+}
+
+OrderedJson ApiHandlers::workers() const {
+  OrderedJson list = OrderedJson::array();
+  for (std::size_t i = 0; i < context_.plane.worker_count(); ++i) {
+    const auto carried = context_.sessions.worker_load(i);
+    const WorkerShare share{.worker = i,
+                            .core = context_.plane.worker_core(i),
+                            .busy_share = carried.reading.busy_share,
+                            .load = carried.reading.load,
+                            .packets_per_second = carried.reading.packets_per_second,
+                            .cycles_per_packet = carried.reading.cycles_per_packet,
+                            .capacity_left_pps = carried.capacity_left_pps,
+                            .sessions = carried.sessions,
+                            .endpoints = carried.endpoints,
+                            .routes = carried.routes,
+                            .streams = carried.streams};
+    list.push_back(render_worker(share, context_.plane.counters(i)));
+  }
+  OrderedJson object;
+  object["workers"] = std::move(list);
+  return object;
+}
+
+std::variant<OrderedJson, ApiError> ApiHandlers::drops(std::optional<std::uint16_t> worker) const {
+  const std::size_t count = context_.plane.worker_count();
+  if (worker && *worker >= count)
+    return to_api_error(refuse_parameter("worker", std::to_string(*worker), fmt::format("0..{}", count - 1)));
+  OrderedJson drops;
+  for (std::size_t reason = 0; reason < dataplane::kDropReasonCount; ++reason) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      if (!worker || *worker == i) sum += context_.plane.counters(i).drops[reason].read();
+    drops[std::string(dataplane::kDropReasonNames[reason])] = sum;
+  }
+  OrderedJson object;
+  object["drops"] = std::move(drops);
+  return object;
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,165 @@
+#include "controlplane/server/api_socket.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace sluice::control {
+namespace {
+
+constexpr int kBacklog = 256;
+
+/// Closes a descriptor when it goes.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+std::string os_text() {
+  return std::strerror(errno);
+}
+
+/// What to do where something is not permitted.
+std::string_view privilege_hint() {
+  return geteuid() == 0 ? "" : "; sluiced is not running as root: start it as root, or set [api] socket";
+}
+
+std::optional<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) return std::nullopt;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+const sockaddr* as_sockaddr(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+/// Removes what a dead daemon left. False with the reason when the path is taken.
+bool clear_path(const std::string& path, const sockaddr_un& address, std::string& error) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return true;
+    error = fmt::format("API socket {}: {}", path, os_text());
+    return false;
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    error = fmt::format(
+        "API socket {}: something that is not a socket lies there; move it or set [api] socket", path);
+    return false;
+  }
+  const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const bool connected = connect(probe.get(), as_sockaddr(address), sizeof address) == 0;
+  if (connected || errno == EAGAIN) {  // EAGAIN: somebody listens, and their backlog is full
+    ucred peer{};
+    socklen_t length = sizeof peer;
+    const bool known = connected && getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0;
+    error = fmt::format("API socket {} is in use by a running process{}; stop it first or set [api] socket",
+                        path, known ? fmt::format(" (pid {})", peer.pid) : "");
+    return false;
+  }
+  if (errno != ECONNREFUSED) {
+    error = fmt::format("API socket {}: {}", path, os_text());
+    return false;
+  }
+  if (unlink(path.c_str()) == 0) return true;
+  error = fmt::format("API socket {}: a dead process left it and it cannot be removed: {}", path, os_text());
+  return false;
+}
+
+/// Never wider than `mode`, not even for a moment.
+bool bind_with_mode(int fd, const std::string& path, const sockaddr_un& address, mode_t mode,
+                    std::string& error) {
+  const mode_t before = umask(static_cast<mode_t>(0777 & ~mode));
+  const bool bound = bind(fd, as_sockaddr(address), sizeof address) == 0;
+  const std::string why = os_text();
+  umask(before);
+  if (!bound) {
+    error = fmt::format("API socket {}: {}{}", path, why, privilege_hint());
+    return false;
+  }
+  if (chmod(path.c_str(), mode) == 0 && listen(fd, kBacklog) == 0) return true;
+  error = fmt::format("API socket {}: {}", path, os_text());
+  unlink(path.c_str());
+  return false;
+}
+
+}  // namespace
+
+std::unique_ptr<ApiSocket> ApiSocket::claim(const config::Api& api, std::string& error) {
+  const auto address = address_of(api.socket);
+  if (!address) {
+    error = fmt::format("API socket {}: {} bytes; allowed: 1..{}", api.socket, api.socket.size(),
+                        sizeof(sockaddr_un::sun_path) - 1);
+    return nullptr;
+  }
+  auto directory = std::filesystem::path(api.socket).parent_path();
+  if (directory.empty()) directory = ".";
+  const mode_t before = umask(0022);
+  std::error_code code;
+  std::filesystem::create_directories(directory, code);
+  umask(before);
+  if (code) {
+    error = fmt::format("API socket {}: directory {}: {}{}", api.socket, directory.string(), code.message(),
+                        privilege_hint());
+    return nullptr;
+  }
+
+  // Two daemons that start at the same moment take turns here, so that neither removes the other's fresh
+  // socket.
+  const Descriptor lock(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.get() < 0 || flock(lock.get(), LOCK_EX) != 0) {
+    error = fmt::format("API socket {}: directory {}: {}", api.socket, directory.string(), os_text());
+    return nullptr;
+  }
+  if (!clear_path(api.socket, *address, error)) return nullptr;
+  Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd.get() < 0) {
+    error = fmt::format("API socket {}: {}", api.socket, os_text());
+    return nullptr;
+  }
+  if (!bind_with_mode(fd.get(), api.socket, *address, api.mode, error)) return nullptr;
+
+  struct stat status {};
+  std::unique_ptr<ApiSocket> result(new ApiSocket(api.socket, fd.release()));
+  if (lstat(api.socket.c_str(), &status) == 0) {
+    result->device_ = status.st_dev;
+    result->inode_ = status.st_ino;
+  }
+  return result;
+}
+
+ApiSocket::~ApiSocket() {
+  struct stat status {};
+  if (lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_)
+    unlink(path_.c_str());
+  if (fd_ >= 0) close(fd_);
+}
+
+int ApiSocket::release_fd() {
+  return std::exchange(fd_, -1);
+}
+
+}  // namespace sluice::control

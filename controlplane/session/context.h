@@ -1,0 +1,70 @@
+// context: what the modules of the session layer share: the registry, each worker's records, the UDP ports,
+// the deferred work and the counts, each of which guards itself, and the short ways to them (records, slot,
+// emit, inject). Control thread only.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controlplane/session/deferred.h"
+#include "controlplane/session/load_meter.h"
+#include "controlplane/session/media_plane.h"
+#include "controlplane/session/objects.h"
+#include "controlplane/session/options.h"
+#include "controlplane/session/placement.h"
+#include "controlplane/session/registry.h"
+#include "controlplane/session/totals.h"
+#include "controlplane/session/udp_ports.h"
+#include "controlplane/session/worker_records.h"
+#include "crypto/srtp/srtp_engine.h"
+
+namespace sluice::control {
+
+struct Context {
+  Context(SessionOptions given, MediaPlane& media, std::unique_ptr<crypto::SrtpEngine> srtp);
+
+  TimePoint now() const { return options.clock ? options.clock() : std::chrono::steady_clock::now(); }
+  std::uint32_t random32();
+  void emit(const Session& session, EventBody body);
+  void emit(const Endpoint& endpoint, EventBody body);
+  void emit(const Route& route, EventBody body);
+
+  WorkerRecords& records(const Session& session) { return *workers[session.worker]; }
+  WorkerRecords& records(const Endpoint& endpoint) { return *workers[endpoint.worker]; }
+  WorkerRecords& records(const Source& source) { return *workers[source.worker]; }
+  /// A route lives where it leads.
+  WorkerRecords& records(const Route& route) { return *workers[route.to->worker]; }
+  const dataplane::PortInfo& port(const Endpoint& endpoint) const { return plane.port(endpoint.port_index); }
+  dataplane::EndpointSlot& slot(const Endpoint& endpoint) {
+    return records(endpoint).memory.endpoints[endpoint.ref.slot];
+  }
+  dataplane::RouteSlot& slot(const Route& route) { return records(route).memory.routes[route.ref.slot]; }
+
+  /// A UDP datagram from one of our addresses, as a whole frame through that endpoint's worker. It is lost,
+  /// and counted, when it is too long or the worker cannot take it.
+  void inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local, const dataplane::LinkEnd& remote,
+                  std::span<const std::uint8_t> payload);
+
+  /// Calls back later, when nothing is half done.
+  void complete(std::vector<Done>& done);
+
+  SessionOptions options;
+  MediaPlane& plane;
+  std::unique_ptr<crypto::SrtpEngine> engine;
+  UdpPorts udp_ports;
+  LoadMeter load;
+  Workers workers;
+  Placement placement;
+  Registry registry;
+  Deferred deferred;
+  Totals totals;
+  bool stopping = false;
+
+ private:
+  std::vector<std::uint8_t> frame_;  // scratch of inject_udp
+};
+
+}  // namespace sluice::control

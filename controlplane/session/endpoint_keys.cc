@@ -1,0 +1,45 @@
+// endpoint_keys: see the header. Control thread only.
+#include "controlplane/session/endpoint_keys.h"
+
+#include <cassert>
+namespace sluice::control {
+
+bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
+                 const crypto::MasterKey& receive, std::string& error) {
+  dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];
+  if (context.engine->expand(send, crypto::Direction::kSend, keys.send) &&
+      context.engine->expand(receive, crypto::Direction::kReceive, keys.receive))
+    return true;
+  error = context.engine->last_error();
+  wipe_keys(context, endpoint);
+  return false;
+}
+
+void announce_keys(Context& context, Endpoint& endpoint) {
+  assert(context.records(endpoint).endpoint(endpoint.ref) == &endpoint);
+  assert(context.records(endpoint).memory.keys[endpoint.ref.slot].send.ready);
+  endpoint.keys_ready = true;
+  dataplane::Command command;
+  command.kind = dataplane::CommandKind::kKeysReady;
+  command.ref = endpoint.ref;
+  context.records(endpoint).commands.send(command);
+}
+
+void wipe_keys(Context& context, const Endpoint& endpoint) {
+  assert(!endpoint.keys_ready || endpoint.acked);
+  dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];
+  context.engine->release(keys.send);
+  context.engine->release(keys.receive);
+}
+
+crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes) {
+  const crypto::SrtpProfileInfo info = crypto::profile_info(profile);
+  assert(bytes.bytes().size() == std::size_t{info.key_length} + info.salt_length);
+  crypto::MasterKey master;
+  master.profile = profile;
+  master.key.assign(bytes.bytes().first(info.key_length));
+  master.salt.assign(bytes.bytes().subspan(info.key_length, info.salt_length));
+  return master;
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,85 @@
+// events: what happens to sessions and what they hold, as the sessions tell it: one type each, with what
+// there is to say. Front ends render them. Plain values; control thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "config/ip_address.h"
+#include "crypto/srtp/srtp_profile.h"
+
+namespace sluice::control {
+
+struct SessionCreated {
+  static constexpr std::string_view kType = "session.created";
+};
+struct SessionRemoved {
+  static constexpr std::string_view kType = "session.removed";
+  std::string reason;
+};
+
+struct EndpointCreated {
+  static constexpr std::string_view kType = "endpoint.created";
+};
+/// Keys and a remote are known.
+struct EndpointConnected {
+  static constexpr std::string_view kType = "endpoint.connected";
+  std::optional<crypto::SrtpProfile> profile;  // none for plain RTP
+};
+struct EndpointFailed {
+  static constexpr std::string_view kType = "endpoint.failed";
+  std::string reason;  // "handshake_timeout"
+  std::string text;    // more about it, for people
+};
+struct EndpointLatched {
+  static constexpr std::string_view kType = "endpoint.latched";
+  bool is_rtcp = false;  // where RTCP has a port of its own
+  config::SocketAddress address;
+};
+struct EndpointRemoved {
+  static constexpr std::string_view kType = "endpoint.removed";
+  std::string reason;
+};
+
+struct RouteCreated {
+  static constexpr std::string_view kType = "route.created";
+};
+/// The first packet of the new source has gone out.
+struct RouteSwitched {
+  static constexpr std::string_view kType = "route.switched";
+  std::string from;  // the endpoint
+};
+struct RouteRemoved {
+  static constexpr std::string_view kType = "route.removed";
+};
+
+struct StreamStarted {
+  static constexpr std::string_view kType = "stream.started";
+  std::uint32_t ssrc = 0;
+};
+struct StreamEnded {
+  static constexpr std::string_view kType = "stream.ended";
+  std::uint32_t ssrc = 0;
+};
+
+using EventBody = std::variant<SessionCreated, SessionRemoved, EndpointCreated, EndpointConnected,
+                               EndpointFailed, EndpointLatched, EndpointRemoved, RouteCreated, RouteSwitched,
+                               RouteRemoved, StreamStarted, StreamEnded>;
+
+/// Whose it is: of a session alone, or of an endpoint or a route in it.
+struct Event {
+  std::string session;
+  std::string endpoint = {};
+  std::string route = {};
+  EventBody body = {};
+};
+
+/// Its name in docs/api.md: "session.created".
+[[nodiscard]] inline std::string_view event_type(const Event& event) {
+  return std::visit([](const auto& body) { return body.kType; }, event.body);
+}
+
+}  // namespace sluice::control

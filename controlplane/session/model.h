@@ -1,0 +1,190 @@
+// requests: what operators may ask and what they get, as plain values: the parameters and the objects of
+// docs/api.md. api.h turns them to and from JSON (once, for daemon and CLI); sessions.h carries them out;
+// rules.h says what their members may be, errors.h why one is refused. Control thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/ip_address.h"
+#include "crypto/srtp/secret.h"
+#include "crypto/srtp/srtp_profile.h"
+#include "dataplane/base/endpoint_kind.h"
+
+namespace sluice::control {
+
+/// Where a peer is. rtcp_port 0 = rtp_port with mux, else rtp_port + 1.
+struct RemoteAddress {
+  config::IpAddress address;
+  std::uint16_t rtp_port = 0;
+  std::uint16_t rtcp_port = 0;
+  bool operator==(const RemoteAddress&) const = default;
+};
+
+/// As signalling carries it (RFC 8122 5): case counts in neither, so equal ones compare equal in any.
+struct Fingerprint {
+  std::string algorithm;  // "sha-256", "sha-384", "sha-512"
+  std::string value;      // "AB:CD:..."
+  bool operator==(const Fingerprint& other) const {
+    return equal_but_for_case(algorithm, other.algorithm) && equal_but_for_case(value, other.value);
+  }
+
+ private:
+  static bool equal_but_for_case(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [&](char x, char y) { return lower(x) == lower(y); });
+  }
+};
+
+enum class DtlsSetup : std::uint8_t { kPassive, kActive };  // sluice's own role (RFC 5763)
+enum class IceTransport : std::uint8_t { kOwn, kShared };
+
+using SrtpKeyBytes = crypto::Secret<crypto::kMaxMasterKey + crypto::kMaxMasterSalt>;  // key || salt
+
+struct EndpointCreate {
+  std::string session;
+  std::string id;  // empty = the daemon makes one
+  dataplane::EndpointKind kind{};
+  std::string port;  // empty = the first
+  std::optional<config::IpFamily> family;
+  std::optional<bool> rtcp_mux;
+  std::uint8_t mid_extension_id = 0;  // 0 = none
+  std::uint8_t dscp = 0;
+  std::optional<RemoteAddress> remote;
+  std::optional<dataplane::LatchPolicy> latch;
+  std::optional<config::IpPrefix> latch_network;
+  // sdes
+  std::optional<crypto::SrtpProfile> profile;
+  SrtpKeyBytes receive_key;
+  SrtpKeyBytes send_key;  // empty = made
+  // webrtc
+  IceTransport transport = IceTransport::kOwn;
+  DtlsSetup setup = DtlsSetup::kPassive;
+  std::vector<Fingerprint> fingerprints;
+  std::string ice_ufrag;     // the peer's
+  std::string ice_password;  // the peer's
+};
+
+/// The peer's side of an endpoint, when it becomes known after creation.
+struct EndpointConnect {
+  std::string session;
+  std::string id;
+  std::optional<RemoteAddress> remote;
+  std::vector<Fingerprint> fingerprints;
+  std::string ice_ufrag;
+  std::string ice_password;
+};
+
+/// Which stream of an endpoint. At most one of ssrc, payload_types and mid; none = any.
+struct SourceSelector {
+  std::string endpoint;
+  std::optional<std::uint32_t> ssrc;
+  std::vector<std::uint8_t> payload_types;
+  std::string mid;
+  bool operator==(const SourceSelector&) const = default;
+};
+
+struct NumberMapping {
+  std::uint8_t from = 0;
+  std::uint8_t to = 0;
+  bool operator==(const NumberMapping&) const = default;
+};
+
+struct RouteCreate {
+  std::string session;
+  std::string id;
+  SourceSelector from;
+  std::string to;
+  std::optional<std::uint32_t> ssrc;
+  std::uint32_t clock_rate = 0;  // Hz, required
+  std::vector<NumberMapping> payload_types;
+  std::optional<std::vector<NumberMapping>> header_extensions;  // given: others are taken out
+  bool keyframe_on_switch = false;
+  std::optional<bool> retransmit;  // default: the receiver is webrtc, and there is a packet cache
+};
+
+struct RouteSwitch {
+  std::string session;
+  std::string id;
+  SourceSelector from;
+};
+
+enum class EndpointState : std::uint8_t { kAllocated, kConnecting, kConnected, kFlowing, kFailed, kRemoving };
+
+struct EndpointView {
+  std::string session, id;
+  dataplane::EndpointKind kind{};
+  EndpointState state{};
+  std::string reason;  // of kFailed
+  std::string port;
+  config::IpFamily family{};
+  config::IpAddress local_address;
+  std::uint16_t local_rtp_port = 0, local_rtcp_port = 0;
+  bool rtcp_mux = false;
+  std::optional<RemoteAddress> remote;
+  dataplane::LatchPolicy latch{};
+  std::size_t worker = 0;
+  // sdes
+  std::optional<crypto::SrtpProfile> profile;  // also webrtc, once negotiated
+  SrtpKeyBytes send_key;
+  SrtpKeyBytes receive_key;
+  // webrtc
+  IceTransport transport{};
+  DtlsSetup setup{};
+  Fingerprint fingerprint;              // ours
+  std::string ice_ufrag, ice_password;  // ours
+  std::string ice_state, dtls_state;
+  // counts
+  std::uint64_t packets_received = 0, bytes_received = 0, packets_sent = 0, bytes_sent = 0, auth_failures = 0;
+};
+
+struct RouteView {
+  std::string session, id;
+  SourceSelector from;
+  std::string to;
+  std::size_t worker = 0;
+  std::uint32_t ssrc = 0;
+  std::uint32_t clock_rate = 0;
+  std::vector<NumberMapping> payload_types;
+  std::optional<std::vector<NumberMapping>> header_extensions;
+  bool keyframe_on_switch = false;
+  bool retransmit = false;
+  std::string state;  // "active", "removing"
+  std::uint64_t packets = 0, bytes = 0, retransmitted = 0, switches = 0;
+};
+
+struct StreamView {
+  std::string session, endpoint;
+  std::uint32_t ssrc = 0;
+  std::uint8_t payload_type = 0;
+  std::uint64_t packet_count = 0, byte_count = 0;
+  double bitrate = 0;  // bit/s over the last second or so
+  std::int64_t packets_lost = 0;
+  double jitter_s = 0;
+  std::uint64_t nack_count = 0, pli_count = 0, fir_count = 0;
+  bool ended = false;
+  std::uint32_t routes = 0;
+  std::uint64_t last_packet_ms = 0;  // ago
+};
+
+/// What stands in the way of a creation.
+struct ExistingObject {
+  std::variant<EndpointView, RouteView> view;
+};
+
+struct SessionView {
+  std::string id;
+  std::string state;  // "active", "removing"
+  std::size_t worker = 0;
+  std::vector<std::size_t> workers;  // that its endpoints live on
+  std::string created_at;            // RFC 3339, UTC
+  std::size_t endpoints = 0, routes = 0;
+};
+
+}  // namespace sluice::control

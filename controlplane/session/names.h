@@ -1,0 +1,91 @@
+// names: what the values of the requests' enumerations are called, in requests, in objects and in messages:
+// one table each. Constants, any thread.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "controlplane/session/model.h"
+
+namespace sluice::control {
+
+template <typename E>
+struct Choices;
+
+namespace detail {
+
+constexpr auto profile_names() {
+  std::array<std::pair<crypto::SrtpProfile, std::string_view>, crypto::kSrtpProfileInfos.size()> names;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    names[i] = {crypto::kSrtpProfileInfos[i].profile, crypto::kSrtpProfileInfos[i].name};
+  return names;
+}
+
+}  // namespace detail
+
+template <>
+struct Choices<dataplane::EndpointKind> {
+  static constexpr std::array kNames{std::pair{dataplane::EndpointKind::kRtp, std::string_view("rtp")},
+                                     std::pair{dataplane::EndpointKind::kSdes, std::string_view("sdes")},
+                                     std::pair{dataplane::EndpointKind::kWebrtc, std::string_view("webrtc")}};
+};
+template <>
+struct Choices<dataplane::LatchPolicy> {
+  static constexpr std::array kNames{
+      std::pair{dataplane::LatchPolicy::kFixed, std::string_view("fixed")},
+      std::pair{dataplane::LatchPolicy::kOnce, std::string_view("once")},
+      std::pair{dataplane::LatchPolicy::kAuthenticated, std::string_view("authenticated")}};
+};
+template <>
+struct Choices<config::IpFamily> {
+  static constexpr std::array kNames{std::pair{config::IpFamily::kIpv4, std::string_view("ipv4")},
+                                     std::pair{config::IpFamily::kIpv6, std::string_view("ipv6")}};
+};
+template <>
+struct Choices<IceTransport> {
+  static constexpr std::array kNames{std::pair{IceTransport::kOwn, std::string_view("own")},
+                                     std::pair{IceTransport::kShared, std::string_view("shared")}};
+};
+template <>
+struct Choices<DtlsSetup> {
+  static constexpr std::array kNames{std::pair{DtlsSetup::kPassive, std::string_view("passive")},
+                                     std::pair{DtlsSetup::kActive, std::string_view("active")}};
+};
+template <>
+struct Choices<crypto::SrtpProfile> {
+  static constexpr std::array kNames = detail::profile_names();
+};
+template <>
+struct Choices<EndpointState> {
+  static constexpr std::array kNames{std::pair{EndpointState::kAllocated, std::string_view("allocated")},
+                                     std::pair{EndpointState::kConnecting, std::string_view("connecting")},
+                                     std::pair{EndpointState::kConnected, std::string_view("connected")},
+                                     std::pair{EndpointState::kFlowing, std::string_view("flowing")},
+                                     std::pair{EndpointState::kFailed, std::string_view("failed")},
+                                     std::pair{EndpointState::kRemoving, std::string_view("removing")}};
+};
+
+template <typename E>
+[[nodiscard]] constexpr std::string_view choice_name(E value) {
+  for (const auto& [choice, name] : Choices<E>::kNames)
+    if (choice == value) return name;
+  return "unknown";
+}
+
+/// "fixed, once": those of a range of values, or of all.
+template <typename Values>
+[[nodiscard]] std::string choice_list(const Values& values) {
+  std::string list;
+  for (const auto value : values) list.append(list.empty() ? "" : ", ").append(choice_name(value));
+  return list;
+}
+template <typename E>
+[[nodiscard]] std::string all_choices() {
+  std::string list;
+  for (const auto& [value, name] : Choices<E>::kNames) list.append(list.empty() ? "" : ", ").append(name);
+  return list;
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,82 @@
+// outgoing_ssrcs: see the header. Control thread only.
+#include "controlplane/session/outgoing_ssrcs.h"
+
+#include <algorithm>
+
+namespace sluice::control {
+namespace {
+
+// A route is not begun so close to the last index (RFC 3711 9.2) that it would have to end within the hour.
+constexpr std::uint64_t kLastFirstIndex = (std::uint64_t{1} << 48) - (std::uint64_t{1} << 32);
+
+// RFC 3711 3.3.1: a first sequence number below 2^15 keeps a receiver that misses the first packets out of
+// ROC doubt.
+constexpr std::uint32_t kFirstIndexMask = 0x7fff;
+
+}  // namespace
+
+std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease(std::uint32_t ssrc, const Random& random,
+                                                         Refusal& refusal) {
+  const auto found = entries_.find(ssrc);
+  if (ssrc == local_ssrc_ || (found != entries_.end() && found->second.live)) {
+    refusal = Refusal::kTaken;
+    return std::nullopt;
+  }
+  if (found != entries_.end()) {
+    refusal = Refusal::kExhausted;
+    return resume(ssrc, found->second);
+  }
+  if (!make_room()) {
+    refusal = Refusal::kFull;
+    return std::nullopt;
+  }
+  return begin(ssrc, random);
+}
+
+std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease_any(const Random& random) {
+  if (!make_room()) {
+    for (const std::uint32_t ssrc : resting_) {
+      if (auto resumed = resume(ssrc, entries_.at(ssrc))) return resumed;
+    }
+    return std::nullopt;
+  }
+  std::uint32_t ssrc = random();
+  while (ssrc == 0 || ssrc == local_ssrc_ || entries_.contains(ssrc)) ssrc = random();
+  return begin(ssrc, random);
+}
+
+void OutgoingSsrcs::end(const Lease& lease, std::uint64_t next_index) {
+  const auto found = entries_.find(lease.ssrc);
+  if (found == entries_.end() || !found->second.live) return;
+  Entry& entry = found->second;
+  if (next_index <= lease.first_index && entry.next_index == 0) {
+    entries_.erase(found);  // nothing was ever sent with it
+    return;
+  }
+  entry.next_index = std::max({entry.next_index, next_index, lease.first_index});
+  entry.live = false;
+  entry.rest = resting_.insert(resting_.end(), lease.ssrc);
+}
+
+std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::resume(std::uint32_t ssrc, Entry& entry) {
+  if (entry.next_index > kLastFirstIndex) return std::nullopt;
+  resting_.erase(entry.rest);
+  entry.live = true;
+  return Lease{ssrc, entry.next_index};
+}
+
+OutgoingSsrcs::Lease OutgoingSsrcs::begin(std::uint32_t ssrc, const Random& random) {
+  Entry& entry = entries_[ssrc];
+  entry.live = true;
+  return Lease{ssrc, random() & kFirstIndexMask};
+}
+
+bool OutgoingSsrcs::make_room() {
+  if (entries_.size() < capacity_) return true;
+  if (encrypted_ || resting_.empty()) return false;
+  entries_.erase(resting_.front());
+  resting_.pop_front();
+  return true;
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,61 @@
+// punt_desk: see the header. Control thread only.
+#include "controlplane/session/punt_dispatch.h"
+
+#include <algorithm>
+
+namespace sluice::control {
+
+bool PuntDesk::drain(WorkerRecords& records, TimePoint now) {
+  dataplane::Punt punt;
+  for (std::size_t i = 0; i < kPuntsPerTurn; ++i) {
+    if (!records.memory.punts.pop(punt)) return true;
+    dispatch(records, punt, now);
+    context_.plane.free_punt(punt);
+  }
+  return false;
+}
+
+void PuntDesk::dispatch(WorkerRecords& records, const dataplane::Punt& punt, TimePoint now) {
+  const auto port = port_index(punt.port_id);
+  if (!port) return;
+  const std::span<const std::uint8_t> bytes = context_.plane.punt_frame(punt);
+  switch (punt.kind) {
+    case dataplane::PuntKind::kArp:
+    case dataplane::PuntKind::kIcmp:
+    case dataplane::PuntKind::kIcmpv6:
+      return remotes_.on_frame(*port, bytes, now);
+    case dataplane::PuntKind::kStun:
+    case dataplane::PuntKind::kDtls:
+      break;
+  }
+  Endpoint* endpoint = nullptr;
+  if (punt.endpoint.valid()) {
+    endpoint = records.endpoint(punt.endpoint);
+    if (endpoint == nullptr || endpoint->removing) {
+      ++context_.totals.stale_punts;
+      return;
+    }
+  }
+  dataplane::Frame frame;
+  if (dataplane::parse_frame(bytes, frame) || frame.ip_version == 0 ||
+      frame.ip_protocol != dataplane::kIpProtoUdp)
+    return;
+  Datagram datagram;
+  datagram.port_index = *port;
+  datagram.payload = bytes.subspan(frame.payload_offset, frame.payload_length);
+  datagram.from = {dataplane::source_ip(bytes, frame), frame.source_port};
+  datagram.to = {dataplane::destination_ip(bytes, frame), frame.destination_port};
+  std::copy_n(bytes.data() + 6, datagram.from_mac.size(), datagram.from_mac.begin());
+  if (punt.kind == dataplane::PuntKind::kStun)
+    webrtc_.on_stun(records, endpoint, datagram, now);
+  else
+    webrtc_.on_dtls(endpoint, datagram, now);
+}
+
+std::optional<std::size_t> PuntDesk::port_index(std::uint16_t port_id) const {
+  for (std::size_t i = 0; i < context_.plane.port_count(); ++i)
+    if (context_.plane.port(i).id == port_id) return i;
+  return std::nullopt;
+}
+
+}  // namespace sluice::control

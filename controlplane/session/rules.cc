@@ -1,0 +1,265 @@
+#include "controlplane/session/rules.h"
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+
+#include <utility>
+
+#include "controlplane/protocol/dtls/dtls_fingerprint.h"
+#include "controlplane/session/names.h"
+
+namespace sluice::control {
+namespace {
+
+using dataplane::EndpointKind;
+using dataplane::LatchPolicy;
+using Refusal = std::optional<RequestError>;
+
+Refusal check_range(std::string_view param, std::int64_t found, const Range& range) {
+  if (range.has(found)) return std::nullopt;
+  return refuse_parameter(param, std::to_string(found), range.allowed());
+}
+
+/// `text` may be left out.
+Refusal check_text(std::string_view param, std::string_view text, const TextRule& rule) {
+  if (text.empty() || rule.fits(text)) return std::nullopt;
+  return refuse_parameter(param, rule.found(text), rule.allowed());
+}
+
+Refusal check_remote(const std::optional<RemoteAddress>& remote) {
+  if (!remote) return std::nullopt;
+  if (!is_host_address(remote->address))
+    return refuse_parameter("remote.address", remote->address.to_string(), kHostAddressText);
+  return check_range("remote.rtpPort", remote->rtp_port, kUdpPort);
+}
+
+Refusal check_fingerprint(const std::string& param, const Fingerprint& fingerprint) {
+  const FingerprintHashInfo* hash = find_fingerprint_hash(fingerprint.algorithm);
+  if (hash == nullptr) {
+    std::string names;
+    for (const auto& known : kFingerprintHashes) names.append(names.empty() ? "" : ", ").append(known.name);
+    return refuse_parameter(param + ".algorithm", quoted(fingerprint.algorithm), names);
+  }
+  const auto pairs = count_hex_pairs(fingerprint.value);
+  if (pairs == hash->length) return std::nullopt;
+  return refuse_parameter(
+      param + ".value",
+      pairs ? fmt::format("{} bytes for {}", *pairs, hash->name) : quoted(fingerprint.value),
+      fmt::format("{} bytes for {}: hexadecimal pairs with colons between", hash->length, hash->name));
+}
+
+Refusal check_peer(const std::vector<Fingerprint>& fingerprints, std::string_view ufrag,
+                   std::string_view password) {
+  if (fingerprints.size() > kMaxFingerprints)
+    return refuse_count("dtls.fingerprints", fingerprints.size(), kMaxFingerprints);
+  for (std::size_t i = 0; i < fingerprints.size(); ++i)
+    if (auto error = check_fingerprint(fmt::format("dtls.fingerprints[{}]", i), fingerprints[i]))
+      return error;
+  if (auto error = check_text("ice.ufrag", ufrag, kIceUfrag)) return error;
+  return check_text("ice.password", password, kIcePassword);
+}
+
+/// Nothing that belongs to another kind.
+Refusal check_kind(const EndpointCreate& r) {
+  struct Given {
+    std::string_view param;
+    bool is_given;
+    const ForKinds& kinds;
+  };
+  const Given all[] = {
+      {"remote", r.remote.has_value(), kForSignalled},
+      {"latch", r.latch.has_value(), kForSignalled},
+      {"latchNetwork", r.latch_network.has_value(), kForRtp},
+      {"profile", r.profile.has_value(), kForSdes},
+      {"receiveKey", !r.receive_key.empty(), kForSdes},
+      {"sendKey", !r.send_key.empty(), kForSdes},
+      {"transport", r.transport != IceTransport::kOwn, kForWebrtc},
+      {"dtls", !r.fingerprints.empty() || r.setup != DtlsSetup::kPassive, kForWebrtc},
+      {"ice", !r.ice_ufrag.empty() || !r.ice_password.empty(), kForWebrtc},
+  };
+  for (const Given& given : all)
+    if (given.is_given && !given.kinds.has(r.kind)) return refuse_for_kind(given.param, given.kinds.text());
+  if (r.kind == EndpointKind::kWebrtc && r.rtcp_mux == false)
+    return refuse_parameter("rtcpMux", "false", "true for kind webrtc");
+  return std::nullopt;
+}
+
+Refusal check_latch(const EndpointCreate& r) {
+  const auto allowed = latches_of(r.kind);
+  if (r.latch && std::find(allowed.begin(), allowed.end(), *r.latch) == allowed.end())
+    return refuse_parameter("latch",
+                            fmt::format("\"{}\" for kind {}", choice_name(*r.latch), choice_name(r.kind)),
+                            choice_list(allowed));
+  if (r.latch_network && effective_latch(r) != LatchPolicy::kOnce)
+    return refuse_parameter("latchNetwork", r.latch_network->to_string(), "only with latch \"once\"");
+  return std::nullopt;
+}
+
+Refusal check_keys(const EndpointCreate& r) {
+  if (r.kind != EndpointKind::kSdes) return std::nullopt;
+  if (r.receive_key.empty()) return refuse_missing("receiveKey");
+  if (r.profile) {
+    if (auto error = check_key("receiveKey", r.receive_key, *r.profile)) return error;
+    if (!r.send_key.empty())
+      if (auto error = check_key("sendKey", r.send_key, *r.profile)) return error;
+  }
+  // One key both ways and one SSRC both ways (a route back to where it came from) would be one keystream
+  // twice.
+  if (r.send_key.size() == r.receive_key.size() &&
+      CRYPTO_memcmp(r.send_key.data(), r.receive_key.data(), r.send_key.size()) == 0)
+    return refuse_parameter("sendKey", "the receiveKey", "another key, or none for one that is made");
+  return std::nullopt;
+}
+
+Refusal check_payload_types(const std::vector<NumberMapping>& mappings) {
+  constexpr std::string_view kParam = "payloadTypes";
+  if (mappings.size() > kMaxPayloadTypes) return refuse_count(kParam, mappings.size(), kMaxPayloadTypes);
+  std::array<bool, kPayloadType.max + 1> seen{};
+  for (std::size_t i = 0; i < mappings.size(); ++i) {
+    const NumberMapping& mapping = mappings[i];
+    if (auto error = check_range(fmt::format("{}[{}].from", kParam, i), mapping.from, kPayloadType))
+      return error;
+    if (auto error = check_range(fmt::format("{}[{}].to", kParam, i), mapping.to, kPayloadType)) return error;
+    if (std::exchange(seen[mapping.from], true))
+      return refuse_parameter(kParam, fmt::format("{} mapped twice", mapping.from), "one mapping from each");
+  }
+  return std::nullopt;
+}
+
+/// An id stands for one extension in each packet (RFC 8285 5), so no two may end as one either.
+Refusal check_extensions(const std::vector<NumberMapping>& mappings) {
+  constexpr std::string_view kParam = "headerExtensions";
+  if (mappings.size() > kMaxExtensionMappings)
+    return refuse_count(kParam, mappings.size(), kMaxExtensionMappings);
+  std::array<bool, kHeaderExtensionId.max + 1> from{}, to{};
+  for (const NumberMapping& mapping : mappings) {
+    if (!kHeaderExtensionId.has(mapping.from) || !kHeaderExtensionId.has(mapping.to))
+      return refuse_parameter(kParam, fmt::format("{} to {}", mapping.from, mapping.to),
+                              fmt::format("header extension ids {}", kHeaderExtensionId.text()));
+    if (std::exchange(from[mapping.from], true) || std::exchange(to[mapping.to], true))
+      return refuse_parameter(kParam, fmt::format("{} to {} again", mapping.from, mapping.to),
+                              "each id once on either side");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string ForKinds::text() const {
+  std::string text = fmt::format("kind {}", choice_name(kinds[0]));
+  if (kinds[1] != kinds[0]) text += fmt::format(" and kind {}", choice_name(kinds[1]));
+  return text;
+}
+
+std::span<const LatchPolicy> latches_of(EndpointKind kind) {
+  // Plain RTP authenticates nothing; with SRTP whoever is first need not be believed.
+  static constexpr std::array kRtp{LatchPolicy::kFixed, LatchPolicy::kOnce};
+  static constexpr std::array kSdes{LatchPolicy::kAuthenticated, LatchPolicy::kFixed};
+  switch (kind) {
+    case EndpointKind::kRtp:
+      return kRtp;
+    case EndpointKind::kSdes:
+      return kSdes;
+    case EndpointKind::kWebrtc:
+      break;
+  }
+  return {};
+}
+
+LatchPolicy effective_latch(const EndpointCreate& request) {
+  if (request.latch) return *request.latch;
+  if (request.kind == EndpointKind::kRtp && !request.remote) return LatchPolicy::kOnce;
+  const auto usual = latches_of(request.kind);
+  return usual.empty() ? LatchPolicy::kFixed : usual.front();
+}
+
+bool is_host_address(const config::IpAddress& address) {
+  return !address.is_unspecified() && !address.is_multicast();
+}
+
+bool is_master_length(std::size_t length) {
+  return std::any_of(crypto::kSrtpProfileInfos.begin(), crypto::kSrtpProfileInfos.end(),
+                     [&](const auto& info) { return info.master_length() == length; });
+}
+
+std::string master_lengths_text() {
+  std::string text;
+  for (const auto& info : crypto::kSrtpProfileInfos)
+    text += fmt::format("{}{} bytes for {}", text.empty() ? "" : ", ", info.master_length(), info.name);
+  return text;
+}
+
+Refusal check_key(std::string_view param, const SrtpKeyBytes& key, crypto::SrtpProfile profile) {
+  const crypto::SrtpProfileInfo& info = crypto::profile_info(profile);
+  if (key.size() == info.master_length()) return std::nullopt;
+  return refuse_parameter(param, fmt::format("{} bytes", key.size()),
+                          fmt::format("{} bytes: {} of key and {} of salt for {}", info.master_length(),
+                                      info.key_length, info.salt_length, info.name));
+}
+
+RequestError refuse_missing(std::string_view param) {
+  return refuse_parameter(param, "nothing", "it is required");
+}
+
+RequestError refuse_for_kind(std::string_view param, std::string_view allowed) {
+  return refuse_parameter(param, "it given", fmt::format("only for {}", allowed));
+}
+
+RequestError refuse_count(std::string_view param, std::size_t found, std::size_t most) {
+  return refuse_parameter(param, fmt::format("a list of {}", found),
+                          fmt::format("a list of at most {}", most));
+}
+
+Refusal check(const EndpointCreate& request) {
+  if (auto error = check_new_id(request.id)) return error;
+  if (auto error = check_range("midExtensionId", request.mid_extension_id, kMidExtensionId)) return error;
+  if (auto error = check_range("dscp", request.dscp, kDscp)) return error;
+  if (auto error = check_kind(request)) return error;
+  if (auto error = check_latch(request)) return error;
+  if (auto error = check_keys(request)) return error;
+  if (auto error = check_remote(request.remote)) return error;
+  return check_peer(request.fingerprints, request.ice_ufrag, request.ice_password);
+}
+
+Refusal check(const EndpointConnect& request) {
+  if (auto error = check_remote(request.remote)) return error;
+  return check_peer(request.fingerprints, request.ice_ufrag, request.ice_password);
+}
+
+Refusal check(const RouteCreate& request) {
+  if (auto error = check_new_id(request.id)) return error;
+  if (auto error = check_selector(request.from)) return error;
+  if (auto error = check_range("clockRate", request.clock_rate, kClockRateHz)) return error;
+  if (auto error = check_payload_types(request.payload_types)) return error;
+  return request.header_extensions ? check_extensions(*request.header_extensions) : std::nullopt;
+}
+
+Refusal check(const RouteSwitch& request) {
+  return check_selector(request.from);
+}
+
+Refusal check_new_id(std::string_view id) {
+  return check_text("id", id, kObjectId);
+}
+
+Refusal check_selector(const SourceSelector& selector) {
+  const int given =
+      int{selector.ssrc.has_value()} + int{!selector.payload_types.empty()} + int{!selector.mid.empty()};
+  if (given > 1)
+    return refuse_parameter("from.endpoint", fmt::format("{} of ssrc, payloadTypes and mid with it", given),
+                            "at most one of ssrc, payloadTypes and mid; none of them is any stream");
+  if (selector.payload_types.size() > kMaxPayloadTypes)
+    return refuse_count("from.payloadTypes", selector.payload_types.size(), kMaxPayloadTypes);
+  for (std::size_t i = 0; i < selector.payload_types.size(); ++i)
+    if (auto error =
+            check_range(fmt::format("from.payloadTypes[{}]", i), selector.payload_types[i], kPayloadType))
+      return error;
+  return check_text("from.mid", selector.mid, kMid);
+}
+
+Refusal check_stream_filter(std::string_view session, std::string_view endpoint) {
+  if (endpoint.empty() || !session.empty()) return std::nullopt;
+  return refuse_parameter("endpoint", "it without session", "session and endpoint, or session, or neither");
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,465 @@
+// sessions: the front desk. The work is done in the rooms behind it: endpoints, routing, remote_desk,
+// webrtc_desk, punt_desk, idle_watch, stream_watch; what they share is in context. Control thread only.
+#include "controlplane/session/sessions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "config/reload.h"
+#include "controlplane/session/context.h"
+#include "controlplane/session/endpoint_plan.h"
+#include "controlplane/session/endpoints.h"
+#include "controlplane/session/idle_watch.h"
+#include "controlplane/session/punt_dispatch.h"
+#include "controlplane/base/rfc3339.h"
+#include "controlplane/session/routing.h"
+#include "controlplane/session/rules.h"
+#include "controlplane/session/stream_watch.h"
+#include "controlplane/session/views.h"
+
+namespace sluice::control {
+namespace {
+
+// Notes of one worker that one turn takes in, so that nobody waits long for their turn.
+constexpr std::size_t kNotesPerTurn = 4096;
+
+}  // namespace
+
+struct Sessions::State {
+  State(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine)
+      : context(std::move(options), plane, std::move(engine)),
+        remotes(context),
+        webrtc(context, remotes),
+        routing(context),
+        endpoints(context, routing, remotes, webrtc),
+        punts(context, remotes, webrtc),
+        idle(context, webrtc),
+        streams(context) {}
+
+  bool drain_notes(WorkerRecords& records);
+  void on_note(WorkerRecords& records, const dataplane::Note& note);
+
+  // Requests: what they name is looked up here, once for every front end; the modules do the rest.
+  Result<Created<SessionView>> create_session(const std::string& id);
+  Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
+  Result<EndpointView> connect_endpoint(const EndpointConnect& request);
+  Result<Created<RouteView>> create_route(const RouteCreate& request);
+  Result<RouteView> switch_route(const RouteSwitch& request);
+  void remove_session(Session& session, std::string_view reason);
+
+  /// The session that a new object joins.
+  Result<Session*> session_for_new(const std::string& id) const;
+  /// Why no new object may have that id, whatever its parameters; `existing` has it now, if it is not
+  /// nullptr.
+  template <typename Object>
+  static std::optional<RequestError> check_id(std::string_view kind, const std::string& id,
+                                              const Object* existing);
+  /// The answer to a creation of what is there already.
+  template <typename View, typename Object, typename Request>
+  Result<Created<View>> answer_existing(const Object& existing, const Request& request) {
+    if (!same_parameters(existing.request, request)) return refuse_existing(view_of(context, existing));
+    return Created<View>{view_of(context, existing), false};
+  }
+  /// Begins the removal of what was found; `done` hears of its end, or why there is nothing to remove.
+  template <typename Object, typename Remove>
+  void remove(const Result<Object*>& found, Done done, Remove remove_object);
+  template <typename View, typename Object>
+  Result<View> view(const Result<Object*>& found) {
+    if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+    return view_of(context, *std::get<Object*>(found));
+  }
+  /// Of one session, or with an empty id of all; by session and id.
+  template <typename View, typename Object>
+  Result<std::vector<View>> list(const std::string& session_id,
+                                 std::map<std::string, std::unique_ptr<Object>> Session::*objects);
+
+  /// Deferred work is done here, when nothing is half done: at the end of every request and of every turn.
+  void settle();
+  template <typename T>
+  T settled(T result) {
+    settle();
+    return result;
+  }
+  void carry_out(const PendingRemoval& removal);
+  void carry_out(const PendingFailure& failure);
+  void carry_out(const IdleSession& idle_session);
+  void carry_out(const Completion& completion) { completion.done(std::nullopt); }
+
+  Context context;
+  RemoteDesk remotes;
+  WebrtcDesk webrtc;
+  Routing routing;
+  Endpoints endpoints;
+  PuntDesk punts;
+  IdleWatch idle;
+  StreamWatch streams;
+  std::function<void()> shut_down_done;
+};
+
+bool Sessions::State::drain_notes(WorkerRecords& records) {
+  dataplane::Note note;
+  for (std::size_t i = 0; i < kNotesPerTurn; ++i) {
+    if (!records.memory.notes.pop(note)) return true;
+    on_note(records, note);
+  }
+  return false;
+}
+
+void Sessions::State::on_note(WorkerRecords& records, const dataplane::Note& note) {
+  using dataplane::NoteKind;
+  switch (note.kind) {
+    case NoteKind::kEndpointRemoved:
+      endpoints.on_removed(records, note.ref);
+      break;
+    case NoteKind::kSourceRemoved:
+      if (Endpoint* endpoint = routing.on_source_removed(records, note.ref)) endpoints.finish(*endpoint);
+      break;
+    case NoteKind::kRouteRemoved:
+      if (Endpoint* endpoint = routing.on_route_removed(records, note.ref)) endpoints.finish(*endpoint);
+      break;
+    case NoteKind::kLatched:
+      endpoints.on_latched(records, note);
+      break;
+    case NoteKind::kStreamStarted:
+    case NoteKind::kStreamEnded:
+      if (const Endpoint* endpoint = records.endpoint(note.ref))
+        context.emit(*endpoint, note.kind == NoteKind::kStreamStarted ? EventBody(StreamStarted{note.ssrc})
+                                                                      : EventBody(StreamEnded{note.ssrc}));
+      else
+        ++context.totals.stale_notes;
+      break;
+    case NoteKind::kRouteSwitched:
+      routing.on_switched(records, note.ref);
+      break;
+    case NoteKind::kStopped:
+      break;
+  }
+}
+
+void Sessions::State::remove_session(Session& session, std::string_view reason) {
+  if (session.removing) return;
+  session.removing = true;
+  session.reason = reason;
+  for (const auto& [id, endpoint] : session.endpoints) endpoints.say_goodbye(*endpoint, reason);
+  for (const auto& [id, endpoint] : session.endpoints) endpoints.remove(*endpoint, reason);
+  endpoints.finish(session);
+}
+
+void Sessions::State::carry_out(const PendingRemoval& removal) {
+  Endpoint* endpoint = context.workers[removal.worker]->endpoint(removal.endpoint);
+  if (endpoint == nullptr || endpoint->removing) return;
+  if (removal.reason == "idle") ++context.totals.endpoints_idle_reclaimed;
+  endpoints.remove(*endpoint, removal.reason);
+}
+
+void Sessions::State::carry_out(const PendingFailure& failure) {
+  if (Endpoint* endpoint = context.workers[failure.worker]->endpoint(failure.endpoint))
+    endpoints.fail(*endpoint, failure.reason, failure.text);
+}
+
+void Sessions::State::carry_out(const IdleSession& idle_session) {
+  Session* session = context.registry.find_session(idle_session.id);
+  if (session == nullptr || session->removing || !session->endpoints.empty()) return;
+  ++context.totals.sessions_idle_reclaimed;
+  remove_session(*session, "idle");
+}
+
+void Sessions::State::settle() {
+  if (!context.deferred.drain([this](const auto& work) { carry_out(work); })) return;
+  bool all_sent = true;
+  for (const auto& records : context.workers) all_sent = records->commands.flush() && all_sent;
+  if (shut_down_done && context.registry.sessions().empty() && all_sent)
+    std::exchange(shut_down_done, nullptr)();
+}
+
+Result<Session*> Sessions::State::session_for_new(const std::string& id) const {
+  if (context.stopping) return refuse_state("the daemon is stopping");
+  return context.registry.need_session(id, Liveness::kStaying);
+}
+
+template <typename Object>
+std::optional<RequestError> Sessions::State::check_id(std::string_view kind, const std::string& id,
+                                                      const Object* existing) {
+  if (auto error = check_new_id(id)) return *error;
+  if (existing != nullptr && existing->removing)
+    return refuse_state(fmt::format("{} \"{}\" is being removed", kind, id));
+  return std::nullopt;
+}
+
+Result<Created<SessionView>> Sessions::State::create_session(const std::string& id) {
+  if (context.stopping) return refuse_state("the daemon is stopping");
+  const Session* existing = context.registry.find_session(id);
+  if (auto error = check_id("session", id, existing)) return *error;
+  if (existing != nullptr) return Created<SessionView>{view_of(*existing), false};
+  const std::size_t count = context.registry.sessions().size();
+  if (count >= context.options.config.limits.sessions)
+    return refuse_limit("sessions", context.options.config.limits.sessions);
+  WorkerRecords& home = context.placement.least_loaded();
+  if (auto refused = context.placement.check_load(home)) return *refused;
+  auto made = std::make_unique<Session>();
+  made->id = id.empty() ? context.registry.make_id("s-") : id;
+  made->worker = home.index;
+  made->blocks.push_back({home.index, 0});
+  ++home.sessions;
+  context.load.placed(home.index, count);
+  made->created_at = rfc3339(std::chrono::system_clock::now(), TimePrecision::kSeconds);
+  Session& session = context.registry.add(std::move(made));
+  context.registry.mark_empty(session, context.now());
+  ++context.totals.sessions_created;
+  context.emit(session, SessionCreated{});
+  return Created<SessionView>{view_of(session), true};
+}
+
+Result<Created<EndpointView>> Sessions::State::create_endpoint(const EndpointCreate& request) {
+  const auto found = session_for_new(request.session);
+  if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+  Session& session = *std::get<Session*>(found);
+  const Endpoint* existing = context.registry.find_endpoint(session, request.id);
+  if (auto error = check_id("endpoint", request.id, existing)) return *error;
+  if (existing != nullptr) return answer_existing<EndpointView>(*existing, request);
+  const auto created = endpoints.create(session, request);
+  if (const auto* error = std::get_if<RequestError>(&created)) return *error;
+  return Created<EndpointView>{view_of(context, *std::get<Endpoint*>(created)), true};
+}
+
+Result<EndpointView> Sessions::State::connect_endpoint(const EndpointConnect& request) {
+  if (context.stopping) return refuse_state("the daemon is stopping");
+  const auto found = context.registry.need_endpoint(request.session, request.id, Liveness::kStaying);
+  if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+  Endpoint& endpoint = *std::get<Endpoint*>(found);
+  if (auto error = endpoints.connect(endpoint, request)) return *error;
+  return view_of(context, endpoint);
+}
+
+Result<Created<RouteView>> Sessions::State::create_route(const RouteCreate& request) {
+  const auto found = session_for_new(request.session);
+  if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+  Session& session = *std::get<Session*>(found);
+  const Route* existing = context.registry.find_route(session, request.id);
+  if (auto error = check_id("route", request.id, existing)) return *error;
+  if (existing != nullptr) return answer_existing<RouteView>(*existing, request);
+  const auto from = context.registry.need_endpoint(session, request.from.endpoint, Liveness::kStaying);
+  if (const auto* error = std::get_if<RequestError>(&from)) return *error;
+  const auto to = context.registry.need_endpoint(session, request.to, Liveness::kStaying);
+  if (const auto* error = std::get_if<RequestError>(&to)) return *error;
+  const auto created = routing.create(session, *std::get<Endpoint*>(from), *std::get<Endpoint*>(to), request);
+  if (const auto* error = std::get_if<RequestError>(&created)) return *error;
+  return Created<RouteView>{view_of(context, *std::get<Route*>(created)), true};
+}
+
+Result<RouteView> Sessions::State::switch_route(const RouteSwitch& request) {
+  if (context.stopping) return refuse_state("the daemon is stopping");
+  const auto found = context.registry.need_route(request.session, request.id, Liveness::kStaying);
+  if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+  Route& route = *std::get<Route*>(found);
+  const auto from = context.registry.need_endpoint(*route.session, request.from.endpoint, Liveness::kStaying);
+  if (const auto* error = std::get_if<RequestError>(&from)) return *error;
+  if (auto error = routing.switch_to(route, *std::get<Endpoint*>(from), request.from)) return *error;
+  return view_of(context, route);
+}
+
+template <typename Object, typename Remove>
+void Sessions::State::remove(const Result<Object*>& found, Done done, Remove remove_object) {
+  if (const auto* error = std::get_if<RequestError>(&found)) return done(*error);
+  Object& object = *std::get<Object*>(found);
+  object.done.push_back(std::move(done));
+  remove_object(object);
+  settle();
+}
+
+template <typename View, typename Object>
+Result<std::vector<View>> Sessions::State::list(
+    const std::string& session_id, std::map<std::string, std::unique_ptr<Object>> Session::*objects) {
+  std::vector<View> views;
+  const auto add = [&](const Session& session) {
+    for (const auto& [id, object] : session.*objects) views.push_back(view_of(context, *object));
+  };
+  if (session_id.empty()) {
+    for (const auto& [id, session] : context.registry.sessions()) add(*session);
+  } else {
+    const auto found = context.registry.need_session(session_id, Liveness::kAny);
+    if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+    add(*std::get<Session*>(found));
+  }
+  std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.session, a.id) < std::tie(b.session, b.id);
+  });
+  return views;
+}
+
+Sessions::Sessions(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine)
+    : state_(std::make_unique<State>(std::move(options), plane, std::move(engine))) {}
+
+Sessions::~Sessions() = default;
+
+Result<Created<SessionView>> Sessions::create_session(const std::string& id) {
+  return state_->settled(state_->create_session(id));
+}
+
+Result<Created<EndpointView>> Sessions::create_endpoint(const EndpointCreate& request) {
+  return state_->settled(state_->create_endpoint(request));
+}
+
+Result<EndpointView> Sessions::connect_endpoint(const EndpointConnect& request) {
+  return state_->settled(state_->connect_endpoint(request));
+}
+
+Result<Created<RouteView>> Sessions::create_route(const RouteCreate& request) {
+  return state_->settled(state_->create_route(request));
+}
+
+Result<RouteView> Sessions::switch_route(const RouteSwitch& request) {
+  return state_->settled(state_->switch_route(request));
+}
+
+void Sessions::remove_session(const std::string& id, Done done) {
+  state_->remove(state_->context.registry.need_session(id, Liveness::kAny), std::move(done),
+                 [&](Session& session) { state_->remove_session(session, "request"); });
+}
+
+void Sessions::remove_endpoint(const std::string& session, const std::string& id, Done done) {
+  state_->remove(state_->context.registry.need_endpoint(session, id, Liveness::kAny), std::move(done),
+                 [&](Endpoint& endpoint) { state_->endpoints.remove(endpoint, "request"); });
+}
+
+void Sessions::remove_route(const std::string& session, const std::string& id, Done done) {
+  state_->remove(state_->context.registry.need_route(session, id, Liveness::kAny), std::move(done),
+                 [&](Route& route) { state_->routing.remove(route); });
+}
+
+std::vector<SessionView> Sessions::list_sessions() const {
+  std::vector<SessionView> views;
+  views.reserve(state_->context.registry.sessions().size());
+  for (const auto& [id, session] : state_->context.registry.sessions()) views.push_back(view_of(*session));
+  std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return views;
+}
+
+Result<SessionView> Sessions::get_session(const std::string& id) const {
+  const auto found = state_->context.registry.need_session(id, Liveness::kAny);
+  if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+  return view_of(*std::get<Session*>(found));
+}
+
+Result<std::vector<EndpointView>> Sessions::list_endpoints(const std::string& session) const {
+  return state_->list<EndpointView>(session, &Session::endpoints);
+}
+
+Result<EndpointView> Sessions::get_endpoint(const std::string& session, const std::string& id) const {
+  return state_->view<EndpointView>(state_->context.registry.need_endpoint(session, id, Liveness::kAny));
+}
+
+Result<std::vector<RouteView>> Sessions::list_routes(const std::string& session) const {
+  return state_->list<RouteView>(session, &Session::routes);
+}
+
+Result<RouteView> Sessions::get_route(const std::string& session, const std::string& id) const {
+  return state_->view<RouteView>(state_->context.registry.need_route(session, id, Liveness::kAny));
+}
+
+Result<std::vector<StreamView>> Sessions::list_streams(const std::string& session_id,
+                                                       const std::string& endpoint_id) const {
+  if (auto error = check_stream_filter(session_id, endpoint_id)) return *error;
+  if (session_id.empty()) return state_->streams.list(nullptr, nullptr);
+  const Registry& registry = state_->context.registry;
+  const auto session = registry.need_session(session_id, Liveness::kAny);
+  if (const auto* error = std::get_if<RequestError>(&session)) return *error;
+  if (endpoint_id.empty()) return state_->streams.list(std::get<Session*>(session), nullptr);
+  const auto endpoint = registry.need_endpoint(*std::get<Session*>(session), endpoint_id, Liveness::kAny);
+  if (const auto* error = std::get_if<RequestError>(&endpoint)) return *error;
+  return state_->streams.list(std::get<Session*>(session), std::get<Endpoint*>(endpoint));
+}
+
+Sessions::MediaPortsView Sessions::list_udp_ports() const {
+  const Context& context = state_->context;
+  MediaPortsView view{context.udp_ports.min(),
+                      context.udp_ports.max(),
+                      context.udp_ports.allocated(),
+                      context.udp_ports.free(),
+                      {}};
+  for (const auto& [session_id, session] : context.registry.sessions()) {
+    for (const auto& [id, endpoint] : session->endpoints) {
+      const std::uint16_t rtp = endpoint->local.address.port;
+      if (endpoint->shared_port) {
+        view.ports.push_back({rtp, session_id, id, "ice"});
+      } else if (endpoint->rtcp_mux) {
+        view.ports.push_back({rtp, session_id, id, "rtp+rtcp"});
+      } else {
+        view.ports.push_back({rtp, session_id, id, "rtp"});
+        view.ports.push_back({endpoint->rtcp_port, session_id, id, "rtcp"});
+      }
+    }
+  }
+  std::sort(view.ports.begin(), view.ports.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.udp_port, a.session, a.endpoint) < std::tie(b.udp_port, b.session, b.endpoint);
+  });
+  return view;
+}
+
+Sessions::WorkerLoad Sessions::worker_load(std::size_t worker) const {
+  const WorkerRecords& records = *state_->context.workers[worker];
+  const Context& context = state_->context;
+  return {
+      records.endpoint_slots.used(), records.route_slots.used(),
+      state_->streams.count(worker), records.sessions,
+      context.load.reading(worker),  context.load.capacity_left_pps(worker, context.placement.load_limit())};
+}
+
+Sessions::Totals Sessions::totals() const {
+  Totals totals = state_->context.totals;
+  for (const auto& records : state_->context.workers) {
+    totals.pending_commands += records->commands.pending();
+    totals.deferred_commands += records->commands.deferred();
+    totals.frames_dropped += records->commands.frames_dropped();
+  }
+  return totals;
+}
+
+bool Sessions::poll(Clock::time_point now) {
+  bool all = true;
+  for (const auto& records : state_->context.workers) {
+    all = state_->drain_notes(*records) && all;
+    all = state_->punts.drain(*records, now) && all;
+  }
+  state_->settle();
+  return all;
+}
+
+Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {
+  const Clock::time_point next =
+      std::min({state_->idle.tick(now), state_->streams.tick(now), state_->remotes.tick(now),
+                state_->webrtc.tick(now), state_->context.load.tick(now)});
+  state_->settle();
+  if (totals().pending_commands == 0) return next;
+  // A full ring makes no noise when it empties.
+  return std::min(next, now + std::chrono::milliseconds(1));
+}
+
+void Sessions::reconfigure(const config::Config& config) {
+  [[maybe_unused]] const auto is_live = [](const config::Change& change) {
+    return change.apply == config::Apply::kLive;
+  };
+  assert(std::ranges::all_of(config::changes_between(state_->context.options.config, config), is_live));
+  state_->context.options.config = config;
+}
+
+void Sessions::shut_down(std::function<void()> done) {
+  state_->context.stopping = true;
+  state_->shut_down_done = std::move(done);
+  // An empty session goes at once, out of the map that we would be walking.
+  std::vector<Session*> all;
+  for (const auto& [id, session] : state_->context.registry.sessions()) all.push_back(session.get());
+  // Every peer is told before anything is taken down.
+  for (Session* session : all)
+    for (const auto& [id, endpoint] : session->endpoints)
+      state_->endpoints.say_goodbye(*endpoint, "shutdown");
+  for (Session* session : all) state_->remove_session(*session, "shutdown");
+  state_->settle();
+}
+
+}  // namespace sluice::control

@@ -1,0 +1,164 @@
+// stream_watch: see the header. Control thread only.
+#include "controlplane/session/stream_watch.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace sluice::control {
+namespace {
+
+/// The shared fields of one stream at one moment.
+struct StreamRead {
+  std::uint32_t tenancy = 0;
+  dataplane::SlotRef endpoint;
+  std::uint32_t ssrc = 0;
+  std::uint8_t payload_type = 0;
+  bool ended = false;
+  bool dormant = false;
+  std::uint64_t packets = 0, bytes = 0, base_index = 0, highest_index = 0, jitter = 0, clock_rate = 0;
+  std::uint64_t nacks = 0, plis = 0, firs = 0, last_packet_tsc = 0;
+};
+
+std::optional<StreamRead> read_stream(const dataplane::StreamSlot& slot) {
+  StreamRead read;
+  read.tenancy = slot.tenancy.load(std::memory_order_acquire);
+  if (read.tenancy % 2 == 0) return std::nullopt;
+  read.endpoint.slot = slot.endpoint.load(std::memory_order_relaxed);
+  read.endpoint.generation = slot.endpoint_generation.load(std::memory_order_relaxed);
+  read.ssrc = slot.ssrc.load(std::memory_order_relaxed);
+  read.payload_type = slot.payload_type.load(std::memory_order_relaxed);
+  read.ended = slot.ended.load(std::memory_order_relaxed);
+  read.dormant = slot.dormant.load(std::memory_order_relaxed);
+  read.packets = slot.packets.read();
+  read.bytes = slot.bytes.read();
+  read.base_index = slot.base_index.read();
+  read.highest_index = slot.highest_index.read();
+  read.jitter = slot.jitter.read();
+  read.clock_rate = slot.clock_rate.read();
+  read.nacks = slot.nacks.read();
+  read.plis = slot.plis.read();
+  read.firs = slot.firs.read();
+  read.last_packet_tsc = slot.last_packet_tsc.read();
+  // Keeps the loads above from sinking below the second look at `tenancy`. ThreadSanitizer knows no fences;
+  // with every field atomic there is nothing for it to find here.
+#ifndef __SANITIZE_THREAD__
+  std::atomic_thread_fence(std::memory_order_acquire);
+#endif
+  if (slot.tenancy.load(std::memory_order_acquire) != read.tenancy) return std::nullopt;
+  return read;
+}
+
+bool selects(const SourceKey& key, const StreamRead& stream) {
+  if (key.ssrc) return *key.ssrc == stream.ssrc;
+  if (!key.payload_types.empty())
+    return std::binary_search(key.payload_types.begin(), key.payload_types.end(), stream.payload_type);
+  // Which stream has which mid is the worker's knowledge; that it feeds some source of this clock rate is
+  // shared.
+  if (!key.mid.empty()) return stream.clock_rate == key.clock_rate;
+  return true;
+}
+
+std::uint32_t routes_of(const Endpoint& endpoint, const StreamRead& stream) {
+  std::size_t routes = 0;
+  // A mirror counts at home as one, and stands for all that hang on it.
+  for (const Source* source : endpoint.sources)
+    if (selects(source->key, stream)) routes += source->routes - (source->home == nullptr ? 0 : 1);
+  return static_cast<std::uint32_t>(routes);
+}
+
+std::uint64_t milliseconds_since(std::uint64_t tsc, std::uint64_t now, std::uint64_t hz) {
+  return now > tsc ? (now - tsc) / std::max<std::uint64_t>(hz / 1000, 1) : 0;
+}
+
+}  // namespace
+
+TimePoint StreamWatch::tick(TimePoint now) {
+  return walk_.turn(
+      now, context_.workers.size(),
+      [&](std::size_t worker) {
+        const std::size_t high_water =
+            context_.workers[worker]->memory.stream_high_water.load(std::memory_order_acquire);
+        if (samples_[worker].size() < high_water) samples_[worker].resize(high_water);
+        return high_water;
+      },
+      [&](std::size_t worker, std::size_t slot) { look(worker, slot, now); });
+}
+
+void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
+  WorkerRecords& records = *context_.workers[worker];
+  Sample& sample = samples_[worker][slot];
+  const auto stream = read_stream(records.memory.streams[slot]);
+  if (!stream || !stream->endpoint.valid()) return;  // a mirror ends with its routes
+  if (sample.tenancy != stream->tenancy) {
+    sample = {stream->tenancy, sample.forgotten, stream->bytes, now, 0};
+  } else if (now > sample.at) {
+    const double seconds = std::chrono::duration<double>(now - sample.at).count();
+    const std::uint64_t bytes = stream->bytes - std::min(sample.bytes, stream->bytes);
+    sample.bitrate = static_cast<double>(bytes) * 8 / seconds;
+    sample.bytes = stream->bytes;
+    sample.at = now;
+  }
+  const std::uint64_t silent_ms =
+      milliseconds_since(stream->last_packet_tsc, context_.plane.tsc_now(), context_.plane.tsc_hz());
+  const std::uint64_t timeout_ms = std::uint64_t{context_.options.config.limits.stream_timeout_s} * 1000;
+  if (silent_ms < timeout_ms) {
+    sample.forgotten = 0;  // a tenancy in use is odd; should this one fall silent again, say so again
+    return;
+  }
+  if (sample.forgotten == stream->tenancy) return;
+  sample.forgotten = stream->tenancy;
+  dataplane::Command forget;
+  forget.kind = dataplane::CommandKind::kStreamIdle;
+  forget.ref = {static_cast<std::uint32_t>(slot), stream->tenancy};
+  records.commands.send(forget);
+}
+
+std::vector<StreamView> StreamWatch::list(const Session* session, const Endpoint* endpoint) const {
+  std::vector<StreamView> views;
+  const std::uint64_t now = context_.plane.tsc_now();
+  for (const auto& records : context_.workers) {
+    if (session != nullptr && !session->uses(records->index)) continue;
+    const std::size_t high_water = records->memory.stream_high_water.load(std::memory_order_acquire);
+    for (std::size_t slot = 0; slot < high_water; ++slot) {
+      const auto stream = read_stream(records->memory.streams[slot]);
+      if (!stream || stream->dormant) continue;
+      const Endpoint* of = records->endpoint(stream->endpoint);
+      if (of == nullptr || (session != nullptr && of->session != session)) continue;
+      if (endpoint != nullptr && of != endpoint) continue;
+      StreamView& view = views.emplace_back();
+      view.session = of->session->id;
+      view.endpoint = of->id;
+      view.ssrc = stream->ssrc;
+      view.payload_type = stream->payload_type;
+      view.packet_count = stream->packets;
+      view.byte_count = stream->bytes;
+      const auto& samples = samples_[records->index];
+      if (slot < samples.size() && samples[slot].tenancy == stream->tenancy)
+        view.bitrate = samples[slot].bitrate;
+      if (stream->packets != 0)
+        view.packets_lost =
+            static_cast<std::int64_t>(stream->highest_index - stream->base_index + 1 - stream->packets);
+      if (stream->clock_rate != 0)
+        view.jitter_s = static_cast<double>(stream->jitter) / 16 / static_cast<double>(stream->clock_rate);
+      view.nack_count = stream->nacks;
+      view.pli_count = stream->plis;
+      view.fir_count = stream->firs;
+      view.ended = stream->ended;
+      view.routes = routes_of(*of, *stream);
+      view.last_packet_ms = milliseconds_since(stream->last_packet_tsc, now, context_.plane.tsc_hz());
+    }
+  }
+  return views;
+}
+
+std::size_t StreamWatch::count(std::size_t worker) const {
+  const dataplane::WorkerMemory& memory = context_.workers[worker]->memory;
+  const std::size_t high_water = memory.stream_high_water.load(std::memory_order_acquire);
+  std::size_t streams = 0;
+  for (std::size_t slot = 0; slot < high_water; ++slot)
+    if (memory.streams[slot].endpoint.load(std::memory_order_relaxed) != dataplane::kNoSlot)
+      streams += memory.streams[slot].tenancy.load(std::memory_order_relaxed) % 2;
+  return streams;
+}
+
+}  // namespace sluice::control

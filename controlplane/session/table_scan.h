@@ -1,0 +1,39 @@
+// slow_walk: a look at every slot of every worker once a second, a bounded number at a time, so that a full
+// table never holds the control thread up. Plain arithmetic; control thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "controlplane/session/objects.h"
+
+namespace sluice::control {
+
+class SlowWalk {
+ public:
+  static constexpr std::size_t kSlotsPerTurn = 4096;
+  static constexpr std::chrono::seconds kPeriod{1};
+
+  /// `size(worker)` says how many slots to look at, `look(worker, slot)` does it. Returns when to come again.
+  template <typename Size, typename Look>
+  TimePoint turn(TimePoint now, std::size_t workers, Size size, Look look) {
+    if (now < next_) return next_;
+    std::size_t budget = kSlotsPerTurn;
+    for (; worker_ < workers; ++worker_, slot_ = 0) {
+      for (const std::size_t end = size(worker_); slot_ < end; ++slot_) {
+        if (budget-- == 0) return now;
+        look(worker_, slot_);
+      }
+    }
+    worker_ = slot_ = 0;
+    next_ = now + kPeriod;
+    return next_;
+  }
+
+ private:
+  TimePoint next_{};
+  std::size_t worker_ = 0;
+  std::size_t slot_ = 0;
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,24 @@
+// webrtc_peer: see the header. Control thread only.
+#include "controlplane/session/webrtc_peer.h"
+
+#include <algorithm>
+
+namespace sluice::control {
+
+void WebrtcPeer::describe(EndpointView& view) const {
+  view.fingerprint = own_fingerprint;
+  view.ice_ufrag = ice.credentials().ufrag;
+  view.ice_password = ice.credentials().password_text();
+  // RFC 8445's words, as WebRTC's RTCIceTransportState has them: checking once a pair is valid, connected
+  // once nominated.
+  view.ice_state = ice.nominated() ? "connected" : ice.pair_count() != 0 ? "checking" : "new";
+  view.dtls_state = dtls_state_name(dtls->state());
+}
+
+WebrtcPeer::Path* WebrtcPeer::find(const IcePair& pair) {
+  const auto found =
+      std::find_if(paths.begin(), paths.end(), [&](const Path& path) { return path.pair == pair; });
+  return found == paths.end() ? nullptr : &*found;
+}
+
+}  // namespace sluice::control

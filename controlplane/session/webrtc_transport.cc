@@ -1,0 +1,292 @@
+// webrtc_desk: see the header. Control thread only.
+#include "controlplane/session/webrtc_transport.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controlplane/session/endpoint_keys.h"
+#include "controlplane/session/errors.h"
+#include "controlplane/base/log.h"
+
+namespace sluice::control {
+namespace {
+
+constexpr std::chrono::milliseconds kShortest{5};  // between two looks at DTLS timers
+constexpr std::chrono::seconds kLongest{1};
+
+}  // namespace
+
+std::optional<RequestError> WebrtcDesk::prepare(Endpoint& endpoint) {
+  const config::Config& config = context_.options.config;
+  if (context_.options.dtls == nullptr) return refuse_state("DTLS is not set up in this daemon");
+  endpoint.webrtc = std::make_unique<WebrtcPeer>(fresh_credentials(),
+                                                 std::chrono::milliseconds(config.ice.consent_timeout_ms));
+  WebrtcPeer& peer = *endpoint.webrtc;
+  DtlsOptions options;
+  options.role = endpoint.request.setup == DtlsSetup::kActive ? DtlsRole::kActive : DtlsRole::kPassive;
+  options.mtu = config.dtls.mtu;
+  options.handshake_timeout = std::chrono::milliseconds(config.dtls.handshake_timeout_ms);
+  std::string error;
+  peer.dtls = DtlsTransport::make(context_.options.dtls, options, callbacks(endpoint), error);
+  if (peer.dtls) return std::nullopt;
+  endpoint.webrtc.reset();
+  return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
+}
+
+void WebrtcDesk::open(Endpoint& endpoint) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  peer.own_fingerprint = {"sha-256", context_.options.dtls->certificate().sha256_fingerprint()};
+  admit(endpoint, peer.ice.credentials().ufrag);
+  set_fingerprints(endpoint, endpoint.request.fingerprints);
+  peer.remote_ufrag = endpoint.request.ice_ufrag;
+  if (!peer.remote_ufrag.empty()) peer.ice.set_remote_ufrag(peer.remote_ufrag);
+}
+
+IceCredentials WebrtcDesk::fresh_credentials() const {
+  return make_ice_credentials(context_.options.random, [this](std::string_view ufrag) {
+    return by_ufrag_.contains(std::string(ufrag));
+  });
+}
+
+void WebrtcDesk::set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints) {
+  if (fingerprints.empty()) return;
+  std::vector<DtlsFingerprint> parsed;
+  std::string error;
+  for (const Fingerprint& fingerprint : fingerprints)  // checked when they were asked for (check_peer)
+    if (auto one = DtlsFingerprint::parse(fingerprint.algorithm, fingerprint.value, error))
+      parsed.push_back(std::move(*one));
+  endpoint.webrtc->fingerprints = fingerprints;
+  endpoint.webrtc->dtls->set_fingerprints(std::move(parsed), context_.now());
+  arm(endpoint);
+}
+
+std::optional<RequestError> WebrtcDesk::connect(Endpoint& endpoint, const EndpointConnect& request) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  const bool other_fingerprints = !request.fingerprints.empty() && request.fingerprints != peer.fingerprints;
+  if (other_fingerprints && peer.dtls->state() != DtlsState::kNew && !peer.fingerprints.empty())
+    return refuse_state(
+        fmt::format("endpoint \"{}\": DTLS has begun with the fingerprints given before", endpoint.id));
+  if (!request.ice_ufrag.empty() && request.ice_ufrag != peer.remote_ufrag) {
+    if (!peer.remote_ufrag.empty()) {
+      IceCredentials credentials = fresh_credentials();
+      admit(endpoint, credentials.ufrag);
+      if (const auto retired = peer.ice.restart(std::move(credentials))) retire(endpoint, *retired);
+    }
+    peer.remote_ufrag = request.ice_ufrag;
+    for (const IcePair& pair : peer.ice.set_remote_ufrag(peer.remote_ufrag)) forget(endpoint, pair);
+    choose_current(endpoint, false);
+  }
+  if (other_fingerprints) set_fingerprints(endpoint, request.fingerprints);
+  return std::nullopt;
+}
+
+void WebrtcDesk::close(Endpoint& endpoint) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  while (!peer.ufrags.empty()) retire(endpoint, std::string(peer.ufrags.back()));
+  peer.dtls->close();
+  while (!peer.paths.empty()) forget(endpoint, peer.paths.back().pair);
+  if (peer.timer) timers_.erase({*peer.timer, &endpoint});
+  peer.timer.reset();
+}
+
+void WebrtcDesk::admit(Endpoint& endpoint, const std::string& ufrag) {
+  by_ufrag_.emplace(ufrag, &endpoint);
+  endpoint.webrtc->ufrags.push_back(ufrag);
+}
+
+void WebrtcDesk::retire(Endpoint& endpoint, const std::string& ufrag) {
+  by_ufrag_.erase(ufrag);
+  std::erase(endpoint.webrtc->ufrags, ufrag);
+}
+
+Endpoint* WebrtcDesk::find_by_ufrag(const WorkerRecords& records, const Datagram& datagram) {
+  const auto ufrag = peek_username_ufrag(datagram.payload);
+  if (!ufrag) return nullptr;
+  const auto found = by_ufrag_.find(*ufrag);
+  if (found == by_ufrag_.end()) return nullptr;
+  Endpoint* endpoint = found->second;
+  // A ufrag opens the door that it was given for: this worker's shared port on this address.
+  const bool here = endpoint->shared_port && endpoint->worker == records.index &&
+                    endpoint->port_index == datagram.port_index && endpoint->local.address == datagram.to;
+  return here ? endpoint : nullptr;
+}
+
+void WebrtcDesk::on_stun(const WorkerRecords& records, Endpoint* endpoint, const Datagram& datagram,
+                         TimePoint now) {
+  const auto view = StunView::parse(datagram.payload);
+  // On a shared port the ufrag decides, whoever had that 5-tuple before: peers start anew from the same port.
+  if (view && (endpoint == nullptr || endpoint->shared_port)) {
+    Endpoint* named = find_by_ufrag(records, datagram);
+    if (named != nullptr || view->message_class() == StunClass::kRequest) endpoint = named;
+  }
+  if (!view || endpoint == nullptr || endpoint->removing || !endpoint->webrtc) {
+    ++context_.totals.ice_dropped;
+    return;
+  }
+  WebrtcPeer& peer = *endpoint->webrtc;
+  const IceOutcome outcome = peer.ice.on_request(*view, datagram.from, datagram.to, now);
+  if (outcome.refusal != IceRefusal::kNone) {
+    ++context_.totals.ice_dropped;
+    log::debug("ICE check refused session={} endpoint={} from={} reason={}",
+               log::value(endpoint->session->id), log::value(endpoint->id), datagram.from.to_string(),
+               ice_refusal_name(outcome.refusal));
+    if (!outcome.response.empty()) reply(*endpoint, datagram, outcome.response);
+    return;
+  }
+  peer.last_check = now;
+  if (outcome.retired_ufrag) retire(*endpoint, *outcome.retired_ufrag);
+  if (outcome.evicted) forget(*endpoint, *outcome.evicted);
+  validated(*endpoint, {datagram.to, datagram.from}, datagram.from_mac);
+  choose_current(*endpoint, outcome.nominated);
+  reply(*endpoint, datagram, outcome.response);
+  if (endpoint->failed) return;
+  peer.dtls->start(now);
+  arm(*endpoint);
+}
+
+void WebrtcDesk::on_dtls(Endpoint* endpoint, const Datagram& datagram, TimePoint now) {
+  // Whoever has not shown by STUN that he is there gets no handshake out of us: no amplification, and no
+  // ClientHello from elsewhere kills a call (CVE-2023-51443).
+  if (endpoint == nullptr || !endpoint->webrtc || endpoint->failed ||
+      !endpoint->webrtc->ice.is_validated({datagram.to, datagram.from}, now)) {
+    ++context_.totals.dtls_dropped;
+    return;
+  }
+  endpoint->webrtc->dtls->receive(datagram.payload, now);
+  arm(*endpoint);
+}
+
+void WebrtcDesk::reply(const Endpoint& endpoint, const Datagram& asked,
+                       std::span<const std::uint8_t> payload) {
+  context_.inject_udp(endpoint, {context_.port(endpoint).mac, asked.to}, {asked.from_mac, asked.from},
+                      payload);
+}
+
+void WebrtcDesk::validated(Endpoint& endpoint, const IcePair& pair, const dataplane::MacAddress& mac) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  WebrtcPeer::Path* path = peer.find(pair);
+  if (path == nullptr) {
+    path = &peer.paths.emplace_back(WebrtcPeer::Path{pair, mac});
+  } else if (path->mac != mac) {
+    path->mac = mac;
+    if (peer.current == pair) remotes_.select(endpoint, pair.remote, mac);
+  }
+  if (!endpoint.shared_port) return;
+  const TupleKey key{pair.remote, pair.local.port};
+  Endpoint*& holder = tuples_[key];
+  if (holder == &endpoint) return;
+  holder =
+      &endpoint;  // taken over from another, if there was one: the worker's table has one entry per tuple
+  dataplane::Command bind;
+  bind.kind = dataplane::CommandKind::kBindTuple;
+  bind.ref = endpoint.ref;
+  bind.tuple = {pair.remote, pair.local.port};
+  context_.records(endpoint).commands.send(bind);
+}
+
+void WebrtcDesk::forget(Endpoint& endpoint, const IcePair& pair) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  std::erase_if(peer.paths, [&](const WebrtcPeer::Path& path) { return path.pair == pair; });
+  if (peer.current == pair) peer.current.reset();
+  if (!endpoint.shared_port) return;
+  const auto held = tuples_.find({pair.remote, pair.local.port});
+  if (held == tuples_.end() || held->second != &endpoint) return;
+  tuples_.erase(held);
+  dataplane::Command unbind;
+  unbind.kind = dataplane::CommandKind::kUnbindTuple;
+  unbind.ref = endpoint.ref;
+  unbind.tuple = {pair.remote, pair.local.port};
+  context_.records(endpoint).commands.send(unbind);
+}
+
+// The nominated pair; before that the first that is valid, so that sending does not jump about between
+// candidates.
+void WebrtcDesk::choose_current(Endpoint& endpoint, bool nominated) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  if (peer.current && !nominated) return;
+  const auto selected = peer.ice.selected();
+  if (!selected || selected == peer.current) return;
+  const WebrtcPeer::Path* path = peer.find(*selected);
+  if (path == nullptr) return;
+  peer.current = selected;
+  remotes_.select(endpoint, selected->remote, path->mac);
+}
+
+DtlsTransport::Callbacks WebrtcDesk::callbacks(Endpoint& endpoint) {
+  DtlsTransport::Callbacks callbacks;
+  callbacks.send = [this, &endpoint](std::span<const std::uint8_t> datagram) {
+    send_dtls(endpoint, datagram);
+  };
+  callbacks.on_connected = [this, &endpoint](crypto::SrtpProfile profile, const crypto::MasterKey& send,
+                                             const crypto::MasterKey& receive) {
+    on_keys(endpoint, profile, send, receive);
+  };
+  // What ends the endpoint waits until the transport is done with it.
+  callbacks.on_failed = [this, &endpoint](DtlsFailure failure, const std::string& text) {
+    std::string reason(dtls_failure_name(failure));
+    if (endpoint.keys_ready)
+      context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, std::move(reason)});
+    else
+      context_.deferred.add(PendingFailure{endpoint.worker, endpoint.ref, std::move(reason), text});
+  };
+  callbacks.on_closed = [this, &endpoint] {
+    context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, "closed_by_peer"});
+  };
+  return callbacks;
+}
+
+void WebrtcDesk::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram) {
+  const WebrtcPeer& peer = *endpoint.webrtc;
+  const auto path = std::find_if(peer.paths.begin(), peer.paths.end(),
+                                 [&](const WebrtcPeer::Path& known) { return known.pair == peer.current; });
+  if (path == peer.paths.end()) {
+    ++context_.totals.dtls_dropped;  // its pair is gone; the peer will ask again
+    return;
+  }
+  context_.inject_udp(endpoint, {context_.port(endpoint).mac, path->pair.local},
+                      {path->mac, path->pair.remote}, datagram);
+}
+
+void WebrtcDesk::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,
+                         const crypto::MasterKey& receive) {
+  if (endpoint.removing || endpoint.keys_ready) return;
+  std::string error;
+  if (!expand_keys(context_, endpoint, send, receive, error)) {
+    // This one endpoint ends, with an alert to the peer; on_failed tells the rest.
+    endpoint.webrtc->dtls->fail(
+        fmt::format("{} keys cannot be installed: {}", crypto::profile_info(profile).name, error));
+    return;
+  }
+  endpoint.profile = profile;
+  announce_keys(context_, endpoint);
+  remotes_.note_connected(endpoint);
+}
+
+void WebrtcDesk::arm(Endpoint& endpoint) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  const auto due = endpoint.removing ? std::nullopt : peer.dtls->next_timeout();
+  if (due == peer.timer) return;
+  if (peer.timer) timers_.erase({*peer.timer, &endpoint});
+  peer.timer = due;
+  if (due) timers_.emplace(*due, &endpoint);
+}
+
+TimePoint WebrtcDesk::tick(TimePoint now) {
+  // Each due timer once: one that is due again at once waits for the next turn.
+  std::vector<Endpoint*> due;
+  for (auto timer = timers_.begin(); timer != timers_.end() && timer->first <= now; ++timer)
+    due.push_back(timer->second);
+  for (Endpoint* endpoint : due) {
+    endpoint->webrtc->dtls->on_timer(now);
+    arm(*endpoint);
+  }
+  return timers_.empty() ? now + kLongest : std::max(timers_.begin()->first, now + kShortest);
+}
+
+void WebrtcDesk::expire(Endpoint& endpoint, TimePoint now) {
+  for (const IcePair& pair : endpoint.webrtc->ice.expire(now)) forget(endpoint, pair);
+  choose_current(endpoint, false);
+}
+
+}  // namespace sluice::control

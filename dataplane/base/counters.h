@@ -1,0 +1,150 @@
+// counters: what a worker counts. One writer each (the owning worker), on the worker's own cache lines; the
+// control thread reads at any time with relaxed loads, so a reader may see the ledger a few packets open
+// while traffic flows.
+//
+// The closed ledger, exact on an idle worker (our own invariant, tested and exported):
+//   received + borrowed = forwarded + consumed + punted + handed_off + sum(receive-side drops)
+//   transmitted + passed_on + lent =
+//       copies + retransmitted + reports + injected + carried + lends - sum(send-side drops)
+//   lent - returned = loans that are out
+//
+// Over all workers the sums of lent and borrowed are equal, and those of passed_on and carried.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "dataplane/base/drop_reason.h"
+
+namespace sluice::dataplane {
+
+/// A 64-bit count with one writer and any readers.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+    // One instruction: compilers make three of an atomic load, a sum and an atomic store. A packet is counted
+    // in ten places.
+    static_assert(sizeof value_ == sizeof n);
+    asm("addq %1, %0" : "+m"(value_) : "er"(n));
+#else
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+#endif
+  }
+  void set(std::uint64_t n) {
+    value_.store(n, std::memory_order_relaxed);
+  }
+  std::uint64_t read() const {
+    return value_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// Sums over sampled busy turns: see turn_cost.h.
+struct TurnSamples {
+  Counter turns;
+  Counter packets;
+  Counter cycles;
+  Counter packets_squared;
+  Counter packets_by_cycles;
+
+  void add(std::uint64_t packet_count, std::uint64_t cycle_count) {
+    turns.add();
+    packets.add(packet_count);
+    cycles.add(cycle_count);
+    packets_squared.add(packet_count * packet_count);
+    packets_by_cycles.add(packet_count * cycle_count);
+  }
+};
+
+struct alignas(64) WorkerCounters {
+  // receive side, packets
+  Counter received;        // from the ports' queues and from other workers' handoff rings
+  Counter received_bytes;  // frame bytes of the same
+  Counter borrowed;        // loans taken from other workers
+  Counter forwarded;       // media packets that had at least one route to go by
+  Counter consumed;        // RTCP packets taken in by the worker
+  Counter punted;          // handed to the control plane
+  Counter handed_off;      // given to the worker that owns the endpoint
+  // send side, packets
+  Counter copies;         // media packets made for routes
+  Counter retransmitted;  // media packets made again, for receivers that had lost them
+  Counter reports;        // RTCP packets that the worker made
+  Counter injected;       // frames of the control plane
+  Counter lends;          // loans made for other workers
+  Counter lent;           // and taken by their rings
+  Counter returned;       // buffers that came home from them
+  Counter carried;        // frames that workers without a queue of their own passed on to this one
+  Counter transmitted;    // taken by a port
+  Counter passed_on;      // frames given to a worker that has a queue of the port
+  Counter transmitted_bytes;
+  std::array<Counter, kDropReasonCount> drops;
+  // RTCP items inside consumed packets
+  // report blocks, PLI, FIR and NACK sent on to a publisher, SR sent on to receivers
+  Counter feedback_forwarded;
+  Counter feedback_suppressed;  // repeats of what was just sent on
+  Counter feedback_unmatched;   // about an SSRC that no route sends, or of a kind that is not relayed
+  // sequence numbers in NACKs about routes that answer them: each is retransmitted or one of these
+  Counter retransmit_suppressed;  // asked for again too soon, or more than the route or the turn allows
+  Counter retransmit_misses;      // not in the packet cache; the publisher is asked if it never came
+  // the loop itself
+  Counter polls;         // turns of the loop
+  Counter busy_polls;    // turns that found work
+  Counter busy_cycles;   // TSC cycles of busy turns
+  Counter total_cycles;  // TSC cycles since start
+  TurnSamples turn_samples;
+  Counter commands;        // mailbox commands carried out
+  Counter stale_commands;  // commands whose generation had passed
+  Counter lost_events;     // notes for the control plane that found no room (never acks)
+
+  void drop(DropReason reason, std::uint64_t n = 1) { drops[static_cast<std::size_t>(reason)].add(n); }
+};
+
+/// A copy at one moment, for the control thread and tests.
+struct Ledger {
+  std::uint64_t received = 0, borrowed = 0, forwarded = 0, consumed = 0, punted = 0, handed_off = 0,
+                receive_drops = 0;
+  std::uint64_t copies = 0, retransmitted = 0, reports = 0, injected = 0, carried = 0;
+  std::uint64_t lends = 0, lent = 0, returned = 0;
+  std::uint64_t transmitted = 0, passed_on = 0, send_drops = 0;
+
+  bool balanced() const {
+    return received + borrowed == forwarded + consumed + punted + handed_off + receive_drops &&
+           transmitted + passed_on + lent + send_drops ==
+               copies + retransmitted + reports + injected + carried + lends &&
+           returned <= lent;
+  }
+  /// The share of what came in that was another worker's: 0 to 1.
+  double misdirected() const {
+    return received == 0 ? 0 : static_cast<double>(handed_off) / static_cast<double>(received);
+  }
+};
+
+inline Ledger read_ledger(const WorkerCounters& counters) {
+  Ledger ledger;
+  ledger.received = counters.received.read();
+  ledger.forwarded = counters.forwarded.read();
+  ledger.consumed = counters.consumed.read();
+  ledger.punted = counters.punted.read();
+  ledger.handed_off = counters.handed_off.read();
+  ledger.copies = counters.copies.read();
+  ledger.retransmitted = counters.retransmitted.read();
+  ledger.reports = counters.reports.read();
+  ledger.injected = counters.injected.read();
+  ledger.borrowed = counters.borrowed.read();
+  ledger.lends = counters.lends.read();
+  ledger.returned = counters.returned.read();  // first: it never overtakes what is read next
+  ledger.lent = counters.lent.read();
+  ledger.carried = counters.carried.read();
+  ledger.passed_on = counters.passed_on.read();
+  ledger.transmitted = counters.transmitted.read();
+  for (std::size_t i = 0; i < kDropReasonCount; ++i)
+    (is_send_drop(static_cast<DropReason>(i)) ? ledger.send_drops : ledger.receive_drops) +=
+        counters.drops[i].read();
+  return ledger;
+}
+
+}  // namespace sluice::dataplane

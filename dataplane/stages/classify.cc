@@ -1,0 +1,256 @@
+#include "dataplane/stages/classify.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "dataplane/base/prefetch.h"
+
+namespace sluice::dataplane {
+namespace {
+
+bool is_group_mac(const std::uint8_t* mac) {
+  return (mac[0] & 1) != 0;
+}
+
+[[gnu::cold]] void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpoint) {
+  Punt entry;
+  entry.kind = kind;
+  entry.port_id = mbuf->port;
+  entry.mbuf = mbuf;
+  if (endpoint != kNoSlot) entry.endpoint = {endpoint, state.endpoint(endpoint).generation};
+  // Whoever floods us with STUN must not cut us off from our neighbours: a quarter of the ring is kept for
+  // ARP and ND.
+  const bool from_peer = kind == PuntKind::kStun || kind == PuntKind::kDtls;
+  auto& ring = state.memory.punts;
+  if ((from_peer && ring.room() <= ring.capacity() / 4) || !ring.push(entry)) {
+    state.drop(mbuf, DropReason::kPuntRingFull);
+    return;
+  }
+  state.counters().punted.add();
+  state.notified = true;
+}
+
+[[gnu::noinline]] void hand_off_or_drop(WorkerState& state, rte_mbuf* mbuf, std::uint16_t udp_port) {
+  const std::uint8_t owner = state.steering.owner(udp_port);
+  if (owner == Steering::kNobody || owner == state.index || owner >= state.steering.workers()) {
+    state.drop(mbuf, DropReason::kNoEndpoint);
+  } else if (state.steering.ring(state.index, owner).push(mbuf)) {
+    state.counters().handed_off.add();
+  } else {
+    state.drop(mbuf, DropReason::kHandoffRingFull);
+  }
+}
+
+bool port_checked(const rte_mbuf* mbuf, std::uint64_t mask, std::uint64_t good) {
+  return (mbuf->ol_flags & mask) == good;
+}
+
+bool ip_checked(const rte_mbuf* mbuf) {
+  return port_checked(mbuf, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+}
+
+bool udp_checked(const rte_mbuf* mbuf) {
+  return port_checked(mbuf, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_GOOD);
+}
+
+std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
+  return {rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len};
+}
+
+// ---- the first pass: headers, and whose it is. Fetches what the second will look at.
+
+// STUN may bind who is not known.
+[[gnu::noinline]] bool find_by_tuple(WorkerState& state, Datagram& datagram) {
+  const auto source = config::IpAddress::from_bytes(source_address(datagram));
+  datagram.stream = kNoSlot;
+  datagram.endpoint = state.endpoint_by_tuple.find({{source, source_port(datagram)}, datagram.local_port});
+  if (datagram.endpoint != kNoSlot) prefetch_to_write(&state.endpoint(datagram.endpoint));
+  return true;
+}
+
+// A datagram to one of our addresses. True when the second pass is to have it.
+[[gnu::always_inline]] inline bool find_owner(WorkerState& state, Datagram& datagram) {
+  if (datagram.local_port == state.shared_ice_port) return find_by_tuple(state, datagram);
+  const LocalPort local = state.local_ports[datagram.local_port];
+  if (local.endpoint == kNoSlot) {
+    hand_off_or_drop(state, datagram.mbuf, datagram.local_port);
+    return false;
+  }
+  datagram.endpoint = local.endpoint;
+  datagram.stream = local.stream_guess;
+  prefetch_to_write(&state.endpoint(local.endpoint));
+  if (local.stream_guess != kNoSlot) prefetch_to_write(&state.memory.streams[local.stream_guess], 2);
+  return true;
+}
+
+bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, Datagram& datagram) {
+  rte_mbuf* mbuf = datagram.mbuf;
+  const bool is_v6 = frame.ip_version == 6;
+  auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  const std::uint8_t* destination = bytes + frame.l3_offset + (is_v6 ? 24 : 16);
+  datagram.local_index = own.find(is_v6, destination);
+  const bool ours = datagram.local_index != OwnAddresses::kNone;
+  if (ours && frame.ip_protocol == kIpProtoUdp) {
+    datagram.data = bytes + frame.payload_offset;
+    datagram.length = frame.payload_length;
+    datagram.local_port = frame.destination_port;
+    datagram.l3_offset = frame.l3_offset;
+    datagram.l4_offset = frame.l4_offset;
+    datagram.is_v6 = is_v6;
+    return find_owner(state, datagram);
+  }
+  if (is_v6 && frame.ip_protocol == kIpProtoIcmpv6 && (ours || destination[0] == 0xff)) {
+    punt(state, mbuf, PuntKind::kIcmpv6, kNoSlot);
+  } else if (ours && !is_v6 && frame.ip_protocol == kIpProtoIcmp) {
+    punt(state, mbuf, PuntKind::kIcmp, kNoSlot);
+  } else {
+    state.drop(mbuf, DropReason::kNotForUs);
+  }
+  return false;
+}
+
+// True when it is a datagram for one of our ports; else it is punted, handed off or dropped already.
+[[gnu::noinline]] bool parse_any(WorkerState& state, const OwnAddresses& own, Datagram& datagram) {
+  rte_mbuf* mbuf = datagram.mbuf;
+  const auto end = [&](DropReason reason) {
+    state.drop(mbuf, reason);
+    return false;
+  };
+  if (mbuf->nb_segs != 1) return end(DropReason::kBadEthernet);
+  const auto bytes = bytes_of(mbuf);
+  Frame frame;
+  if (const auto problem = parse_frame(bytes, frame, ip_checked(mbuf))) return end(*problem);
+  if (frame.vlan != own.vlan) return end(DropReason::kBadEthernet);
+  if (!own.is_mac(bytes.data()) && !is_group_mac(bytes.data())) return end(DropReason::kNotForUs);
+  if (frame.ether_type == kEtherTypeArp) {
+    punt(state, mbuf, PuntKind::kArp, kNoSlot);
+    return false;
+  }
+  if (frame.ip_version == 0) return end(DropReason::kNotForUs);
+  return parse_ip(state, own, frame, datagram);
+}
+
+// The same for what nearly every frame is; false leaves everything to parse_any.
+bool parse_common(const OwnAddresses& own, Datagram& datagram) {
+  rte_mbuf* mbuf = datagram.mbuf;
+  auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  const std::uint32_t length = CommonFrame::payload_length({bytes, mbuf->data_len});
+  if (length == CommonFrame::kNone || !ip_checked(mbuf) || mbuf->nb_segs != 1 || own.vlan != 0) return false;
+  std::uint32_t destination;
+  std::memcpy(&destination, bytes + CommonFrame::kL3Offset + 16, sizeof destination);
+  if (destination != own.first_v4 || own.first_v4_index == OwnAddresses::kNone || !own.is_mac(bytes))
+    return false;
+  datagram.data = bytes + CommonFrame::kPayloadOffset;
+  datagram.length = static_cast<std::uint16_t>(length);
+  datagram.local_port = load_be16(bytes + CommonFrame::kL4Offset + 2);
+  datagram.l3_offset = CommonFrame::kL3Offset;
+  datagram.l4_offset = CommonFrame::kL4Offset;
+  datagram.local_index = own.first_v4_index;
+  datagram.is_v6 = false;
+  return true;
+}
+
+// ---- the second pass: what it is, and what its endpoint makes of it
+
+// A guess from the port alone, now that the packet is known: true when it was right.
+bool is_stream_of(const StreamSlot& stream, std::uint32_t endpoint, std::uint32_t ssrc) {
+  return stream.ssrc.load(std::memory_order_relaxed) == ssrc &&
+         stream.endpoint.load(std::memory_order_relaxed) == endpoint &&
+         (stream.tenancy.load(std::memory_order_relaxed) & 1) != 0;
+}
+
+// Fetches what unprotect will need.
+bool take_rtp(WorkerState& state, MediaPacket& packet) {
+  if (!parse_rtp({packet.data, packet.length}, packet.rtp)) return false;
+  if (packet.sender->encrypted) crypto::prefetch(state.memory.keys[packet.endpoint].receive);
+  if (packet.stream == kNoSlot ||
+      !is_stream_of(state.memory.streams[packet.stream], packet.endpoint, packet.rtp.ssrc)) {
+    packet.stream = kNoSlot;
+    state.stream_by_ssrc.prefetch({packet.endpoint, packet.rtp.ssrc});
+  }
+  return true;
+}
+
+void take_media(WorkerState& state, const Datagram& datagram, EndpointSlot& endpoint,
+                ClassifiedBatch& batch) {
+  const bool to_rtcp_port = !endpoint.rtcp_mux && datagram.local_port == endpoint.rtcp_port;
+  const bool looks_rtcp = datagram.length >= 2 && static_cast<std::uint8_t>(datagram.data[1] - 192) < 32;
+  const bool rtcp = to_rtcp_port || (endpoint.rtcp_mux && looks_rtcp);
+  MediaPacket& packet = rtcp ? batch.rtcp[batch.rtcp_count] : batch.rtp[batch.rtp_count];
+  static_cast<Datagram&>(packet) = datagram;
+  packet.sender = &endpoint;
+  packet.component = to_rtcp_port ? Component::kRtcp : Component::kRtp;
+  if (rtcp) {
+    packet.stream = kNoSlot;
+    ++batch.rtcp_count;
+  } else if (take_rtp(state, packet)) {
+    ++batch.rtp_count;
+  } else {
+    state.drop(datagram.mbuf, DropReason::kBadRtp);
+  }
+}
+
+// A local UDP port belongs to one endpoint, and the endpoint to one address of one port. A 5-tuple that
+// outlived its endpoint leads nowhere.
+bool is_addressed(const EndpointSlot& endpoint, const Datagram& datagram) {
+  return endpoint.installed && endpoint.port_id == datagram.mbuf->port &&
+         endpoint.local_index == datagram.local_index;
+}
+
+bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
+  if (udp_checked(mbuf) || !state.port(mbuf->port).checks_udp_checksum) return false;
+  Frame frame;
+  const auto bytes = bytes_of(mbuf);
+  return parse_frame(bytes, frame, true) || !udp_checksum_ok(bytes, frame);
+}
+
+// What is no media, by first byte (RFC 7983).
+[[gnu::noinline]] void take_other(WorkerState& state, const Datagram& datagram,
+                                  const EndpointSlot* endpoint) {
+  rte_mbuf* mbuf = datagram.mbuf;
+  if (datagram.length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
+  const std::uint8_t first = datagram.data[0];
+  const bool webrtc = endpoint == nullptr || endpoint->kind == EndpointKind::kWebrtc;
+  if (first <= 3 && webrtc) return punt(state, mbuf, PuntKind::kStun, datagram.endpoint);
+  if (endpoint == nullptr) return state.drop(mbuf, DropReason::kNoEndpoint);
+  if (first >= 20 && first <= 63 && webrtc) return punt(state, mbuf, PuntKind::kDtls, datagram.endpoint);
+  state.drop(mbuf, DropReason::kUnknownProtocol);
+}
+
+void classify_datagram(WorkerState& state, const Datagram& datagram, ClassifiedBatch& batch) {
+  if (datagram.endpoint == kNoSlot) return take_other(state, datagram, nullptr);
+  EndpointSlot& endpoint = state.endpoint(datagram.endpoint);
+  if (!is_addressed(endpoint, datagram)) return state.drop(datagram.mbuf, DropReason::kNoEndpoint);
+  if (datagram.length == 0 || static_cast<std::uint8_t>(datagram.data[0] - 128) >= 64)
+    return take_other(state, datagram, &endpoint);
+  // An SRTP tag covers more than the UDP checksum does; only plain media needs it checked.
+  if (!endpoint.encrypted && udp_checksum_is_bad(state, datagram.mbuf))
+    return state.drop(datagram.mbuf, DropReason::kBadUdp);
+  take_media(state, datagram, endpoint, batch);
+}
+
+}  // namespace
+
+void classify(WorkerState& state, std::span<rte_mbuf* const> packets, ClassifiedBatch& batch) {
+  batch.rtp_count = batch.rtcp_count = 0;
+  std::array<Datagram, kBatch> datagrams;
+  std::size_t count = 0;
+  for (rte_mbuf* packet : packets) {
+    Datagram& datagram = datagrams[count];
+    datagram.mbuf = packet;
+    const OwnAddresses& own = state.own_addresses[state.port_index[packet->port & 0xff]];
+    bool ours;
+    if (parse_common(own, datagram)) [[likely]]
+      ours = find_owner(state, datagram);
+    else
+      ours = parse_any(state, own, datagram);
+    if (ours) ++count;
+  }
+  for (std::size_t i = 0; i < count; ++i) classify_datagram(state, datagrams[i], batch);
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,14 @@
+// fanout: the list of routes that hang on a source, in chunks from the worker's pool. Worker only; no
+// allocation.
+#pragma once
+
+#include "dataplane/state/worker_state.h"
+
+namespace sluice::dataplane {
+
+/// False when the pool is empty (cannot happen within the configured number of routes).
+[[nodiscard]] bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route);
+/// Linear in the routes of the source.
+void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route);
+
+}  // namespace sluice::dataplane

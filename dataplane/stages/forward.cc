@@ -1,0 +1,347 @@
+#include "dataplane/stages/forward.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "crypto/srtp/packet_index.h"
+#include "dataplane/stages/lend.h"
+#include "dataplane/base/prefetch.h"
+
+namespace sluice::dataplane {
+namespace {
+
+// What a route makes of one incoming packet.
+struct Mapped {
+  std::uint64_t index;
+  std::uint32_t timestamp;
+};
+
+// Whether anything hangs on a packet that has no direct route, and which other workers have routes on it.
+bool has_routes(const WorkerState& state, const MediaPacket& packet, std::uint32_t& lent_to) {
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  bool found = false;
+  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    const SourceSlot& source = state.memory.sources[stream.sources[i]];
+    if (source.stream != packet.stream) continue;
+    found = found || source.route_count != 0;
+    lent_to |= source.lent_to;
+  }
+  return found;
+}
+
+std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_t from) {
+  if (route.payload_type_count == 0) return from;
+  for (std::uint8_t i = 0; i < route.payload_type_count; ++i)
+    if (route.payload_types[i].from == from) return route.payload_types[i].to;
+  return std::nullopt;
+}
+
+// Why the packet cannot leave by the route now; checked before the route moves, so that no number is spent
+// on nothing. On success `payload_type` is the one that it leaves with.
+[[gnu::always_inline]] inline std::optional<DropReason> unsendable(const RouteSlot& route,
+                                                                   const EndpointSlot& receiver,
+                                                                   const MediaPacket& packet,
+                                                                   std::uint8_t& payload_type) {
+  if (!receiver.rtp.known()) return DropReason::kNoRemote;
+  if (!receiver.can_seal) return DropReason::kReceiverNotReady;
+  if (receiver.rtp.length + packet.length + receiver.tag_length > receiver.max_frame)
+    return DropReason::kTooBig;
+  const auto mapped = map_payload_type(route, packet.rtp.payload_type);
+  if (!mapped) return DropReason::kPayloadTypeUnmapped;
+  payload_type = *mapped;
+  return std::nullopt;
+}
+
+// The stream that feeds the route is not the one that did: go on where the last one ended. The sequence
+// number moves by one; the timestamp by the time that has passed, at the negotiated clock rate.
+[[gnu::cold, gnu::noinline]] void switch_stream(WorkerState& state, std::uint32_t route_slot,
+                                                std::uint32_t stream_slot, std::uint64_t index,
+                                                std::uint32_t timestamp) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  const std::uint64_t first = route.started ? route.highest_index + 1 : route.first_index;
+  if (route.started) {
+    const std::uint32_t passed = state.clock_units(state.now - route.last_sent_tsc, route.clock_rate);
+    route.timestamp_delta = route.last_timestamp + std::max(passed, 1u) - timestamp;
+    route.switches.add();
+  } else {
+    route.timestamp_delta = 0;
+  }
+  route.index_delta = first - index;
+  route.base_index = first;
+  route.stream = stream_slot;
+  route.stream_tenancy = stream.tenancy.load(std::memory_order_relaxed);
+  route.stream_epoch = stream.epoch;
+  if (!route.started) return;
+  Note note;
+  note.kind = NoteKind::kRouteSwitched;
+  note.ref = {route_slot, route.generation};
+  note.ssrc = stream.ssrc.load(std::memory_order_relaxed);
+  state.tell(note);
+}
+
+// All of the fixed header. `header` is the received one itself, or where its copy is to be, with what follows
+// the fixed part already there.
+inline void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, const Mapped& mapped,
+                             std::uint8_t payload_type, const std::uint8_t* received, std::uint8_t* header) {
+  // The first byte and the marker stay.
+  const std::uint32_t first = (load_be32(received) & 0xff800000) | std::uint32_t{payload_type} << 16;
+  store_be32(header, first | static_cast<std::uint16_t>(mapped.index));
+  store_be32(header + 4, mapped.timestamp);
+  store_be32(header + 8, route.ssrc);
+  if (route.map_extensions && packet.rtp.extension_length != 0)
+    map_extensions({header, packet.rtp.header_length}, packet.rtp, route.extension_ids);
+}
+
+// Moves the route's state. nullopt: the packet belongs before the switch.
+inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
+                                        const StreamSlot& stream, std::uint32_t stream_slot,
+                                        std::uint64_t index, std::uint32_t timestamp) {
+  if (route.stream != stream_slot || route.stream_tenancy != stream.tenancy.load(std::memory_order_relaxed) ||
+      route.stream_epoch != stream.epoch)
+    switch_stream(state, route_slot, stream_slot, index, timestamp);
+  const Mapped mapped{index + route.index_delta, timestamp + route.timestamp_delta};
+  // An index from before the switch comes out below the base, or huge where it wraps around.
+  if (mapped.index > crypto::kMaxPacketIndex || mapped.index < route.base_index) return std::nullopt;
+  if (!route.started || mapped.index > route.highest_index) {
+    route.started = true;
+    route.highest_index = mapped.index;
+    route.last_timestamp = mapped.timestamp;
+    route.last_sent_tsc = state.now;
+  }
+  return mapped;
+}
+
+// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`; the payload stays where it
+// was received until protect writes it.
+inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route,
+                     EndpointSlot& receiver, const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy,
+                     std::uint8_t* made, OutgoingBatch& out) {
+  const std::uint16_t header_length = packet.rtp.header_length;
+  const std::uint8_t* payload = packet.data + header_length;
+  const auto payload_length = static_cast<std::uint16_t>(packet.length - header_length);
+  write_rtp_header(packet, route, mapped, payload_type, packet.data, made);
+  OutgoingPacket& outgoing = out.packets[out.count++];
+  outgoing.mbuf = copy;
+  outgoing.packet = made;
+  outgoing.receiver = &receiver;
+  outgoing.payload = nullptr;
+  outgoing.length = static_cast<std::uint16_t>(packet.length + receiver.tag_length);
+  if (receiver.tag_length != 0) {
+    crypto::RtpProtectJob& seal = out.seals[out.seal_count++];
+    seal.keys = &state.memory.keys[route.endpoint.slot].send;
+    seal.packet = made;
+    seal.payload = payload;
+    seal.index = mapped.index;
+    seal.ssrc = route.ssrc;
+    seal.header_length = header_length;
+    seal.payload_length = payload_length;
+  } else if (payload != made + header_length) {
+    outgoing.payload = payload;
+    outgoing.header_length = header_length;
+    outgoing.payload_length = payload_length;
+    out.has_plain_payloads = true;
+  }
+  route.packets.add();
+  route.bytes.add(payload_length);
+}
+
+// Where the frame of nearly every copy begins in its buffer: at the beginning of a cache line, so that all
+// its headers lie in that. Told from the buffer's address alone, since nothing of it may be in a cache.
+std::uint8_t* fresh_frame(const rte_mempool* pool, rte_mbuf* buffer) {
+  return reinterpret_cast<std::uint8_t*>(rte_mbuf_buf_addr(buffer, const_cast<rte_mempool*>(pool))) +
+         kHeadroom;
+}
+
+// Where the RTP header of a copy goes, in a buffer of its own. What follows the fixed part of it is copied:
+// that itself is written anew.
+std::uint8_t* place_header(const WorkerState& state, const MediaPacket& packet, rte_mbuf* copy) {
+  const std::uint16_t length = packet.rtp.header_length;
+  std::uint8_t* made = fresh_frame(state.pool, copy) + CommonFrame::kPayloadOffset;
+  if (length != kRtpFixedHeader)
+    std::memcpy(made + kRtpFixedHeader, packet.data + kRtpFixedHeader, length - kRtpFixedHeader);
+  return made;
+}
+
+// Rewrites one packet for one route, in `fresh` or, with `in_place`, in the buffer that it came in.
+// On failure the reason; both buffers are untouched.
+template <bool in_place>
+inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet,
+                                           const StreamSlot& stream, std::uint32_t route_slot,
+                                           rte_mbuf* fresh, OutgoingBatch& out) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
+  std::uint8_t payload_type = 0;
+  if (const auto reason = unsendable(route, receiver, packet, payload_type)) return reason;
+  rte_mbuf* copy = in_place ? packet.mbuf : fresh;
+  if (copy == nullptr) return DropReason::kNoBuffer;
+  const auto mapped =
+      map_packet(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
+  if (!mapped) return DropReason::kStaleAfterSwitch;
+  std::uint8_t* made = in_place ? packet.data : place_header(state, packet, copy);
+  add_copy(state, packet, route, receiver, *mapped, payload_type, copy, made, out);
+  return std::nullopt;
+}
+
+// What may have to be sent again goes into the packet cache.
+void keep_for_nack(WorkerState& state, const StreamSlot& stream, const MediaPacket& packet) {
+  if (!stream.kept) return;
+  state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
+                   {packet.data, packet.length});
+}
+
+}  // namespace
+
+void Forward::start(const WorkerState& state, std::span<MediaPacket> packets, bool borrowed) {
+  for (const MediaPacket& packet : packets) {
+    const StreamSlot& stream = state.memory.streams[packet.stream];
+    if (stream.direct_route != kNoSlot || stream.source_count == 0) continue;
+    const std::uint32_t chunk = state.memory.sources[stream.sources[0]].first_chunk;
+    if (chunk != kNoSlot) prefetch(&state.chunks[chunk]);
+  }
+  packets_ = packets;
+  borrowed_ = borrowed;
+  at_ = 0;
+  begun_ = false;
+}
+
+bool Forward::next(WorkerState& state, OutgoingBatch& out) {
+  out.clear();
+  wanted_count_ = 0;
+  while (at_ < packets_.size() && out.count + wanted_count_ < kOutputs) {
+    MediaPacket& packet = packets_[at_];
+    if (!begun_) {
+      if (state.memory.streams[packet.stream].direct_route != kNoSlot) {
+        forward_directly(state, packet, out);
+        ++at_;
+        continue;
+      }
+      if (!begin_fan_out(state, packet)) {
+        ++at_;
+        continue;
+      }
+    }
+    if (!list_routes(state, packet, kOutputs - out.count)) break;  // the batch is full
+    if (!borrowed_) out.finished[out.finished_count++] = packet.mbuf;
+    begun_ = false;
+    ++at_;
+  }
+  if (wanted_count_ != 0) make_copies(state, out);
+  return out.count != 0 || out.finished_count != 0 || at_ < packets_.size();
+}
+
+std::optional<DropReason> make_copy_again(WorkerState& state, std::span<const std::uint8_t> received,
+                                          std::uint32_t route_slot, std::uint64_t outgoing_index,
+                                          OutgoingBatch& out) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  assert(out.count < out.packets.size());
+  assert(state.memory.streams[route.stream].tenancy.load(std::memory_order_relaxed) == route.stream_tenancy);
+  MediaPacket packet{};
+  packet.data = const_cast<std::uint8_t*>(received.data());  // a copy in a buffer of its own only reads it
+  packet.length = static_cast<std::uint16_t>(received.size());
+  [[maybe_unused]] const bool parsed = parse_rtp(received, packet.rtp);
+  assert(parsed);  // as it was when the packet came
+  EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
+  std::uint8_t payload_type = 0;
+  if (const auto reason = unsendable(route, receiver, packet, payload_type)) return reason;
+  rte_mbuf* copy = rte_pktmbuf_alloc(state.pool);
+  if (copy == nullptr) return DropReason::kNoBuffer;
+  const Mapped mapped{outgoing_index, packet.rtp.timestamp + route.timestamp_delta};
+  add_copy(state, packet, route, receiver, mapped, payload_type, copy, place_header(state, packet, copy),
+           out);
+  route.retransmitted.add();
+  return std::nullopt;
+}
+
+// The packet has several routes, or some on other workers, or is borrowed from one, or has none at all: then
+// it is dropped.
+bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
+  std::uint32_t lent_to = 0;
+  if (!has_routes(state, packet, lent_to) && lent_to == 0) {
+    state.counters().drop(DropReason::kNoRoute);
+    if (!borrowed_) rte_pktmbuf_free(packet.mbuf);
+    return false;
+  }
+  state.counters().forwarded.add();
+  if (lent_to != 0) lend_packet(state, packet);
+  keep_for_nack(state, state.memory.streams[packet.stream], packet);
+  begun_ = true;
+  source_ = 0;
+  chunk_ = kNoSlot;
+  entry_ = 0;
+  return true;
+}
+
+// A single route is served in place.
+void Forward::forward_directly(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  keep_for_nack(state, stream, packet);
+  state.counters().forwarded.add();
+  state.counters().copies.add();
+  if (const auto reason = make_copy<true>(state, packet, stream, stream.direct_route, nullptr, out))
+    state.drop(packet.mbuf, *reason);
+}
+
+// Goes on from the present position. False when `room` copies are listed before the packet is done.
+bool Forward::list_routes(const WorkerState& state, const MediaPacket& packet, std::size_t room) {
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  for (; source_ < stream.source_count; ++source_, chunk_ = kNoSlot) {
+    const SourceSlot& source = state.memory.sources[stream.sources[source_]];
+    if (source.stream != packet.stream) continue;
+    if (chunk_ == kNoSlot) {
+      chunk_ = source.first_chunk;
+      entry_ = 0;
+    }
+    for (; chunk_ != kNoSlot; chunk_ = state.chunks[chunk_].next, entry_ = 0) {
+      const FanoutChunk& chunk = state.chunks[chunk_];
+      if (chunk.next != kNoSlot) prefetch(&state.chunks[chunk.next]);
+      for (; entry_ < chunk.count; ++entry_) {
+        if (wanted_count_ == room) return false;
+        prefetch_to_write(&state.memory.routes[chunk.routes[entry_]], 2);
+        wanted_[wanted_count_++] = {&packet, chunk.routes[entry_]};
+      }
+    }
+  }
+  return true;
+}
+
+// The copies that are listed, whatever packets they are of, so that what each will touch can be fetched some
+// copies ahead: the routes were when they were listed; then come the buffers, and the endpoints that the
+// routes name.
+void Forward::make_copies(WorkerState& state, OutgoingBatch& out) {
+  constexpr std::size_t kAhead = 16;  // a copy takes some 20 cycles, memory 350
+  std::size_t left = wanted_count_;
+  if (rte_mempool_get_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()),
+                           static_cast<unsigned>(left)) != 0)
+    for (left = 0; left < wanted_count_ && (buffers_[left] = rte_mbuf_raw_alloc(state.pool)) != nullptr;)
+      ++left;
+  const std::size_t buffers = left;
+  const auto fetch = [&](std::size_t i) {
+    const std::uint32_t slot = state.memory.routes[wanted_[i].route].endpoint.slot;
+    prefetch_to_write(&state.endpoint(slot).packets_sent, 2);
+    crypto::prefetch(state.memory.keys[slot].send);
+    if (i >= buffers) return;
+    rte_mbuf* buffer = buffers_[buffers - 1 - i];
+    prefetch_to_write(buffer);
+    prefetch_to_write(fresh_frame(state.pool, buffer));
+  };
+  for (std::size_t i = 0; i < std::min(kAhead, wanted_count_); ++i) fetch(i);
+  for (std::size_t i = 0; i < wanted_count_; ++i) {
+    if (i + kAhead < wanted_count_) fetch(i + kAhead);
+    const MediaPacket& packet = *wanted_[i].packet;
+    rte_mbuf* buffer = left == 0 ? nullptr : buffers_[left - 1];
+    const StreamSlot& stream = state.memory.streams[packet.stream];
+    if (const auto reason = make_copy<false>(state, packet, stream, wanted_[i].route, buffer, out))
+      state.counters().drop(*reason);
+    else
+      --left;
+  }
+  state.counters().copies.add(wanted_count_);
+  if (left != 0)
+    rte_mempool_put_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()), static_cast<unsigned>(left));
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,97 @@
+#include "dataplane/stages/latch.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace sluice::dataplane {
+namespace {
+
+/// Same IP address and UDP port as the ones that `header` leads to.
+bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
+  if (header.is_v6 != packet.is_v6) return false;
+  const std::uint8_t* ours = header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16);
+  const auto theirs = source_address(packet);
+  return std::memcmp(ours, theirs.data(), theirs.size()) == 0 &&
+         load_be16(header.bytes.data() + header.l4_offset + 2) == source_port(packet);
+}
+
+bool from_known_address(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (packet.component == Component::kRtp) return from_rtp_remote(endpoint, packet);
+  return endpoint.rtcp.known() && same_address(endpoint.rtcp, packet);
+}
+
+bool from_known_mac(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (packet.component == Component::kRtp) return from_rtp_next_hop(endpoint, packet);
+  const MacAddress next_hop = template_next_hop(endpoint.rtcp);
+  return std::memcmp(next_hop.data(), frame_of(packet) + 6, next_hop.size()) == 0;
+}
+
+bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (endpoint.latch_deadline_tsc != 0 && state.now > endpoint.latch_deadline_tsc) return false;
+  const auto source = config::IpAddress::from_bytes(source_address(packet));
+  // RTP and RTCP of one peer come from one host: the second follows the first.
+  const bool rtcp = packet.component == Component::kRtcp;
+  const bool other_latched = rtcp ? endpoint.rtp_latched : endpoint.rtcp_latched;
+  if (other_latched && template_remote(rtcp ? endpoint.rtp : endpoint.rtcp).ip != source) return false;
+  return endpoint.latch_network.length == 0 || endpoint.latch_network.contains(source);
+}
+
+void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
+  LinkEnd remote;
+  std::copy_n(frame_of(packet) + 6, remote.mac.size(), remote.mac.begin());
+  remote.address.ip = config::IpAddress::from_bytes(source_address(packet));
+  remote.address.port = source_port(packet);
+  LinkEnd local = endpoint.local;
+  if (packet.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
+  aim(endpoint, packet.component, make_header_template(local, remote, endpoint.vlan, endpoint.dscp));
+  Note note;
+  note.kind = NoteKind::kLatched;
+  note.component = packet.component;
+  note.ref = {packet.endpoint, endpoint.generation};
+  note.address = remote.address;
+  state.tell(note);
+}
+
+}  // namespace
+
+void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header) {
+  if (component == Component::kRtcp) {
+    endpoint.rtcp = header;
+    return;
+  }
+  endpoint.rtp = header;
+  endpoint.remote_family = 0;
+  if (!header.known()) return;
+  endpoint.remote_family = header.is_v6 ? 6 : 4;
+  std::copy_n(header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16), header.is_v6 ? 16 : 4,
+              endpoint.remote.ip.begin());
+  endpoint.remote.mac = template_next_hop(header);
+  std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
+}
+
+bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint,
+                           const MediaPacket& packet) {
+  if (from_known_address(endpoint, packet)) return true;
+  const bool latched = packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched;
+  return endpoint.latch == LatchPolicy::kOnce && !latched && may_latch_once(state, endpoint, packet);
+}
+
+void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
+  switch (endpoint.latch) {
+    case LatchPolicy::kFixed:
+      return;
+    case LatchPolicy::kOnce:
+      // source_allowed() lets strangers come this far only as long as nothing has latched.
+      (packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched) = true;
+      if (!from_known_address(endpoint, packet)) move_to_source(state, endpoint, packet);
+      return;
+    case LatchPolicy::kAuthenticated:
+      if (!from_known_address(endpoint, packet) || !from_known_mac(endpoint, packet))
+        move_to_source(state, endpoint, packet);
+      return;
+  }
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,78 @@
+#include "dataplane/stages/protect.h"
+
+#include <rte_mbuf.h>
+
+#include <cstring>
+
+#include "dataplane/stages/transmit.h"
+
+namespace sluice::dataplane {
+namespace {
+
+constexpr std::uint32_t kMaxRtcpIndex = 0x7fffffff;
+
+// Rarely called: the engine refuses a packet whose key is used up.
+[[gnu::cold]] void drop_unsealed(WorkerState& state, OutgoingBatch& batch) {
+  const crypto::RtpProtectJob* seal = batch.seals.data();
+  for (OutgoingPacket& packet : std::span(batch.packets).first(batch.count)) {
+    if (packet.receiver->tag_length == 0) continue;
+    if ((seal++)->status == crypto::SrtpStatus::kOk) continue;
+    state.drop(packet.mbuf, DropReason::kProtectFailed);
+    packet.mbuf = nullptr;
+  }
+}
+
+}  // namespace
+
+void protect(WorkerState& state, OutgoingBatch& batch) {
+  if (batch.has_plain_payloads) {
+    for (const OutgoingPacket& packet : std::span(batch.packets).first(batch.count))
+      if (packet.payload != nullptr)
+        std::memcpy(packet.packet + packet.header_length, packet.payload, packet.payload_length);
+  }
+  if (batch.seal_count != 0) {
+    const auto seals = std::span(batch.seals).first(batch.seal_count);
+    state.engine->protect(seals);
+    for (const crypto::RtpProtectJob& seal : seals) {
+      if (seal.status == crypto::SrtpStatus::kOk) continue;
+      drop_unsealed(state, batch);
+      break;
+    }
+  }
+  if (batch.finished_count != 0) rte_pktmbuf_free_bulk(batch.finished.data(), batch.finished_count);
+}
+
+void seal_reports(WorkerState& state) {
+  const auto entries = std::span(state.reports.entries).first(state.reports.count);
+  auto& seals = state.reports.seals;
+  state.reports.count = 0;
+  std::size_t jobs = 0;
+  for (const ReportBuffer::Entry& entry : entries) {
+    EndpointSlot& endpoint = state.endpoint(entry.endpoint);
+    if (!endpoint.encrypted || endpoint.rtcp_index == kMaxRtcpIndex) continue;
+    seals[jobs++] = {&state.memory.keys[entry.endpoint].send,
+                     rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*),
+                     ++endpoint.rtcp_index,
+                     entry.mbuf->data_len,
+                     {}};
+  }
+  if (jobs != 0) state.engine->protect_rtcp(std::span(seals).first(jobs));
+  std::size_t job = 0;
+  for (const ReportBuffer::Entry& entry : entries) {
+    EndpointSlot& endpoint = state.endpoint(entry.endpoint);
+    if (endpoint.encrypted) {
+      const bool sealed = job < jobs && seals[job].packet == rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*);
+      const crypto::RtcpProtectJob& done = seals[job];
+      if (sealed) ++job;
+      if (!sealed || done.status != crypto::SrtpStatus::kOk) {
+        state.drop(entry.mbuf, DropReason::kProtectFailed);
+        continue;
+      }
+      entry.mbuf->data_len = done.length;
+      entry.mbuf->pkt_len = done.length;
+    }
+    send_datagram(state, entry.mbuf, entry.endpoint, endpoint.rtcp_mux ? endpoint.rtp : endpoint.rtcp);
+  }
+}
+
+}  // namespace sluice::dataplane

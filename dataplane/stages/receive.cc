@@ -1,0 +1,63 @@
+#include "dataplane/stages/receive.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+#include "dataplane/base/prefetch.h"
+
+namespace sluice::dataplane {
+
+namespace {
+
+// What another core (or a NIC past the caches) wrote is far away: everything is asked for before anything is
+// looked at. Of a long frame the start into the first cache; the rest, which only crypto reads, into the
+// second.
+void fetch_frame(const rte_mbuf* mbuf) {
+  constexpr std::size_t kStart = 4 * kCacheLine;
+  const auto* frame = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
+  prefetch_to_write(frame, 2);
+  if (mbuf->data_len <= 2 * kCacheLine) return;
+  prefetch_to_write(frame + 2 * kCacheLine, 2);
+  for (std::size_t at = kStart; at < mbuf->data_len; at += kCacheLine) prefetch_to_second(frame + at);
+}
+
+}  // namespace
+
+std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first_port) {
+  std::size_t count = 0;
+  // At most half of a turn goes to what others handed over, so that they cannot starve this worker's own
+  // queues.
+  for (std::size_t from = 0; from < state.steering.workers(); ++from) {
+    if (from == state.index) continue;
+    SpscRing<rte_mbuf*>& ring = state.steering.ring(from, state.index);
+    while (count < packets.size() / 2 && ring.pop(packets[count])) ++count;
+  }
+  const std::size_t ports = state.ports.size();
+  std::size_t next = ports == 1 ? 0 : first_port % ports;  // a division costs as much as a packet's parsing
+  for (std::size_t i = 0; i < ports && count < packets.size(); ++i) {
+    const PortInfo& port = state.ports[next];
+    next = next + 1 == ports ? 0 : next + 1;
+    if (state.index >= port.queues) continue;
+    const std::size_t before = count;
+    count += rte_eth_rx_burst(port.id, static_cast<std::uint16_t>(state.index), packets.data() + count,
+                              static_cast<std::uint16_t>(packets.size() - count));
+    for (std::size_t k = before; k < count; ++k) prefetch_to_write(packets[k]);
+    // Whence it came decides whose it is; not every driver says it (net_ring passes on what the sender
+    // wrote).
+    for (std::size_t k = before; k < count; ++k) packets[k]->port = port.id;
+  }
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    bytes += packets[i]->pkt_len;
+    fetch_frame(packets[i]);
+  }
+  if (count != 0) {
+    state.counters().received.add(count);
+    state.counters().received_bytes.add(bytes);
+  }
+  return count;
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,153 @@
+#include "dataplane/stages/retransmit.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "crypto/srtp/packet_index.h"
+#include "dataplane/stages/forward.h"
+#include "dataplane/base/prefetch.h"
+#include "dataplane/stages/protect.h"
+#include "dataplane/stages/transmit.h"
+
+namespace sluice::dataplane {
+namespace {
+
+constexpr std::size_t kEntry = 4;  // bytes: PID and BLP
+constexpr unsigned kNumbersPerEntry = 17;
+
+// What hangs on a key of the table of what was asked for lately: a packet of a route, or of a publisher.
+std::uint64_t key_of(std::uint32_t slot, std::uint64_t index, bool publisher) {
+  return mix64(mix64(index) ^ (std::uint64_t{slot} << 1 | (publisher ? 1 : 0)));
+}
+
+// A route earns what it sends for the first time.
+void earn(RouteSlot& route) {
+  const std::uint64_t first_time = route.packets.read() - route.retransmitted.read();
+  route.retransmit_credit =
+      std::min(Retransmit::kCreditMax, route.retransmit_credit + (first_time - route.retransmit_earned));
+  route.retransmit_earned = first_time;
+}
+
+// Entries with ascending sequence numbers, as many in each as fit.
+class NackWriter {
+ public:
+  explicit NackWriter(std::span<std::uint8_t> room) : room_(room) {}
+  std::size_t length() const { return length_; }
+
+  void add(std::uint16_t sequence) {
+    if (length_ != 0) {
+      std::uint8_t* last = room_.data() + length_ - kEntry;
+      const auto distance = static_cast<std::uint16_t>(sequence - load_be16(last));
+      if (distance == 0) return;
+      if (distance < kNumbersPerEntry)
+        return store_be16(last + 2, static_cast<std::uint16_t>(load_be16(last + 2) | 1u << (distance - 1)));
+    }
+    if (length_ + kEntry > room_.size()) return;  // the receiver will ask again
+    store_be16(room_.data() + length_, sequence);
+    store_be16(room_.data() + length_ + 2, 0);
+    length_ += kEntry;
+  }
+
+ private:
+  std::span<std::uint8_t> room_;
+  std::size_t length_ = 0;
+};
+
+}  // namespace
+
+void Retransmit::start() {
+  looked_at_ = wanted_count_ = 0;
+}
+
+bool Retransmit::asked_lately(const WorkerState& state, std::uint64_t key) const {
+  const Asked& asked = asked_[key % kAskedSize];
+  return asked.key == key && state.now - asked.tsc < state.tsc_hz / 1000 * kAgainAfterMs;
+}
+
+void Retransmit::remember(const WorkerState& state, std::uint64_t key) {
+  asked_[key % kAskedSize] = {key, state.now};
+}
+
+bool Retransmit::answer_one(WorkerState& state, std::uint32_t route_slot, std::uint64_t outgoing,
+                            std::uint64_t index) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  WorkerCounters& counters = state.counters();
+  const std::uint64_t key = key_of(route_slot, outgoing, false);
+  if (asked_lately(state, key)) {
+    counters.retransmit_suppressed.add();
+    return false;
+  }
+  // Only what never came here is the publisher's to send: anything else would be taken for a replay.
+  if (state.memory.streams[route.stream].rtp_window.check(index) == crypto::ReplayVerdict::kFresh) {
+    counters.retransmit_misses.add();
+    // Lost on its way here, it is missing everywhere, and every receiver asks: once is enough.
+    const std::uint64_t at_publisher = key_of(route.stream, index, true);
+    if (asked_lately(state, at_publisher)) return false;
+    remember(state, at_publisher);
+    return true;
+  }
+  const CachedKey cached{route.stream, route.stream_tenancy, index};
+  const CacheLine* place = state.cache.locate(cached);
+  if (place == nullptr) {
+    counters.retransmit_misses.add();
+    return false;
+  }
+  if (route.retransmit_credit == 0 || wanted_count_ == wanted_.size()) {
+    counters.retransmit_suppressed.add();
+    return false;
+  }
+  remember(state, key);
+  --route.retransmit_credit;
+  prefetch(place);
+  wanted_[wanted_count_++] = {place, cached, outgoing, route_slot};
+  return false;
+}
+
+std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
+                               std::span<const std::uint8_t> entries, std::span<std::uint8_t> ask) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  earn(route);
+  NackWriter missing(ask);
+  for (; entries.size() >= kEntry; entries = entries.subspan(kEntry)) {
+    const std::uint16_t first = load_be16(entries.data());
+    const std::uint32_t lost = std::uint32_t{load_be16(entries.data() + 2)} << 1 | 1;
+    if (looked_at_ >= kLookedAt) {
+      state.counters().retransmit_suppressed.add(static_cast<std::uint64_t>(std::popcount(lost)));
+      continue;
+    }
+    for (unsigned i = 0; i < kNumbersPerEntry; ++i) {
+      if ((lost >> i & 1) == 0) continue;
+      ++looked_at_;
+      const auto sequence = static_cast<std::uint16_t>(first + i);
+      const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
+      if (outgoing < route.base_index || outgoing > route.highest_index) {
+        state.counters().retransmit_misses.add();  // of an earlier source, or never sent
+        continue;
+      }
+      const std::uint64_t index = outgoing - route.index_delta;
+      if (answer_one(state, route_slot, outgoing, index)) missing.add(static_cast<std::uint16_t>(index));
+    }
+  }
+  return missing.length();
+}
+
+void Retransmit::send(WorkerState& state) {
+  if (wanted_count_ == 0) return;
+  batch_.clear();
+  for (const Wanted& wanted : std::span(wanted_).first(wanted_count_)) {
+    const auto bytes = state.cache.open(wanted.place, wanted.key);
+    if (bytes.empty()) {
+      state.counters().retransmit_misses.add();
+      continue;
+    }
+    prefetch(bytes.data() + kCacheLine, bytes.size() / kCacheLine);  // the payload, for the cipher
+    state.counters().retransmitted.add();
+    if (const auto reason = make_copy_again(state, bytes, wanted.route, wanted.outgoing, batch_))
+      state.counters().drop(*reason);
+  }
+  wanted_count_ = 0;
+  protect(state, batch_);
+  transmit(state, batch_);
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,333 @@
+#include "dataplane/stages/unprotect.h"
+
+#include <cstdlib>
+
+#include "crypto/srtp/packet_index.h"
+#include "dataplane/stages/latch.h"
+#include "dataplane/base/prefetch.h"
+#include "dataplane/stages/streams.h"
+
+namespace sluice::dataplane {
+namespace {
+
+// RFC 3550 A.1: how far plain RTP may run ahead or fall behind and still be the same run of numbers.
+constexpr std::uint16_t kMaxDropout = 3000;
+constexpr std::uint16_t kMaxMisorder = 100;
+// Plain RTP starts in its second cycle, so that packets from before the first one seen have indices too.
+constexpr std::uint64_t kPlainFirstCycle = 1 << 16;
+
+DropReason reason_of(crypto::SrtpStatus status) {
+  switch (status) {
+    case crypto::SrtpStatus::kMalformed:
+      return DropReason::kBadRtp;
+    case crypto::SrtpStatus::kAuthFailed:
+      return DropReason::kAuthFailed;
+    default:
+      return DropReason::kCryptoError;
+  }
+}
+
+DropReason reason_of(crypto::ReplayVerdict verdict) {
+  return verdict == crypto::ReplayVerdict::kReplayed ? DropReason::kReplayed : DropReason::kTooOld;
+}
+
+// What can be said before authentication. Moves nothing. On success packet.stream (if known) and packet.index
+// are set.
+std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packet) {
+  const EndpointSlot& endpoint = *packet.sender;
+  if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kNoKeys;
+  if (!source_allowed(state, packet)) return DropReason::kWrongSource;
+  if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
+  const std::uint64_t first_cycle = endpoint.encrypted ? 0 : kPlainFirstCycle;
+  if (packet.stream == kNoSlot) {
+    packet.index = first_cycle | packet.rtp.sequence;
+    return std::nullopt;
+  }
+  const StreamSlot& stream = state.memory.streams[packet.stream];
+  if (stream.direct_route != kNoSlot) {  // what forward and transmit will need
+    prefetch_to_write(&state.memory.routes[stream.direct_route], 2);
+    prefetch_to_write(&state.memory.endpoints[stream.direct_endpoint].packets_sent, 2);
+  } else {
+    prefetch(&stream.sources);
+  }
+  if (!stream.rtp_window.started()) {
+    packet.index = first_cycle | packet.rtp.sequence;
+    return std::nullopt;
+  }
+  if (!endpoint.encrypted) return std::nullopt;  // plain RTP is judged at the commit, packet by packet
+  packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
+  if (packet.index > stream.rtp_window.highest()) return std::nullopt;
+  const auto verdict = stream.rtp_window.check(packet.index);
+  if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
+  return std::nullopt;
+}
+
+// Plain RTP has no tag to tell a restarted sender from a stray packet: two packets in a row do (RFC 3550
+// A.1).
+std::optional<DropReason> follow_plain_numbering(StreamSlot& stream, MediaPacket& packet) {
+  const std::uint64_t highest = stream.rtp_window.highest();
+  packet.index = crypto::estimate_packet_index(highest, packet.rtp.sequence);
+  const auto ahead = static_cast<std::uint16_t>(packet.rtp.sequence - static_cast<std::uint16_t>(highest));
+  if (ahead < kMaxDropout || ahead > 0xffff - kMaxMisorder) {
+    stream.restart_suspected = false;
+    if (packet.index > highest) return std::nullopt;
+    const auto verdict = stream.rtp_window.check(packet.index);
+    if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
+    return std::nullopt;
+  }
+  if (!stream.restart_suspected || packet.rtp.sequence != stream.restart_sequence) {
+    stream.restart_suspected = true;
+    stream.restart_sequence = static_cast<std::uint16_t>(packet.rtp.sequence + 1);
+    return DropReason::kSequenceJump;
+  }
+  stream.restart_suspected = false;
+  stream.rtp_window.reset();
+  ++stream.epoch;
+  packet.index = (((highest >> 16) + 2) << 16) | packet.rtp.sequence;
+  stream.cycle_base = packet.index & ~std::uint64_t{0xffff};
+  // The numbering starts over, and the count of what was lost with it: keep what was lost so far.
+  const std::uint64_t lost =
+      stream.highest_index.read() + 1 - stream.base_index.read() - stream.packets.read();
+  stream.base_index.set(packet.index - stream.packets.read() - lost);
+  return std::nullopt;
+}
+
+// True when the packet is the first of its stream to name the mid.
+bool learn_mid(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
+  if (endpoint.mid_extension_id == 0 || stream.mid_length != 0) return false;
+  const auto mid = find_extension({packet.data, packet.length}, packet.rtp, endpoint.mid_extension_id);
+  if (mid.empty() || mid.size() > kMaxMidLength) return false;
+  std::copy(mid.begin(), mid.end(), stream.mid.begin());
+  stream.mid_length = static_cast<std::uint8_t>(mid.size());
+  return true;
+}
+
+bool feeds_something(const WorkerState& state, const StreamSlot& stream, std::uint32_t slot) {
+  if (stream.direct_route != kNoSlot) return true;
+  for (std::uint8_t i = 0; i < stream.source_count; ++i)
+    if (state.memory.sources[stream.sources[i]].stream == slot) return true;
+  return false;
+}
+
+// RFC 3550 6.4.1 and A.8, in 1/16 of a clock unit.
+void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& packet) {
+  const std::uint32_t rate = stream.jitter_clock_rate;
+  if (rate == 0) return;
+  const std::uint32_t transit = state.clock_now(rate) - packet.rtp.timestamp;
+  if (stream.transit_known) {
+    const auto distance =
+        static_cast<std::uint32_t>(std::abs(static_cast<std::int32_t>(transit - stream.transit)));
+    const std::uint64_t jitter = stream.jitter.read();
+    stream.jitter.set(jitter + distance - ((jitter + 8) >> 4));
+  }
+  stream.transit = transit;
+  stream.transit_known = true;
+}
+
+[[gnu::always_inline]] inline void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream,
+                                             const MediaPacket& packet) {
+  stream.packets.add();
+  stream.bytes.add(static_cast<std::uint64_t>(packet.length - packet.rtp.header_length));
+  stream.last_packet_tsc.set(state.now);
+  stream.payload_type.store(packet.rtp.payload_type, std::memory_order_relaxed);
+  endpoint.packets_received.add();
+  endpoint.bytes_received.add(packet.length);
+  endpoint.last_received_tsc.set(state.now);
+  update_jitter(state, stream, packet);
+}
+
+// What forward and protect come to next: the keys of where the packet leads, or the source that it fans out
+// from; and its place in the packet cache.
+void fetch_next(WorkerState& state, const MediaPacket& packet, const StreamSlot& stream) {
+  if (stream.kept)
+    state.cache.prefetch({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index});
+  if (stream.direct_route == kNoSlot) {
+    if (stream.source_count != 0) prefetch(&state.memory.sources[stream.sources[0]]);
+  } else if (state.endpoint(stream.direct_endpoint).tag_length != 0) {
+    crypto::prefetch(state.memory.keys[stream.direct_endpoint].send);
+  }
+}
+
+void remember_port(WorkerState& state, const MediaPacket& packet) {
+  std::uint32_t& guess = state.local_ports[packet.local_port].stream_guess;
+  if (guess != packet.stream) guess = packet.stream;
+}
+
+// The next packet of a stream that is awake, has its one route and nothing to say for itself. commit_rtp
+// would do the same for it; this is the short way, which nearly every packet goes.
+bool commit_next(WorkerState& state, MediaPacket& packet) {
+  if (packet.stream == kNoSlot || packet.rtp.padding) return false;
+  EndpointSlot& endpoint = *packet.sender;
+  StreamSlot& stream = state.memory.streams[packet.stream];
+  const std::uint64_t next = stream.rtp_window.highest() + 1;
+  if (!stream.rtp_window.started() || stream.direct_route == kNoSlot ||
+      stream.dormant.load(std::memory_order_relaxed) ||
+      (endpoint.mid_extension_id != 0 && stream.mid_length == 0))
+    return false;
+  if (endpoint.encrypted) {
+    if (packet.index != next) return false;
+  } else {
+    if (packet.rtp.sequence != static_cast<std::uint16_t>(next) || stream.restart_suspected ||
+        next > crypto::kMaxPacketIndex)
+      return false;
+    packet.index = next;
+  }
+  stream.rtp_window.commit_next();
+  stream.highest_index.set(next);
+  fetch_next(state, packet, stream);
+  count_rtp(state, endpoint, stream, packet);
+  latch(state, packet);
+  remember_port(state, packet);
+  return true;
+}
+
+// The packet is authentic: everything that it may move, moves here. Looked up and checked again, because an
+// earlier packet of the same batch may have been its twin, or its stream's first.
+[[gnu::noinline]] std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
+  EndpointSlot& endpoint = *packet.sender;
+  if (!padding_fits({packet.data, packet.length}, packet.rtp)) return DropReason::kBadRtp;
+  if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
+  if (packet.stream == kNoSlot) packet.stream = create_stream(state, packet.endpoint, packet.rtp.ssrc);
+  if (packet.stream == kNoSlot) return DropReason::kStreamLimit;
+  StreamSlot& stream = state.memory.streams[packet.stream];
+  const bool first = !stream.rtp_window.started();
+  if (!first) {
+    if (!endpoint.encrypted) {
+      if (const auto reason = follow_plain_numbering(stream, packet)) return reason;
+    } else if (packet.index <= stream.rtp_window.highest()) {
+      const auto verdict = stream.rtp_window.check(packet.index);
+      if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
+    }
+  }
+  stream.rtp_window.commit(packet.index);
+  const bool newest = packet.index == stream.rtp_window.highest();
+  const bool named = learn_mid(endpoint, stream, packet);
+  if (first) {
+    stream.base_index.set(packet.index);
+    stream.cycle_base = packet.index & ~std::uint64_t{0xffff};
+  } else if (packet.index < stream.base_index.read()) {
+    stream.base_index.set(packet.index);
+  }
+  if (stream.dormant.load(std::memory_order_relaxed)) {
+    stream.payload_type.store(packet.rtp.payload_type,
+                              std::memory_order_relaxed);  // what it feeds may hang on it
+    wake_stream(state, packet.stream);
+  } else if (named) {
+    bind_mid(state, packet.stream);
+  }
+  stream.highest_index.set(stream.rtp_window.highest());
+  fetch_next(state, packet, stream);
+  count_rtp(state, endpoint, stream, packet);
+  if (!feeds_something(state, stream, packet.stream)) bind_stream(state, packet.stream, false);
+  if (newest) latch(state, packet);
+  remember_port(state, packet);
+  return std::nullopt;
+}
+
+std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& packet) {
+  const EndpointSlot& endpoint = *packet.sender;
+  if (packet.length < 8) return DropReason::kBadRtcp;
+  if (!endpoint.encrypted)
+    return source_allowed(state, packet) ? std::nullopt : std::optional(DropReason::kWrongSource);
+  if (!endpoint.keys_ready) return DropReason::kNoKeys;
+  std::uint32_t index = 0;
+  const auto profile = state.memory.keys[packet.endpoint].receive.profile;
+  if (!crypto::srtcp_index(profile, {packet.data, packet.length}, index)) return DropReason::kBadRtcp;
+  packet.index = index;
+  packet.stream = find_stream(state, packet.endpoint, load_be32(packet.data + 4));
+  if (packet.stream == kNoSlot) return std::nullopt;
+  const auto verdict = state.memory.streams[packet.stream].rtcp_window.check(index);
+  if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
+  return std::nullopt;
+}
+
+std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
+  EndpointSlot& endpoint = *packet.sender;
+  if (endpoint.encrypted) {
+    const std::uint32_t ssrc = load_be32(packet.data + 4);
+    if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, ssrc);
+    if (packet.stream == kNoSlot) packet.stream = create_stream(state, packet.endpoint, ssrc);
+    if (packet.stream == kNoSlot) return DropReason::kStreamLimit;
+    StreamSlot& stream = state.memory.streams[packet.stream];
+    const auto verdict = stream.rtcp_window.check(packet.index);
+    if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
+    stream.rtcp_window.commit(packet.index);
+    stream.last_packet_tsc.set(state.now);
+  }
+  endpoint.packets_received.add();
+  endpoint.bytes_received.add(packet.length);
+  endpoint.last_received_tsc.set(state.now);
+  // On a shared port RTP, which has an order, decides where the peer is.
+  if (packet.component == Component::kRtcp || !endpoint.rtp.known()) latch(state, packet);
+  return std::nullopt;
+}
+
+// Runs `step` over the packets; those with a reason are dropped, the others move together.
+template <typename Step>
+std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step) {
+  std::uint16_t kept = 0;
+  for (MediaPacket& packet : packets) {
+    if (const std::optional<DropReason> reason = step(packet)) {
+      if (*reason == DropReason::kAuthFailed) packet.sender->auth_failures.add();
+      state.drop(packet.mbuf, *reason);
+    } else {
+      if (&packets[kept] != &packet) packets[kept] = packet;
+      ++kept;
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
+void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
+  std::size_t jobs = 0;
+  batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
+                         [&](MediaPacket& packet) -> std::optional<DropReason> {
+                           if (const auto reason = admit_rtp(state, packet)) return reason;
+                           if (!packet.sender->encrypted) return std::nullopt;
+                           crypto::RtpUnprotectJob& job = rtp_jobs_[jobs++];
+                           job.keys = &state.memory.keys[packet.endpoint].receive;
+                           job.packet = packet.data;
+                           job.index = packet.index;
+                           job.ssrc = packet.rtp.ssrc;
+                           job.header_length = packet.rtp.header_length;
+                           job.length = packet.length;
+                           return std::nullopt;
+                         });
+  if (jobs != 0) state.engine->unprotect(std::span(rtp_jobs_).first(jobs));
+  const crypto::RtpUnprotectJob* done = rtp_jobs_.data();
+  batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
+                         [&](MediaPacket& packet) -> std::optional<DropReason> {
+                           if (packet.sender->encrypted) {
+                             const crypto::RtpUnprotectJob& job = *done++;
+                             if (job.status != crypto::SrtpStatus::kOk) return reason_of(job.status);
+                             packet.length = job.length;
+                           }
+                           return commit_next(state, packet) ? std::nullopt : commit_rtp(state, packet);
+                         });
+}
+
+void Unprotect::rtcp(WorkerState& state, ClassifiedBatch& batch) {
+  batch.rtcp_count = keep(state, std::span(batch.rtcp).first(batch.rtcp_count),
+                          [&](MediaPacket& packet) { return admit_rtcp(state, packet); });
+  const auto packets = std::span(batch.rtcp).first(batch.rtcp_count);
+  std::size_t jobs = 0;
+  for (const MediaPacket& packet : packets) {
+    if (!packet.sender->encrypted) continue;
+    rtcp_jobs_[jobs++] = {&state.memory.keys[packet.endpoint].receive, packet.data, packet.length, {}};
+  }
+  if (jobs != 0) state.engine->unprotect_rtcp(std::span(rtcp_jobs_).first(jobs));
+  std::size_t job = 0;
+  batch.rtcp_count = keep(state, packets, [&](MediaPacket& packet) -> std::optional<DropReason> {
+    if (packet.sender->encrypted) {
+      const crypto::RtcpUnprotectJob& done = rtcp_jobs_[job++];
+      if (done.status == crypto::SrtpStatus::kMalformed) return DropReason::kBadRtcp;
+      if (done.status != crypto::SrtpStatus::kOk) return reason_of(done.status);
+      packet.length = done.length;
+    }
+    return commit_rtcp(state, packet);
+  });
+}
+
+}  // namespace sluice::dataplane

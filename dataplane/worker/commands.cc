@@ -1,0 +1,291 @@
+#include "dataplane/worker/commands.h"
+
+#include <cassert>
+
+#include "dataplane/stages/fanout.h"
+#include "dataplane/stages/feedback.h"
+#include "dataplane/stages/latch.h"
+#include "dataplane/stages/lend.h"
+#include "dataplane/stages/protect.h"
+#include "dataplane/stages/streams.h"
+#include "dataplane/stages/transmit.h"
+
+namespace sluice::dataplane {
+namespace {
+
+// Acks and what a command may tell besides. A command is only taken when this much room is there, so acks are
+// never lost.
+constexpr std::size_t kNotesPerCommand = 2;
+
+void unlink(std::uint32_t& head, std::uint32_t slot, auto next_of) {
+  std::uint32_t* link = &head;
+  while (*link != kNoSlot && *link != slot) link = &next_of(*link);
+  if (*link == slot) *link = next_of(slot);
+}
+
+// `installed` is the worker's alone to write, so it is asked first: of a slot that is not, all else may be
+// just being written by the control thread.
+template <typename Slots>
+auto* current(WorkerState& state, Slots& slots, SlotRef ref, bool installed) {
+  auto* slot = ref.slot < slots.size() ? &slots[ref.slot] : nullptr;
+  if (slot != nullptr && slot->installed == installed && slot->generation == ref.generation) return slot;
+  state.counters().stale_commands.add();
+  return static_cast<decltype(slot)>(nullptr);
+}
+
+void ack(WorkerState& state, NoteKind kind, SlotRef ref) {
+  Note note;
+  note.kind = kind;
+  note.ref = ref;
+  state.tell(note);
+}
+
+// ---- endpoints
+
+void install_endpoint(WorkerState& state, SlotRef ref) {
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, false);
+  if (endpoint == nullptr) return;
+  endpoint->installed = true;
+  endpoint->keys_ready = false;
+  endpoint->can_seal = !endpoint->encrypted;
+  endpoint->tag_length = 0;
+  endpoint->rtp_latched = endpoint->rtcp_latched = false;
+  endpoint->transmit_index = state.port_index[endpoint->port_id & 0xff];
+  endpoint->local_index = state.own_address_index(endpoint->port_id, endpoint->local.address.ip);
+  aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});
+  endpoint->rtcp_index = 0;
+  endpoint->stream_count = 0;
+  endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;
+  if (endpoint->shared_port) return;
+  state.local_ports[endpoint->local.address.port].endpoint = ref.slot;
+  state.local_ports[endpoint->rtcp_port].endpoint = ref.slot;
+}
+
+void uninstall_route(WorkerState& state, std::uint32_t slot) {
+  RouteSlot& route = state.memory.routes[slot];
+  if (route.source != kNoSlot) remove_from_fanout(state, state.memory.sources[route.source], slot);
+  const SsrcKey key{route.endpoint.slot, route.ssrc};
+  if (state.route_by_ssrc.find(key) == slot)
+    state.route_by_ssrc.erase(key);  // a successor may have it by now
+  unlink(state.endpoint(route.endpoint.slot).first_incoming_route, slot,
+         [&](std::uint32_t i) -> std::uint32_t& { return state.memory.routes[i].next_to_endpoint; });
+  route.next_index.set(route.started ? route.highest_index + 1 : route.first_index);
+  route.installed = false;
+}
+
+void uninstall_source(WorkerState& state, std::uint32_t slot) {
+  SourceSlot& source = state.memory.sources[slot];
+  // The control thread removes routes first; should one still hang here, it must not point at a source that
+  // is gone.
+  while (source.route_count != 0) {
+    const std::uint32_t route = state.chunks[source.first_chunk].routes[0];
+    remove_from_fanout(state, source, route);
+    state.memory.routes[route].source = kNoSlot;
+  }
+  if (is_mirror(source)) {
+    if (source.stream != kNoSlot) forget_mirror_stream(state, source.stream);
+  } else {
+    unbind_source(state, slot);
+    unlink(state.endpoint(source.endpoint.slot).first_source, slot,
+           [&](std::uint32_t i) -> std::uint32_t& { return state.memory.sources[i].next; });
+  }
+  source.installed = false;
+}
+
+void remove_endpoint(WorkerState& state, SlotRef ref) {
+  if (EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true)) {
+    while (endpoint->first_incoming_route != kNoSlot) uninstall_route(state, endpoint->first_incoming_route);
+    while (endpoint->first_source != kNoSlot) uninstall_source(state, endpoint->first_source);
+    seal_reports(state);  // a BYE may still wait for these keys
+    while (endpoint->first_stream != kNoSlot) forget_stream(state, endpoint->first_stream);
+    if (!endpoint->shared_port) {
+      state.local_ports[endpoint->local.address.port].endpoint = kNoSlot;
+      state.local_ports[endpoint->rtcp_port].endpoint = kNoSlot;
+    }
+    endpoint->installed = false;
+    endpoint->keys_ready = endpoint->can_seal = false;
+  }
+  ack(state, NoteKind::kEndpointRemoved, ref);
+}
+
+void set_remote(WorkerState& state, const Command& command) {
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
+  if (endpoint == nullptr) return;
+  aim(*endpoint, command.component, command.remote);
+}
+
+void bind_tuple(WorkerState& state, const Command& command, bool bind) {
+  if (current(state, state.memory.endpoints, command.ref, true) == nullptr) return;
+  if (bind) {
+    if (!state.endpoint_by_tuple.insert(command.tuple, command.ref.slot))
+      state.counters().stale_commands.add();
+  } else if (state.endpoint_by_tuple.find(command.tuple) == command.ref.slot) {
+    state.endpoint_by_tuple.erase(command.tuple);
+  }
+}
+
+void keys_ready(WorkerState& state, SlotRef ref) {
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true);
+  if (endpoint == nullptr) return;
+  endpoint->keys_ready = endpoint->can_seal = true;
+  endpoint->tag_length =
+      endpoint->encrypted ? static_cast<std::uint8_t>(
+                                crypto::profile_info(state.memory.keys[ref.slot].send.profile).rtp_tag_length)
+                          : std::uint8_t{0};
+}
+
+// ---- sources and routes
+
+void install_source(WorkerState& state, SlotRef ref) {
+  SourceSlot* source = current(state, state.memory.sources, ref, false);
+  if (source == nullptr) return;
+  EndpointSlot* endpoint = nullptr;
+  if (!is_mirror(*source)) {
+    endpoint = current(state, state.memory.endpoints, source->endpoint, true);
+    if (endpoint == nullptr) return;
+  } else if (source->home_worker >= state.steering.workers() || source->home_worker == state.index) {
+    return state.counters().stale_commands.add();
+  }
+  source->installed = true;
+  source->stream = kNoSlot;
+  source->first_chunk = kNoSlot;
+  source->route_count = source->retransmit_count = 0;
+  source->lent_to = 0;
+  if (endpoint == nullptr) {
+    source->stream = create_mirror_stream(state, ref.slot);
+    return;
+  }
+  source->next = endpoint->first_source;
+  endpoint->first_source = ref.slot;
+  bind_source(state, ref.slot);
+}
+
+void remove_source(WorkerState& state, SlotRef ref) {
+  if (current(state, state.memory.sources, ref, true) != nullptr) uninstall_source(state, ref.slot);
+  ack(state, NoteKind::kSourceRemoved, ref);
+}
+
+void set_lending(WorkerState& state, const Command& command) {
+  if (current(state, state.memory.sources, command.ref, true) == nullptr) return;
+  if (command.worker >= state.steering.workers() || command.worker == state.index)
+    return state.counters().stale_commands.add();
+  if (command.kind == CommandKind::kLendSource)
+    lend_source(state, command.ref.slot, command.worker, command.source);
+  else
+    unlend_source(state, command.ref.slot, command.worker);
+}
+
+void hang_on(WorkerState& state, std::uint32_t route_slot, std::uint32_t source_slot) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  SourceSlot& source = state.memory.sources[source_slot];
+  route.stream = kNoSlot;  // whatever comes next continues from what was sent
+  if (!add_to_fanout(state, source, route_slot)) {
+    route.source = kNoSlot;
+    return;
+  }
+  route.source = source_slot;
+  if (route.keyframe_on_switch) request_keyframe(state, source_slot);
+}
+
+void install_route(WorkerState& state, SlotRef ref) {
+  RouteSlot* route = current(state, state.memory.routes, ref, false);
+  if (route == nullptr) return;
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, route->endpoint, true);
+  if (endpoint == nullptr) return;
+  if (route->source >= state.memory.sources.size() || !state.memory.sources[route->source].installed)
+    return state.counters().stale_commands.add();
+  route->installed = true;
+  route->started = false;
+  route->fir_seen = false;
+  route->retransmit_credit = route->retransmit_earned = 0;
+  route->highest_index = route->base_index = route->first_index;
+  route->next_index.set(route->first_index);
+  route->next_to_endpoint = endpoint->first_incoming_route;
+  endpoint->first_incoming_route = ref.slot;
+  [[maybe_unused]] const bool inserted =
+      state.route_by_ssrc.insert({route->endpoint.slot, route->ssrc}, ref.slot);
+  assert(inserted);  // the table holds as many routes as there are slots
+  hang_on(state, ref.slot, route->source);
+}
+
+void remove_route(WorkerState& state, SlotRef ref) {
+  if (current(state, state.memory.routes, ref, true) != nullptr) {
+    say_bye(state, ref.slot);
+    uninstall_route(state, ref.slot);
+  }
+  ack(state, NoteKind::kRouteRemoved, ref);
+}
+
+void switch_route(WorkerState& state, SlotRef ref, SlotRef to) {
+  RouteSlot* route = current(state, state.memory.routes, ref, true);
+  if (route == nullptr || current(state, state.memory.sources, to, true) == nullptr) return;
+  if (route->source == to.slot) return;
+  if (route->source != kNoSlot) remove_from_fanout(state, state.memory.sources[route->source], ref.slot);
+  hang_on(state, ref.slot, to.slot);
+}
+
+void stream_idle(WorkerState& state, SlotRef ref) {
+  if (ref.slot >= state.memory.streams.size() ||
+      state.memory.streams[ref.slot].tenancy.load(std::memory_order_relaxed) != ref.generation ||
+      (ref.generation & 1) == 0 || is_mirror(state.memory.streams[ref.slot]))
+    return state.counters().stale_commands.add();
+  retire_idle_stream(state, ref.slot);
+}
+
+void carry_out(WorkerState& state, const Command& command) {
+  switch (command.kind) {
+    case CommandKind::kInstallEndpoint:
+      return install_endpoint(state, command.ref);
+    case CommandKind::kRemoveEndpoint:
+      return remove_endpoint(state, command.ref);
+    case CommandKind::kSetRemote:
+      return set_remote(state, command);
+    case CommandKind::kBindTuple:
+      return bind_tuple(state, command, true);
+    case CommandKind::kUnbindTuple:
+      return bind_tuple(state, command, false);
+    case CommandKind::kKeysReady:
+      return keys_ready(state, command.ref);
+    case CommandKind::kInstallSource:
+      return install_source(state, command.ref);
+    case CommandKind::kRemoveSource:
+      return remove_source(state, command.ref);
+    case CommandKind::kLendSource:
+    case CommandKind::kUnlendSource:
+      return set_lending(state, command);
+    case CommandKind::kInstallRoute:
+      return install_route(state, command.ref);
+    case CommandKind::kRemoveRoute:
+      return remove_route(state, command.ref);
+    case CommandKind::kSwitchRoute:
+      return switch_route(state, command.ref, command.source);
+    case CommandKind::kRequestKeyframe:
+      if (current(state, state.memory.sources, command.ref, true) != nullptr)
+        request_keyframe(state, command.ref.slot);
+      return;
+    case CommandKind::kStreamIdle:
+      return stream_idle(state, command.ref);
+    case CommandKind::kInject:
+      return send_frame(state, command.mbuf, command.port_id);
+    case CommandKind::kStop:
+      state.stop_requested = true;
+      return;
+  }
+}
+
+}  // namespace
+
+std::size_t run_commands(WorkerState& state, std::size_t budget) {
+  if (state.memory.commands.empty()) return 0;  // nearly always: spare the making of a Command
+  std::size_t done = 0;
+  Command command;
+  while (done < budget && !state.stop_requested && state.memory.notes.room() >= kNotesPerCommand &&
+         state.memory.commands.pop(command)) {
+    carry_out(state, command);
+    ++done;
+  }
+  if (done != 0) state.counters().commands.add(done);
+  return done;
+}
+
+}  // namespace sluice::dataplane

@@ -1,0 +1,95 @@
+#include "dataplane/worker/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/stages/classify.h"
+#include "dataplane/worker/commands.h"
+#include "dataplane/stages/feedback.h"
+#include "dataplane/stages/lend.h"
+#include "dataplane/stages/protect.h"
+#include "dataplane/stages/receive.h"
+#include "dataplane/stages/transmit.h"
+#include "dataplane/worker/turn_cost.h"
+
+namespace sluice::dataplane {
+namespace {
+
+constexpr std::size_t kCommandsPerTurn = 32;
+
+static_assert(kHeadroom == RTE_PKTMBUF_HEADROOM && kHeadroom >= HeaderTemplate::kMaxLength);
+
+}  // namespace
+
+Worker::Worker(std::unique_ptr<WorkerState> state, const config::Workers& settings)
+    : state_(std::move(state)),
+      idle_(settings, state_->ports, state_->index, state_->memory.bell, state_->tsc_hz) {}
+
+void Worker::process(std::span<rte_mbuf* const> packets) {
+  WorkerState& state = *state_;
+  classify(state, packets, classified_);
+  if (classified_.rtp_count != 0) {
+    unprotect_.rtp(state, classified_);
+    forward_.start(state, std::span(classified_.rtp).first(classified_.rtp_count));
+    while (forward_.next(state, outgoing_)) {
+      protect(state, outgoing_);
+      transmit(state, outgoing_);
+    }
+  }
+  if (classified_.rtcp_count != 0) {
+    unprotect_.rtcp(state, classified_);
+    feedback(state, std::span(classified_.rtcp).first(classified_.rtcp_count), retransmit_);
+  }
+}
+
+bool Worker::turn(std::uint64_t now) {
+  WorkerState& state = *state_;
+  state.now = now;
+  const std::size_t commands = run_commands(state, kCommandsPerTurn);
+  const std::size_t count = receive(state, received_, next_port_++);
+  if (count != 0) process(std::span(received_).first(count));
+  const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, outgoing_) : 0;
+  if (state.reports.count != 0) seal_reports(state);
+  const std::size_t carried = state.steering.shares_queues() ? transmit_for_others(state) : 0;
+  flush_transmit(state);
+  if (state.notified) {
+    state.notified = false;
+    state.memory.waker.wake();
+  }
+  return commands + count + loans + carried != 0;
+}
+
+void Worker::run() {
+  state_->cache.warm();
+  WorkerCounters& counters = state_->counters();
+  std::uint64_t before = rte_rdtsc();
+  TurnMeter turn_meter;
+  idle_.begin();
+  while (!state_->stop_requested) {
+    const bool busy = turn(before);
+    std::uint64_t after = rte_rdtsc();
+    counters.polls.add();
+    counters.total_cycles.add(after - before);
+    if (busy) {
+      counters.busy_polls.add();
+      counters.busy_cycles.add(after - before);
+      turn_meter.turned(counters, after - before);
+      idle_.worked();
+    } else if (idle_.rest(after)) {
+      const std::uint64_t woken = rte_rdtsc();
+      counters.total_cycles.add(woken - after);
+      after = woken;
+    }
+    before = after;
+  }
+  idle_.end();
+  // Before this worker leaves, the others get a while to give back what it lent them.
+  const std::uint64_t limit = rte_rdtsc() + state_->tsc_hz / 10;
+  while (state_->lending.enabled && has_loans(*state_) && rte_rdtsc() < limit) turn(rte_rdtsc());
+  Note stopped;
+  stopped.kind = NoteKind::kStopped;
+  state_->tell(stopped);
+  state_->memory.waker.wake();
+}
+
+}  // namespace sluice::dataplane

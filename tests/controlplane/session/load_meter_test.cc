@@ -1,0 +1,140 @@
+// The load meter over workers whose loops the test plays: turns of known price, arrivals at random.
+#include "controlplane/session/load_meter.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "dataplane/worker/turn_cost.h"
+#include "tests/controlplane/session/session_fixture.h"
+
+namespace sluice::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+// In ticks of ScriptedPlane, of which a second has a million.
+constexpr std::uint64_t kTurn = 30;
+constexpr std::uint64_t kPacket = 20;  // received and sent
+constexpr double kCapacityPps = 1e6 / (kPacket + kTurn / 64.0);
+
+class LoadMeterTest : public ::testing::Test {
+ protected:
+  /// A loop that relays `pps` packets for that long; the meter is called as the control thread calls it.
+  void relay(double pps, double seconds, std::size_t worker = 0) {
+    dataplane::WorkerCounters& counters = plane.memory(worker).counters;
+    std::exponential_distribution<double> gap(pps / 1e6);
+    const double end = static_cast<double>(plane.tsc) + seconds * 1e6;
+    double clock = static_cast<double>(plane.tsc), next = clock + gap(random);
+    while (clock < end) {
+      std::uint64_t batch = 0;
+      for (; next <= clock && batch < 64; ++batch) next += gap(random);
+      const std::uint64_t ticks = batch == 0 ? 5 : kTurn + kPacket * batch;
+      clock += static_cast<double>(ticks);
+      turn(counters, batch, ticks);
+      plane.tsc = static_cast<std::uint64_t>(clock);
+      tick();
+    }
+  }
+  void turn(dataplane::WorkerCounters& counters, std::uint64_t batch, std::uint64_t ticks) {
+    counters.polls.add();
+    counters.total_cycles.add(ticks);
+    if (batch == 0) return;
+    counters.busy_polls.add();
+    counters.busy_cycles.add(ticks);
+    counters.received.add(batch);
+    counters.transmitted.add(batch);
+    turns.turned(counters, ticks);
+  }
+  /// Nothing but time.
+  void rest(std::chrono::milliseconds by) {
+    for (; by > 0ms; by -= 50ms) {
+      plane.tsc += 50000;
+      tick();
+    }
+  }
+  void tick() { meter.tick(LoadMeter::TimePoint() + std::chrono::microseconds(plane.tsc)); }
+
+  test::ScriptedPlane plane{test::small_config().limits, 2};
+  LoadMeter meter{plane};
+  dataplane::TurnMeter turns;
+  std::mt19937_64 random{7};
+};
+
+TEST_F(LoadMeterTest, AnIdleWorkerHasNoLoadAndNoPrice) {
+  rest(2s);
+  EXPECT_EQ(meter.busy_share(0), 0);
+  EXPECT_EQ(meter.expected_load(0), 0);
+  EXPECT_FALSE(meter.reading(0).cycles_per_packet);
+  EXPECT_FALSE(meter.capacity_left_pps(0, 1));
+}
+
+// At 40 % of what the worker can carry, one packet at a time fills nearly all of its time.
+TEST_F(LoadMeterTest, TheSpareTimeInsideSmallBatchesIsSeen) {
+  relay(0.4 * kCapacityPps, 3);
+  EXPECT_GT(meter.busy_share(0), 0.75);
+  EXPECT_NEAR(meter.reading(0).load, 0.4, 0.03);
+  EXPECT_NEAR(meter.reading(0).packets_per_second, 0.4 * kCapacityPps, 0.02 * kCapacityPps);
+  EXPECT_NEAR(*meter.reading(0).capacity_pps, kCapacityPps, 0.05 * kCapacityPps);
+  EXPECT_NEAR(*meter.capacity_left_pps(0, 0.85), 0.45 * kCapacityPps, 0.05 * kCapacityPps);
+  EXPECT_EQ(meter.reading(1).packets_per_second, 0);
+}
+
+TEST_F(LoadMeterTest, FollowsTheTruthUpToTheEnd) {
+  for (const double share : {0.1, 0.6, 0.85, 0.95}) {
+    relay(share * kCapacityPps, 3);
+    EXPECT_NEAR(meter.reading(0).load, share, 0.05) << share;
+    EXPECT_LE(meter.reading(0).load, meter.busy_share(0) + 1e-9) << share;
+  }
+  relay(1.5 * kCapacityPps, 3);
+  EXPECT_GT(meter.reading(0).load, 0.98);
+  EXPECT_GT(meter.busy_share(0), 0.98);
+  EXPECT_LT(*meter.capacity_left_pps(0, 1), 0.02 * kCapacityPps);
+  EXPECT_EQ(*meter.capacity_left_pps(0, 0.85), 0);  // as soon as load says so
+}
+
+TEST_F(LoadMeterTest, BatchesThatDoNotVaryLeaveTheBusyShare) {
+  for (int i = 0; i < 60000; ++i) {
+    turn(plane.memory(0).counters, 1, 30);
+    plane.tsc += 50;
+    tick();
+  }
+  EXPECT_NEAR(meter.busy_share(0), 0.6, 0.01);
+  EXPECT_NEAR(meter.reading(0).load, 0.6, 0.01);
+  EXPECT_NEAR(*meter.reading(0).cycles_per_packet, 30, 0.1);
+}
+
+// A turn in which the CPU was taken away tells nothing of packets, but is no time to spare either.
+TEST_F(LoadMeterTest, TimeTakenAwayCountsAsBusy) {
+  for (int i = 0; i < 30; ++i) {
+    relay(0.4 * kCapacityPps, 0.14);
+    for (int k = 0; k < 16; ++k) turn(plane.memory(0).counters, 1, k == 0 ? 60000 : 50);
+    plane.tsc += 60000;
+  }
+  EXPECT_GT(meter.reading(0).load, 0.7 * 0.4 + 0.3 - 0.05);  // more: it rises faster than it falls
+}
+
+TEST_F(LoadMeterTest, RisesFasterThanItFalls) {
+  relay(0.9 * kCapacityPps, 2);
+  const double high = meter.reading(0).load;
+  rest(300ms);
+  EXPECT_GT(meter.reading(0).load, 0.6 * high);
+  rest(4s);
+  EXPECT_LT(meter.reading(0).load, 0.05);
+  relay(0.9 * kCapacityPps, 0.35);
+  EXPECT_GT(meter.reading(0).load, 0.75 * high);
+}
+
+TEST_F(LoadMeterTest, WhatWasPlacedCountsUntilItsPacketsMay) {
+  relay(0.5 * kCapacityPps, 2);
+  const double load = meter.reading(0).load;
+  for (int i = 0; i < 10; ++i) meter.placed(1, 100);
+  EXPECT_NEAR(meter.expected_load(1), 10 * load / 100, 1e-9);
+  meter.placed(1, 1);  // the mean of one heavy session foretells little
+  EXPECT_NEAR(meter.expected_load(1), 10 * load / 100 + 0.01, 1e-9);
+  rest(15s);
+  EXPECT_LT(meter.expected_load(1), 0.001);
+}
+
+}  // namespace
+}  // namespace sluice::control

@@ -1,0 +1,116 @@
+// outgoing_ssrcs: no index of an SSRC is given twice under one key, whatever comes and goes.
+#include "controlplane/session/outgoing_ssrcs.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+namespace sluice::control {
+namespace {
+
+using Refusal = OutgoingSsrcs::Refusal;
+
+class OutgoingSsrcsTest : public ::testing::Test {
+ protected:
+  OutgoingSsrcs::Random random = [this] { return static_cast<std::uint32_t>(generator()); };
+  std::mt19937 generator{42};
+  Refusal refusal{};
+};
+
+TEST_F(OutgoingSsrcsTest, FreshSsrcStartsLow) {
+  OutgoingSsrcs ssrcs(1, 100, true);
+  for (std::uint32_t i = 2; i < 50; ++i) {
+    const auto lease = ssrcs.lease(i, random, refusal);
+    ASSERT_TRUE(lease);
+    EXPECT_LT(lease->first_index, 1u << 15);
+  }
+}
+
+TEST_F(OutgoingSsrcsTest, ContinuesAfterTheLastIndex) {
+  OutgoingSsrcs ssrcs(1, 100, true);
+  const auto first = *ssrcs.lease(1000, random, refusal);
+  ssrcs.end(first, first.first_index + 70000);
+  const auto second = *ssrcs.lease(1000, random, refusal);
+  EXPECT_EQ(second.first_index, first.first_index + 70000);
+  ssrcs.end(second, second.first_index);  // sent nothing this time
+  EXPECT_EQ(ssrcs.lease(1000, random, refusal)->first_index, first.first_index + 70000);
+}
+
+TEST_F(OutgoingSsrcsTest, ForgetsAnSsrcThatNeverSent) {
+  OutgoingSsrcs ssrcs(1, 2, true);
+  for (std::uint32_t i = 10; i < 100; ++i) {
+    const auto lease = ssrcs.lease(i, random, refusal);
+    ASSERT_TRUE(lease) << i;
+    ssrcs.end(*lease, lease->first_index);
+  }
+  EXPECT_EQ(ssrcs.remembered(), 0u);
+}
+
+TEST_F(OutgoingSsrcsTest, RefusesWhatIsLiveOrOurOwn) {
+  OutgoingSsrcs ssrcs(77, 100, true);
+  EXPECT_FALSE(ssrcs.lease(77, random, refusal));
+  EXPECT_EQ(refusal, Refusal::kTaken);
+  ASSERT_TRUE(ssrcs.lease(5, random, refusal));
+  EXPECT_FALSE(ssrcs.lease(5, random, refusal));
+  EXPECT_EQ(refusal, Refusal::kTaken);
+}
+
+TEST_F(OutgoingSsrcsTest, FullMemoryRefusesFreshAndReusesTheLongestRested) {
+  OutgoingSsrcs ssrcs(1, 3, true);
+  for (const std::uint32_t ssrc : {10u, 11u, 12u}) {
+    const auto lease = *ssrcs.lease(ssrc, random, refusal);
+    ssrcs.end(lease, lease.first_index + 5);
+  }
+  EXPECT_FALSE(ssrcs.lease(13, random, refusal));
+  EXPECT_EQ(refusal, Refusal::kFull);
+  EXPECT_TRUE(ssrcs.lease(12, random, refusal)) << "a remembered one may always come back";
+  EXPECT_EQ(ssrcs.lease_any(random)->ssrc, 10u);
+  EXPECT_EQ(ssrcs.lease_any(random)->ssrc, 11u);
+  EXPECT_FALSE(ssrcs.lease_any(random));
+}
+
+TEST_F(OutgoingSsrcsTest, PlainEndpointForgetsInstead) {
+  OutgoingSsrcs ssrcs(1, 3, false);
+  for (std::uint32_t ssrc = 10; ssrc < 100; ++ssrc) {
+    const auto lease = ssrcs.lease(ssrc, random, refusal);
+    ASSERT_TRUE(lease);
+    ssrcs.end(*lease, lease->first_index + 5);
+  }
+  EXPECT_EQ(ssrcs.remembered(), 3u);
+}
+
+TEST_F(OutgoingSsrcsTest, AnSsrcIsUsedUpAt2To48) {
+  OutgoingSsrcs ssrcs(1, 10, true);
+  const auto lease = *ssrcs.lease(9, random, refusal);
+  ssrcs.end(lease, (std::uint64_t{1} << 48) - 10);
+  EXPECT_FALSE(ssrcs.lease(9, random, refusal));
+  EXPECT_EQ(refusal, Refusal::kExhausted);
+}
+
+TEST_F(OutgoingSsrcsTest, RandomUseNeverRepeatsAnIndex) {
+  OutgoingSsrcs ssrcs(1, 16, true);
+  std::map<std::uint32_t, std::uint64_t> spent;  // first index that nobody has used
+  std::vector<OutgoingSsrcs::Lease> live;
+  for (int i = 0; i < 20000; ++i) {
+    if (live.size() < 8 && generator() % 2 == 0) {
+      auto lease = generator() % 2 == 0
+                       ? ssrcs.lease_any(random)
+                       : ssrcs.lease(static_cast<std::uint32_t>(2 + generator() % 30), random, refusal);
+      if (!lease) continue;
+      ASSERT_GE(lease->first_index, spent[lease->ssrc]);
+      live.push_back(*lease);
+    } else if (!live.empty()) {
+      std::swap(live[generator() % live.size()], live.back());
+      const std::uint64_t sent = generator() % 3 == 0 ? 0 : generator() % 1000;
+      ssrcs.end(live.back(), live.back().first_index + sent);
+      if (sent != 0) spent[live.back().ssrc] = live.back().first_index + sent;
+      live.pop_back();
+    }
+    ASSERT_LE(ssrcs.remembered(), 16u);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::control

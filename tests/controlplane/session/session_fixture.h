@@ -1,0 +1,102 @@
+// session_bench: Sessions over scripted workers, with a clock, randomness and an engine that the test holds
+// in its hands.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "controlplane/session/sessions.h"
+#include "tests/support/scripted_plane.h"
+
+namespace sluice::control::test {
+
+/// A real engine that refuses to expand keys when told to, and counts what is expanded and not released.
+class StubbornEngine final : public crypto::SrtpEngine {
+ public:
+  struct Switches {
+    bool refuse = false;
+    int refuse_after = -1;  // >= 0: that many more succeed
+    std::int64_t expanded = 0;
+    std::int64_t released = 0;
+  };
+  StubbornEngine(std::unique_ptr<crypto::SrtpEngine> real, std::shared_ptr<Switches> switches)
+      : real_(std::move(real)), switches_(std::move(switches)) {}
+
+  crypto::EngineKind kind() const override { return real_->kind(); }
+  std::string description() const override { return real_->description(); }
+  bool expand(const crypto::MasterKey& master, crypto::Direction direction, crypto::SrtpKeys& out) override;
+  void release(crypto::SrtpKeys& keys) override;
+  void protect(std::span<crypto::RtpProtectJob> jobs) override { real_->protect(jobs); }
+  void unprotect(std::span<crypto::RtpUnprotectJob> jobs) override { real_->unprotect(jobs); }
+  void protect_rtcp(std::span<crypto::RtcpProtectJob> jobs) override { real_->protect_rtcp(jobs); }
+  void unprotect_rtcp(std::span<crypto::RtcpUnprotectJob> jobs) override { real_->unprotect_rtcp(jobs); }
+  void forget(const crypto::SrtpKeys& keys, std::uint32_t ssrc) override { real_->forget(keys, ssrc); }
+  std::string last_error() const override { return refused_ ? "told to refuse" : real_->last_error(); }
+
+ private:
+  std::unique_ptr<crypto::SrtpEngine> real_;
+  std::shared_ptr<Switches> switches_;
+  bool refused_ = false;
+};
+
+config::Config small_config();
+
+/// A peer's host on the port's network.
+inline constexpr dataplane::MacAddress kPeerMac{0x02, 0, 0, 0, 0, 0x77};
+
+class Bench {
+ public:
+  explicit Bench(config::Config config = small_config(), std::size_t workers = 1, bool with_v6 = true);
+  /// `prepare`: what the data plane is like, before anybody asks it.
+  Bench(const std::function<void(ScriptedPlane&)>& prepare, config::Config config, std::size_t workers,
+        bool with_v6 = true);
+
+  /// Lets workers, notes and punts run until nothing moves any more.
+  void settle();
+  void advance(std::chrono::milliseconds by);
+  /// advance() in steps with tick() and settle() at each.
+  void live(std::chrono::seconds by);
+
+  std::string session(const std::string& id = "s");
+  EndpointCreate rtp(const std::string& id, bool with_remote = true) const;
+  EndpointCreate sdes(const std::string& id, bool with_remote = true) const;
+  EndpointCreate webrtc(const std::string& id) const;
+  EndpointView create(const EndpointCreate& request);
+  RouteView route(const std::string& id, const std::string& from, const std::string& to,
+                  std::optional<std::uint32_t> ssrc = {});
+
+  /// Answers every ARP request that went out, as the host that was asked.
+  void answer_arp();
+  std::size_t count_events(const std::string& type) const;
+  const Event* last_event(const std::string& type) const;
+  /// What the last event of a type says. REQUIRES: there was one.
+  template <typename Body>
+  const Body& last() const {
+    return std::get<Body>(last_event(std::string(Body::kType))->body);
+  }
+  void expect_no_breach();
+
+  template <typename T>
+  static const RequestError& error_of(const Result<T>& result) {
+    static const RequestError kNone{};
+    const auto* error = std::get_if<RequestError>(&result);
+    EXPECT_NE(error, nullptr) << "was not refused";
+    return error == nullptr ? kNone : *error;
+  }
+
+  config::Config config;
+  ScriptedPlane plane;
+  std::mt19937_64 random{1};
+  dataplane::MacAddress peer_mac = kPeerMac;  // of whoever answers ARP
+  std::shared_ptr<StubbornEngine::Switches> engine = std::make_shared<StubbornEngine::Switches>();
+  std::vector<Event> events;
+  Sessions::Clock::time_point now{std::chrono::hours(1)};
+  std::unique_ptr<Sessions> sessions;
+};
+
+}  // namespace sluice::control::test

@@ -1,0 +1,143 @@
+#include "tests/controlplane/session/web_peer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/wire/header_template.h"
+
+namespace sluice::control::test {
+namespace {
+
+std::shared_ptr<const DtlsContext> make_context(std::shared_ptr<const DtlsCertificate> certificate) {
+  std::string error;
+  auto context = DtlsContext::make(std::move(certificate), crypto::kAllSrtpProfiles, error);
+  if (!context) throw std::runtime_error(error);
+  return context;
+}
+
+}  // namespace
+
+WebPeer::WebPeer(Bench& bench, const EndpointView& of, std::uint16_t udp_port) : view(of), bench_(bench) {
+  std::string error;
+  certificate_ = DtlsCertificate::self_made(error);
+  address = {config::IpAddress::v4(198, 18, 0, 77), udp_port};
+  sluice = {view.local_address, view.local_rtp_port};
+  DtlsTransport::Callbacks callbacks;
+  callbacks.send = [this](std::span<const std::uint8_t> datagram) {
+    punt(dataplane::PuntKind::kDtls, datagram);
+  };
+  callbacks.on_connected = [this](crypto::SrtpProfile chosen, const crypto::MasterKey& send,
+                                  const crypto::MasterKey& receive) {
+    profile = chosen;
+    send_key = send;
+    receive_key = receive;
+  };
+  callbacks.on_failed = [this](DtlsFailure why, const std::string& text) {
+    failed = true;
+    failure = std::string(dtls_failure_name(why)) + ": " + text;
+  };
+  callbacks.on_closed = [this] { closed = true; };
+  DtlsOptions options;
+  options.role = view.setup == DtlsSetup::kActive ? DtlsRole::kPassive : DtlsRole::kActive;
+  dtls_ = DtlsTransport::make(make_context(certificate_), options, callbacks, error);
+  if (!dtls_) throw std::runtime_error(error);
+  expect_fingerprint(view.fingerprint);
+}
+
+Fingerprint WebPeer::fingerprint() const {
+  return {"sha-256", certificate_->sha256_fingerprint()};
+}
+
+void WebPeer::expect_fingerprint(const Fingerprint& fingerprint) {
+  std::string error;
+  dtls_->set_fingerprints({*DtlsFingerprint::parse(fingerprint.algorithm, fingerprint.value, error)},
+                          bench_.now);
+}
+
+void WebPeer::check(bool nominate, const std::string& password) {
+  StunTransactionId id{};
+  std::memcpy(id.data(), &++transaction_, sizeof transaction_);
+  StunWriter writer(StunClass::kRequest, kStunBinding, id);
+  writer.add_text(StunAttribute::kUsername, view.ice_ufrag + ":" + ufrag);
+  writer.add_u64(StunAttribute::kIceControlling, 1);
+  writer.add_u32(StunAttribute::kPriority, 1);
+  if (nominate) writer.add_flag(StunAttribute::kUseCandidate);
+  writer.add_message_integrity(password.empty() ? view.ice_password : password);
+  writer.add_fingerprint();
+  punt(dataplane::PuntKind::kStun, writer.bytes());
+  exchange();
+}
+
+void WebPeer::send_dtls(std::span<const std::uint8_t> datagram) {
+  punt(dataplane::PuntKind::kDtls, datagram);
+}
+
+void WebPeer::start_dtls() {
+  dtls_->start(bench_.now);
+  exchange();
+}
+
+void WebPeer::close() {
+  dtls_->close();
+  exchange();
+}
+
+void WebPeer::exchange() {
+  for (;;) {
+    bench_.settle();
+    auto& injected = bench_.plane.worker(view.worker).injected;
+    if (injected.empty()) return;
+    std::vector<TestFrame> frames;
+    frames.swap(injected);
+    for (const TestFrame& frame : frames) take(frame.bytes);
+  }
+}
+
+void WebPeer::punt(dataplane::PuntKind kind, std::span<const std::uint8_t> payload) {
+  const auto header =
+      dataplane::make_header_template({kPeerMac, address}, {bench_.plane.ports[0].mac, sluice}, 0);
+  std::vector<std::uint8_t> frame(header.length + payload.size());
+  std::memcpy(frame.data() + header.length, payload.data(), payload.size());
+  dataplane::write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()));
+  dataplane::SlotRef endpoint;
+  auto& worker = bench_.plane.worker(view.worker);
+  for (const auto& [slot, generation] : worker.endpoints) {
+    const auto& there = bench_.plane.memory(view.worker).endpoints[slot];
+    if (!there.shared_port && there.local.address == sluice) endpoint = {slot, generation};
+  }
+  for (const auto& tuple : worker.bound)
+    if (tuple.remote == address && tuple.local_port == sluice.port) endpoint = tuple.ref;
+  bound = endpoint;
+  // As classify does: DTLS to a shared port from an unknown 5-tuple is nobody's.
+  if (kind == dataplane::PuntKind::kDtls && !endpoint.valid()) return;
+  bench_.plane.punt(view.worker, kind, frame, endpoint);
+}
+
+void WebPeer::take(const std::vector<std::uint8_t>& bytes) {
+  dataplane::Frame frame;
+  ASSERT_FALSE(dataplane::parse_frame(bytes, frame));
+  if (frame.ip_protocol != dataplane::kIpProtoUdp) return;
+  EXPECT_TRUE(dataplane::udp_checksum_ok(bytes, frame));
+  if (dataplane::destination_ip(bytes, frame) != address.ip || frame.destination_port != address.port) return;
+  EXPECT_TRUE(std::equal(kPeerMac.begin(), kPeerMac.end(), bytes.begin()));
+  EXPECT_EQ(dataplane::source_ip(bytes, frame), sluice.ip) << "not from the address that was asked";
+  EXPECT_EQ(frame.source_port, sluice.port);
+  const auto payload = std::span(bytes).subspan(frame.payload_offset, frame.payload_length);
+  ASSERT_FALSE(payload.empty());
+  if (payload[0] >= 20) {
+    ++dtls_datagrams;
+    if (!mute) dtls_->receive(payload, bench_.now);
+    return;
+  }
+  const auto answer = StunView::parse(payload);
+  ASSERT_TRUE(answer);
+  if (answer->message_class() == StunClass::kResponse) {
+    EXPECT_TRUE(answer->integrity_ok(view.ice_password));
+    EXPECT_EQ(answer->xor_mapped_address(), address);
+    ++stun_answers;
+  } else {
+    ++stun_refusals;
+  }
+}
+
+}  // namespace sluice::control::test

@@ -1,0 +1,222 @@
+// Which way a frame goes: media, punt, or a named drop; and nothing that comes from outside breaks anything.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "tests/support/harness.h"
+
+namespace sluice::dataplane::test {
+namespace {
+
+struct Plane : Harness {
+  std::uint64_t dropped() {
+    std::uint64_t sum = 0;
+    for (const Counter& drop : counters().drops) sum += drop.read();
+    return sum;
+  }
+};
+
+Bytes stun() {
+  return Bytes{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+}
+
+TEST(ClassifyTest, FirstByteDecides) {
+  Plane plane;
+  PeerOptions options;
+  options.kind = EndpointKind::kWebrtc;
+  const Peer peer = plane.add_peer(options);
+  for (int first = 0; first < 256; ++first) {
+    Bytes payload(40, static_cast<std::uint8_t>(first));
+    plane.deliver(peer, payload);
+    const auto punts = plane.punts();
+    if (first <= 3 || (first >= 20 && first <= 63)) {
+      ASSERT_EQ(punts.size(), 1u) << first;
+      EXPECT_EQ(punts[0].kind, first <= 3 ? PuntKind::kStun : PuntKind::kDtls);
+      EXPECT_EQ(punts[0].endpoint, (SlotRef{peer.slot, 1}));
+      free_punt(punts[0]);
+    } else {
+      EXPECT_TRUE(punts.empty()) << first;
+    }
+  }
+  EXPECT_EQ(plane.drops(DropReason::kUnknownProtocol), 256u - 4 - 44 - 64);
+}
+
+TEST(ClassifyTest, StunAndDtlsAreNothingToAPlainEndpoint) {
+  Plane plane;
+  const Peer peer = plane.add_peer();
+  plane.deliver(peer, stun());
+  plane.deliver(peer, Bytes(40, 22));
+  EXPECT_EQ(plane.drops(DropReason::kUnknownProtocol), 2u);
+}
+
+TEST(ClassifyTest, SharedPortKnowsBoundSendersOnly) {
+  Plane plane;
+  Peer anyone;
+  anyone.local = {kOurMac, {kOurIp, 3478}};
+  anyone.remote = {{2, 0, 0, 0, 9, 9}, {config::IpAddress::v4(198, 18, 7, 7), 777}};
+  plane.deliver(anyone, stun());
+  auto punts = plane.punts();
+  ASSERT_EQ(punts.size(), 1u);
+  EXPECT_FALSE(punts[0].endpoint.valid());
+  free_punt(punts[0]);
+  plane.deliver(anyone, Bytes(40, 22));
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 1u);
+
+  EndpointSlot& slot = plane.memory().endpoints[9];
+  slot.generation = 4;
+  slot.kind = EndpointKind::kWebrtc;
+  slot.encrypted = slot.rtcp_mux = slot.shared_port = true;
+  slot.port_id = plane.worker().state().ports[0].id;
+  slot.local = anyone.local;
+  slot.rtcp_port = 3478;
+  slot.max_streams = 4;
+  Command command;
+  command.kind = CommandKind::kInstallEndpoint;
+  command.ref = {9, 4};
+  plane.command(command);
+  command.kind = CommandKind::kBindTuple;
+  command.tuple = {anyone.remote.address, 3478};
+  plane.command(command);
+  plane.deliver(anyone, Bytes(40, 22));
+  punts = plane.punts();
+  ASSERT_EQ(punts.size(), 1u);
+  EXPECT_EQ(punts[0].endpoint, (SlotRef{9, 4}));
+  free_punt(punts[0]);
+  command.kind = CommandKind::kUnbindTuple;
+  plane.command(command);
+  plane.deliver(anyone, Bytes(40, 22));
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 2u);
+
+  command.kind = CommandKind::kBindTuple;
+  plane.command(command);
+  Command remove;
+  remove.kind = CommandKind::kRemoveEndpoint;
+  remove.ref = {9, 4};
+  plane.command(remove);
+  plane.deliver(anyone, Bytes(40, 22));
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 3u) << "a 5-tuple that outlived its endpoint leads nowhere";
+}
+
+TEST(ClassifyTest, NeighbourTrafficIsPunted) {
+  Plane plane;
+  Bytes arp(60);
+  std::fill_n(arp.begin(), 6, std::uint8_t{0xff});
+  store_be16(&arp[12], kEtherTypeArp);
+  plane.deliver_frame(arp);
+  auto punts = plane.punts();
+  ASSERT_EQ(punts.size(), 1u);
+  EXPECT_EQ(punts[0].kind, PuntKind::kArp);
+  EXPECT_EQ(punt_frame(punts[0]).size(), 60u);
+  free_punt(punts[0]);
+}
+
+TEST(ClassifyTest, OtherAddressesMacsPortsAndVlansAreNotOurs) {
+  Plane plane;
+  const Peer peer = plane.add_peer();
+  Peer wrong = peer;
+  wrong.local.address.ip = config::IpAddress::v4(198, 18, 0, 2);
+  plane.deliver(wrong, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kNotForUs), 1u);
+  wrong = peer;
+  wrong.local.mac[5] = 99;
+  plane.deliver(wrong, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kNotForUs), 2u);
+  wrong = peer;
+  wrong.local.address.port = 39999;
+  plane.deliver(wrong, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 1u);
+  wrong = peer;  // the right port over the other address family
+  wrong.local.address.ip = *config::IpAddress::parse("2001:db8::1");
+  wrong.remote.address.ip = *config::IpAddress::parse("2001:db8::5");
+  plane.deliver(wrong, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 2u);
+  Bytes tagged = plane.frame_from(peer, make_rtp({}));
+  tagged.insert(tagged.begin() + 12, {0x81, 0, 0, 5});
+  plane.deliver_frame(tagged);
+  EXPECT_EQ(plane.drops(DropReason::kBadEthernet), 1u);
+}
+
+TEST(ClassifyTest, PlainMediaWithAWrongChecksumIsDropped) {
+  Plane plane;
+  const Peer peer = plane.add_peer();
+  Bytes frame = plane.frame_from(peer, make_rtp({}));
+  frame.back() ^= 1;
+  plane.deliver_frame(frame);
+  EXPECT_EQ(plane.drops(DropReason::kBadUdp), 1u);
+}
+
+TEST(ClassifyTest, TruncatedAtEachLengthIsADropAndNothingElse) {
+  for (const bool v6 : {false, true}) {
+    for (const EndpointKind kind : {EndpointKind::kRtp, EndpointKind::kWebrtc}) {
+      Plane plane;
+      PeerOptions options;
+      options.kind = kind;
+      options.v6 = v6;
+      const Peer peer = plane.add_peer(options);
+      const Bytes rtcp{0x80, 200, 0, 6, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0,
+                       0,    0,   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+      for (const Bytes& payload : {make_rtp({}), stun(), rtcp, Bytes(60, 22)}) {
+        const Bytes frame = plane.frame_from(peer, payload);
+        for (std::size_t length = 0; length < frame.size(); ++length) {
+          plane.deliver_frame(std::span(frame).first(length));
+          EXPECT_TRUE(plane.punts().empty()) << "a frame cut to " << length << " of " << frame.size();
+        }
+      }
+      EXPECT_EQ(plane.counters().forwarded.read() + plane.counters().consumed.read(), 0u);
+      EXPECT_EQ(plane.dropped(), plane.counters().received.read());
+    }
+  }
+}
+
+TEST(ClassifyTest, ShortDatagramsOfEachKindAreHandled) {
+  Plane plane;
+  PeerOptions options;
+  options.kind = EndpointKind::kSdes;
+  const Peer secure = plane.add_peer(options);
+  const Peer plain = plane.add_peer();
+  for (const Peer& peer : {secure, plain}) {
+    for (const std::uint8_t second : {96, 200, 201}) {
+      for (std::size_t length = 0; length < 64; ++length) {
+        Bytes payload(length, 0);
+        if (length > 0) payload[0] = 0x80;
+        if (length > 1) payload[1] = second;
+        plane.deliver(peer, payload);
+      }
+    }
+  }
+  EXPECT_EQ(plane.dropped() + plane.counters().consumed.read(), plane.counters().received.read());
+}
+
+TEST(ClassifyTest, RandomAndMutatedFramesKeepTheLedgerClosed) {
+  const char* given = std::getenv("SLUICE_TEST_SEED");
+  const auto seed =
+      given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
+  SCOPED_TRACE("SLUICE_TEST_SEED=" + std::to_string(seed));
+  std::mt19937 random(seed);
+  Plane plane;
+  PeerOptions options;
+  options.kind = EndpointKind::kWebrtc;
+  options.mid_extension_id = 3;
+  const Peer peer = plane.add_peer(options);
+  const Peer plain = plane.add_peer();
+  RouteOptions route;
+  plane.add_route(plane.add_source(plain, route), peer, route);
+  for (int i = 0; i < 20000; ++i) {
+    RtpOptions rtp;
+    rtp.sequence = static_cast<std::uint16_t>(i);
+    rtp.extension = {0xbe, 0xde, 0, 1, 0x31, 1, 2, 0};
+    Bytes frame =
+        plane.frame_from(random() % 2 != 0 ? peer : plain, random() % 4 == 0 ? stun() : make_rtp(rtp));
+    const unsigned flips = random() % 6;
+    for (unsigned k = 0; k < flips; ++k) frame[random() % frame.size()] = static_cast<std::uint8_t>(random());
+    if (random() % 4 == 0) frame.resize(random() % (frame.size() + 1));
+    plane.deliver_frame(frame);
+    for (const Punt& punt : plane.punts()) free_punt(punt);
+    if (i % 64 == 0) plane.sent();
+    if (i % 1000 == 0) plane.notes();
+  }
+}
+
+}  // namespace
+}  // namespace sluice::dataplane::test

@@ -1,0 +1,310 @@
+// RTCP through routes: translated SSRCs, times and sequence numbers, under SRTCP, judged by libsrtp2.
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "tests/dataplane/stages/rtcp_support.h"
+
+namespace sluice::dataplane::test {
+namespace {
+
+using crypto::SrtpProfile;
+
+Bytes text(std::string_view value) {
+  return {value.begin(), value.end()};
+}
+
+// A publisher with SSRC 1000 and a receiver, both under SRTP, with two packets through the route (100 and 101
+// outgoing).
+struct Call {
+  explicit Call(SrtpProfile profile = SrtpProfile::kAeadAes128Gcm, bool mux = true,
+                crypto::EngineKind engine = crypto::EngineKind::kIpsecMb)
+      : plane(engine) {
+    PeerOptions options;
+    options.kind = EndpointKind::kSdes;
+    options.profile = profile;
+    options.rtcp_mux = mux;
+    publisher = plane.add_peer(options);
+    receiver = plane.add_peer(options);
+    route = plane.add_route(plane.add_source(publisher, route_options), receiver, route_options);
+    to_publisher = std::make_unique<Oracle>(publisher.from_sluice, true);
+    from_publisher = std::make_unique<Oracle>(publisher.to_sluice, false);
+    to_receiver = std::make_unique<Oracle>(receiver.from_sluice, true);
+    from_receiver = std::make_unique<Oracle>(receiver.to_sluice, false);
+    for (std::uint16_t sequence : {7000, 7001}) {
+      RtpOptions rtp;
+      rtp.sequence = sequence;
+      rtp.timestamp = 50000;
+      plane.deliver(publisher, from_publisher->protect(make_rtp(rtp)));
+    }
+    plane.sent();
+  }
+  std::vector<Bytes> publisher_says(const Bytes& packet, bool rtcp_port = false) {
+    plane.deliver(publisher, from_publisher->protect_rtcp(packet), rtcp_port);
+    return opened(*to_receiver, receiver, rtcp_port);
+  }
+  std::vector<Bytes> receiver_says(const Bytes& packet, bool rtcp_port = false) {
+    plane.deliver(receiver, from_receiver->protect_rtcp(packet), rtcp_port);
+    return opened(*to_publisher, publisher, rtcp_port);
+  }
+  std::vector<Bytes> opened(Oracle& oracle, const Peer& to, bool rtcp_port) {
+    std::vector<Bytes> out;
+    for (const Sent& sent : plane.sent()) {
+      EXPECT_EQ(sent.layers.destination_port, to.remote.address.port + (rtcp_port ? 1 : 0));
+      auto plain = oracle.unprotect_rtcp(sent.payload);
+      EXPECT_TRUE(plain) << "libsrtp2 status " << oracle.last_status();
+      if (plain) out.push_back(*plain);
+    }
+    return out;
+  }
+  Harness plane;
+  RouteOptions route_options;
+  Peer publisher, receiver;
+  std::uint32_t route = 0;
+  std::unique_ptr<Oracle> to_publisher, from_publisher, to_receiver, from_receiver;
+};
+
+Bytes sender_info(std::uint32_t rtp_time) {
+  Bytes info(20);
+  store_be32(&info[0], 0xe0000001);
+  store_be32(&info[4], 0x80000000);
+  store_be32(&info[8], rtp_time);
+  store_be32(&info[12], 999);
+  store_be32(&info[16], 999999);
+  return info;
+}
+
+class FeedbackTest : public ::testing::TestWithParam<std::tuple<SrtpProfile, bool, crypto::EngineKind>> {};
+INSTANTIATE_TEST_SUITE_P(Profiles, FeedbackTest,
+                         ::testing::Combine(::testing::ValuesIn(crypto::kAllSrtpProfiles), ::testing::Bool(),
+                                            ::testing::Values(crypto::EngineKind::kIpsecMb,
+                                                              crypto::EngineKind::kLibsrtp)));
+
+TEST_P(FeedbackTest, SenderReportIsTranslatedToTheRoute) {
+  const auto [profile, mux, engine] = GetParam();
+  Call call(profile, mux, engine);
+  for (int i = 0; i < 5; ++i) {
+    const Bytes report = compound([&](RtcpWriter& w) {
+      EXPECT_TRUE(w.report(1000, sender_info(50000 + i), {}));
+      EXPECT_TRUE(w.cname(1000, text("publisher@example")));
+    });
+    const auto got = call.publisher_says(report, !mux);
+    ASSERT_EQ(got.size(), 1u);
+    const auto sr = find_item(got[0], RtcpType::kSenderReport);
+    ASSERT_TRUE(sr);
+    EXPECT_EQ(load_be32(&sr->body[0]), call.route_options.ssrc);
+    EXPECT_EQ(load_be32(&sr->body[4]), 0xe0000001u);
+    EXPECT_EQ(load_be32(&sr->body[8]), 0x80000000u);
+    EXPECT_EQ(load_be32(&sr->body[12]), 50000u + i + call.plane.memory().routes[call.route].timestamp_delta);
+    EXPECT_EQ(load_be32(&sr->body[16]), 2u);
+    EXPECT_EQ(load_be32(&sr->body[20]), 200u);
+    const auto sdes = find_item(got[0], RtcpType::kSourceDescription);
+    ASSERT_TRUE(sdes);
+    const auto name = find_cname(*sdes, call.route_options.ssrc);
+    EXPECT_EQ(Bytes(name.begin(), name.end()), text("publisher@example"));
+  }
+}
+
+TEST_P(FeedbackTest, ReceiverReportReachesThePublisherWithItsOwnNumbers) {
+  const auto [profile, mux, engine] = GetParam();
+  Call call(profile, mux, engine);
+  Bytes block(24);
+  store_be32(&block[0], call.route_options.ssrc);
+  store_be32(&block[4], 0x10000002);  // fraction and cumulative lost
+  store_be32(&block[8], 101);         // highest received
+  store_be32(&block[12], 33);
+  store_be32(&block[16], 0x12345678);
+  store_be32(&block[20], 0x100);
+  const auto got =
+      call.receiver_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); }), !mux);
+  ASSERT_EQ(got.size(), 1u);
+  const auto rr = find_item(got[0], RtcpType::kReceiverReport);
+  ASSERT_TRUE(rr);
+  ASSERT_EQ(rr->count, 1);
+  EXPECT_EQ(load_be32(&rr->body[0]), 0x10ca1000u + call.publisher.slot);
+  EXPECT_EQ(load_be32(&rr->body[4]), 1000u);
+  EXPECT_EQ(load_be32(&rr->body[8]), 0x10000002u);
+  EXPECT_EQ(load_be32(&rr->body[12]), 7001u);
+  EXPECT_EQ(load_be32(&rr->body[16]), 33u);
+  EXPECT_EQ(load_be32(&rr->body[20]), 0x12345678u);
+  EXPECT_EQ(load_be32(&rr->body[24]), 0x100u);
+}
+
+TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
+  const auto [profile, mux, engine] = GetParam();
+  Call call(profile, mux, engine);
+  const std::uint32_t ssrc = call.route_options.ssrc;
+  auto got =
+      call.receiver_says(compound([&](RtcpWriter& w) {
+                           EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, ssrc, {}));
+                         }),
+                         !mux);
+  ASSERT_EQ(got.size(), 1u);
+  auto item = find_item(got[0], RtcpType::kPayloadFeedback);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->count, kFeedbackPli);
+  EXPECT_EQ(load_be32(&item->body[4]), 1000u);
+
+  call.plane.advance(1);
+  Bytes fir(8);
+  store_be32(&fir[0], ssrc);
+  fir[4] = 9;
+  got = call.receiver_says(compound([&](RtcpWriter& w) {
+                             EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, fir));
+                           }),
+                           !mux);
+  ASSERT_EQ(got.size(), 1u);
+  item = find_item(got[0], RtcpType::kPayloadFeedback);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->count, kFeedbackFir);
+  EXPECT_EQ(load_be32(&item->body[8]), 1000u);
+
+  Bytes nack(8);
+  store_be16(&nack[0], 100);
+  store_be16(&nack[2], 1);
+  store_be16(&nack[4], 50);  // from before the route: nobody can send that again
+  got = call.receiver_says(
+      compound([&](RtcpWriter& w) {
+        EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ssrc, nack));
+      }),
+      !mux);
+  ASSERT_EQ(got.size(), 1u);
+  item = find_item(got[0], RtcpType::kTransportFeedback);
+  ASSERT_TRUE(item);
+  ASSERT_EQ(item->body.size(), 12u);
+  EXPECT_EQ(load_be32(&item->body[4]), 1000u);
+  EXPECT_EQ(load_be16(&item->body[8]), 7000);
+  EXPECT_EQ(load_be16(&item->body[10]), 1);
+  const StreamSlot& stream = call.plane.memory().streams[0];
+  EXPECT_EQ(stream.plis.read(), 1u);
+  EXPECT_EQ(stream.firs.read(), 1u);
+  EXPECT_EQ(stream.nacks.read(), 1u);
+}
+
+TEST(FeedbackRuleTest, FeedbackAboutAStrangerGoesNowhere) {
+  Call call;
+  const auto got = call.receiver_says(compound([&](RtcpWriter& w) {
+    EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 1000, {}));
+  }));
+  EXPECT_TRUE(got.empty()) << "the publisher's own SSRC means nothing to the receiver";
+  EXPECT_EQ(call.plane.counters().feedback_unmatched.read(), 1u);
+}
+
+TEST(FeedbackRuleTest, KeyframeRequestsOfManyAreOneWithinAMoment) {
+  Call call;
+  const Bytes pli = compound([&](RtcpWriter& w) {
+    EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, call.route_options.ssrc, {}));
+  });
+  EXPECT_EQ(call.receiver_says(pli).size(), 1u);
+  EXPECT_EQ(call.receiver_says(pli).size(), 0u);
+  EXPECT_EQ(call.plane.counters().feedback_suppressed.read(), 1u);
+  call.plane.advance(0.2);
+  EXPECT_EQ(call.receiver_says(pli).size(), 1u);
+}
+
+TEST(FeedbackRuleTest, FirNumbersCountUpToThePublisherAndRepeatWhenRepeated) {
+  Call call;
+  std::vector<int> sequence;
+  for (const std::uint8_t number : {200, 200, 201}) {
+    call.plane.advance(1);
+    Bytes fir(8);
+    store_be32(&fir[0], call.route_options.ssrc);
+    fir[4] = number;
+    const auto got = call.receiver_says(compound([&](RtcpWriter& w) {
+      EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, fir));
+    }));
+    ASSERT_EQ(got.size(), 1u);
+    sequence.push_back(find_item(got[0], RtcpType::kPayloadFeedback)->body[12]);
+  }
+  EXPECT_EQ(sequence, (std::vector<int>{1, 1, 2}));
+}
+
+TEST(FeedbackRuleTest, AByeEndsTheStreamAndNotTheRoute) {
+  Call call;
+  call.plane.notes();
+  const auto got = call.publisher_says(compound([](RtcpWriter& w) {
+    EXPECT_TRUE(w.report(1000, {}, {}));
+    EXPECT_TRUE(w.bye(1000));
+  }));
+  EXPECT_TRUE(got.empty());
+  const auto notes = call.plane.notes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].kind, NoteKind::kStreamEnded);
+  EXPECT_EQ(notes[0].ssrc, 1000u);
+  EXPECT_TRUE(call.plane.memory().streams[0].ended.load());
+}
+
+TEST(FeedbackRuleTest, RemovingARouteSaysByeUnderTheKeys) {
+  Call call;
+  Command remove;
+  remove.kind = CommandKind::kRemoveRoute;
+  remove.ref = {call.route, 1};
+  call.plane.command(remove);
+  Command end;
+  end.kind = CommandKind::kRemoveEndpoint;
+  end.ref = {call.receiver.slot, 1};
+  call.plane.command(end);
+  const auto got = call.opened(*call.to_receiver, call.receiver, false);
+  ASSERT_EQ(got.size(), 1u);
+  const auto bye = find_item(got[0], RtcpType::kBye);
+  ASSERT_TRUE(bye);
+  EXPECT_EQ(load_be32(&bye->body[0]), call.route_options.ssrc);
+}
+
+TEST(FeedbackRuleTest, AReportFromBeforeTheSwitchIsNotBlamedOnTheNewSource) {
+  Call call;
+  PeerOptions options;
+  options.kind = EndpointKind::kSdes;
+  const Peer other = call.plane.add_peer(options);
+  Oracle sender(other.to_sluice, false);
+  call.plane.switch_route(call.route, call.plane.add_source(other, call.route_options));
+  RtpOptions rtp;
+  rtp.sequence = 30;
+  call.plane.deliver(other, sender.protect(make_rtp(rtp)));
+  call.plane.sent();
+  Bytes block(24);
+  store_be32(&block[0], call.route_options.ssrc);
+  store_be32(&block[8], 101);  // the last one before the switch; the new source begins at 102
+  EXPECT_TRUE(
+      call.receiver_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); })).empty());
+  EXPECT_EQ(call.plane.counters().feedback_unmatched.read(), 1u);
+}
+
+TEST(FeedbackRuleTest, ReplayedAndForgedSrtcpIsDropped) {
+  for (const SrtpProfile profile : crypto::kAllSrtpProfiles) {
+    Call call(profile);
+    const Bytes sealed = call.from_publisher->protect_rtcp(
+        compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(1000, sender_info(1), {})); }));
+    for (std::size_t i = 8; i < sealed.size(); ++i) {
+      Bytes forged = sealed;
+      forged[i] ^= 1;
+      call.plane.deliver(call.publisher, forged);
+    }
+    EXPECT_TRUE(call.plane.sent().empty());
+    call.plane.deliver(call.publisher, sealed);
+    EXPECT_EQ(call.plane.sent().size(), 1u);
+    call.plane.deliver(call.publisher, sealed);
+    EXPECT_TRUE(call.plane.sent().empty());
+    EXPECT_EQ(call.plane.drops(DropReason::kReplayed), 1u);
+    for (std::size_t length = 0; length < sealed.size(); ++length)
+      call.plane.deliver(call.publisher, std::span(sealed).first(length));
+    EXPECT_TRUE(call.plane.sent().empty());
+  }
+}
+
+TEST(FeedbackRuleTest, CompoundsThatDoNotHoldTogetherAreNamed) {
+  Harness plane;
+  const Peer peer = plane.add_peer();
+  const Bytes good = compound([](RtcpWriter& w) {
+    EXPECT_TRUE(w.report(1, sender_info(1), {}));
+    EXPECT_TRUE(w.cname(1, text("x")));
+  });
+  for (std::size_t length = 2; length < good.size(); ++length)
+    plane.deliver(peer, std::span(good).first(length));
+  // Only the cut between the two packets leaves a whole compound.
+  EXPECT_EQ(plane.counters().consumed.read(), 1u);
+  EXPECT_EQ(plane.drops(DropReason::kBadRtcp), good.size() - 3);
+}
+
+}  // namespace
+}  // namespace sluice::dataplane::test

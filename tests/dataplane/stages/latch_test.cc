@@ -1,0 +1,143 @@
+// Where we send: fixed, once, or wherever authentic media comes from (CVE-2025-53399, RTP bleed).
+#include <gtest/gtest.h>
+
+#include "tests/support/harness.h"
+
+namespace sluice::dataplane::test {
+namespace {
+
+config::SocketAddress remote_of(Harness& plane, const Peer& peer) {
+  return template_remote(plane.memory().endpoints[peer.slot].rtp);
+}
+
+TEST(LatchTest, PlainWithASignalledAddressHearsNobodyElse) {
+  Harness plane;
+  const Peer peer = plane.add_peer();
+  Peer stranger = peer;
+  stranger.remote.address.ip = config::IpAddress::v4(198, 19, 0, 9);
+  plane.deliver(stranger, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  plane.deliver(peer, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kNoRoute), 1u);
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+}
+
+TEST(LatchTest, PlainWithoutOneLatchesOnceAndStays) {
+  Harness plane;
+  PeerOptions options;
+  options.known_remote = false;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  plane.memory().endpoints[peer.slot].latch_network = *config::IpPrefix::parse("198.18.1.0/24");
+  Peer outside = peer;
+  outside.remote.address.ip = config::IpAddress::v4(198, 18, 2, 1);
+  plane.deliver(outside, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  plane.deliver(peer, make_rtp({}));
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+  EXPECT_EQ(template_next_hop(plane.memory().endpoints[peer.slot].rtp), peer.remote.mac);
+  const auto notes = plane.notes();
+  ASSERT_FALSE(notes.empty());
+  EXPECT_EQ(notes.back().kind, NoteKind::kLatched);
+  EXPECT_EQ(notes.back().address, peer.remote.address);
+  Peer injector = peer;
+  injector.remote.address.port = 7;
+  RtpOptions rtp;
+  rtp.sequence = 2;
+  plane.deliver(injector, make_rtp(rtp));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 2u);
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+}
+
+TEST(LatchTest, ASignalledAddressBehindNatIsCorrectedOnce) {
+  Harness plane;
+  PeerOptions options;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  plane.memory().endpoints[peer.slot].latch_network = *config::IpPrefix::parse("198.19.0.0/16");
+  Peer natted = peer;
+  natted.remote.address = {config::IpAddress::v4(198, 19, 4, 4), 61000};
+  plane.deliver(natted, make_rtp({}));
+  EXPECT_EQ(remote_of(plane, peer), natted.remote.address);
+  Peer other = natted;
+  other.remote.address.port = 61001;
+  RtpOptions rtp;
+  rtp.sequence = 2;
+  plane.deliver(other, make_rtp(rtp));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  EXPECT_EQ(remote_of(plane, peer), natted.remote.address);
+}
+
+TEST(LatchTest, APacketFromTheSignalledAddressSettlesIt) {
+  Harness plane;
+  PeerOptions options;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  plane.deliver(peer, make_rtp({}));
+  Peer other = peer;
+  other.remote.address.port = 61001;
+  RtpOptions rtp;
+  rtp.sequence = 2;
+  plane.deliver(other, make_rtp(rtp));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+}
+
+TEST(LatchTest, TheWindowCloses) {
+  Harness plane;
+  PeerOptions options;
+  options.known_remote = false;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  plane.memory().endpoints[peer.slot].latch_deadline_tsc = 1'000'000'000 + 5 * plane.tsc_hz();
+  plane.advance(6);
+  plane.deliver(peer, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  EXPECT_FALSE(plane.memory().endpoints[peer.slot].rtp.known());
+}
+
+TEST(LatchTest, RtcpOfALatchedPeerComesFromTheSameHost) {
+  Harness plane;
+  PeerOptions options;
+  options.known_remote = false;
+  options.latch = LatchPolicy::kOnce;
+  options.rtcp_mux = false;
+  const Peer peer = plane.add_peer(options);
+  plane.deliver(peer, make_rtp({}));
+  Peer stranger = peer;
+  stranger.remote.address.ip = config::IpAddress::v4(198, 18, 1, 200);
+  const Bytes report{0x80, 201, 0, 1, 0, 0, 0, 1};
+  plane.deliver(stranger, report, true);
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
+  plane.deliver(peer, report, true);
+  EXPECT_EQ(template_remote(plane.memory().endpoints[peer.slot].rtcp).port, peer.remote.address.port + 1);
+}
+
+TEST(LatchTest, SrtpFollowsTheNewestAuthenticPacketOnly) {
+  Harness plane;
+  PeerOptions options;
+  options.kind = EndpointKind::kSdes;
+  options.known_remote = false;
+  options.latch = LatchPolicy::kAuthenticated;
+  const Peer peer = plane.add_peer(options);
+  Oracle sender(peer.to_sluice, false);
+  RtpOptions rtp;
+  const auto next = [&] {
+    ++rtp.sequence;
+    return sender.protect(make_rtp(rtp));
+  };
+  const Bytes late = next();
+  plane.deliver(peer, next());
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+  Peer moved = peer;
+  moved.remote.address = {config::IpAddress::v4(198, 18, 3, 3), 4321};
+  plane.deliver(moved, late);  // authentic, but older than what is known
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+  plane.deliver(moved, next());
+  EXPECT_EQ(remote_of(plane, peer), moved.remote.address);
+  plane.deliver(peer, make_rtp(rtp));  // plain: no tag
+  EXPECT_EQ(remote_of(plane, peer), moved.remote.address);
+}
+
+}  // namespace
+}  // namespace sluice::dataplane::test

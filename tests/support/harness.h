@@ -1,0 +1,185 @@
+// harness: one worker with real stages, a real crypto engine and a port whose far end is a ring that the test
+// reads. Packets in, packets out; no NIC, no thread: the test calls turn() and owns the clock. Benchmarks use
+// it as well, so it knows no test framework: what is wrong it says by expect().
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "crypto/srtp/srtp_engine.h"
+#include "dataplane/worker/worker.h"
+
+struct rte_ring;
+
+namespace sluice::dataplane::test {
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// What becomes of a complaint. At first it goes to stderr and ends the program; a test program makes a
+/// failed expectation of it (gtest_complaints.cc).
+using ComplaintHandler = void (*)(const std::string& complaint);
+void set_complaint_handler(ComplaintHandler handler);
+/// Complains when `good` is false.
+void expect(bool good, const std::string& complaint);
+
+/// Brings up the EAL once for the whole program: no huge pages, no PCI, in memory. The calling thread is CPU
+/// 0's.
+void start_eal();
+
+inline constexpr MacAddress kOurMac{2, 0, 0, 0, 0, 1};
+inline const config::IpAddress kOurIp = config::IpAddress::v4(198, 18, 0, 1);
+
+/// A peer: where it is, and its side of the keys.
+struct Peer {
+  std::uint32_t slot = kNoSlot;
+  EndpointKind kind{};
+  LinkEnd local;   // ours
+  LinkEnd remote;  // the peer's
+  crypto::SrtpProfile profile{};
+  crypto::MasterKey to_sluice;
+  crypto::MasterKey from_sluice;
+};
+
+struct PeerOptions {
+  EndpointKind kind = EndpointKind::kRtp;
+  crypto::SrtpProfile profile = crypto::SrtpProfile::kAeadAes128Gcm;
+  bool rtcp_mux = true;
+  bool known_remote = true;
+  LatchPolicy latch = LatchPolicy::kFixed;
+  bool keys_ready = true;
+  bool v6 = false;
+  std::uint8_t mid_extension_id = 0;
+  std::uint16_t max_streams = 16;
+};
+
+struct RouteOptions {
+  std::uint32_t ssrc = 0x51000000;
+  std::uint32_t clock_rate = 90000;
+  SourceMatch match = SourceMatch::kAny;
+  std::uint32_t match_ssrc = 0;
+  std::vector<std::uint8_t> match_payload_types = {};
+  std::string match_mid = {};
+  std::vector<PayloadTypeMapping> payload_types = {};
+  std::optional<std::array<std::uint8_t, 16>> extension_ids = {};
+  std::uint64_t first_index = 100;
+  bool keyframe_on_switch = false;
+  bool retransmit = false;
+};
+
+/// What left by the port, parsed.
+struct Sent {
+  Bytes frame;
+  Frame layers;
+  Bytes payload;  // UDP payload
+};
+
+class Harness {
+ public:
+  /// `workers`: how many the steering table knows; this harness is number 0. `peers`: the most there will be.
+  /// `port_does_checksums`: as a NIC's port, or one on rings shared with another process; what leaves then
+  /// lacks them.
+  explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
+                   std::uint32_t peers = 256, bool port_does_checksums = false);
+  /// Another worker of the same plane, with a port, a pool and slots of its own; it shares rings and nothing
+  /// else, so that each may take its turns on a thread of its own. `first` outlives it.
+  Harness(Harness& first, std::size_t index, crypto::EngineKind engine = crypto::EngineKind::kIpsecMb,
+          std::uint32_t peers = 256, bool port_does_checksums = false);
+  ~Harness();
+
+  Worker& worker() { return *worker_; }
+  Steering& steering() { return *steering_; }
+  const config::Config& config() const { return config_; }
+  ControlWaker& waker() { return waker_; }
+  rte_mempool* pool() { return pool_; }
+  WorkerMemory& memory() { return *memory_; }
+  WorkerCounters& counters() { return memory_->counters; }
+  std::uint64_t drops(DropReason reason) { return counters().drops[static_cast<std::size_t>(reason)].read(); }
+
+  Peer add_peer(const PeerOptions& options = {});
+  void make_keys_ready(const Peer& peer);
+  std::uint32_t add_source(const Peer& from, const RouteOptions& options);
+  /// The mirror here of a source at `home`, which lends it from now on. Its slot here.
+  std::uint32_t add_mirror(Harness& home, std::uint32_t source, const RouteOptions& options);
+  std::uint32_t add_route(std::uint32_t source, const Peer& to, const RouteOptions& options);
+  void switch_route(std::uint32_t route, std::uint32_t source);
+  void command(const Command& command);
+
+  /// A UDP datagram from the peer to its endpoint, by way of Worker::process.
+  void deliver(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false);
+  void deliver_frame(std::span<const std::uint8_t> frame);
+  void deliver_frames(const std::vector<Bytes>& frames);  // as one batch of at most kBatch
+  /// Puts frames where the port receives them, for a benchmark that times turns. REQUIRES: at most kBatch.
+  void enqueue(std::span<rte_mbuf* const> frames);
+  std::uint64_t turn_timed();  // TSC cycles of one turn of the loop
+  std::size_t drain();         // throws away what left; how many packets
+  Bytes frame_from(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false) const;
+
+  /// Ends the turn: seals reports, flushes, and returns what left.
+  std::vector<Sent> sent();
+  std::vector<Note> notes();
+  std::vector<Punt> punts();
+
+  /// One turn of the loop.
+  void turn();
+  void advance(double seconds);
+  std::uint64_t tsc_hz() const { return 2'000'000'000; }
+  /// Buffers that are out of the pool.
+  std::size_t frames_in_use() const;
+
+ private:
+  void open(crypto::EngineKind engine, std::size_t index, std::uint32_t peers, bool port_does_checksums);
+  std::vector<rte_mbuf*> make_mbufs(const std::vector<Bytes>& frames);
+
+  config::Config config_;
+  ControlWaker waker_;
+  std::unique_ptr<WorkerMemory> memory_;
+  std::shared_ptr<Steering> steering_;
+  std::unique_ptr<crypto::SrtpEngine> control_engine_;
+  std::unique_ptr<Worker> worker_;
+  rte_mempool* pool_ = nullptr;
+  rte_ring* ring_ = nullptr;          // what the port transmitted
+  rte_ring* receive_ring_ = nullptr;  // what the port receives: tests call process() instead
+  std::uint16_t port_id_ = 0;
+  std::uint64_t now_ = 1'000'000'000;
+  std::uint32_t peers_ = 0, sources_ = 0, routes_ = 0;
+};
+
+/// An RTP packet with a payload of `size` bytes that depends on the sequence number.
+struct RtpOptions {
+  std::uint32_t ssrc = 1000;
+  std::uint16_t sequence = 1;
+  std::uint32_t timestamp = 0;
+  std::uint8_t payload_type = 96;
+  bool marker = false;
+  std::size_t size = 100;
+  std::vector<std::uint32_t> csrcs = {};
+  Bytes extension = {};  // profile, length and data
+};
+Bytes make_rtp(const RtpOptions& options);
+
+/// The truth: libsrtp2, used directly. One direction.
+class Oracle {
+ public:
+  Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size = 128);
+  ~Oracle();
+  Oracle(const Oracle&) = delete;
+  Oracle& operator=(const Oracle&) = delete;
+
+  Bytes protect(Bytes packet);
+  Bytes protect_rtcp(Bytes packet);
+  /// nullopt when libsrtp2 refuses; its status is in last_status().
+  std::optional<Bytes> unprotect(Bytes packet);
+  std::optional<Bytes> unprotect_rtcp(Bytes packet);
+  int last_status() const { return last_status_; }
+
+ private:
+  void* session_ = nullptr;
+  int last_status_ = 0;
+};
+
+}  // namespace sluice::dataplane::test

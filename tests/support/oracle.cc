@@ -1,0 +1,82 @@
+#include <srtp2/srtp.h>
+
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+
+#include "tests/support/harness.h"
+
+namespace sluice::dataplane::test {
+namespace {
+
+srtp_profile_t library_profile(crypto::SrtpProfile profile) {
+  switch (profile) {
+    case crypto::SrtpProfile::kAeadAes128Gcm:
+      return srtp_profile_aead_aes_128_gcm;
+    case crypto::SrtpProfile::kAeadAes256Gcm:
+      return srtp_profile_aead_aes_256_gcm;
+    case crypto::SrtpProfile::kAesCm128HmacSha1_80:
+      return srtp_profile_aes128_cm_sha1_80;
+    default:
+      return srtp_profile_aes128_cm_sha1_32;
+  }
+}
+
+template <typename Call>
+std::optional<Bytes> apply(Bytes packet, int& status, Call call) {
+  int length = static_cast<int>(packet.size());
+  packet.resize(packet.size() + SRTP_MAX_TRAILER_LEN + 4);
+  status = call(packet.data(), &length);
+  if (status != srtp_err_status_ok) return std::nullopt;
+  packet.resize(static_cast<std::size_t>(length));
+  return packet;
+}
+
+}  // namespace
+
+Oracle::Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size) {
+  static std::once_flag once;
+  std::call_once(once, [] { srtp_init(); });
+  Bytes joined(key.key.bytes().begin(), key.key.bytes().end());
+  joined.insert(joined.end(), key.salt.bytes().begin(), key.salt.bytes().end());
+  srtp_policy_t policy{};
+  srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, library_profile(key.profile));
+  srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, library_profile(key.profile));
+  policy.ssrc.type = inbound ? ssrc_any_inbound : ssrc_any_outbound;
+  policy.key = joined.data();
+  policy.window_size = window_size;
+  srtp_t session = nullptr;
+  if (srtp_create(&session, &policy) != srtp_err_status_ok)
+    throw std::runtime_error("libsrtp2 refused the keys");
+  session_ = session;
+}
+
+Oracle::~Oracle() {
+  srtp_dealloc(static_cast<srtp_t>(session_));
+}
+
+Bytes Oracle::protect(Bytes packet) {
+  auto out = apply(std::move(packet), last_status_,
+                   [&](void* p, int* n) { return srtp_protect(static_cast<srtp_t>(session_), p, n); });
+  if (!out) throw std::runtime_error("libsrtp2 refused to protect");
+  return *out;
+}
+
+Bytes Oracle::protect_rtcp(Bytes packet) {
+  auto out = apply(std::move(packet), last_status_,
+                   [&](void* p, int* n) { return srtp_protect_rtcp(static_cast<srtp_t>(session_), p, n); });
+  if (!out) throw std::runtime_error("libsrtp2 refused to protect");
+  return *out;
+}
+
+std::optional<Bytes> Oracle::unprotect(Bytes packet) {
+  return apply(std::move(packet), last_status_,
+               [&](void* p, int* n) { return srtp_unprotect(static_cast<srtp_t>(session_), p, n); });
+}
+
+std::optional<Bytes> Oracle::unprotect_rtcp(Bytes packet) {
+  return apply(std::move(packet), last_status_,
+               [&](void* p, int* n) { return srtp_unprotect_rtcp(static_cast<srtp_t>(session_), p, n); });
+}
+
+}  // namespace sluice::dataplane::test

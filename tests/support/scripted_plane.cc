@@ -1,0 +1,276 @@
+#include "tests/support/scripted_plane.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace sluice::control::test {
+
+using dataplane::Command;
+using dataplane::CommandKind;
+using dataplane::Note;
+using dataplane::NoteKind;
+using dataplane::SlotRef;
+
+namespace {
+
+TestFrame* frame_of(rte_mbuf* mbuf) {
+  return reinterpret_cast<TestFrame*>(mbuf);
+}
+
+// A worker reads what it was handed; so does this one, for ThreadSanitizer's sake.
+std::uint32_t read_all(const void* data, std::size_t size) {
+  const auto* bytes = static_cast<const std::uint8_t*>(data);
+  return std::accumulate(bytes, bytes + size, 0u);
+}
+
+bool holds(const std::map<std::uint32_t, std::uint32_t>& table, SlotRef ref) {
+  const auto found = table.find(ref.slot);
+  return found != table.end() && found->second == ref.generation;
+}
+
+}  // namespace
+
+ScriptedWorker::~ScriptedWorker() {
+  Command command;
+  while (memory_.commands.pop(command)) {
+    if (command.mbuf == nullptr) continue;
+    delete frame_of(command.mbuf);
+    --frames_;
+  }
+}
+
+std::size_t ScriptedWorker::turn(std::size_t commands) {
+  std::size_t count = 0;
+  Command command;
+  for (; count < commands && memory_.commands.pop(command); ++count) carry_out(command);
+  taken += count;
+  while (!holding_ && !answers_.empty() && memory_.notes.push(answers_.front())) answers_.pop_front();
+  return count;
+}
+
+void ScriptedWorker::answer(NoteKind kind, SlotRef ref) {
+  Note note;
+  note.kind = kind;
+  note.ref = ref;
+  answers_.push_back(note);
+}
+
+void ScriptedWorker::carry_out(const Command& command) {
+  order.push_back(command.kind);
+  switch (command.kind) {
+    case CommandKind::kInstallEndpoint:
+      return install_endpoint(command.ref);
+    case CommandKind::kRemoveEndpoint:
+      return remove_endpoint(command.ref);
+    case CommandKind::kSetRemote:
+      if (!holds(endpoints, command.ref)) return breach("remote of an endpoint that is not installed");
+      if (!command.remote.known()) return breach("remote without a template");
+      remotes.push_back({command.ref, command.component, dataplane::template_remote(command.remote),
+                         dataplane::template_next_hop(command.remote)});
+      return;
+    case CommandKind::kBindTuple: {
+      if (!holds(endpoints, command.ref)) return breach("tuple of an endpoint that is not installed");
+      const Bound tuple{command.ref, command.tuple.remote, command.tuple.local_port};
+      std::erase_if(bound, [&](const Bound& other) {
+        return other.remote == tuple.remote && other.local_port == tuple.local_port;
+      });
+      bound.push_back(tuple);
+      return;
+    }
+    case CommandKind::kUnbindTuple:
+      if (std::erase(bound, Bound{command.ref, command.tuple.remote, command.tuple.local_port}) != 1)
+        breach("unbinds a tuple that is not bound to that endpoint");
+      return;
+    case CommandKind::kKeysReady:
+      if (!holds(endpoints, command.ref)) return breach("keys of an endpoint that is not installed");
+      if (!memory_.keys[command.ref.slot].send.ready || !memory_.keys[command.ref.slot].receive.ready)
+        return breach("keys announced that are not expanded");
+      read_all(&memory_.keys[command.ref.slot].send.rtp, sizeof(crypto::SrtpKeys::Block));
+      memory_.endpoints[command.ref.slot].keys_ready = true;
+      keyed.push_back(command.ref);
+      return;
+    case CommandKind::kInstallSource: {
+      dataplane::SourceSlot& slot = memory_.sources[command.ref.slot];
+      if (slot.generation != command.ref.generation || slot.installed) breach("source slot not prepared");
+      if (slot.endpoint.valid() && !holds(endpoints, slot.endpoint))
+        breach("source of an endpoint that is not installed");
+      if (!slot.endpoint.valid()) mirrors[command.ref.slot] = slot.home;
+      slot.installed = true;
+      sources[command.ref.slot] = command.ref.generation;
+      return;
+    }
+    case CommandKind::kRemoveSource: {
+      if (!holds(sources, command.ref)) return breach("removes a source that is not installed");
+      if (std::any_of(route_source.begin(), route_source.end(),
+                      [&](const auto& entry) { return entry.second == command.ref.slot; }))
+        breach("removes a source that routes hang on");
+      memory_.sources[command.ref.slot].installed = false;
+      sources.erase(command.ref.slot);
+      mirrors.erase(command.ref.slot);
+      if (std::any_of(lent.begin(), lent.end(),
+                      [&](const auto& entry) { return entry.first.first == command.ref.slot; }))
+        breach("removes a source that is lent");
+      return answer(NoteKind::kSourceRemoved, command.ref);
+    }
+    case CommandKind::kLendSource:
+      if (!holds(sources, command.ref)) return breach("lends a source that is not installed");
+      if (!lent.emplace(std::pair{command.ref.slot, command.worker}, command.source).second)
+        breach("lends a source twice to one worker");
+      return;
+    case CommandKind::kUnlendSource:
+      if (!holds(sources, command.ref)) return breach("takes back a source that is not installed");
+      if (lent.erase({command.ref.slot, command.worker}) == 0) breach("takes back what is not lent");
+      return;
+    case CommandKind::kInstallRoute:
+      return install_route(command);
+    case CommandKind::kRemoveRoute:
+      return remove_route(command.ref);
+    case CommandKind::kSwitchRoute:
+      if (!holds(routes, command.ref)) return breach("switches a route that is not installed");
+      if (!holds(sources, command.source)) return breach("switches to a source that is not installed");
+      memory_.routes[command.ref.slot].source = command.source.slot;
+      route_source[command.ref.slot] = command.source.slot;
+      return answer(NoteKind::kRouteSwitched, command.ref);
+    case CommandKind::kRequestKeyframe:
+      return;
+    case CommandKind::kStreamIdle: {
+      dataplane::StreamSlot& stream = memory_.streams[command.ref.slot];
+      if (stream.tenancy.load() == command.ref.generation) stream.tenancy.store(command.ref.generation + 1);
+      forgotten.push_back(command.ref);
+      return;
+    }
+    case CommandKind::kInject: {
+      TestFrame* frame = frame_of(command.mbuf);
+      frame->port_id = command.port_id;
+      injected.push_back(*frame);
+      delete frame;
+      --frames_;
+      return;
+    }
+    case CommandKind::kStop:
+      return answer(NoteKind::kStopped, {});
+  }
+}
+
+void ScriptedWorker::install_endpoint(SlotRef ref) {
+  dataplane::EndpointSlot& slot = memory_.endpoints[ref.slot];
+  if (slot.generation != ref.generation || slot.installed) breach("endpoint slot not prepared");
+  if (endpoints.contains(ref.slot)) breach("endpoint slot is taken");
+  slot.installed = true;
+  endpoints[ref.slot] = ref.generation;
+}
+
+void ScriptedWorker::remove_endpoint(SlotRef ref) {
+  // A stale removal is answered all the same: nobody may wait for ever.
+  if (!holds(endpoints, ref)) {
+    breach("removes an endpoint that is not installed");
+    return answer(NoteKind::kEndpointRemoved, ref);
+  }
+  for (const auto& [slot, generation] : routes)
+    if (memory_.routes[slot].endpoint == ref) breach("removes an endpoint that routes lead to");
+  for (const auto& [slot, generation] : sources)
+    if (memory_.sources[slot].endpoint == ref) breach("removes an endpoint that has sources");
+  for (const Bound& tuple : bound)
+    if (tuple.ref == ref) breach("removes an endpoint that has tuples");
+  memory_.endpoints[ref.slot].installed = false;
+  endpoints.erase(ref.slot);
+  answer(NoteKind::kEndpointRemoved, ref);
+}
+
+void ScriptedWorker::install_route(const Command& command) {
+  dataplane::RouteSlot& slot = memory_.routes[command.ref.slot];
+  if (slot.generation != command.ref.generation || slot.installed) breach("route slot not prepared");
+  if (!holds(endpoints, slot.endpoint)) breach("route to an endpoint that is not installed");
+  if (!sources.contains(slot.source)) breach("route from a source that is not installed");
+  for (const auto& [other, generation] : routes)
+    if (memory_.routes[other].endpoint == slot.endpoint && memory_.routes[other].ssrc == slot.ssrc)
+      breach("two live routes to one endpoint with one SSRC");
+  if (memory_.endpoints[slot.endpoint.slot].local_ssrc == slot.ssrc)
+    breach("route with the endpoint's own SSRC");
+  slot.installed = true;
+  routes[command.ref.slot] = command.ref.generation;
+  route_source[command.ref.slot] = slot.source;
+  first_indices.push_back(slot.first_index);
+}
+
+void ScriptedWorker::remove_route(SlotRef ref) {
+  if (!holds(routes, ref)) {
+    breach("removes a route that is not installed");
+    return answer(NoteKind::kRouteRemoved, ref);
+  }
+  dataplane::RouteSlot& slot = memory_.routes[ref.slot];
+  if (const auto sent = sent_.find(slot.ssrc); sent != sent_.end()) {
+    slot.next_index.set(slot.first_index + sent->second);
+    sent_.erase(sent);
+  }
+  slot.installed = false;
+  routes.erase(ref.slot);
+  route_source.erase(ref.slot);
+  answer(NoteKind::kRouteRemoved, ref);
+}
+
+ScriptedPlane::ScriptedPlane(const config::Limits& limits, std::size_t workers, bool with_v6) {
+  dataplane::PortInfo info;
+  info.id = 3;  // not its index
+  info.name = "lan";
+  info.mac = {0x02, 0, 0, 0, 0, 1};
+  info.addresses.push_back(*config::IpPrefix::parse("198.18.0.1/24"));
+  if (with_v6) {
+    info.addresses.push_back(*config::IpPrefix::parse("fe80::1/64"));
+    info.addresses.push_back(*config::IpPrefix::parse("2001:db8::1/64"));
+  }
+  info.gateway = config::IpAddress::parse("198.18.0.254");
+  ports.push_back(info);
+  for (std::size_t i = 0; i < workers; ++i) {
+    memories_.push_back(std::make_unique<dataplane::WorkerMemory>(limits, waker_));
+    workers_.push_back(std::make_unique<ScriptedWorker>(*memories_.back(), frames_));
+  }
+}
+
+ScriptedPlane::~ScriptedPlane() {
+  workers_.clear();
+  dataplane::Punt punt;
+  for (const auto& memory : memories_)
+    while (memory->punts.pop(punt)) free_punt(punt);
+}
+
+rte_mbuf* ScriptedPlane::make_frame(std::span<const std::uint8_t> bytes) {
+  if (frames_exhausted) return nullptr;
+  ++frames_;
+  return reinterpret_cast<rte_mbuf*>(new TestFrame{{bytes.begin(), bytes.end()}, 0});
+}
+
+void ScriptedPlane::free_frame(rte_mbuf* frame) {
+  delete frame_of(frame);
+  --frames_;
+}
+
+std::span<const std::uint8_t> ScriptedPlane::punt_frame(const dataplane::Punt& punt) const {
+  return frame_of(punt.mbuf)->bytes;
+}
+
+bool ScriptedPlane::punt(std::size_t worker, dataplane::PuntKind kind, std::span<const std::uint8_t> frame,
+                         dataplane::SlotRef endpoint) {
+  dataplane::Punt entry;
+  entry.kind = kind;
+  entry.port_id = ports[0].id;
+  entry.endpoint = endpoint;
+  entry.mbuf = make_frame(frame);
+  if (memories_[worker]->punts.push(entry)) return true;
+  free_frame(entry.mbuf);
+  return false;
+}
+
+WorkerThread::WorkerThread(ScriptedWorker& worker)
+    : thread_([this, &worker] {
+        while (!stop_.load(std::memory_order_relaxed))
+          if (worker.turn(64) == 0) std::this_thread::yield();
+        worker.turn();
+      }) {}
+
+WorkerThread::~WorkerThread() {
+  stop_ = true;
+  thread_.join();
+}
+
+}  // namespace sluice::control::test

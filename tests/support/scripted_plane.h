@@ -1,0 +1,154 @@
+// scripted_plane: a data plane for tests of the control plane, without DPDK's environment: the real
+// WorkerMemory and rings, and workers that the test plays: when they take commands, when they answer, what
+// they have counted. Each worker holds the control thread to the mailbox's contract (order, generations,
+// ownership) and writes down every breach.
+//
+// A worker may be played by the test's own thread (turn()) or by one of its own (WorkerThread); everything
+// that a worker touches here a real one would touch too, so that ThreadSanitizer sees the same hand-overs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "controlplane/session/media_plane.h"
+
+namespace sluice::control::test {
+
+/// What stands for an mbuf.
+struct TestFrame {
+  std::vector<std::uint8_t> bytes;
+  std::uint16_t port_id = 0;
+};
+
+class ScriptedWorker {
+ public:
+  ScriptedWorker(dataplane::WorkerMemory& memory, std::atomic<std::int64_t>& frames)
+      : memory_(memory), frames_(frames) {}
+  ~ScriptedWorker();
+
+  /// Takes up to `commands` commands and pushes what answers fit. Returns how many it took.
+  std::size_t turn(std::size_t commands = 1u << 20);
+  /// Acks are made but kept until release_acks().
+  void hold_acks() { holding_ = true; }
+  void release_acks() { holding_ = false; }
+  std::size_t held_acks() const { return answers_.size(); }
+
+  void tell(const dataplane::Note& note) { answers_.push_back(note); }
+  /// What next_index the worker says, for the route with that outgoing SSRC, when it is removed.
+  void advance_ssrc(std::uint32_t ssrc, std::uint64_t packets) { sent_[ssrc] += packets; }
+
+  struct Remote {
+    dataplane::SlotRef ref;
+    dataplane::Component component;
+    config::SocketAddress address;
+    dataplane::MacAddress next_hop;
+  };
+  struct Bound {
+    dataplane::SlotRef ref;
+    config::SocketAddress remote;
+    std::uint16_t local_port = 0;
+    bool operator==(const Bound&) const = default;
+  };
+
+  std::vector<std::string> breaches;  // of the mailbox's contract
+  std::vector<Remote> remotes;        // every kSetRemote
+  std::vector<Bound> bound;           // tuples bound now
+  std::vector<TestFrame> injected;
+  std::vector<dataplane::SlotRef> keyed;             // every kKeysReady
+  std::vector<dataplane::SlotRef> forgotten;         // every kStreamIdle
+  std::vector<dataplane::CommandKind> order;         // every command, in order
+  std::map<std::uint32_t, std::uint32_t> endpoints;  // installed: slot -> generation
+  std::map<std::uint32_t, std::uint32_t> sources;
+  std::map<std::uint32_t, dataplane::SlotRef> mirrors;                        // of the sources: slot -> home
+  std::map<std::pair<std::uint32_t, std::uint8_t>, dataplane::SlotRef> lent;  // slot, worker -> mirror
+  std::map<std::uint32_t, std::uint32_t> routes;
+  std::map<std::uint32_t, std::uint32_t> route_source;  // route slot -> source slot
+  std::vector<std::uint64_t> first_indices;             // of every route installed
+  std::uint64_t taken = 0;
+
+ private:
+  void carry_out(const dataplane::Command& command);
+  void install_endpoint(dataplane::SlotRef ref);
+  void remove_endpoint(dataplane::SlotRef ref);
+  void install_route(const dataplane::Command& command);
+  void remove_route(dataplane::SlotRef ref);
+  void breach(std::string what) { breaches.push_back(std::move(what)); }
+  void answer(dataplane::NoteKind kind, dataplane::SlotRef ref);
+
+  dataplane::WorkerMemory& memory_;
+  std::atomic<std::int64_t>& frames_;
+  std::deque<dataplane::Note> answers_;
+  std::map<std::uint32_t, std::uint64_t> sent_;  // by SSRC
+  bool holding_ = false;
+};
+
+class ScriptedPlane final : public MediaPlane {
+ public:
+  ScriptedPlane(const config::Limits& limits, std::size_t workers, bool with_v6 = true);
+  ~ScriptedPlane() override;
+
+  std::size_t worker_count() const override { return memories_.size(); }
+  dataplane::WorkerMemory& memory(std::size_t worker) override { return *memories_[worker]; }
+  std::uint16_t worker_core(std::size_t worker) const override {
+    return static_cast<std::uint16_t>(worker + 1);
+  }
+  const dataplane::WorkerCounters& counters(std::size_t worker) const override {
+    return memories_[worker]->counters;
+  }
+  std::size_t port_count() const override { return ports.size(); }
+  const dataplane::PortInfo& port(std::size_t index) const override { return ports[index]; }
+  dataplane::PortStatistics port_statistics(std::size_t) const override { return {}; }
+  bool uses_huge_pages() const override { return false; }
+  std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const override {
+    if (!landing) return std::nullopt;
+    return landing(port, udp_port);
+  }
+  void steer(std::uint16_t udp_port, std::size_t worker) override { steered[udp_port] = worker; }
+  rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) override;
+  void free_frame(rte_mbuf* frame) override;
+  std::span<const std::uint8_t> punt_frame(const dataplane::Punt& punt) const override;
+  void free_punt(const dataplane::Punt& punt) override { free_frame(punt.mbuf); }
+  std::uint64_t tsc_hz() const override { return 1000000; }
+  std::uint64_t tsc_now() const override { return tsc; }
+
+  ScriptedWorker& worker(std::size_t index) { return *workers_[index]; }
+  /// As a worker's punt.
+  bool punt(std::size_t worker, dataplane::PuntKind kind, std::span<const std::uint8_t> frame,
+            dataplane::SlotRef endpoint = {});
+  std::int64_t frames_alive() const { return frames_; }
+
+  std::vector<dataplane::PortInfo> ports;
+  std::map<std::uint16_t, std::size_t> steered;
+  /// What the hardware does. Set before the sessions are made.
+  std::function<std::optional<std::uint8_t>(std::size_t port, std::uint16_t udp_port)> landing;
+  std::uint64_t tsc = 1000000;
+  bool frames_exhausted = false;
+
+ private:
+  std::atomic<std::int64_t> frames_{0};
+  dataplane::ControlWaker waker_;
+  std::vector<std::unique_ptr<dataplane::WorkerMemory>> memories_;
+  std::vector<std::unique_ptr<ScriptedWorker>> workers_;
+};
+
+/// Plays one worker until it is destroyed.
+class WorkerThread {
+ public:
+  explicit WorkerThread(ScriptedWorker& worker);
+  ~WorkerThread();
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace sluice::control::test
