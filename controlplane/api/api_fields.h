@@ -12,7 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "controlplane/api/api.h"
+#include "controlplane/api/api_errors.h"
+#include "controlplane/api/method.h"
 #include "controlplane/api/api_values.h"
 #include "controlplane/session/rules.h"
 

@@ -12,7 +12,6 @@
 #include "controlplane/base/json.h"
 #include "controlplane/session/model.h"
 #include "dataplane/base/counters.h"
-#include "dataplane/port/port.h"
 
 namespace sluice::control {
 
@@ -27,9 +26,6 @@ namespace sluice::control {
 [[nodiscard]] OrderedJson render_fields(const Event& event);
 /// As render(): stands where events of a slow subscriber were lost.
 [[nodiscard]] OrderedJson render_lost_events(std::uint64_t count, std::string_view time);
-
-[[nodiscard]] OrderedJson render_port(const dataplane::PortInfo& info,
-                                      const dataplane::PortStatistics& statistics);
 
 /// What a worker carries, as the control plane counts it.
 struct WorkerShare {

@@ -49,22 +49,10 @@ ApiError line_too_long(std::size_t most, std::string_view found) {
                          found, fmt::format("at most {} bytes", most));
 }
 
-std::string answer_line(const Json& id, const Outcome& outcome) {
-  const std::string id_text = id.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (const auto* error = std::get_if<ApiError>(&outcome.result))
-    return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{}}}\n", id_text, to_line(render(*error)));
-  return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}}}\n", id_text,
-                     to_line(std::get<OrderedJson>(outcome.result)));
-}
-
 }  // namespace
 
-std::string error_line(const ApiError& error) {
-  return answer_line(nullptr, {.result = error});
-}
-
 ApiConnection::ApiConnection(Socket socket, std::size_t max_line_bytes, EventHub& hub,
-                             const ApiServer::Handler& handler,
+                             const RequestHandler& handler,
                              std::function<void(const std::shared_ptr<ApiConnection>&)> on_closed)
     : socket_(std::move(socket)),
       lines_(max_line_bytes),

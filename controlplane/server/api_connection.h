@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "controlplane/server/api_server.h"
+#include "controlplane/server/answer.h"
 #include "controlplane/server/event_hub.h"
 #include "controlplane/base/line_buffer.h"
 
@@ -28,7 +28,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
 
   using Socket = boost::asio::local::stream_protocol::socket;
 
-  ApiConnection(Socket socket, std::size_t max_line_bytes, EventHub& hub, const ApiServer::Handler& handler,
+  ApiConnection(Socket socket, std::size_t max_line_bytes, EventHub& hub, const RequestHandler& handler,
                 std::function<void(const std::shared_ptr<ApiConnection>&)> on_closed);
 
   void start() { read(); }
@@ -68,7 +68,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
   Socket socket_;
   LineBuffer lines_;
   EventHub& hub_;
-  const ApiServer::Handler& handler_;
+  const RequestHandler& handler_;
   std::function<void(const std::shared_ptr<ApiConnection>&)> on_closed_;
 
   std::array<char, 65536> read_buffer_;

@@ -6,6 +6,7 @@
 #include "controlplane/api/api.h"
 #include "controlplane/api/api_views.h"
 #include "controlplane/base/log.h"
+#include "controlplane/server/port_view.h"
 
 namespace sluice::control {
 namespace {

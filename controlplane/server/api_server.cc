@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "controlplane/api/api_errors.h"
 #include "controlplane/server/api_connection.h"
 
 namespace sluice::control {
@@ -41,28 +42,8 @@ void turn_away(Protocol::socket& socket, const ApiError& error) {
 
 }  // namespace
 
-struct Answer::Once {
-  explicit Once(std::function<void(Outcome)> to) : deliver(std::move(to)) {}
-  ~Once() {
-    if (!deliver) return;
-    try {
-      deliver({.result = to_api_error(refuse_internal("internal error: the request was dropped"))});
-    } catch (...) {  // out of memory: a destructor has nobody to tell
-    }
-  }
-  Once(const Once&) = delete;
-  Once& operator=(const Once&) = delete;
-  std::function<void(Outcome)> deliver;
-};
-
-Answer::Answer(std::function<void(Outcome)> deliver) : once_(std::make_shared<Once>(std::move(deliver))) {}
-
-void Answer::operator()(Outcome outcome) const {
-  if (const auto deliver = std::exchange(once_->deliver, nullptr)) deliver(std::move(outcome));
-}
-
 ApiServer::ApiServer(boost::asio::io_context& io, int listen_fd, Options options, EventHub& hub,
-                     Handler handler)
+                     RequestHandler handler)
     : io_(io),
       acceptor_(io, Protocol(), listen_fd),
       retry_(io),

@@ -14,37 +14,17 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
-#include <variant>
 
 #include "config/config.h"
-#include "controlplane/api/api_errors.h"
 #include "controlplane/server/event_hub.h"
-#include "controlplane/base/json.h"
+#include "controlplane/server/answer.h"
 
 namespace sluice::control {
 
 class ApiConnection;
 
-struct Outcome {
-  std::variant<OrderedJson, ApiError> result;
-  bool subscribe = false;  // events follow the answer on this connection
-};
-
-/// Called once, at once or later. Dropped uncalled, it answers with an internal error, so that no peer waits
-/// for ever.
-class Answer {
- public:
-  explicit Answer(std::function<void(Outcome)> deliver);
-  void operator()(Outcome outcome) const;
-
- private:
-  struct Once;
-  std::shared_ptr<Once> once_;
-};
-
 class ApiServer {
  public:
-  using Handler = std::function<void(const std::string& method, const Json& params, Answer answer)>;
   using LogSink = std::function<void(const std::string&)>;
 
   struct Options {
@@ -54,7 +34,8 @@ class ApiServer {
   };
 
   /// `listen_fd` is the server's from here. `hub` and `io` outlive it.
-  ApiServer(boost::asio::io_context& io, int listen_fd, Options options, EventHub& hub, Handler handler);
+  ApiServer(boost::asio::io_context& io, int listen_fd, Options options, EventHub& hub,
+            RequestHandler handler);
   ~ApiServer();
 
   /// No new connections and no new requests; answers that are due still go out, then the connections close.
@@ -72,11 +53,8 @@ class ApiServer {
   boost::asio::steady_timer retry_;
   Options options_;
   EventHub& hub_;
-  Handler handler_;
+  RequestHandler handler_;
   std::unordered_set<std::shared_ptr<ApiConnection>> connections_;
 };
-
-/// The error as an answer line, for peers that have no request to answer yet.
-[[nodiscard]] std::string error_line(const ApiError& error);
 
 }  // namespace sluice::control

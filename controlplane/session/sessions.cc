@@ -17,6 +17,7 @@
 #include "controlplane/session/idle_watch.h"
 #include "controlplane/session/punt_dispatch.h"
 #include "controlplane/base/rfc3339.h"
+#include "controlplane/session/route_plan.h"
 #include "controlplane/session/routing.h"
 #include "controlplane/session/rules.h"
 #include "controlplane/session/stream_watch.h"

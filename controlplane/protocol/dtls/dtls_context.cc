@@ -1,7 +1,5 @@
 #include "controlplane/protocol/dtls/dtls_context.h"
 
-#include "controlplane/protocol/dtls/dtls_transport.h"
-
 namespace sluice::control {
 namespace {
 
@@ -17,6 +15,12 @@ constexpr const char* kGroups = "P-256:X25519:P-384";
 // No session is ever resumed: keys of a call come from its own handshake, with its own fingerprint check.
 constexpr std::uint64_t kOptions = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
                                    SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE;
+
+int verify_peer(X509_STORE_CTX* store, void*) {
+  auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  return static_cast<PeerVerifier*>(SSL_get_app_data(ssl))->verify_peer(store, ssl) ? 1 : 0;
+}
 
 }  // namespace
 
@@ -51,7 +55,7 @@ std::shared_ptr<const DtlsContext> DtlsContext::make(std::shared_ptr<const DtlsC
   SSL_CTX_set_mode(ctx.get(), SSL_MODE_RELEASE_BUFFERS);  // most of a call's life nothing is in them
   SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  SSL_CTX_set_cert_verify_callback(ctx.get(), &DtlsTransport::verify_peer, nullptr);
+  SSL_CTX_set_cert_verify_callback(ctx.get(), &verify_peer, nullptr);
   return std::shared_ptr<const DtlsContext>(new DtlsContext(std::move(ctx), std::move(certificate)));
 }
 

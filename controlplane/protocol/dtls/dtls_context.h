@@ -15,6 +15,16 @@
 
 namespace sluice::control {
 
+/// Judges a peer's certificate in a handshake. SSL_set_app_data of each SSL of a context points to one.
+class PeerVerifier {
+ public:
+  /// False ends the handshake, with the alert that OpenSSL makes of the error set in `store`.
+  [[nodiscard]] virtual bool verify_peer(X509_STORE_CTX* store, SSL* ssl) = 0;
+
+ protected:
+  ~PeerVerifier() = default;
+};
+
 class DtlsContext {
  public:
   /// Offers exactly `profiles`, in this order of preference (RFC 5764 4.1.2). nullptr with the reason in

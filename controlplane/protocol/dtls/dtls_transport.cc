@@ -103,7 +103,7 @@ bool DtlsTransport::set_up(std::string& error) {
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
-  SSL_set_app_data(ssl_.get(), this);
+  SSL_set_app_data(ssl_.get(), static_cast<PeerVerifier*>(this));
   SSL_set_mtu(ssl_.get(), options_.mtu - kGcmOverhead);
   DTLS_set_timer_cb(ssl_.get(), &DtlsTransport::timer_duration_us);
   if (options_.role == DtlsRole::kActive) {
@@ -157,7 +157,7 @@ long DtlsTransport::bio_control(BIO*, int command, long, void*) {
 
 // OpenSSL asks for the length of each retransmission timer: first with 0, then with what we said last.
 unsigned DtlsTransport::timer_duration_us(SSL* ssl, unsigned last_us) {
-  const auto* self = static_cast<DtlsTransport*>(SSL_get_app_data(ssl));
+  const auto* self = static_cast<DtlsTransport*>(static_cast<PeerVerifier*>(SSL_get_app_data(ssl)));
   const std::chrono::microseconds initial = self->options_.retransmit_initial;
   const auto next = last_us == 0 ? initial
                                  : std::min<std::chrono::microseconds>(2 * std::chrono::microseconds(last_us),
@@ -167,22 +167,19 @@ unsigned DtlsTransport::timer_duration_us(SSL* ssl, unsigned last_us) {
 
 // The chain is no matter: the certificate itself must be the signalled one (RFC 5763 5). The error codes are
 // chosen for the alert that OpenSSL makes of them.
-int DtlsTransport::verify_peer(X509_STORE_CTX* store, void*) {
-  const auto* ssl =
-      static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto* self = static_cast<DtlsTransport*>(SSL_get_app_data(ssl));
-  if (SSL_get_selected_srtp_profile(const_cast<SSL*>(ssl)) == nullptr) {
-    self->verdict_ = DtlsFailure::kNoSrtpProfile;
+bool DtlsTransport::verify_peer(X509_STORE_CTX* store, SSL* ssl) {
+  if (SSL_get_selected_srtp_profile(ssl) == nullptr) {
+    verdict_ = DtlsFailure::kNoSrtpProfile;
     X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);  // handshake_failure
-    return 0;
+    return false;
   }
-  if (!fingerprints_match(self->fingerprints_, X509_STORE_CTX_get0_cert(store))) {
-    self->verdict_ = DtlsFailure::kFingerprintMismatch;
+  if (!fingerprints_match(fingerprints_, X509_STORE_CTX_get0_cert(store))) {
+    verdict_ = DtlsFailure::kFingerprintMismatch;
     X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);  // bad_certificate
-    return 0;
+    return false;
   }
   X509_STORE_CTX_set_error(store, X509_V_OK);
-  return 1;
+  return true;
 }
 
 void DtlsTransport::begin(TimePoint now) {

@@ -66,7 +66,7 @@ inline constexpr std::uint16_t kDtlsMtuMin = 256 + 24;
 /// retransmission.
 inline constexpr std::size_t kDtlsMaxHeld = 8;
 
-class DtlsTransport {
+class DtlsTransport final : private PeerVerifier {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
@@ -125,12 +125,10 @@ class DtlsTransport {
   /// on_failed.
   void fail(const std::string& text);
 
-  /// OpenSSL's certificate check, for DtlsContext alone.
-  static int verify_peer(X509_STORE_CTX* store, void* unused);
-
  private:
   DtlsTransport(std::shared_ptr<const DtlsContext> context, const DtlsOptions& options, Callbacks callbacks);
 
+  bool verify_peer(X509_STORE_CTX* store, SSL* ssl) override;
   [[nodiscard]] bool set_up(std::string& error);
   void feed(std::span<const std::uint8_t> records, TimePoint now);
   void advance(TimePoint now);

@@ -1,0 +1,82 @@
+// method: the requests of the API as values, and what is said of each: its name, help and parameters. Requests
+// with more than ids are in session/model.h. Plain values, any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "controlplane/session/model.h"
+
+namespace sluice::control {
+
+// The requests that session/model.h does not have. An empty session, id or endpoint in a list request means "all".
+struct VersionGet {};
+struct SessionCreate {
+  std::string id;  // empty = the daemon makes one
+};
+struct SessionList {};
+struct SessionGet {
+  std::string id;
+};
+struct SessionRemove {
+  std::string id;
+};
+struct EndpointList {
+  std::string session;
+};
+struct EndpointGet {
+  std::string session, id;
+};
+struct EndpointRemove {
+  std::string session, id;
+};
+struct RouteList {
+  std::string session;
+};
+struct RouteGet {
+  std::string session, id;
+};
+struct RouteRemove {
+  std::string session, id;
+};
+struct StreamList {
+  std::string session, endpoint;
+};
+struct PortList {};
+struct WorkerList {};
+struct DropList {
+  std::optional<std::uint16_t> worker;
+};
+struct EventSubscribe {};
+struct Shutdown {};
+
+using Request = std::variant<VersionGet, SessionCreate, SessionList, SessionGet, SessionRemove,
+                             EndpointCreate, EndpointConnect, EndpointList, EndpointGet, EndpointRemove,
+                             RouteCreate, RouteSwitch, RouteList, RouteGet, RouteRemove, StreamList, PortList,
+                             WorkerList, DropList, EventSubscribe, Shutdown>;
+
+/// One parameter, for help, for sluicectl's options and for the test that holds docs/api.md to the code.
+struct Param {
+  std::string name{};
+  std::string help{};
+  std::string type{};      // "string", "integer", "boolean", "object"
+  std::string allowed{};   // "1..65535", "ipv4, ipv6"
+  std::string only_for{};  // "kind sdes"; empty = always
+  bool required = false;
+  bool list = false;  // a list of `type`
+  std::vector<std::string> choices{};
+  std::vector<Param> members{};  // of an object, or of a list's objects
+};
+
+struct Method {
+  std::string_view name;     // "endpoint.create"
+  std::string_view summary;  // one line
+  std::string_view example;  // sluicectl's arguments
+  std::vector<Param> params;
+};
+
+}  // namespace sluice::control

@@ -1,0 +1,37 @@
+#include "controlplane/server/port_view.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace sluice::control {
+
+OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortStatistics& statistics) {
+  OrderedJson addresses = OrderedJson::array();
+  for (const auto& address : info.addresses) addresses.push_back(address.to_string());
+  const auto gateway_text = [](const auto& gateway) {
+    return gateway ? OrderedJson(gateway->to_string()) : OrderedJson(nullptr);
+  };
+  return {{"name", info.name},
+          {"driver", info.driver},
+          {"mac", fmt::format("{:02x}", fmt::join(info.mac, ":"))},
+          {"vlan", info.vlan},
+          {"mtu", info.mtu},
+          {"queues", info.queues},
+          {"transmitQueues", info.transmit_queues},
+          {"steering", dataplane::steering_mode_name(info.steering)},
+          {"addresses", std::move(addresses)},
+          {"gateway", gateway_text(info.gateway)},
+          {"gateway6", gateway_text(info.gateway6)},
+          {"link", statistics.link_up ? "up" : "down"},
+          {"packetsReceived", statistics.received},
+          {"bytesReceived", statistics.received_bytes},
+          {"packetsSent", statistics.transmitted},
+          {"bytesSent", statistics.transmitted_bytes},
+          {"missed", statistics.missed},
+          {"receiveErrors", statistics.receive_errors},
+          {"sendErrors", statistics.transmit_errors},
+          {"noBuffer", statistics.no_buffer}};
+}
+
+}  // namespace sluice::control
