@@ -148,7 +148,8 @@ struct ProfileForm {
   std::string type() const { return "string"; }
   std::string allowed() const {
     std::string names;
-    for (const std::string& name : Crypto::srtp_profile_names()) names += (names.empty() ? "\"" : ", \"") + name + "\"";
+    for (const std::string& name : Crypto::srtp_profile_names())
+      names += (names.empty() ? "\"" : ", \"") + name + "\"";
     return "one of " + names;
   }
   void read(const Node& node, std::string& out, Mismatches& mismatches) const {

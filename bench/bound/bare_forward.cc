@@ -209,7 +209,7 @@ int load_rings(void* argument) {
       if (back == 0) break;
       rte_pktmbuf_free_bulk(packets, back);
     }
-    // What comes back must find room, or the forwarder would be measured dropping.
+    // What comes back must find free entries, or the forwarder would be measured dropping.
     if (rte_ring_count(load.rings.to) > 2 * kBurst ||
         rte_ring_free_count(load.rings.from) < 2 * kBurst * load.copies)
       continue;

@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "tests/dataplane/stages/lend_room.h"
+#include "tests/dataplane/stages/lend_fixture.h"
 
 namespace sluice::dataplane::test {
 namespace {

@@ -26,12 +26,12 @@
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/replay_window.h"
 #include "dataplane/base/flat_table.h"
+#include "dataplane/base/spsc_ring.h"
+#include "dataplane/state/packet_cache.h"
+#include "dataplane/state/worker_state.h"
 #include "dataplane/wire/frame.h"
 #include "dataplane/wire/header_template.h"
-#include "dataplane/state/packet_cache.h"
 #include "dataplane/wire/rtp.h"
-#include "dataplane/base/spsc_ring.h"
-#include "dataplane/state/worker_state.h"
 
 namespace sluice::dataplane {
 namespace {

@@ -66,7 +66,7 @@ class Entered {
   WaveTask& task_;
 };
 
-/// `meeting` null: nobody else.
+/// `meeting` null: this thread alone.
 void run_side(const Side& side, std::size_t count, Meeting* meeting, std::vector<Wave>& waves) {
   pin_this_thread(side.cpu);
   const Entered entered(*side.task);

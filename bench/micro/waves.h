@@ -1,8 +1,8 @@
-// waves: work of one thread or of two at once, timed without a CPU for whoever makes the load. A wave is
-// filled, takes turns, and is emptied; only its middle turns are timed. Where two threads work at once they
-// begin each wave's turns together, and the turns before and after the timed ones keep the one busy while the
-// other is timed; what was not covered by the other's turns is known by the time-stamp counter and is not
-// counted.
+// waves: work of one thread or of two at once, timed without the CPU of the thread that makes the load. A
+// wave is filled, takes turns, and is emptied; only its middle turns are timed. Where two threads work at
+// once they begin each wave's turns together, and the turns before and after the timed ones keep the one busy
+// while the other is timed; what was not covered by the other's turns is known by the time-stamp counter and
+// is not counted.
 //
 // The counters of both CPUs must run together, as a constant_tsc does.
 #pragma once

@@ -10,8 +10,8 @@
 #include <variant>
 
 #include "controlplane/api/api_errors.h"
-#include "controlplane/base/json.h"
 #include "controlplane/api/method.h"
+#include "controlplane/base/json.h"
 
 namespace sluice::control {
 
@@ -20,10 +20,11 @@ namespace sluice::control {
 /// nullptr for a name that is not a method.
 [[nodiscard]] const Method* find_method(std::string_view name);
 
-/// `params` may be null (the request had none). A request that comes out keeps the rules (session/rules.h). Errors:
-/// kErrorUnknownMethod, kErrorInvalidParams.
+/// `params` may be null (the request had none). A request that comes out keeps the rules (session/rules.h).
+/// Errors: kErrorUnknownMethod, kErrorInvalidParams.
 [[nodiscard]] std::variant<Request, ApiError> decode_request(std::string_view method, const Json& params);
 
+/// For tests.
 [[nodiscard]] std::string_view method_name(const Request& request);
 /// The parameters, less those that are empty or at their defaults.
 [[nodiscard]] OrderedJson encode_params(const Request& request);

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "controlplane/session/errors.h"
 #include "controlplane/base/json.h"
+#include "controlplane/session/errors.h"
 
 namespace sluice::control {
 

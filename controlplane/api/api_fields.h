@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "controlplane/api/api_errors.h"
-#include "controlplane/api/method.h"
 #include "controlplane/api/api_values.h"
+#include "controlplane/api/method.h"
 #include "controlplane/session/rules.h"
 
 namespace sluice::control::fields {

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string_view>
 
-#include "controlplane/session/events.h"
 #include "controlplane/base/json.h"
+#include "controlplane/session/events.h"
 #include "controlplane/session/model.h"
 #include "dataplane/base/counters.h"
 

@@ -1,5 +1,5 @@
-// method: the requests of the API as values, and what is said of each: its name, help and parameters. Requests
-// with more than ids are in session/model.h. Plain values, any thread.
+// method: the requests of the API as values, and what is said of each: its name, help and parameters.
+// Requests with more than ids are in session/model.h. Plain values, any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@
 
 namespace sluice::control {
 
-// The requests that session/model.h does not have. An empty session, id or endpoint in a list request means "all".
+// The requests that session/model.h does not have. An empty session, id or endpoint in a list request means
+// "all".
 struct VersionGet {};
 struct SessionCreate {
   std::string id;  // empty = the daemon makes one

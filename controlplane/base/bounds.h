@@ -1,5 +1,5 @@
 // bounds: what a number or a text may be, with the words that say so. A rule is one constant of these types,
-// at its owner's; whoever checks it and whoever describes it reads that constant. Pure values, any thread.
+// at its owner's; checks and descriptions read that constant. Pure values, any thread.
 #pragma once
 
 #include <cstddef>

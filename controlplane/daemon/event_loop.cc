@@ -38,7 +38,7 @@ void EventLoop::run(const Work& work) {
     if (run_handlers() > 0 || !is_drained) continue;
 
     waker_.about_to_wait();
-    // What was pushed before about_to_wait() woke nobody, so look once more.
+    // What was pushed before about_to_wait() did not wake this thread, so look once more.
     if (work.poll(Clock::now()) && !is_stopped_) io_.run_one_until(next_tick);
     waker_.awake();
   }

@@ -7,7 +7,7 @@
 
 namespace sluice::control {
 
-void Reloading::reload() {
+void ConfigReload::reload() {
   const auto loaded = config::load_file(path_, config::Host::probe());
   if (const auto* problems = std::get_if<std::vector<config::Problem>>(&loaded)) {
     for (const auto& problem : *problems) log::error("reload: {}", config::to_string(problem));
@@ -22,8 +22,8 @@ void Reloading::reload() {
       log::info("reload: {}: {} -> {}", change.setting, change.old_value, change.new_value);
     } else {
       ++restart;
-      log::warning("reload: {} needs a restart: it stays {}, the file has {}", change.setting, change.old_value,
-                   change.new_value);
+      log::warning("reload: {} needs a restart: it stays {}, the file has {}", change.setting,
+                   change.old_value, change.new_value);
     }
   }
   running_ = config::with_live_changes(running_, wanted);

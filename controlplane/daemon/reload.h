@@ -13,10 +13,10 @@
 
 namespace sluice::control {
 
-class Reloading {
+class ConfigReload {
  public:
   /// `running` is what `path` held at the start. `sessions` outlives this.
-  Reloading(std::string path, config::Config running, Sessions& sessions)
+  ConfigReload(std::string path, config::Config running, Sessions& sessions)
       : path_(std::move(path)), running_(std::move(running)), sessions_(sessions) {}
 
   void reload();

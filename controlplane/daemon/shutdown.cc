@@ -11,7 +11,7 @@ constexpr std::size_t kMaxNamed = 20;  // of what did not end
 
 }  // namespace
 
-OrderlyEnd::OrderlyEnd(EventLoop& loop, Sessions& sessions, ApiServer& server, Limits limits)
+ShutdownSequence::ShutdownSequence(EventLoop& loop, Sessions& sessions, ApiServer& server, Limits limits)
     : loop_(loop),
       sessions_(sessions),
       server_(server),
@@ -19,7 +19,7 @@ OrderlyEnd::OrderlyEnd(EventLoop& loop, Sessions& sessions, ApiServer& server, L
       limit_(loop.io()),
       flush_(loop.io()) {}
 
-void OrderlyEnd::begin(std::string_view why) {
+void ShutdownSequence::begin(std::string_view why) {
   const auto now = EventLoop::Clock::now();
   if (has_begun_) {
     if (now - began_ >= limits_.patience && !is_clean_) return give_up("told again");
@@ -37,14 +37,14 @@ void OrderlyEnd::begin(std::string_view why) {
   sessions_.shut_down([this] { on_sessions_gone(); });
 }
 
-void OrderlyEnd::on_sessions_gone() {
+void ShutdownSequence::on_sessions_gone() {
   is_clean_ = true;
   limit_.cancel();
   server_.drain();
   flush(EventLoop::Clock::now() + limits_.flush);
 }
 
-void OrderlyEnd::flush(EventLoop::Clock::time_point until) {
+void ShutdownSequence::flush(EventLoop::Clock::time_point until) {
   if (server_.drained()) return loop_.stop();
   if (EventLoop::Clock::now() >= until) {
     log::warning("API connections that did not take their last answers connections={}",
@@ -57,7 +57,7 @@ void OrderlyEnd::flush(EventLoop::Clock::time_point until) {
   });
 }
 
-void OrderlyEnd::give_up(std::string_view why) {
+void ShutdownSequence::give_up(std::string_view why) {
   const auto sessions = sessions_.list_sessions();
   log::error("not everything ended in order why={} sessions={} pending_commands={}", log::value(why),
              sessions.size(), sessions_.totals().pending_commands);

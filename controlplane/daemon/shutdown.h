@@ -1,4 +1,4 @@
-// orderly_end: how the daemon stops: no new objects, close_notify and BYE to every peer, every worker's ack,
+// shutdown: how the daemon stops: no new objects, close_notify and BYE to every peer, every worker's ack,
 // the last answers and events to the API's peers, then the loop ends. Bounded: after Limits::whole it says
 // what has not ended and ends the loop all the same. Control thread.
 #pragma once
@@ -7,13 +7,13 @@
 #include <chrono>
 #include <string_view>
 
-#include "controlplane/server/api_server.h"
 #include "controlplane/daemon/event_loop.h"
+#include "controlplane/server/api_server.h"
 #include "controlplane/session/sessions.h"
 
 namespace sluice::control {
 
-class OrderlyEnd {
+class ShutdownSequence {
  public:
   struct Limits {
     std::chrono::milliseconds whole{15000};     // for everything
@@ -22,7 +22,7 @@ class OrderlyEnd {
   };
 
   /// All outlive this.
-  OrderlyEnd(EventLoop& loop, Sessions& sessions, ApiServer& server, Limits limits);
+  ShutdownSequence(EventLoop& loop, Sessions& sessions, ApiServer& server, Limits limits);
 
   /// `why` is for the log. Again, after Limits::patience: gives up waiting.
   void begin(std::string_view why);

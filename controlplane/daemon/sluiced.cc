@@ -18,21 +18,21 @@
 
 #include "config/load.h"
 #include "config/settings.h"
+#include "controlplane/api/api_views.h"
+#include "controlplane/base/log.h"
+#include "controlplane/daemon/crypto_choice.h"
+#include "controlplane/daemon/event_loop.h"
+#include "controlplane/daemon/reload.h"
+#include "controlplane/daemon/shutdown.h"
+#include "controlplane/daemon/versions.h"
+#include "controlplane/protocol/dtls/dtls_certificate.h"
+#include "controlplane/protocol/dtls/dtls_context.h"
 #include "controlplane/server/api_handlers.h"
 #include "controlplane/server/api_server.h"
 #include "controlplane/server/api_socket.h"
-#include "controlplane/api/api_views.h"
-#include "controlplane/daemon/crypto_choice.h"
-#include "controlplane/protocol/dtls/dtls_certificate.h"
-#include "controlplane/protocol/dtls/dtls_context.h"
 #include "controlplane/server/event_hub.h"
-#include "controlplane/daemon/event_loop.h"
-#include "controlplane/base/log.h"
 #include "controlplane/session/media_plane.h"
-#include "controlplane/daemon/shutdown.h"
-#include "controlplane/daemon/reload.h"
 #include "controlplane/session/sessions.h"
-#include "controlplane/daemon/versions.h"
 #include "crypto/engine_factory.h"
 #include "dataplane/worker/plane.h"
 
@@ -192,9 +192,9 @@ class Service {
   control::Sessions sessions_;
   control::ApiHandlers handlers_;
   control::ApiServer server_;
-  control::OrderlyEnd end_;
+  control::ShutdownSequence end_;
   boost::asio::signal_set signals_;
-  control::Reloading reloading_;
+  control::ConfigReload reloading_;
 };
 
 /// The exit code, when everything has ended.

@@ -13,9 +13,9 @@
 #include <string>
 #include <string_view>
 
+#include "controlplane/base/line_buffer.h"
 #include "controlplane/server/answer.h"
 #include "controlplane/server/event_hub.h"
-#include "controlplane/base/line_buffer.h"
 
 namespace sluice::control {
 
@@ -40,7 +40,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
  private:
   struct Pending {
     Json id;
-    bool is_notification = false;  // nobody waits for the answer
+    bool is_notification = false;  // the peer wants no answer
     bool is_done = false;
     bool subscribe = false;
     std::string line;

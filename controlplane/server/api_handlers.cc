@@ -50,7 +50,7 @@ OrderedJson named(const std::string& session, const std::string& id) {
 }  // namespace
 
 /// One overload a request.
-struct ApiHandlers::Carrier {
+struct ApiHandlers::RequestDispatcher {
   ApiHandlers& self;
   Answer answer;
   Sessions& sessions = self.context_.sessions;
@@ -150,7 +150,7 @@ void ApiHandlers::handle(const std::string& method, const Json& params, Answer a
     return answer({.result = std::move(*error)});
   }
   log::debug("request method={}", method);
-  std::visit(Carrier{*this, std::move(answer)}, std::get<Request>(decoded));
+  std::visit(RequestDispatcher{*this, std::move(answer)}, std::get<Request>(decoded));
 }
 
 OrderedJson ApiHandlers::version() const {

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/api/version_info.h"
 #include "controlplane/server/api_server.h"
 #include "controlplane/session/plane_status.h"
 #include "controlplane/session/sessions.h"
-#include "controlplane/api/version_info.h"
 #include "crypto/srtp/srtp_engine.h"
 
 namespace sluice::control {
@@ -31,7 +31,7 @@ class ApiHandlers {
   void handle(const std::string& method, const Json& params, Answer answer);
 
  private:
-  struct Carrier;  // one request's way through: api_handlers.cc
+  struct RequestDispatcher;  // one request's way through: api_handlers.cc
 
   OrderedJson version() const;
   OrderedJson ports() const;

@@ -16,8 +16,8 @@
 #include <unordered_set>
 
 #include "config/config.h"
-#include "controlplane/server/event_hub.h"
 #include "controlplane/server/answer.h"
+#include "controlplane/server/event_hub.h"
 
 namespace sluice::control {
 

@@ -1,6 +1,6 @@
 // event_hub: events to those who follow them. Each event is rendered once; each subscriber has a bounded
 // queue of shared lines that it takes from at its own pace. A subscriber that is too slow loses events, is
-// told how many, in their place, and slows nobody else down. Control thread.
+// told how many, in their place, and slows no other subscriber down. Control thread.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,7 @@ class EventQueue {
 
 class EventHub {
  public:
-  /// The queue is dropped when nobody else holds it any more.
+  /// The queue is dropped when this hub alone holds it.
   void subscribe(const std::shared_ptr<EventQueue>& queue) { subscribers_.push_back(queue); }
   void publish(const Event& event);
 

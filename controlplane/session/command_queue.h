@@ -1,6 +1,7 @@
 // command_queue: the way down to one worker. Commands go into the worker's ring in the order they were sent;
-// when the ring is full they wait here, in order, and go as soon as it has room. Nothing is lost on the way
-// but injected frames past a bound, which are datagrams: they are freed and counted. Control thread only.
+// when the ring is full they wait here, in order, and go as soon as it has free entries. Nothing is lost on
+// the way but injected frames past a bound, which are datagrams: they are freed and counted. Control thread
+// only.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +25,7 @@ class CommandQueue {
 
   /// REQUIRES: not kInject.
   void send(const dataplane::Command& command);
-  /// A whole frame out of that DPDK port. False when no buffer or no room was to be had: the datagram is
+  /// A whole frame out of that DPDK port. False when there was no buffer or no free entry: the datagram is
   /// lost.
   [[nodiscard]] bool inject(std::uint16_t port_id, std::span<const std::uint8_t> frame);
   /// Moves what waits into the ring. True when nothing waits any more.

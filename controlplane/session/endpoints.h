@@ -14,7 +14,7 @@ namespace sluice::control {
 
 class Endpoints {
  public:
-  Endpoints(Context& context, Routing& routing, RemoteDesk& remotes, WebrtcDesk& webrtc)
+  Endpoints(Context& context, Routing& routing, RemoteAddresses& remotes, WebrtcTransport& webrtc)
       : context_(context), routing_(routing), remotes_(remotes), webrtc_(webrtc) {}
 
   /// REQUIRES: the session has no endpoint of that id and is not being removed.
@@ -52,8 +52,8 @@ class Endpoints {
 
   Context& context_;
   Routing& routing_;
-  RemoteDesk& remotes_;
-  WebrtcDesk& webrtc_;
+  RemoteAddresses& remotes_;
+  WebrtcTransport& webrtc_;
 };
 
 }  // namespace sluice::control

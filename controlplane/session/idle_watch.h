@@ -1,11 +1,11 @@
-// idle_watch: finds endpoints and sessions that nobody uses any more. Control thread only; time is passed in.
+// idle_watch: finds endpoints and sessions that are out of use. Control thread only; time is passed in.
 //
 // An endpoint lives while something from its peer arrives and holds up: media or RTCP that passed its checks,
-// or an ICE check with the right password. Packets that we send keep nobody alive, with one exception: an rtp
-// or sdes endpoint whose address the operator has signalled may rightly only receive, so a stream that is
-// sent to it counts. An endpoint whose address was merely latched, and whose peer fell silent, is reclaimed
-// even while others still send to it. Silence is counted from the creation or the last sign of life:
-// `limits.idle_timeout_s`, 0 = for ever. A failed endpoint stays that long for people to see. A webrtc
+// or an ICE check with the right password. Packets that we send keep no endpoint alive, with one exception:
+// an rtp or sdes endpoint whose address the operator has signalled may rightly only receive, so a stream that
+// is sent to it counts. An endpoint whose address was merely latched, and whose peer fell silent, is
+// reclaimed even while others still send to it. Silence is counted from the creation or the last sign of
+// life: `limits.idle_timeout_s`, 0 = for ever. A failed endpoint stays that long for people to see. A webrtc
 // endpoint whose consent has run out (RFC 7675) goes at once. A session without endpoints goes after the same
 // time.
 #pragma once
@@ -18,7 +18,7 @@ namespace sluice::control {
 
 class IdleWatch {
  public:
-  IdleWatch(Context& context, WebrtcDesk& webrtc) : context_(context), webrtc_(webrtc) {}
+  IdleWatch(Context& context, WebrtcTransport& webrtc) : context_(context), webrtc_(webrtc) {}
 
   /// Forgets ICE pairs that went stale. What is idle is added to Context::deferred. Returns when to come
   /// again.
@@ -28,8 +28,8 @@ class IdleWatch {
   void look(Endpoint& endpoint, TimePoint now);
 
   Context& context_;
-  WebrtcDesk& webrtc_;
-  SlowWalk walk_;
+  WebrtcTransport& webrtc_;
+  TableScan walk_;
 };
 
 }  // namespace sluice::control

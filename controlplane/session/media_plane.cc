@@ -1,15 +1,15 @@
 // media_plane over the real data plane. Control thread.
 #include "controlplane/session/media_plane.h"
 
-#include "dataplane/worker/plane.h"
 #include "dataplane/shared/punt.h"
+#include "dataplane/worker/plane.h"
 
 namespace sluice::control {
 namespace {
 
-class DataPlaneDoor final : public MediaPlane {
+class DataPlaneAdapter final : public MediaPlane {
  public:
-  explicit DataPlaneDoor(dataplane::DataPlane& plane) : plane_(plane) {}
+  explicit DataPlaneAdapter(dataplane::DataPlane& plane) : plane_(plane) {}
 
   std::size_t worker_count() const override { return plane_.worker_count(); }
   dataplane::WorkerMemory& memory(std::size_t worker) override { return plane_.memory(worker); }
@@ -45,7 +45,7 @@ class DataPlaneDoor final : public MediaPlane {
 }  // namespace
 
 std::unique_ptr<MediaPlane> make_media_plane(dataplane::DataPlane& plane) {
-  return std::make_unique<DataPlaneDoor>(plane);
+  return std::make_unique<DataPlaneAdapter>(plane);
 }
 
 }  // namespace sluice::control

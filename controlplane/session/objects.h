@@ -1,5 +1,5 @@
 // objects: what the control thread knows of each session, endpoint, source and route. Plain records; the
-// modules around them (endpoints, routing, webrtc_desk ...) do the work. Control thread only.
+// modules around them (endpoints, routing, webrtc_transport ...) do the work. Control thread only.
 //
 // Ownership: the registry owns sessions, a session owns its endpoints and routes, a worker's table owns
 // sources. An object that is being removed stays where it is until its worker has acked, then all of it goes
@@ -21,11 +21,11 @@
 #include <vector>
 
 #include "controlplane/session/errors.h"
-#include "controlplane/session/outgoing_ssrcs.h"
 #include "controlplane/session/model.h"
-#include "dataplane/wire/header_template.h"
-#include "dataplane/shared/route_slot.h"
+#include "controlplane/session/outgoing_ssrcs.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/shared/route_slot.h"
+#include "dataplane/wire/header_template.h"
 
 namespace sluice::control {
 

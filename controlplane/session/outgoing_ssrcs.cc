@@ -26,7 +26,7 @@ std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease(std::uint32_t ssrc, con
     refusal = Refusal::kExhausted;
     return resume(ssrc, found->second);
   }
-  if (!make_room()) {
+  if (!make_space()) {
     refusal = Refusal::kFull;
     return std::nullopt;
   }
@@ -34,7 +34,7 @@ std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease(std::uint32_t ssrc, con
 }
 
 std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease_any(const Random& random) {
-  if (!make_room()) {
+  if (!make_space()) {
     for (const std::uint32_t ssrc : resting_) {
       if (auto resumed = resume(ssrc, entries_.at(ssrc))) return resumed;
     }
@@ -71,7 +71,7 @@ OutgoingSsrcs::Lease OutgoingSsrcs::begin(std::uint32_t ssrc, const Random& rand
   return Lease{ssrc, random() & kFirstIndexMask};
 }
 
-bool OutgoingSsrcs::make_room() {
+bool OutgoingSsrcs::make_space() {
   if (entries_.size() < capacity_) return true;
   if (encrypted_ || resting_.empty()) return false;
   entries_.erase(resting_.front());

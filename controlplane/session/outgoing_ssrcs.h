@@ -26,7 +26,7 @@ class OutgoingSsrcs {
   };
   enum class Refusal : std::uint8_t {
     kTaken,      // a live route uses that SSRC, or it is the endpoint's own
-    kFull,       // no room to remember a fresh SSRC
+    kFull,       // no space to remember a fresh SSRC
     kExhausted,  // that SSRC has used up its indices (RFC 3711: 2^48 packets)
   };
 
@@ -40,6 +40,7 @@ class OutgoingSsrcs {
   /// The route is gone from its worker, which sent nothing at or past `next_index`.
   void end(const Lease& lease, std::uint64_t next_index);
 
+  /// For tests.
   std::size_t remembered() const { return entries_.size(); }
 
  private:
@@ -50,7 +51,7 @@ class OutgoingSsrcs {
   };
   [[nodiscard]] std::optional<Lease> resume(std::uint32_t ssrc, Entry& entry);
   Lease begin(std::uint32_t ssrc, const Random& random);
-  [[nodiscard]] bool make_room();
+  [[nodiscard]] bool make_space();
 
   std::uint32_t local_ssrc_;
   std::size_t capacity_;

@@ -1,7 +1,7 @@
 // port_allocator: the media range of UDP ports, cut into blocks, each port in one of them for ever. What a
 // block means is its user's affair (udp_ports.h). An endpoint takes a single port (RTP and RTCP on one, RFC
 // 5761) or a pair: RTP even, RTCP the odd one above (RFC 3550 11). The port of a block that has been free
-// longest is the next to be given, so that what a former peer still sends finds nobody for as long as
+// longest is the next to be given, so that what a former peer still sends reaches no endpoint for as long as
 // possible. Control thread only.
 //
 // A pair is in the block of its even port; a half is in its own.

@@ -1,11 +1,11 @@
-// punt_desk: see the header. Control thread only.
+// punt_dispatch: see the header. Control thread only.
 #include "controlplane/session/punt_dispatch.h"
 
 #include <algorithm>
 
 namespace sluice::control {
 
-bool PuntDesk::drain(WorkerRecords& records, TimePoint now) {
+bool PuntDispatch::drain(WorkerRecords& records, TimePoint now) {
   dataplane::Punt punt;
   for (std::size_t i = 0; i < kPuntsPerTurn; ++i) {
     if (!records.memory.punts.pop(punt)) return true;
@@ -15,7 +15,7 @@ bool PuntDesk::drain(WorkerRecords& records, TimePoint now) {
   return false;
 }
 
-void PuntDesk::dispatch(WorkerRecords& records, const dataplane::Punt& punt, TimePoint now) {
+void PuntDispatch::dispatch(WorkerRecords& records, const dataplane::Punt& punt, TimePoint now) {
   const auto port = port_index(punt.port_id);
   if (!port) return;
   const std::span<const std::uint8_t> bytes = context_.plane.punt_frame(punt);
@@ -52,7 +52,7 @@ void PuntDesk::dispatch(WorkerRecords& records, const dataplane::Punt& punt, Tim
     webrtc_.on_dtls(endpoint, datagram, now);
 }
 
-std::optional<std::size_t> PuntDesk::port_index(std::uint16_t port_id) const {
+std::optional<std::size_t> PuntDispatch::port_index(std::uint16_t port_id) const {
   for (std::size_t i = 0; i < context_.plane.port_count(); ++i)
     if (context_.plane.port(i).id == port_id) return i;
   return std::nullopt;

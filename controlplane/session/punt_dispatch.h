@@ -1,5 +1,6 @@
-// punt_desk: takes in what the workers hand up: a bounded number at a time, each to who deals with its kind,
-// each freed. The bytes are a stranger's: they are read through dataplane/wire/frame.h only. Control thread only.
+// punt_dispatch: takes in what the workers hand up: a bounded number at a time, each to who deals with its
+// kind, each freed. The bytes are a stranger's: they are read through dataplane/wire/frame.h only. Control
+// thread only.
 #pragma once
 
 #include "controlplane/session/context.h"
@@ -8,11 +9,11 @@
 
 namespace sluice::control {
 
-class PuntDesk {
+class PuntDispatch {
  public:
   static constexpr std::size_t kPuntsPerTurn = 256;  // of one worker
 
-  PuntDesk(Context& context, RemoteDesk& remotes, WebrtcDesk& webrtc)
+  PuntDispatch(Context& context, RemoteAddresses& remotes, WebrtcTransport& webrtc)
       : context_(context), remotes_(remotes), webrtc_(webrtc) {}
 
   /// False when there may be more.
@@ -23,8 +24,8 @@ class PuntDesk {
   [[nodiscard]] std::optional<std::size_t> port_index(std::uint16_t port_id) const;
 
   Context& context_;
-  RemoteDesk& remotes_;
-  WebrtcDesk& webrtc_;
+  RemoteAddresses& remotes_;
+  WebrtcTransport& webrtc_;
 };
 
 }  // namespace sluice::control

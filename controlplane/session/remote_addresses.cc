@@ -1,4 +1,4 @@
-// remote_desk: see the header. Control thread only.
+// remote_addresses: see the header. Control thread only.
 #include "controlplane/session/remote_addresses.h"
 
 #include <fmt/format.h>
@@ -33,7 +33,7 @@ std::vector<NeighborPort> link_ports(const MediaPlane& plane) {
 
 using dataplane::Component;
 
-RemoteDesk::RemoteDesk(Context& context)
+RemoteAddresses::RemoteAddresses(Context& context)
     : context_(context),
       neighbors_(
           link_ports(context.plane),
@@ -47,37 +47,37 @@ RemoteDesk::RemoteDesk(Context& context)
   neighbors_.start(context_.now());
 }
 
-std::optional<RequestError> RemoteDesk::check(std::size_t port, const config::IpAddress& address) const {
+std::optional<RequestError> RemoteAddresses::check(std::size_t port, const config::IpAddress& address) const {
   if (neighbors_.next_hop(static_cast<std::uint16_t>(port), address)) return std::nullopt;
   return refuse_parameter("remote.address", address.to_string(),
                           fmt::format("a unicast address that port \"{}\" reaches, on-link or by a gateway",
                                       context_.plane.port(port).name));
 }
 
-void RemoteDesk::on_frame(std::size_t port, std::span<const std::uint8_t> frame, TimePoint now) {
+void RemoteAddresses::on_frame(std::size_t port, std::span<const std::uint8_t> frame, TimePoint now) {
   neighbors_.on_frame(static_cast<std::uint16_t>(port), frame, now);
 }
 
-TimePoint RemoteDesk::tick(TimePoint now) {
+TimePoint RemoteAddresses::tick(TimePoint now) {
   keep_up(now);
   return neighbors_.tick(now);
 }
 
-// An entry that nobody looks up is no longer kept up, and a change of its MAC no longer told.
-void RemoteDesk::keep_up(TimePoint now) {
+// An entry without look-ups is no longer kept up, and a change of its MAC no longer reported.
+void RemoteAddresses::keep_up(TimePoint now) {
   if (now < next_keep_up_) return;
   next_keep_up_ = now + kKeepUpPeriod;
   for (const auto& [place, legs] : places_) neighbors_.resolve(place.port, place.next_hop, now);
 }
 
-void RemoteDesk::signal(Endpoint& endpoint, const RemoteAddress& remote) {
+void RemoteAddresses::signal(Endpoint& endpoint, const RemoteAddress& remote) {
   endpoint.remote = remote;
   endpoint.remote_signalled = true;
   follow(endpoint, Component::kRtp, {remote.address, remote.rtp_port}, false);
   if (!endpoint.rtcp_mux) follow(endpoint, Component::kRtcp, {remote.address, remote.rtcp_port}, false);
 }
 
-void RemoteDesk::latched(Endpoint& endpoint, Component component, const config::SocketAddress& address) {
+void RemoteAddresses::latched(Endpoint& endpoint, Component component, const config::SocketAddress& address) {
   RemoteAddress remote = endpoint.remote.value_or(RemoteAddress{address.ip, 0, 0});
   remote.address = address.ip;
   if (component == Component::kRtcp)
@@ -92,26 +92,26 @@ void RemoteDesk::latched(Endpoint& endpoint, Component component, const config::
   note_connected(endpoint);
 }
 
-void RemoteDesk::select(Endpoint& endpoint, const config::SocketAddress& address,
-                        const dataplane::MacAddress& mac) {
+void RemoteAddresses::select(Endpoint& endpoint, const config::SocketAddress& address,
+                             const dataplane::MacAddress& mac) {
   endpoint.remote = RemoteAddress{address.ip, address.port, address.port};
   set_remote(endpoint, Component::kRtp, address, mac);
 }
 
-void RemoteDesk::forget(const Endpoint& endpoint) {
+void RemoteAddresses::forget(const Endpoint& endpoint) {
   for (const Component component : {Component::kRtp, Component::kRtcp})
     unfollow(endpoint.worker, endpoint.ref, component);
 }
 
-void RemoteDesk::follow(Endpoint& endpoint, Component component, const config::SocketAddress& address,
-                        bool wait_for_change) {
+void RemoteAddresses::follow(Endpoint& endpoint, Component component, const config::SocketAddress& address,
+                             bool wait_for_change) {
   const std::size_t worker = endpoint.worker;
   unfollow(worker, endpoint.ref, component);
   const std::uint64_t key = leg_key(worker, endpoint.ref.slot, component);
   const auto port = static_cast<std::uint16_t>(endpoint.port_index);
   const auto next_hop = neighbors_.next_hop(port, address.ip);
   if (!next_hop)
-    return;  // a latched peer by a way back that we do not have: the worker answers whence it came
+    return;  // a latched peer by a way back that we do not have: the worker answers the way it came
   const Place place{port, *next_hop};
   legs_.emplace(key, place);
   Leg& leg = places_[place][key];
@@ -119,7 +119,7 @@ void RemoteDesk::follow(Endpoint& endpoint, Component component, const config::S
   if (const auto mac = neighbors_.resolve(port, address.ip, context_.now())) tell(leg, *mac);
 }
 
-void RemoteDesk::unfollow(std::size_t worker, dataplane::SlotRef endpoint, Component component) {
+void RemoteAddresses::unfollow(std::size_t worker, dataplane::SlotRef endpoint, Component component) {
   const auto found = legs_.find(leg_key(worker, endpoint.slot, component));
   if (found == legs_.end()) return;
   const auto place = places_.find(found->second);
@@ -128,13 +128,13 @@ void RemoteDesk::unfollow(std::size_t worker, dataplane::SlotRef endpoint, Compo
   legs_.erase(found);
 }
 
-void RemoteDesk::on_resolved(const Place& place, const dataplane::MacAddress& mac) {
+void RemoteAddresses::on_resolved(const Place& place, const dataplane::MacAddress& mac) {
   const auto found = places_.find(place);
   if (found == places_.end()) return;
   for (auto& [key, leg] : found->second) tell(leg, mac);
 }
 
-void RemoteDesk::tell(Leg& leg, const dataplane::MacAddress& mac) {
+void RemoteAddresses::tell(Leg& leg, const dataplane::MacAddress& mac) {
   if (leg.mac == mac) return;
   leg.mac = mac;
   if (std::exchange(leg.wait_for_change, false)) return;
@@ -143,8 +143,8 @@ void RemoteDesk::tell(Leg& leg, const dataplane::MacAddress& mac) {
   set_remote(*endpoint, leg.component, leg.remote, mac);
 }
 
-void RemoteDesk::set_remote(Endpoint& endpoint, Component component, const config::SocketAddress& address,
-                            const dataplane::MacAddress& mac) {
+void RemoteAddresses::set_remote(Endpoint& endpoint, Component component,
+                                 const config::SocketAddress& address, const dataplane::MacAddress& mac) {
   dataplane::LinkEnd local = endpoint.local;
   if (component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
   dataplane::Command command;
@@ -158,7 +158,7 @@ void RemoteDesk::set_remote(Endpoint& endpoint, Component component, const confi
   note_connected(endpoint);
 }
 
-void RemoteDesk::note_connected(Endpoint& endpoint) {
+void RemoteAddresses::note_connected(Endpoint& endpoint) {
   const bool keyed = endpoint.request.kind == dataplane::EndpointKind::kRtp || endpoint.keys_ready;
   if (endpoint.connected || endpoint.removing || endpoint.failed) return;
   if (!keyed || !endpoint.remote_installed) return;

@@ -1,19 +1,19 @@
-// remote_desk: where each endpoint's media goes. An address (signalled, latched, or nominated by ICE) and the
-// next hop's MAC make the header template that the worker sends with; the desk asks the neighbours, tells the
-// worker, and tells it again when the next hop's MAC changes. Control thread only.
+// remote_addresses: where each endpoint's media goes. An address (signalled, latched, or nominated by ICE)
+// and the next hop's MAC make the header template that the worker sends with; this class asks the neighbours,
+// tells the worker, and tells it again when the next hop's MAC changes. Control thread only.
 #pragma once
 
 #include <map>
 #include <unordered_map>
 
-#include "controlplane/session/context.h"
 #include "controlplane/protocol/neighbor/neighbors.h"
+#include "controlplane/session/context.h"
 
 namespace sluice::control {
 
-class RemoteDesk {
+class RemoteAddresses {
  public:
-  explicit RemoteDesk(Context& context);
+  explicit RemoteAddresses(Context& context);
 
   /// nullopt when there is a way from that port to the address: on-link, or by a gateway.
   [[nodiscard]] std::optional<RequestError> check(std::size_t port, const config::IpAddress& address) const;

@@ -1,9 +1,9 @@
 // routing: routes and the sources that feed them. Routes with an equal selector and clock rate share one
 // source; a source lives as long as a route hangs on it. A route to an endpoint on another worker than its
-// source's hangs there on a mirror of the source (dataplane/stages/lend.h), which lives as long, and keeps its home.
-// Commands go down in the order that a worker relies on: a source before the routes on it, a route's end
-// before its source's. Between workers no order is needed: what is lent names the mirror with its generation.
-// Control thread only.
+// source's hangs there on a mirror of the source (dataplane/stages/lend.h), which lives as long, and keeps
+// its home. Commands go down in the order that a worker relies on: a source before the routes on it, a
+// route's end before its source's. Between workers no order is needed: what is lent names the mirror with its
+// generation. Control thread only.
 #pragma once
 
 #include "controlplane/session/context.h"

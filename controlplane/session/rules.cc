@@ -152,7 +152,7 @@ std::string ForKinds::text() const {
 }
 
 std::span<const LatchPolicy> latches_of(EndpointKind kind) {
-  // Plain RTP authenticates nothing; with SRTP whoever is first need not be believed.
+  // Plain RTP authenticates nothing; with SRTP the first sender need not be believed.
   static constexpr std::array kRtp{LatchPolicy::kFixed, LatchPolicy::kOnce};
   static constexpr std::array kSdes{LatchPolicy::kAuthenticated, LatchPolicy::kFixed};
   switch (kind) {

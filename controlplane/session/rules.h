@@ -14,8 +14,8 @@
 #include <string_view>
 
 #include "controlplane/base/bounds.h"
-#include "controlplane/session/errors.h"
 #include "controlplane/protocol/ice/ice_lite.h"
+#include "controlplane/session/errors.h"
 #include "dataplane/shared/route_slot.h"
 
 namespace sluice::control {

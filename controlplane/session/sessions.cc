@@ -1,5 +1,6 @@
-// sessions: the front desk. The work is done in the rooms behind it: endpoints, routing, remote_desk,
-// webrtc_desk, punt_desk, idle_watch, stream_watch; what they share is in context. Control thread only.
+// sessions: the requests. The work is done in the modules behind them: endpoints, routing, remote_addresses,
+// webrtc_transport, punt_dispatch, idle_watch, stream_watch; what they share is in context. Control thread
+// only.
 #include "controlplane/session/sessions.h"
 
 #include <fmt/format.h>
@@ -11,12 +12,12 @@
 #include <utility>
 
 #include "config/reload.h"
+#include "controlplane/base/rfc3339.h"
 #include "controlplane/session/context.h"
 #include "controlplane/session/endpoint_plan.h"
 #include "controlplane/session/endpoints.h"
 #include "controlplane/session/idle_watch.h"
 #include "controlplane/session/punt_dispatch.h"
-#include "controlplane/base/rfc3339.h"
 #include "controlplane/session/route_plan.h"
 #include "controlplane/session/routing.h"
 #include "controlplane/session/rules.h"
@@ -26,7 +27,7 @@
 namespace sluice::control {
 namespace {
 
-// Notes of one worker that one turn takes in, so that nobody waits long for their turn.
+// Notes of one worker that one turn takes in, so that no worker waits long for its turn.
 constexpr std::size_t kNotesPerTurn = 4096;
 
 }  // namespace
@@ -92,11 +93,11 @@ struct Sessions::State {
   void carry_out(const Completion& completion) { completion.done(std::nullopt); }
 
   Context context;
-  RemoteDesk remotes;
-  WebrtcDesk webrtc;
+  RemoteAddresses remotes;
+  WebrtcTransport webrtc;
   Routing routing;
   Endpoints endpoints;
-  PuntDesk punts;
+  PuntDispatch punts;
   IdleWatch idle;
   StreamWatch streams;
   std::function<void()> shut_down_done;

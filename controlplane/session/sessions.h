@@ -37,8 +37,8 @@
 
 #include "controlplane/session/load_meter.h"
 #include "controlplane/session/media_plane.h"
-#include "controlplane/session/options.h"
 #include "controlplane/session/model.h"
+#include "controlplane/session/options.h"
 #include "controlplane/session/result.h"
 #include "controlplane/session/totals.h"
 #include "crypto/srtp/srtp_engine.h"

@@ -32,7 +32,7 @@ class StreamWatch {
 
   Context& context_;
   std::vector<std::vector<Sample>> samples_;  // by worker and slot
-  SlowWalk walk_;
+  TableScan walk_;
 };
 
 }  // namespace sluice::control

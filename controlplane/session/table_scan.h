@@ -1,4 +1,4 @@
-// slow_walk: a look at every slot of every worker once a second, a bounded number at a time, so that a full
+// table_scan: a look at every slot of every worker once a second, a bounded number at a time, so that a full
 // table never holds the control thread up. Plain arithmetic; control thread.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace sluice::control {
 
-class SlowWalk {
+class TableScan {
  public:
   static constexpr std::size_t kSlotsPerTurn = 4096;
   static constexpr std::chrono::seconds kPeriod{1};

@@ -1,7 +1,7 @@
 // udp_ports: which local UDP port an endpoint gets. One that the port's hardware brings to the endpoint's
-// worker, when it knows how to (dataplane/port/port_steering.h) and has one left; else any, and the workers hand
-// over. A port belongs to a worker from the moment it is given; the steering table hears of it here. Control
-// thread only.
+// worker, when it knows how to (dataplane/port/port_steering.h) and has one left; else any, and the workers
+// hand over. A port belongs to a worker from the moment it is given; the steering table hears of it here.
+// Control thread only.
 #pragma once
 
 #include <cstddef>

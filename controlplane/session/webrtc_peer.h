@@ -1,5 +1,5 @@
 // webrtc_peer: what a webrtc endpoint has besides its slot: its ICE agent, its DTLS association, and which of
-// the validated pairs the worker knows. A plain record, which webrtc_desk changes. Control thread only.
+// the validated pairs the worker knows. A plain record, which webrtc_transport changes. Control thread only.
 #pragma once
 
 #include <chrono>
@@ -40,7 +40,7 @@ struct WebrtcPeer {
   std::vector<Fingerprint> fingerprints;  // the peer's
   std::vector<Path> paths;                // validated; on a shared port the worker has a tuple for each
   std::optional<IcePair> current;         // where we send
-  std::optional<DtlsTransport::TimePoint> timer;  // as it stands in the desk's timers
+  std::optional<DtlsTransport::TimePoint> timer;  // as it stands in WebrtcTransport's timers
   Fingerprint own_fingerprint;
   IceLite::TimePoint last_check{};  // of the peer's that held
 };

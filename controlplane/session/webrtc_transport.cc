@@ -1,13 +1,13 @@
-// webrtc_desk: see the header. Control thread only.
+// webrtc_transport: see the header. Control thread only.
 #include "controlplane/session/webrtc_transport.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "controlplane/base/log.h"
 #include "controlplane/session/endpoint_keys.h"
 #include "controlplane/session/errors.h"
-#include "controlplane/base/log.h"
 
 namespace sluice::control {
 namespace {
@@ -17,7 +17,7 @@ constexpr std::chrono::seconds kLongest{1};
 
 }  // namespace
 
-std::optional<RequestError> WebrtcDesk::prepare(Endpoint& endpoint) {
+std::optional<RequestError> WebrtcTransport::prepare(Endpoint& endpoint) {
   const config::Config& config = context_.options.config;
   if (context_.options.dtls == nullptr) return refuse_state("DTLS is not set up in this daemon");
   endpoint.webrtc = std::make_unique<WebrtcPeer>(fresh_credentials(),
@@ -34,7 +34,7 @@ std::optional<RequestError> WebrtcDesk::prepare(Endpoint& endpoint) {
   return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
 }
 
-void WebrtcDesk::open(Endpoint& endpoint) {
+void WebrtcTransport::open(Endpoint& endpoint) {
   WebrtcPeer& peer = *endpoint.webrtc;
   peer.own_fingerprint = {"sha-256", context_.options.dtls->certificate().sha256_fingerprint()};
   admit(endpoint, peer.ice.credentials().ufrag);
@@ -43,13 +43,13 @@ void WebrtcDesk::open(Endpoint& endpoint) {
   if (!peer.remote_ufrag.empty()) peer.ice.set_remote_ufrag(peer.remote_ufrag);
 }
 
-IceCredentials WebrtcDesk::fresh_credentials() const {
+IceCredentials WebrtcTransport::fresh_credentials() const {
   return make_ice_credentials(context_.options.random, [this](std::string_view ufrag) {
     return by_ufrag_.contains(std::string(ufrag));
   });
 }
 
-void WebrtcDesk::set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints) {
+void WebrtcTransport::set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints) {
   if (fingerprints.empty()) return;
   std::vector<DtlsFingerprint> parsed;
   std::string error;
@@ -61,7 +61,7 @@ void WebrtcDesk::set_fingerprints(Endpoint& endpoint, const std::vector<Fingerpr
   arm(endpoint);
 }
 
-std::optional<RequestError> WebrtcDesk::connect(Endpoint& endpoint, const EndpointConnect& request) {
+std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const EndpointConnect& request) {
   WebrtcPeer& peer = *endpoint.webrtc;
   const bool other_fingerprints = !request.fingerprints.empty() && request.fingerprints != peer.fingerprints;
   if (other_fingerprints && peer.dtls->state() != DtlsState::kNew && !peer.fingerprints.empty())
@@ -81,7 +81,7 @@ std::optional<RequestError> WebrtcDesk::connect(Endpoint& endpoint, const Endpoi
   return std::nullopt;
 }
 
-void WebrtcDesk::close(Endpoint& endpoint) {
+void WebrtcTransport::close(Endpoint& endpoint) {
   WebrtcPeer& peer = *endpoint.webrtc;
   while (!peer.ufrags.empty()) retire(endpoint, std::string(peer.ufrags.back()));
   peer.dtls->close();
@@ -90,32 +90,33 @@ void WebrtcDesk::close(Endpoint& endpoint) {
   peer.timer.reset();
 }
 
-void WebrtcDesk::admit(Endpoint& endpoint, const std::string& ufrag) {
+void WebrtcTransport::admit(Endpoint& endpoint, const std::string& ufrag) {
   by_ufrag_.emplace(ufrag, &endpoint);
   endpoint.webrtc->ufrags.push_back(ufrag);
 }
 
-void WebrtcDesk::retire(Endpoint& endpoint, const std::string& ufrag) {
+void WebrtcTransport::retire(Endpoint& endpoint, const std::string& ufrag) {
   by_ufrag_.erase(ufrag);
   std::erase(endpoint.webrtc->ufrags, ufrag);
 }
 
-Endpoint* WebrtcDesk::find_by_ufrag(const WorkerRecords& records, const Datagram& datagram) {
+Endpoint* WebrtcTransport::find_by_ufrag(const WorkerRecords& records, const Datagram& datagram) {
   const auto ufrag = peek_username_ufrag(datagram.payload);
   if (!ufrag) return nullptr;
   const auto found = by_ufrag_.find(*ufrag);
   if (found == by_ufrag_.end()) return nullptr;
   Endpoint* endpoint = found->second;
-  // A ufrag opens the door that it was given for: this worker's shared port on this address.
+  // A ufrag holds where it was given for: this worker's shared port on this address.
   const bool here = endpoint->shared_port && endpoint->worker == records.index &&
                     endpoint->port_index == datagram.port_index && endpoint->local.address == datagram.to;
   return here ? endpoint : nullptr;
 }
 
-void WebrtcDesk::on_stun(const WorkerRecords& records, Endpoint* endpoint, const Datagram& datagram,
-                         TimePoint now) {
+void WebrtcTransport::on_stun(const WorkerRecords& records, Endpoint* endpoint, const Datagram& datagram,
+                              TimePoint now) {
   const auto view = StunView::parse(datagram.payload);
-  // On a shared port the ufrag decides, whoever had that 5-tuple before: peers start anew from the same port.
+  // On a shared port the ufrag decides, whichever peer had that 5-tuple before: peers start anew from the
+  // same port.
   if (view && (endpoint == nullptr || endpoint->shared_port)) {
     Endpoint* named = find_by_ufrag(records, datagram);
     if (named != nullptr || view->message_class() == StunClass::kRequest) endpoint = named;
@@ -145,8 +146,8 @@ void WebrtcDesk::on_stun(const WorkerRecords& records, Endpoint* endpoint, const
   arm(*endpoint);
 }
 
-void WebrtcDesk::on_dtls(Endpoint* endpoint, const Datagram& datagram, TimePoint now) {
-  // Whoever has not shown by STUN that he is there gets no handshake out of us: no amplification, and no
+void WebrtcTransport::on_dtls(Endpoint* endpoint, const Datagram& datagram, TimePoint now) {
+  // A peer that has not shown by STUN that it is there gets no handshake out of us: no amplification, and no
   // ClientHello from elsewhere kills a call (CVE-2023-51443).
   if (endpoint == nullptr || !endpoint->webrtc || endpoint->failed ||
       !endpoint->webrtc->ice.is_validated({datagram.to, datagram.from}, now)) {
@@ -157,13 +158,13 @@ void WebrtcDesk::on_dtls(Endpoint* endpoint, const Datagram& datagram, TimePoint
   arm(*endpoint);
 }
 
-void WebrtcDesk::reply(const Endpoint& endpoint, const Datagram& asked,
-                       std::span<const std::uint8_t> payload) {
+void WebrtcTransport::reply(const Endpoint& endpoint, const Datagram& asked,
+                            std::span<const std::uint8_t> payload) {
   context_.inject_udp(endpoint, {context_.port(endpoint).mac, asked.to}, {asked.from_mac, asked.from},
                       payload);
 }
 
-void WebrtcDesk::validated(Endpoint& endpoint, const IcePair& pair, const dataplane::MacAddress& mac) {
+void WebrtcTransport::validated(Endpoint& endpoint, const IcePair& pair, const dataplane::MacAddress& mac) {
   WebrtcPeer& peer = *endpoint.webrtc;
   WebrtcPeer::Path* path = peer.find(pair);
   if (path == nullptr) {
@@ -185,7 +186,7 @@ void WebrtcDesk::validated(Endpoint& endpoint, const IcePair& pair, const datapl
   context_.records(endpoint).commands.send(bind);
 }
 
-void WebrtcDesk::forget(Endpoint& endpoint, const IcePair& pair) {
+void WebrtcTransport::forget(Endpoint& endpoint, const IcePair& pair) {
   WebrtcPeer& peer = *endpoint.webrtc;
   std::erase_if(peer.paths, [&](const WebrtcPeer::Path& path) { return path.pair == pair; });
   if (peer.current == pair) peer.current.reset();
@@ -202,7 +203,7 @@ void WebrtcDesk::forget(Endpoint& endpoint, const IcePair& pair) {
 
 // The nominated pair; before that the first that is valid, so that sending does not jump about between
 // candidates.
-void WebrtcDesk::choose_current(Endpoint& endpoint, bool nominated) {
+void WebrtcTransport::choose_current(Endpoint& endpoint, bool nominated) {
   WebrtcPeer& peer = *endpoint.webrtc;
   if (peer.current && !nominated) return;
   const auto selected = peer.ice.selected();
@@ -213,7 +214,7 @@ void WebrtcDesk::choose_current(Endpoint& endpoint, bool nominated) {
   remotes_.select(endpoint, selected->remote, path->mac);
 }
 
-DtlsTransport::Callbacks WebrtcDesk::callbacks(Endpoint& endpoint) {
+DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint) {
   DtlsTransport::Callbacks callbacks;
   callbacks.send = [this, &endpoint](std::span<const std::uint8_t> datagram) {
     send_dtls(endpoint, datagram);
@@ -236,7 +237,7 @@ DtlsTransport::Callbacks WebrtcDesk::callbacks(Endpoint& endpoint) {
   return callbacks;
 }
 
-void WebrtcDesk::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram) {
+void WebrtcTransport::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram) {
   const WebrtcPeer& peer = *endpoint.webrtc;
   const auto path = std::find_if(peer.paths.begin(), peer.paths.end(),
                                  [&](const WebrtcPeer::Path& known) { return known.pair == peer.current; });
@@ -248,8 +249,8 @@ void WebrtcDesk::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> dat
                       {path->mac, path->pair.remote}, datagram);
 }
 
-void WebrtcDesk::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,
-                         const crypto::MasterKey& receive) {
+void WebrtcTransport::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,
+                              const crypto::MasterKey& receive) {
   if (endpoint.removing || endpoint.keys_ready) return;
   std::string error;
   if (!expand_keys(context_, endpoint, send, receive, error)) {
@@ -263,7 +264,7 @@ void WebrtcDesk::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const 
   remotes_.note_connected(endpoint);
 }
 
-void WebrtcDesk::arm(Endpoint& endpoint) {
+void WebrtcTransport::arm(Endpoint& endpoint) {
   WebrtcPeer& peer = *endpoint.webrtc;
   const auto due = endpoint.removing ? std::nullopt : peer.dtls->next_timeout();
   if (due == peer.timer) return;
@@ -272,7 +273,7 @@ void WebrtcDesk::arm(Endpoint& endpoint) {
   if (due) timers_.emplace(*due, &endpoint);
 }
 
-TimePoint WebrtcDesk::tick(TimePoint now) {
+TimePoint WebrtcTransport::tick(TimePoint now) {
   // Each due timer once: one that is due again at once waits for the next turn.
   std::vector<Endpoint*> due;
   for (auto timer = timers_.begin(); timer != timers_.end() && timer->first <= now; ++timer)
@@ -284,7 +285,7 @@ TimePoint WebrtcDesk::tick(TimePoint now) {
   return timers_.empty() ? now + kLongest : std::max(timers_.begin()->first, now + kShortest);
 }
 
-void WebrtcDesk::expire(Endpoint& endpoint, TimePoint now) {
+void WebrtcTransport::expire(Endpoint& endpoint, TimePoint now) {
   for (const IcePair& pair : endpoint.webrtc->ice.expire(now)) forget(endpoint, pair);
   choose_current(endpoint, false);
 }

@@ -1,4 +1,4 @@
-// webrtc_desk: ICE and DTLS of every webrtc endpoint, joined to its slot: which check is for whom, which
+// webrtc_transport: ICE and DTLS of every webrtc endpoint, joined to its slot: which check is for whom, which
 // address is validated and nominated, handshakes and their timers, keys into the slot, close_notify at the
 // end. Control thread only.
 //
@@ -28,9 +28,9 @@ struct Datagram {
   dataplane::MacAddress from_mac{};
 };
 
-class WebrtcDesk {
+class WebrtcTransport {
  public:
-  WebrtcDesk(Context& context, RemoteDesk& remotes) : context_(context), remotes_(remotes) {}
+  WebrtcTransport(Context& context, RemoteAddresses& remotes) : context_(context), remotes_(remotes) {}
 
   /// Makes the ICE agent and the DTLS association. nullopt, or why they cannot be had.
   [[nodiscard]] std::optional<RequestError> prepare(Endpoint& endpoint);
@@ -75,7 +75,7 @@ class WebrtcDesk {
   void set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints);
 
   Context& context_;
-  RemoteDesk& remotes_;
+  RemoteAddresses& remotes_;
   std::unordered_map<std::string, Endpoint*> by_ufrag_;
   std::map<TupleKey, Endpoint*> tuples_;  // on shared ports
   std::set<std::pair<TimePoint, Endpoint*>> timers_;

@@ -3,8 +3,8 @@
 #include <cassert>
 #include <cstring>
 
-#include "crypto/srtp/counter_iv.h"
 #include "crypto/ipsec_mb/ipsec_mb_jobs.h"
+#include "crypto/srtp/counter_iv.h"
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/secret.h"
 #include "crypto/srtp/srtp_bytes.h"

@@ -7,17 +7,17 @@
 #include <cassert>
 #include <utility>
 
-#include "crypto/kernels/avx512.h"
 #include "crypto/ipsec_mb/ipsec_mb_counter.h"
 #include "crypto/ipsec_mb/ipsec_mb_gcm.h"
 #include "crypto/ipsec_mb/ipsec_mb_jobs.h"
 #include "crypto/ipsec_mb/ipsec_mb_keys.h"
 #include "crypto/ipsec_mb/lane_counter.h"
 #include "crypto/ipsec_mb/length_order.h"
+#include "crypto/ipsec_mb/wide_gcm.h"
+#include "crypto/kernels/avx512.h"
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/srtp_bytes.h"
 #include "crypto/srtp/srtp_kdf.h"
-#include "crypto/ipsec_mb/wide_gcm.h"
 
 namespace sluice::crypto {
 namespace {

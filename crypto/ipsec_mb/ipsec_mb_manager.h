@@ -52,7 +52,7 @@ class IpsecMbManager {
   static Handle start(void (*init)(IMB_MGR*), std::string& error);
 
   Handle wide_;
-  Handle narrow_;           // null on a CPU without the SHA extensions
+  Handle narrow_;  // null on a CPU without the SHA extensions
   // Whether wide_ has AVX-512 lanes. Without them narrow_, where there is one, is always cheaper.
   bool has_lanes_ = false;
 };

@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <span>
 
-#include "crypto/kernels/aes_counter.h"
 #include "crypto/ipsec_mb/ipsec_mb_jobs.h"
+#include "crypto/kernels/aes_counter.h"
 #include "crypto/kernels/sha1_lanes.h"
 
 namespace sluice::crypto {

@@ -4,8 +4,8 @@
 #include <cassert>
 #include <cstring>
 
-#include "crypto/srtp/counter_iv.h"
 #include "crypto/ipsec_mb/ipsec_mb_keys.h"
+#include "crypto/srtp/counter_iv.h"
 #include "crypto/srtp/secret.h"
 #include "crypto/srtp/srtp_bytes.h"
 

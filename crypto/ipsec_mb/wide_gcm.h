@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <span>
 
-#include "crypto/kernels/aes_gcm.h"
 #include "crypto/ipsec_mb/ipsec_mb_jobs.h"
+#include "crypto/kernels/aes_gcm.h"
 
 namespace sluice::crypto {
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cassert>
 
-#include "crypto/srtp/counter_iv.h"
 #include "crypto/libsrtp/libsrtp_library.h"
+#include "crypto/srtp/counter_iv.h"
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/srtp_bytes.h"
 

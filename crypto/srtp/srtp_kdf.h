@@ -33,7 +33,7 @@ struct SessionKeys {
 };
 
 /// The AES-CM PRF: fills `out` (any length) for one label. False when the key is not 16 or 32 bytes, the salt
-/// is longer than 14, or OpenSSL refuses. `out` is then all zero. For the published vectors, which are of
+/// is longer than 14, or OpenSSL refuses. `out` is then all zero. For tests: the published vectors are of
 /// this function.
 [[nodiscard]] bool derive_key(std::span<const std::uint8_t> key, std::span<const std::uint8_t> salt,
                               KdfLabel label, std::span<std::uint8_t> out);

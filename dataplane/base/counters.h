@@ -76,7 +76,7 @@ struct alignas(64) WorkerCounters {
   Counter injected;       // frames of the control plane
   Counter lends;          // loans made for other workers
   Counter lent;           // and taken by their rings
-  Counter returned;       // buffers that came home from them
+  Counter returned;       // buffers that they gave back
   Counter carried;        // frames that workers without a queue of their own passed on to this one
   Counter transmitted;    // taken by a port
   Counter passed_on;      // frames given to a worker that has a queue of the port
@@ -98,7 +98,7 @@ struct alignas(64) WorkerCounters {
   TurnSamples turn_samples;
   Counter commands;        // mailbox commands carried out
   Counter stale_commands;  // commands whose generation had passed
-  Counter lost_events;     // notes for the control plane that found no room (never acks)
+  Counter lost_events;     // notes for the control plane that did not fit (never acks)
 
   void drop(DropReason reason, std::uint64_t n = 1) { drops[static_cast<std::size_t>(reason)].add(n); }
 };

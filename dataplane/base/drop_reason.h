@@ -27,7 +27,7 @@ enum class DropReason : std::uint8_t {
   kSequenceJump,     // plain RTP far off its numbering; two in a row restart the stream (RFC 3550 A.1)
   kAuthFailed,       // wrong tag: forged, corrupted or other keys
   kWrongSource,      // from an address other than the latched or signalled one
-  kStreamLimit,      // no room for another stream
+  kStreamLimit,      // no free slot for another stream
   kCryptoError,      // the engine's library refused the packet
   kNoRoute,          // a good packet of a stream that nothing is routed from
   kPuntRingFull,     // the control plane is behind

@@ -41,7 +41,7 @@ class SpscRing {
   }
 
   /// Producer only: entries that push() will still take.
-  [[nodiscard]] std::size_t room() {
+  [[nodiscard]] std::size_t free_entries() {
     cached_head_ = head_.load(std::memory_order_acquire);
     return mask_ + 1 - (tail_.load(std::memory_order_relaxed) - cached_head_);
   }

@@ -120,7 +120,7 @@ class Opening {
                  "setting up transmit queue " + std::to_string(queue)))
         return false;
     if (ring_ && !bring_buffers_home(*ring_, id_, receive_queues_, pools))
-      return fail("making the rings by which its buffers come home", rte_errno);
+      return fail("making the rings by which its buffers return", rte_errno);
     return true;
   }
 

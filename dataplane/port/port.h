@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "config/config.h"
-#include "dataplane/wire/frame.h"
 #include "dataplane/port/port_steering.h"
+#include "dataplane/wire/frame.h"
 
 struct rte_mempool;
 

@@ -44,7 +44,7 @@ class PortSteering {
   SteeringMode mode() const { return mode_; }
   /// Why not the better ways, for the log. Empty with one queue, where there is nothing to choose.
   const std::string& remark() const { return remark_; }
-  /// The queue that the hardware brings a UDP port to; kAnyQueue when nobody knows.
+  /// The queue that the hardware brings a UDP port to; kAnyQueue when that is unknown.
   std::uint8_t queue_of(std::uint16_t udp_port) const {
     return queue_of_.empty() ? kAnyQueue : queue_of_[udp_port];
   }

@@ -1,6 +1,6 @@
 // ring_port: the DPDK port behind a [[ports]] device "ring:NAME": a pair of rte_rings per queue in shared
 // memory. A secondary DPDK process of the same host looks them up by name and is the far end of the cable:
-// mbufs change hands, no byte is copied. What the far end is done with comes home by a third ring, as a NIC
+// mbufs change hands, no byte is copied. What the far end is done with returns by a third ring, as a NIC
 // gives back what it has sent: into the worker's own pool cache, last in, first out, so that the next copy is
 // written into memory that the CPU still holds. Made by the control thread after the EAL is up. The rings
 // stay when the port is closed, because the far end may still hold them; they go with the process's shared

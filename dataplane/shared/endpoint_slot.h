@@ -14,8 +14,8 @@
 #include "crypto/srtp/srtp_engine.h"
 #include "dataplane/base/counters.h"
 #include "dataplane/base/endpoint_kind.h"
-#include "dataplane/wire/header_template.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/wire/header_template.h"
 
 namespace sluice::dataplane {
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "dataplane/wire/rtp.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/wire/rtp.h"
 
 struct rte_mbuf;
 

@@ -10,9 +10,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "dataplane/base/slot_ref.h"
 #include "dataplane/shared/five_tuple.h"
 #include "dataplane/wire/header_template.h"
-#include "dataplane/base/slot_ref.h"
 
 struct rte_mbuf;
 

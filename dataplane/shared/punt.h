@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <span>
 
-#include "dataplane/wire/frame.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/wire/frame.h"
 
 struct rte_mbuf;
 

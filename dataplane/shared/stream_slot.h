@@ -10,8 +10,8 @@
 
 #include "crypto/srtp/replay_window.h"
 #include "dataplane/base/counters.h"
-#include "dataplane/shared/loan.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/shared/loan.h"
 
 namespace sluice::dataplane {
 

@@ -8,12 +8,12 @@
 
 #include "config/config.h"
 #include "dataplane/base/counters.h"
+#include "dataplane/base/slot_array.h"
+#include "dataplane/base/spsc_ring.h"
 #include "dataplane/shared/endpoint_slot.h"
 #include "dataplane/shared/mailbox.h"
 #include "dataplane/shared/punt.h"
 #include "dataplane/shared/route_slot.h"
-#include "dataplane/base/slot_array.h"
-#include "dataplane/base/spsc_ring.h"
 #include "dataplane/shared/stream_slot.h"
 
 namespace sluice::dataplane {

@@ -22,11 +22,11 @@ bool is_group_mac(const std::uint8_t* mac) {
   entry.port_id = mbuf->port;
   entry.mbuf = mbuf;
   if (endpoint != kNoSlot) entry.endpoint = {endpoint, state.endpoint(endpoint).generation};
-  // Whoever floods us with STUN must not cut us off from our neighbours: a quarter of the ring is kept for
+  // A flood of STUN must not cut us off from our neighbours: a quarter of the ring is kept for
   // ARP and ND.
   const bool from_peer = kind == PuntKind::kStun || kind == PuntKind::kDtls;
   auto& ring = state.memory.punts;
-  if ((from_peer && ring.room() <= ring.capacity() / 4) || !ring.push(entry)) {
+  if ((from_peer && ring.free_entries() <= ring.capacity() / 4) || !ring.push(entry)) {
     state.drop(mbuf, DropReason::kPuntRingFull);
     return;
   }
@@ -36,7 +36,7 @@ bool is_group_mac(const std::uint8_t* mac) {
 
 [[gnu::noinline]] void hand_off_or_drop(WorkerState& state, rte_mbuf* mbuf, std::uint16_t udp_port) {
   const std::uint8_t owner = state.steering.owner(udp_port);
-  if (owner == Steering::kNobody || owner == state.index || owner >= state.steering.workers()) {
+  if (owner == Steering::kNoWorker || owner == state.index || owner >= state.steering.workers()) {
     state.drop(mbuf, DropReason::kNoEndpoint);
   } else if (state.steering.ring(state.index, owner).push(mbuf)) {
     state.counters().handed_off.add();

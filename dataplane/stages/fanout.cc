@@ -18,7 +18,7 @@ std::uint32_t take_chunk(WorkerState& state) {
 }  // namespace
 
 bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) {
-  // Only the first chunk may have room: removal keeps the others full.
+  // Only the first chunk may have free entries: removal keeps the others full.
   if (source.first_chunk == kNoSlot || state.chunks[source.first_chunk].count == FanoutChunk::kRoutes) {
     const std::uint32_t fresh = take_chunk(state);
     if (fresh == kNoSlot) return false;

@@ -11,8 +11,8 @@
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/retransmit.h"
-#include "dataplane/wire/rtcp.h"
 #include "dataplane/stages/streams.h"
+#include "dataplane/wire/rtcp.h"
 
 namespace sluice::dataplane {
 namespace {

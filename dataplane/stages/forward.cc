@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "crypto/srtp/packet_index.h"
-#include "dataplane/stages/lend.h"
 #include "dataplane/base/prefetch.h"
+#include "dataplane/stages/lend.h"
 
 namespace sluice::dataplane {
 namespace {

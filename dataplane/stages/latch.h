@@ -52,7 +52,7 @@ inline void latch(WorkerState& state, const MediaPacket& packet) {
   if (endpoint.latch == LatchPolicy::kAuthenticated && packet.component == Component::kRtp &&
       from_rtp_remote(endpoint, packet) && from_rtp_next_hop(endpoint, packet))
     return;
-  // What has latched stays, and source_allowed() lets nobody else come this far.
+  // What has latched stays, and source_allowed() lets no other sender come this far.
   if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched)
     return;
   latch_slowly(state, endpoint, packet);

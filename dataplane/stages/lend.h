@@ -5,7 +5,7 @@
 // Invariants:
 //   A lent buffer is read by all and written by none. Its reference count is its lender's alone: one for the
 //     lender's own use, one for every loan that is out.
-//   At most Steering::kLoans buffers of one lender are with one borrower, so there is always room to give
+//   At most Steering::kLoans buffers of one lender are with one borrower, so there is always space to give
 //     them back.
 //   A loan names the mirror, or the stream at home, with its generation: one that has gone leads nowhere.
 // Worker only.

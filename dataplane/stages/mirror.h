@@ -3,7 +3,7 @@
 // slot that belongs to no endpoint of that worker, and a stream slot that stands for the stream, whichever it
 // is, that feeds the source at home. Home lends each packet to every worker that has a mirror (lend.h). That
 // worker makes its routes' copies from it as from a packet of its own, and gives it back. Feedback of its
-// receivers goes home by the same way.
+// receivers returns to the home worker by the same way.
 //
 // Invariant: when another stream feeds the source at home, or its numbering starts over, the mirror stream's
 // tenancy counts up, and every route goes on as after a switch: an outgoing index is never used twice.

@@ -44,8 +44,8 @@ std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_
     count += rte_eth_rx_burst(port.id, static_cast<std::uint16_t>(state.index), packets.data() + count,
                               static_cast<std::uint16_t>(packets.size() - count));
     for (std::size_t k = before; k < count; ++k) prefetch_to_write(packets[k]);
-    // Whence it came decides whose it is; not every driver says it (net_ring passes on what the sender
-    // wrote).
+    // The port that it came by decides whose it is; not every driver says it (net_ring passes on what the
+    // sender wrote).
     for (std::size_t k = before; k < count; ++k) packets[k]->port = port.id;
   }
   std::uint64_t bytes = 0;

@@ -4,8 +4,8 @@
 #include <bit>
 
 #include "crypto/srtp/packet_index.h"
-#include "dataplane/stages/forward.h"
 #include "dataplane/base/prefetch.h"
+#include "dataplane/stages/forward.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/transmit.h"
 

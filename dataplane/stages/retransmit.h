@@ -1,6 +1,6 @@
 // retransmit: answers a receiver's NACK (RFC 4585 6.2.1) from the packet cache. A packet goes out again byte
 // for byte as the route sent it: same plaintext, same header, same packet index and keys. So a GCM nonce is
-// used twice for one and the same message only, which tells nobody anything, and the receiver's replay window
+// used twice for one and the same message only, which reveals nothing, and the receiver's replay window
 // takes it as what it is. Worker only.
 //
 // A NACK is a lever: four bytes ask for 17 packets. It is bounded on each side: kLookedAt numbers and
@@ -22,7 +22,7 @@ class Retransmit {
   static constexpr std::uint64_t kCreditMax = 256;
   static constexpr std::uint64_t kAgainAfterMs = 5;
 
-  /// Makes its packets in `batch`, which nobody else uses during send().
+  /// Makes its packets in `batch`, which no other code uses during send().
   explicit Retransmit(OutgoingBatch& batch) : batch_(batch) {}
 
   /// Before the NACKs of a turn.

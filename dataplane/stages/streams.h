@@ -38,7 +38,7 @@ void wake_stream(WorkerState& state, std::uint32_t stream);
 /// a new SSRC means it to replace the old.
 void bind_stream(WorkerState& state, std::uint32_t stream, bool take_over);
 
-/// The stream has only now said its mid: it feeds the sources of that mid, whoever fed them before.
+/// The stream has only now said its mid: it feeds the sources of that mid, whichever stream fed them before.
 void bind_mid(WorkerState& state, std::uint32_t stream);
 
 /// What hangs on the stream's sources has changed: finds again the one route, if it is one (such a stream's

@@ -3,8 +3,8 @@
 #include <cstdlib>
 
 #include "crypto/srtp/packet_index.h"
-#include "dataplane/stages/latch.h"
 #include "dataplane/base/prefetch.h"
+#include "dataplane/stages/latch.h"
 #include "dataplane/stages/streams.h"
 
 namespace sluice::dataplane {

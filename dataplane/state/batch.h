@@ -7,8 +7,8 @@
 #include <span>
 
 #include "dataplane/state/datagram.h"
-#include "dataplane/wire/rtp.h"
 #include "dataplane/state/worker_state.h"
+#include "dataplane/wire/rtp.h"
 
 namespace sluice::dataplane {
 

@@ -14,8 +14,8 @@
 #include <memory>
 #include <vector>
 
-#include "dataplane/shared/loan.h"
 #include "dataplane/base/spsc_ring.h"
+#include "dataplane/shared/loan.h"
 
 struct rte_mbuf;
 
@@ -23,14 +23,14 @@ namespace sluice::dataplane {
 
 class Steering {
  public:
-  static constexpr std::uint8_t kNobody = 0xff;
+  static constexpr std::uint8_t kNoWorker = 0xff;
   static constexpr std::size_t kRingEntries = 1024;
   static constexpr std::size_t kLoans = 1024;  // out at one time, of one worker to another; a power of two
 
   /// `shares_queues`: some port has fewer transmit queues than there are workers.
   explicit Steering(std::size_t workers, bool shares_queues = false)
       : workers_(workers), shares_queues_(shares_queues) {
-    for (auto& owner : owners_) owner.store(kNobody, std::memory_order_relaxed);
+    for (auto& owner : owners_) owner.store(kNoWorker, std::memory_order_relaxed);
     for (std::size_t i = 0; i < workers * workers; ++i)
       rings_.push_back(std::make_unique<SpscRing<rte_mbuf*>>(workers == 1 ? 2 : kRingEntries));
     for (std::size_t i = 0; workers > 1 && i < workers * workers; ++i) {
@@ -45,7 +45,7 @@ class Steering {
   void set_owner(std::uint16_t udp_port, std::uint8_t worker) {
     owners_[udp_port].store(worker, std::memory_order_relaxed);
   }
-  /// kNobody when nothing was ever placed on that port.
+  /// kNoWorker when nothing was ever placed on that port.
   std::uint8_t owner(std::uint16_t udp_port) const {
     return owners_[udp_port].load(std::memory_order_relaxed);
   }

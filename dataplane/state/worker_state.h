@@ -12,12 +12,12 @@
 
 #include "config/config.h"
 #include "crypto/srtp/srtp_engine.h"
-#include "dataplane/shared/five_tuple.h"
 #include "dataplane/base/flat_table.h"
-#include "dataplane/state/packet_cache.h"
 #include "dataplane/port/port.h"
-#include "dataplane/state/steering.h"
+#include "dataplane/shared/five_tuple.h"
 #include "dataplane/shared/worker_memory.h"
+#include "dataplane/state/packet_cache.h"
+#include "dataplane/state/steering.h"
 
 struct rte_mempool;
 struct rte_mbuf;

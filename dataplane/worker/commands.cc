@@ -279,7 +279,7 @@ std::size_t run_commands(WorkerState& state, std::size_t budget) {
   if (state.memory.commands.empty()) return 0;  // nearly always: spare the making of a Command
   std::size_t done = 0;
   Command command;
-  while (done < budget && !state.stop_requested && state.memory.notes.room() >= kNotesPerCommand &&
+  while (done < budget && !state.stop_requested && state.memory.notes.free_entries() >= kNotesPerCommand &&
          state.memory.commands.pop(command)) {
     carry_out(state, command);
     ++done;

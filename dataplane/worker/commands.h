@@ -6,7 +6,7 @@
 
 namespace sluice::dataplane {
 
-/// At most `budget` commands; stops earlier when there is no room left to answer. Returns how many.
+/// At most `budget` commands; stops earlier when an answer would not fit. Returns how many.
 std::size_t run_commands(WorkerState& state, std::size_t budget);
 
 }  // namespace sluice::dataplane

@@ -11,10 +11,10 @@
 #include <thread>
 
 #include "crypto/engine_factory.h"
-#include "dataplane/worker/idle.h"
 #include "dataplane/state/steering.h"
-#include "dataplane/worker/worker.h"
 #include "dataplane/state/worker_state.h"
+#include "dataplane/worker/idle.h"
+#include "dataplane/worker/worker.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -75,7 +75,7 @@ bool DataPlane::State::make_pools(const config::Memory& memory, std::string& err
         name.c_str(), memory.mbufs_per_worker, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
         static_cast<int>(rte_lcore_to_socket_id(Eal::worker_lcore(i))), kPoolKind));
     if (pools.back()) continue;
-    error = "no room for " + std::to_string(memory.mbufs_per_worker) +
+    error = "no space for " + std::to_string(memory.mbufs_per_worker) +
             " packet buffers ([memory] mbufs_per_worker) for worker " + std::to_string(i) + " in " +
             std::to_string(memory.size_mib) + " MiB ([memory] size_mib)";
     return false;

@@ -48,7 +48,8 @@ class DataPlane {
   /// too long.
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes);
   void free_frame(rte_mbuf* frame);
-  /// Packet buffers in use over all pools: 0 on an idle plane, but for what the ports' queues hold.
+  /// Packet buffers in use over all pools: 0 on an idle plane, but for what the ports' queues hold. For
+  /// tests.
   std::size_t frames_in_use() const;
 
   /// Sends kStop to every worker and waits for them to leave; false when one did not within `timeout`. Notes

@@ -4,12 +4,12 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/stages/classify.h"
-#include "dataplane/worker/commands.h"
 #include "dataplane/stages/feedback.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/receive.h"
 #include "dataplane/stages/transmit.h"
+#include "dataplane/worker/commands.h"
 #include "dataplane/worker/turn_cost.h"
 
 namespace sluice::dataplane {

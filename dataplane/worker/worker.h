@@ -5,13 +5,13 @@
 #include <memory>
 #include <span>
 
-#include "dataplane/state/batch.h"
 #include "dataplane/stages/forward.h"
-#include "dataplane/worker/idle.h"
 #include "dataplane/stages/mirror.h"
 #include "dataplane/stages/retransmit.h"
 #include "dataplane/stages/unprotect.h"
+#include "dataplane/state/batch.h"
 #include "dataplane/state/worker_state.h"
+#include "dataplane/worker/idle.h"
 
 namespace sluice::dataplane {
 

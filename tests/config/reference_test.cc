@@ -46,9 +46,9 @@ std::string documentation_of(const Table& table) {
   std::string text = "### `" + heading(table) + "`\n\n" + std::string(table.meaning) + "\n";
   for (const Setting& setting : settings()) {
     if (setting.table != table.name) continue;
-    text += "\n- `" + std::string(setting.name) + "` (" + setting.type + ", " + std::string(to_string(setting.apply)) +
-            "): " + std::string(setting.meaning) + ". Default: " + setting.default_text +
-            ". Allowed: " + setting.allowed + ".";
+    text += "\n- `" + std::string(setting.name) + "` (" + setting.type + ", " +
+            std::string(to_string(setting.apply)) + "): " + std::string(setting.meaning) +
+            ". Default: " + setting.default_text + ". Allowed: " + setting.allowed + ".";
   }
   return text;
 }

@@ -10,9 +10,9 @@
 
 #include "crypto/engine_factory.h"
 #include "crypto/libsrtp/libsrtp_backend.h"
+#include "crypto/self_test.h"
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/secret.h"
-#include "crypto/self_test.h"
 #include "crypto/srtp/srtp_bytes.h"
 #include "tests/crypto/support.h"
 

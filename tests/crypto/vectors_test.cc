@@ -7,9 +7,9 @@
 #include <gtest/gtest.h>
 #include <srtp2/cipher.h>
 
-#include "crypto/srtp/counter_iv.h"
 #include "crypto/engine_factory.h"
 #include "crypto/ipsec_mb/ipsec_mb_engine.h"
+#include "crypto/srtp/counter_iv.h"
 #include "crypto/srtp/srtp_bytes.h"
 #include "crypto/srtp/srtp_kdf.h"
 #include "tests/crypto/support.h"

@@ -3,9 +3,9 @@
 // that a terminal can show and each at a place that the file has.
 #include <string>
 
-#include "config/keys.h"
 #include "config/load.h"
 #include "config/reload.h"
+#include "config/settings.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -19,7 +19,7 @@ const Host kHost{.cpus = {0, 1, 2, 3, 4, 5, 6, 7}, .has_ipv6 = true};
 std::string table_text(const Config& config, const Table& table, std::size_t port) {
   std::string text =
       (table.is_array ? "[[" : "[") + std::string(table.name) + (table.is_array ? "]]\n" : "]\n");
-  for (const Key& key : keys()) {
+  for (const Setting& key : settings()) {
     if (key.table != table.name) continue;
     const std::string value = key.print(config, port);
     if (value != "none") text += std::string(key.name) + " = " + value + "\n";

@@ -91,10 +91,10 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-Bytes with_room(const Bytes& packet) {
-  Bytes room = packet;
-  room.resize(packet.size() + kTailRoom);
-  return room;
+Bytes with_tail_space(const Bytes& packet) {
+  Bytes padded = packet;
+  padded.resize(packet.size() + kTailSpace);
+  return padded;
 }
 
 // ---- RTP
@@ -114,12 +114,12 @@ std::optional<RtpPacket> rtp_of(Bytes bytes) {
 
 // Each packet alone or all of them in one batch; the same to the caller.
 std::vector<Outcome> open_rtp(Side& side, const std::vector<RtpPacket>& packets) {
-  std::vector<Bytes> rooms;
+  std::vector<Bytes> padded;
   std::vector<RtpUnprotectJob> jobs;
-  for (const RtpPacket& packet : packets) rooms.push_back(with_room(packet.bytes));
+  for (const RtpPacket& packet : packets) padded.push_back(with_tail_space(packet.bytes));
   for (std::size_t i = 0; i < packets.size(); ++i) {
     jobs.push_back({.keys = &side.receive,
-                    .packet = rooms[i].data(),
+                    .packet = padded[i].data(),
                     .index = packets[i].index,
                     .ssrc = packets[i].view.ssrc,
                     .header_length = packets[i].view.header_length,
@@ -129,21 +129,21 @@ std::vector<Outcome> open_rtp(Side& side, const std::vector<RtpPacket>& packets)
   side.engine->unprotect(jobs);
   std::vector<Outcome> outcomes;
   for (std::size_t i = 0; i < packets.size(); ++i) {
-    rooms[i].resize(jobs[i].length);
-    outcomes.push_back({jobs[i].status, rooms[i]});
+    padded[i].resize(jobs[i].length);
+    outcomes.push_back({jobs[i].status, padded[i]});
   }
   return outcomes;
 }
 
 std::vector<Outcome> seal_rtp(Side& side, const std::vector<RtpPacket>& packets) {
-  std::vector<Bytes> rooms;
+  std::vector<Bytes> padded;
   std::vector<RtpProtectJob> jobs;
-  for (const RtpPacket& packet : packets) rooms.push_back(with_room(packet.bytes));
+  for (const RtpPacket& packet : packets) padded.push_back(with_tail_space(packet.bytes));
   for (std::size_t i = 0; i < packets.size(); ++i) {
     const std::uint16_t header = packets[i].view.header_length;
-    std::fill(rooms[i].begin() + header, rooms[i].end(), std::uint8_t{0});
+    std::fill(padded[i].begin() + header, padded[i].end(), std::uint8_t{0});
     jobs.push_back({.keys = &side.send,
-                    .packet = rooms[i].data(),
+                    .packet = padded[i].data(),
                     .payload = packets[i].bytes.data() + header,
                     .index = packets[i].index,
                     .ssrc = packets[i].view.ssrc,
@@ -155,8 +155,8 @@ std::vector<Outcome> seal_rtp(Side& side, const std::vector<RtpPacket>& packets)
   side.engine->protect(jobs);
   std::vector<Outcome> outcomes;
   for (std::size_t i = 0; i < packets.size(); ++i) {
-    rooms[i].resize(jobs[i].status == SrtpStatus::kOk ? jobs[i].length : 0U);
-    outcomes.push_back({jobs[i].status, rooms[i]});
+    padded[i].resize(jobs[i].status == SrtpStatus::kOk ? jobs[i].length : 0U);
+    outcomes.push_back({jobs[i].status, padded[i]});
   }
   return outcomes;
 }
@@ -210,26 +210,26 @@ void ours_rtp(Sides& sides, const std::vector<RtpPacket>& packets, std::size_t f
 // ---- RTCP
 
 Outcome open_rtcp(Side& side, const Bytes& packet) {
-  Bytes room = with_room(packet);
+  Bytes padded = with_tail_space(packet);
   RtcpUnprotectJob job{.keys = &side.receive,
-                       .packet = room.data(),
+                       .packet = padded.data(),
                        .length = static_cast<std::uint16_t>(packet.size()),
                        .status = SrtpStatus::kInternal};
   side.engine->unprotect_rtcp({&job, 1});
-  room.resize(job.length);
-  return {job.status, room};
+  padded.resize(job.length);
+  return {job.status, padded};
 }
 
 Outcome seal_rtcp(Side& side, const Bytes& packet, std::uint32_t index) {
-  Bytes room = with_room(packet);
+  Bytes padded = with_tail_space(packet);
   RtcpProtectJob job{.keys = &side.send,
-                     .packet = room.data(),
+                     .packet = padded.data(),
                      .index = index,
                      .length = static_cast<std::uint16_t>(packet.size()),
                      .status = SrtpStatus::kInternal};
   side.engine->protect_rtcp({&job, 1});
-  room.resize(job.length);
-  return {job.status, room};
+  padded.resize(job.length);
+  return {job.status, padded};
 }
 
 void stranger_rtcp(Sides& sides, const Bytes& packet) {

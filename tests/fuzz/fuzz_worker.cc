@@ -14,8 +14,8 @@
 #include "dataplane/shared/punt.h"
 #include "dataplane/wire/rtcp.h"
 #include "dataplane/wire/rtp.h"
-#include "tests/support/harness.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/harness.h"
 
 namespace {
 
@@ -63,7 +63,7 @@ class Side {
     if (!encrypted() || packet.size() < 12) return packet;
     const bool rtcp = packet[1] >= 192 && packet[1] < 224;
     const std::size_t length = packet.size();
-    packet.resize(length + crypto::kTailRoom);
+    packet.resize(length + crypto::kTailSpace);
     packet.resize(rtcp ? seal_rtcp(packet, length) : seal_rtp(packet, length));
     return packet;
   }
@@ -124,7 +124,7 @@ class Side {
     job.ssrc = view.ssrc;
     job.header_length = view.header_length;
     job.length = static_cast<std::uint16_t>(packet.size());
-    packet.resize(packet.size() + crypto::kTailRoom);
+    packet.resize(packet.size() + crypto::kTailSpace);
     job.packet = packet.data();
     peers_engine().unprotect({&job, 1});
     if (job.status != crypto::SrtpStatus::kOk) return false;
@@ -137,7 +137,7 @@ class Side {
     crypto::RtcpUnprotectJob job{};
     job.keys = &keys_->receive;
     job.length = static_cast<std::uint16_t>(packet.size());
-    packet.resize(packet.size() + crypto::kTailRoom);
+    packet.resize(packet.size() + crypto::kTailSpace);
     job.packet = packet.data();
     peers_engine().unprotect_rtcp({&job, 1});
     if (job.status != crypto::SrtpStatus::kOk) return false;

@@ -1,5 +1,6 @@
 // pure_support: what the tests that need neither EAL nor NIC share: a seeded random source, bytes that end at
-// a page nobody may touch, frames written field by field from the RFCs, and a worker's state without ports.
+// a page that no code may touch, frames written field by field from the RFCs, and a worker's state without
+// ports.
 #pragma once
 
 #include <gtest/gtest.h>

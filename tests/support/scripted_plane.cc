@@ -68,15 +68,8 @@ void ScriptedWorker::carry_out(const Command& command) {
       remotes.push_back({command.ref, command.component, dataplane::template_remote(command.remote),
                          dataplane::template_next_hop(command.remote)});
       return;
-    case CommandKind::kBindTuple: {
-      if (!holds(endpoints, command.ref)) return breach("tuple of an endpoint that is not installed");
-      const Bound tuple{command.ref, command.tuple.remote, command.tuple.local_port};
-      std::erase_if(bound, [&](const Bound& other) {
-        return other.remote == tuple.remote && other.local_port == tuple.local_port;
-      });
-      bound.push_back(tuple);
-      return;
-    }
+    case CommandKind::kBindTuple:
+      return bind_tuple(command);
     case CommandKind::kUnbindTuple:
       if (std::erase(bound, Bound{command.ref, command.tuple.remote, command.tuple.local_port}) != 1)
         breach("unbinds a tuple that is not bound to that endpoint");
@@ -89,29 +82,10 @@ void ScriptedWorker::carry_out(const Command& command) {
       memory_.endpoints[command.ref.slot].keys_ready = true;
       keyed.push_back(command.ref);
       return;
-    case CommandKind::kInstallSource: {
-      dataplane::SourceSlot& slot = memory_.sources[command.ref.slot];
-      if (slot.generation != command.ref.generation || slot.installed) breach("source slot not prepared");
-      if (slot.endpoint.valid() && !holds(endpoints, slot.endpoint))
-        breach("source of an endpoint that is not installed");
-      if (!slot.endpoint.valid()) mirrors[command.ref.slot] = slot.home;
-      slot.installed = true;
-      sources[command.ref.slot] = command.ref.generation;
-      return;
-    }
-    case CommandKind::kRemoveSource: {
-      if (!holds(sources, command.ref)) return breach("removes a source that is not installed");
-      if (std::any_of(route_source.begin(), route_source.end(),
-                      [&](const auto& entry) { return entry.second == command.ref.slot; }))
-        breach("removes a source that routes hang on");
-      memory_.sources[command.ref.slot].installed = false;
-      sources.erase(command.ref.slot);
-      mirrors.erase(command.ref.slot);
-      if (std::any_of(lent.begin(), lent.end(),
-                      [&](const auto& entry) { return entry.first.first == command.ref.slot; }))
-        breach("removes a source that is lent");
-      return answer(NoteKind::kSourceRemoved, command.ref);
-    }
+    case CommandKind::kInstallSource:
+      return install_source(command);
+    case CommandKind::kRemoveSource:
+      return remove_source(command);
     case CommandKind::kLendSource:
       if (!holds(sources, command.ref)) return breach("lends a source that is not installed");
       if (!lent.emplace(std::pair{command.ref.slot, command.worker}, command.source).second)
@@ -133,23 +107,60 @@ void ScriptedWorker::carry_out(const Command& command) {
       return answer(NoteKind::kRouteSwitched, command.ref);
     case CommandKind::kRequestKeyframe:
       return;
-    case CommandKind::kStreamIdle: {
-      dataplane::StreamSlot& stream = memory_.streams[command.ref.slot];
-      if (stream.tenancy.load() == command.ref.generation) stream.tenancy.store(command.ref.generation + 1);
-      forgotten.push_back(command.ref);
-      return;
-    }
-    case CommandKind::kInject: {
-      TestFrame* frame = frame_of(command.mbuf);
-      frame->port_id = command.port_id;
-      injected.push_back(*frame);
-      delete frame;
-      --frames_;
-      return;
-    }
+    case CommandKind::kStreamIdle:
+      return forget_stream(command);
+    case CommandKind::kInject:
+      return inject(command);
     case CommandKind::kStop:
       return answer(NoteKind::kStopped, {});
   }
+}
+
+void ScriptedWorker::bind_tuple(const Command& command) {
+  if (!holds(endpoints, command.ref)) return breach("tuple of an endpoint that is not installed");
+  const Bound tuple{command.ref, command.tuple.remote, command.tuple.local_port};
+  std::erase_if(bound, [&](const Bound& other) {
+    return other.remote == tuple.remote && other.local_port == tuple.local_port;
+  });
+  bound.push_back(tuple);
+}
+
+void ScriptedWorker::install_source(const Command& command) {
+  dataplane::SourceSlot& slot = memory_.sources[command.ref.slot];
+  if (slot.generation != command.ref.generation || slot.installed) breach("source slot not prepared");
+  if (slot.endpoint.valid() && !holds(endpoints, slot.endpoint))
+    breach("source of an endpoint that is not installed");
+  if (!slot.endpoint.valid()) mirrors[command.ref.slot] = slot.home;
+  slot.installed = true;
+  sources[command.ref.slot] = command.ref.generation;
+}
+
+void ScriptedWorker::remove_source(const Command& command) {
+  if (!holds(sources, command.ref)) return breach("removes a source that is not installed");
+  if (std::any_of(route_source.begin(), route_source.end(),
+                  [&](const auto& entry) { return entry.second == command.ref.slot; }))
+    breach("removes a source that routes hang on");
+  memory_.sources[command.ref.slot].installed = false;
+  sources.erase(command.ref.slot);
+  mirrors.erase(command.ref.slot);
+  if (std::any_of(lent.begin(), lent.end(),
+                  [&](const auto& entry) { return entry.first.first == command.ref.slot; }))
+    breach("removes a source that is lent");
+  return answer(NoteKind::kSourceRemoved, command.ref);
+}
+
+void ScriptedWorker::forget_stream(const Command& command) {
+  dataplane::StreamSlot& stream = memory_.streams[command.ref.slot];
+  if (stream.tenancy.load() == command.ref.generation) stream.tenancy.store(command.ref.generation + 1);
+  forgotten.push_back(command.ref);
+}
+
+void ScriptedWorker::inject(const Command& command) {
+  TestFrame* frame = frame_of(command.mbuf);
+  frame->port_id = command.port_id;
+  injected.push_back(*frame);
+  delete frame;
+  --frames_;
 }
 
 void ScriptedWorker::install_endpoint(SlotRef ref) {
@@ -161,7 +172,7 @@ void ScriptedWorker::install_endpoint(SlotRef ref) {
 }
 
 void ScriptedWorker::remove_endpoint(SlotRef ref) {
-  // A stale removal is answered all the same: nobody may wait for ever.
+  // A stale removal is answered all the same: no caller may wait for ever.
   if (!holds(endpoints, ref)) {
     breach("removes an endpoint that is not installed");
     return answer(NoteKind::kEndpointRemoved, ref);

@@ -77,6 +77,11 @@ class ScriptedWorker {
 
  private:
   void carry_out(const dataplane::Command& command);
+  void bind_tuple(const dataplane::Command& command);
+  void install_source(const dataplane::Command& command);
+  void remove_source(const dataplane::Command& command);
+  void forget_stream(const dataplane::Command& command);
+  void inject(const dataplane::Command& command);
   void install_endpoint(dataplane::SlotRef ref);
   void remove_endpoint(dataplane::SlotRef ref);
   void install_route(const dataplane::Command& command);

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "controlplane/protocol/dtls/dtls_record.h"
 #include "controlplane/base/openssl_ptr.h"
+#include "controlplane/protocol/dtls/dtls_record.h"
 
 namespace sluice::control {
 

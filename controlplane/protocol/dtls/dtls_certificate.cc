@@ -51,7 +51,7 @@ std::string describe_key(EVP_PKEY* key) {
          std::to_string(EVP_PKEY_get_bits(key)) + " bits";
 }
 
-// A key behind a passphrase is refused rather than asked for: a daemon has nobody to ask.
+// A key behind a passphrase is refused rather than asked for: a daemon cannot ask.
 int no_passphrase(char*, int, int, void*) {
   return -1;
 }

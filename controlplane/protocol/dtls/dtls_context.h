@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
-#include "controlplane/protocol/dtls/dtls_certificate.h"
 #include "controlplane/base/openssl_ptr.h"
+#include "controlplane/protocol/dtls/dtls_certificate.h"
 #include "crypto/srtp/srtp_profile.h"
 
 namespace sluice::control {

@@ -253,8 +253,8 @@ void DtlsTransport::advance(TimePoint now) {
   note_timer(now);
 }
 
-// Everything behind the handshake: alerts, retransmitted Finished messages, application data that nobody
-// wants.
+// Everything behind the handshake: alerts, retransmitted Finished messages, application data that is
+// not wanted.
 void DtlsTransport::read_rest() {
   std::array<std::uint8_t, kDtlsMaxDatagram> ignored;
   while (state_ == DtlsState::kConnected) {

@@ -85,7 +85,7 @@ class DtlsTransport final : private PeerVerifier {
   struct Counters {
     std::uint64_t datagrams_sent = 0;
     std::uint64_t datagrams_received = 0;
-    std::uint64_t datagrams_refused = 0;  // empty, longer than kDtlsMaxDatagram, or no room to hold
+    std::uint64_t datagrams_refused = 0;  // empty, longer than kDtlsMaxDatagram, or no space to hold
     std::uint64_t records_refused = 0;    // damaged or out of place: see screen_datagram
     std::uint64_t retransmissions = 0;    // flights
   };

@@ -93,7 +93,7 @@ struct IceOutcome {
   IceRefusal refusal = IceRefusal::kNone;
   bool validated = false;                    // the pair is new
   bool nominated = false;                    // the pair has just become the nominated one
-  std::optional<IcePair> evicted;            // the pair that made room for it
+  std::optional<IcePair> evicted;            // the pair that it replaced
   std::optional<std::string> retired_ufrag;  // the generation before a restart ended: forget this ufrag
 };
 
@@ -144,7 +144,7 @@ class IceLite {
   std::vector<IcePair> expire(TimePoint now);
 
   std::uint64_t refused(IceRefusal refusal) const { return refused_[static_cast<std::size_t>(refusal)]; }
-  /// Error answers kept back because they would have been longer than the request.
+  /// Error answers kept back because they would have been longer than the request. For tests.
   std::uint64_t kept_back() const { return kept_back_; }
 
  private:

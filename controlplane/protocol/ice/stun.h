@@ -79,8 +79,10 @@ class StunView {
   [[nodiscard]] std::optional<std::uint32_t> priority() const;
   [[nodiscard]] std::optional<std::uint64_t> ice_controlling() const;
   [[nodiscard]] std::optional<std::uint64_t> ice_controlled() const;
+  /// For tests, which read the answers.
   [[nodiscard]] std::optional<config::SocketAddress> xor_mapped_address() const;
   [[nodiscard]] std::optional<StunError> error_code() const;
+  /// For tests.
   [[nodiscard]] std::optional<std::string_view> software() const;
   [[nodiscard]] bool use_candidate() const { return has(StunAttribute::kUseCandidate); }
 
@@ -145,7 +147,8 @@ class StunWriter {
   std::vector<std::uint8_t> bytes_;
 };
 
-/// CRC-32 of ISO 3309 as FINGERPRINT uses it (RFC 8489 14.7), without the final xor with 0x5354554e.
+/// CRC-32 of ISO 3309 as FINGERPRINT uses it (RFC 8489 14.7), without the final xor with
+/// 0x5354554e. Outside of this module, for tests.
 std::uint32_t crc32(std::span<const std::uint8_t> bytes);
 
 }  // namespace sluice::control

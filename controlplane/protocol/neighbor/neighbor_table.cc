@@ -14,7 +14,7 @@ NeighborTable::NeighborTable(Callbacks callbacks, std::size_t capacity)
 std::optional<MacAddress> NeighborTable::look_up(const Key& key, bool pinned, TimePoint now) {
   auto found = entries_.find(key);
   if (found == entries_.end()) {
-    if (entries_.size() >= capacity_) make_room();
+    if (entries_.size() >= capacity_) make_space();
     found = entries_.emplace(key, Entry{}).first;
     ask(key, found->second, State::kAsking, now);
   }
@@ -95,7 +95,7 @@ NeighborTable::TimePoint NeighborTable::tick(TimePoint now) {
   return next;
 }
 
-void NeighborTable::make_room() {
+void NeighborTable::make_space() {
   const auto worth = [](const auto& item) {
     const Entry& entry = item.second;
     return std::tuple(entry.pinned, entry.state != State::kFailed, entry.looked_up);

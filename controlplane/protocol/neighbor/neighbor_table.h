@@ -76,7 +76,7 @@ class NeighborTable {
 
   void ask(const Key& key, Entry& entry, State state, TimePoint now);
   void advance(const Key& key, Entry& entry, TimePoint now);
-  void make_room();
+  void make_space();
 
   Callbacks callbacks_;
   std::size_t capacity_;

@@ -4,7 +4,7 @@
 // Thread: control. Time is passed in, frames leave through a callback; no sockets, no DPDK.
 //
 // Invariants: a frame that is malformed, of another VLAN, or not for us moves nothing and is counted. A MAC
-// is learnt only from an answer that was asked for (see neighbor_table.h), so nobody talks a live gateway
+// is learnt only from an answer that was asked for (see neighbor_table.h), so no host talks a live gateway
 // away. What is answered per second is bounded.
 #pragma once
 
@@ -79,7 +79,7 @@ class Neighbors {
                                                           const config::IpAddress& destination) const;
 
   /// The MAC of the next hop. nullopt when there is none yet: asking then goes on by itself, and on_resolved
-  /// tells. Whoever keeps the MAC calls this again at least every few minutes: an entry that nobody looks up
+  /// tells. The keeper of the MAC calls this again at least every few minutes: an entry that is not looked up
   /// for kNeighborWanted is no longer kept up, and a change of its MAC no longer told.
   std::optional<dataplane::MacAddress> resolve(std::uint16_t port_index, const config::IpAddress& destination,
                                                TimePoint now);
@@ -88,6 +88,7 @@ class Neighbors {
   TimePoint tick(TimePoint now);
 
   const Counters& counters() const { return counters_; }
+  /// For tests.
   std::size_t table_size() const { return table_.size(); }
 
  private:

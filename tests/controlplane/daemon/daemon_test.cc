@@ -511,12 +511,12 @@ TEST(Sluiced, WithoutRootItSaysWhatItMayNot) {
   const TemporaryDirectory directory;
   std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
   std::filesystem::copy_file(kSluiced,
-                             directory.file("sluiced"));  // the build may lie where nobody else can look
+                             directory.file("sluiced"));  // the build may lie where other users cannot look
   auto text = configuration(directory.path());
   const std::string config = directory.file("sluice.toml");
   write_file(config, text);
-  const std::vector<std::string> nobody{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
-  auto command = nobody;
+  const std::vector<std::string> as_other_user{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+  auto command = as_other_user;
   command.insert(command.end(), {directory.file("sluiced"), "--config", config});
   const auto no_directory = run(command);  // not theirs to make
   EXPECT_EQ(no_directory.code, 1);

@@ -7,11 +7,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <thread>
 
-#include "controlplane/server/api_socket.h"
+#include "controlplane/base/log.h"
 #include "controlplane/daemon/crypto_choice.h"
 #include "controlplane/daemon/event_loop.h"
-#include "controlplane/base/log.h"
 #include "controlplane/daemon/shutdown.h"
+#include "controlplane/server/api_socket.h"
 #include "tests/controlplane/daemon/process.h"
 #include "tests/controlplane/session/session_fixture.h"
 
@@ -163,7 +163,7 @@ class OrderlyEndTest : public testing::Test {
                                           [](const auto&, const auto&, const Answer&) {});
   }
   /// What ran until the loop's end, with workers that ack, or with workers that never do.
-  std::chrono::milliseconds run(OrderlyEnd& end, bool workers_ack,
+  std::chrono::milliseconds run(ShutdownSequence& end, bool workers_ack,
                                 const std::function<void()>& meanwhile = {}) {
     const auto began = EventLoop::Clock::now();
     end.begin("test");
@@ -178,7 +178,7 @@ class OrderlyEndTest : public testing::Test {
   }
 
   test::TemporaryDirectory directory_;
-  test::Bench bench_;
+  test::SessionFixture bench_;
   dataplane::ControlWaker waker_;
   EventLoop loop_{waker_};
   EventHub hub_;
@@ -187,14 +187,14 @@ class OrderlyEndTest : public testing::Test {
 };
 
 TEST_F(OrderlyEndTest, WaitsForTheWorkersAndNoLonger) {
-  OrderlyEnd end(loop_, *bench_.sessions, *server_, {.whole = 20s, .patience = 20s, .flush = 20s});
+  ShutdownSequence end(loop_, *bench_.sessions, *server_, {.whole = 20s, .patience = 20s, .flush = 20s});
   EXPECT_LT(run(end, true), 10s);
   EXPECT_TRUE(end.is_clean());
   EXPECT_TRUE(bench_.sessions->list_sessions().empty());
 }
 
 TEST_F(OrderlyEndTest, EndsWithoutWorkersThatNeverAckAndSaysSo) {
-  OrderlyEnd end(loop_, *bench_.sessions, *server_, {.whole = 200ms, .patience = 20s, .flush = 20s});
+  ShutdownSequence end(loop_, *bench_.sessions, *server_, {.whole = 200ms, .patience = 20s, .flush = 20s});
   const auto took = run(end, false);
   EXPECT_GE(took, 200ms);
   EXPECT_LT(took, 10s);
@@ -202,7 +202,7 @@ TEST_F(OrderlyEndTest, EndsWithoutWorkersThatNeverAckAndSaysSo) {
 }
 
 TEST_F(OrderlyEndTest, ASecondSignalCountsOnceThePatienceIsOver) {
-  OrderlyEnd end(loop_, *bench_.sessions, *server_, {.whole = 20s, .patience = 200ms, .flush = 20s});
+  ShutdownSequence end(loop_, *bench_.sessions, *server_, {.whole = 20s, .patience = 200ms, .flush = 20s});
   const auto took = run(end, false, [&] { end.begin("again"); });
   EXPECT_GE(took, 200ms);
   EXPECT_LT(took, 10s);

@@ -195,7 +195,7 @@ TEST_F(NeighborResolution, TheTableIsBoundedAndKeepsTheGateway) {
   EXPECT_EQ(neighbors_->resolve(kPort, ip("192.0.2.1"), now_), kPeer);
 }
 
-TEST_F(NeighborResolution, ForgetsWhatNobodyWantsButTheGateway) {
+TEST_F(NeighborResolution, ForgetsWhatIsUnusedButNotTheGateway) {
   neighbors_->start(now_);
   neighbors_->resolve(kPort, ip("198.18.0.9"), now_);
   EXPECT_EQ(neighbors_->table_size(), 3U);

@@ -12,7 +12,7 @@
 namespace sluice::control {
 namespace {
 
-using test::Bench;
+using test::SessionFixture;
 
 const char* const kKey28 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
 const char* const kKey30 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd";
@@ -127,7 +127,7 @@ class ApiRefusals : public testing::Test {
     return config;
   }
 
-  Bench bench{config()};
+  SessionFixture bench{config()};
 };
 
 TEST_F(ApiRefusals, OfSessionsAndOfWhatIsNotThere) {
@@ -330,7 +330,7 @@ class Drift : public testing::Test {
     const auto* error = std::get_if<RequestError>(&result);
     return error == nullptr ? std::nullopt : std::optional(*error);
   }
-  Bench bench;
+  SessionFixture bench;
 };
 
 TEST_F(Drift, JsonAndSessionsRefuseEndpointsAlike) {

@@ -20,8 +20,8 @@
 #include <thread>
 
 #include "controlplane/api/api.h"
-#include "controlplane/server/api_socket.h"
 #include "controlplane/base/line_buffer.h"
+#include "controlplane/server/api_socket.h"
 #include "tests/controlplane/server/error_shape.h"
 
 namespace sluice::control {

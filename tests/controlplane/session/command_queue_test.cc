@@ -56,7 +56,7 @@ TEST(CommandQueue, NothingOvertakesWhatWaits) {
   std::uint32_t sent = 0;
   while (queue.pending() < 10) queue.send(numbered(sent++));
   Command command;
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(ring.pop(command));  // room for five, ten wait
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(ring.pop(command));  // five fit, ten wait
   queue.send(numbered(sent++));
   EXPECT_EQ(queue.pending(), 6u);
   std::uint32_t expected = 5;

@@ -7,7 +7,7 @@ namespace sluice::control {
 namespace {
 
 using std::chrono::seconds;
-using test::Bench;
+using test::SessionFixture;
 
 class IdleTest : public ::testing::Test {
  protected:
@@ -33,7 +33,7 @@ class IdleTest : public ::testing::Test {
     return std::get<EndpointView>(bench.sessions->get_endpoint("s", id)).state;
   }
 
-  Bench bench;
+  SessionFixture bench;
 };
 
 TEST_F(IdleTest, SilentEndpointIsReclaimedWithItsRoutes) {
@@ -137,7 +137,7 @@ TEST_F(IdleTest, SessionInUseIsNot) {
 TEST(Idle, ZeroIsNever) {
   config::Config config = test::small_config();
   config.limits.idle_timeout_s = 0;
-  Bench bench(config);
+  SessionFixture bench(config);
   bench.session();
   bench.create(bench.rtp("a", false));
   bench.session("empty");

@@ -7,11 +7,11 @@
 namespace sluice::control {
 namespace {
 
-using test::Bench;
+using test::SessionFixture;
 
 constexpr int kCycles = 100000;
 
-// A sanitizer's allocator keeps no such books; AddressSanitizer looks for leaks itself.
+// A sanitizer's allocator keeps no such counts; AddressSanitizer looks for leaks itself.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kBytesKnown = false;
 #else
@@ -82,7 +82,7 @@ class LeakTest : public ::testing::Test {
     bench.expect_no_breach();
   }
 
-  Bench bench;
+  SessionFixture bench;
 };
 
 TEST_F(LeakTest, CreatedAndRemoved) {
@@ -120,7 +120,7 @@ TEST_F(LeakTest, CreatedAndAbandoned) {
         ++created;
       }
     }
-    // Nobody comes back for them.
+    // No peer returns for them.
     for (int i = 0; i < 12; ++i) {
       bench.advance(std::chrono::seconds(1));
       while (bench.sessions->tick(bench.now) <= bench.now) {

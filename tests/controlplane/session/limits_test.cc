@@ -6,7 +6,7 @@
 namespace sluice::control {
 namespace {
 
-using test::Bench;
+using test::SessionFixture;
 
 void expect_limit(const RequestError& error, const std::string& name, std::uint64_t value) {
   EXPECT_EQ(error.kind, ErrorKind::kLimitReached) << error.message;
@@ -19,9 +19,9 @@ void expect_limit(const RequestError& error, const std::string& name, std::uint6
 TEST(Limits, Sessions) {
   config::Config config = test::small_config();
   config.limits.sessions = 3;
-  Bench bench(config);
+  SessionFixture bench(config);
   for (const char* id : {"s", "t", "u"}) bench.session(id);
-  expect_limit(Bench::error_of(bench.sessions->create_session("v")), "sessions", 3);
+  expect_limit(SessionFixture::error_of(bench.sessions->create_session("v")), "sessions", 3);
   EXPECT_FALSE(std::get<0>(bench.sessions->create_session("t")).created);
   bench.sessions->remove_session("t", [](auto) {});
   bench.settle();
@@ -29,7 +29,7 @@ TEST(Limits, Sessions) {
 }
 
 /// Time goes by in which each worker works that share of it.
-void work(Bench& bench, const std::vector<double>& shares, std::chrono::milliseconds by) {
+void work(SessionFixture& bench, const std::vector<double>& shares, std::chrono::milliseconds by) {
   for (; by > std::chrono::milliseconds(0); by -= std::chrono::milliseconds(100)) {
     bench.advance(std::chrono::milliseconds(100));
     for (std::size_t i = 0; i < shares.size(); ++i) {
@@ -46,10 +46,10 @@ void work(Bench& bench, const std::vector<double>& shares, std::chrono::millisec
 TEST(Limits, WorkerLoad) {
   config::Config config = test::small_config();
   config.limits.worker_load_percent = 70;
-  Bench bench(config, 2);
+  SessionFixture bench(config, 2);
   bench.session("s");
   work(bench, {0.75, 0.9}, std::chrono::seconds(3));
-  const RequestError error = Bench::error_of(bench.sessions->create_session("t"));
+  const RequestError error = SessionFixture::error_of(bench.sessions->create_session("t"));
   EXPECT_EQ(error.kind, ErrorKind::kLimitReached);
   EXPECT_EQ(error.message,
             "limit reached: worker_load_percent is 70, and worker 0, the least loaded, is at 75");
@@ -72,13 +72,13 @@ TEST(Limits, WorkerLoad) {
 TEST(Limits, WorkerLoadOfAHundredIsNone) {
   config::Config config = test::small_config();
   config.limits.worker_load_percent = 100;
-  Bench bench(config);
+  SessionFixture bench(config);
   work(bench, {1}, std::chrono::seconds(3));
   EXPECT_TRUE(std::get<0>(bench.sessions->create_session("t")).created);
 }
 
 TEST(Limits, SessionsGoToTheLeastLoadedWorker) {
-  Bench bench(test::small_config(), 3);
+  SessionFixture bench(test::small_config(), 3);
   work(bench, {0.5, 0.2, 0.6}, std::chrono::seconds(3));
   EXPECT_EQ(std::get<0>(bench.sessions->create_session("s")).object.worker, 1u);
   const auto load = bench.sessions->worker_load(1);
@@ -91,15 +91,15 @@ TEST(Limits, SessionsGoToTheLeastLoadedWorker) {
 TEST(Limits, EndpointsPerWorker) {
   config::Config config = test::small_config();
   config.limits.endpoints_per_worker = 16;
-  Bench bench(config, 2);
+  SessionFixture bench(config, 2);
   bench.session();
   const std::size_t home = std::get<SessionView>(bench.sessions->get_session("s")).worker;
   for (int i = 0; i < 16; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, home);
   EXPECT_EQ(std::get<0>(bench.sessions->create_session("t")).object.worker, 1 - home);
   // Where the home is full the others help out.
   for (int i = 16; i < 32; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, 1 - home);
-  expect_limit(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("more"))), "endpoints_per_worker",
-               16);
+  expect_limit(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("more"))),
+               "endpoints_per_worker", 16);
   EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 64u);
 }
 
@@ -107,11 +107,11 @@ TEST(Limits, MediaPorts) {
   config::Config config = test::small_config();
   config.media.port_min = 20000;
   config.media.port_max = 20004;
-  Bench bench(config);
+  SessionFixture bench(config);
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
-  expect_limit(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("c"))), "media_ports", 5);
+  expect_limit(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("c"))), "media_ports", 5);
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 2u);
   EndpointCreate single = bench.rtp("c");
   single.rtcp_mux = true;
@@ -128,7 +128,7 @@ TEST(Limits, RoutesPerWorkerAndEndpoint) {
   config::Config config = test::small_config();
   config.limits.routes_per_worker = 16;
   config.limits.routes_per_endpoint = 10;
-  Bench bench(config);
+  SessionFixture bench(config);
   bench.session();
   for (const char* id : {"a", "b", "c"}) bench.create(bench.rtp(id));
   for (int i = 0; i < 10; ++i) bench.route("b" + std::to_string(i), "a", "b");
@@ -138,10 +138,10 @@ TEST(Limits, RoutesPerWorkerAndEndpoint) {
   route.from.endpoint = "a";
   route.to = "b";
   route.clock_rate = 8000;
-  expect_limit(Bench::error_of(bench.sessions->create_route(route)), "routes_per_endpoint", 10);
+  expect_limit(SessionFixture::error_of(bench.sessions->create_route(route)), "routes_per_endpoint", 10);
   for (int i = 0; i < 6; ++i) bench.route("c" + std::to_string(i), "a", "c");
   route.to = "c";
-  expect_limit(Bench::error_of(bench.sessions->create_route(route)), "routes_per_worker", 16);
+  expect_limit(SessionFixture::error_of(bench.sessions->create_route(route)), "routes_per_worker", 16);
   bench.settle();
   EXPECT_EQ(bench.plane.worker(0).routes.size(), 16u);
   bench.sessions->remove_route("s", "b0", [](auto) {});
@@ -154,7 +154,7 @@ TEST(Limits, RoutesPerWorkerAndEndpoint) {
 TEST(Limits, SwitchWithoutASourceToSpareLeavesTheRouteAlone) {
   config::Config config = test::small_config();
   config.limits.routes_per_worker = 16;
-  Bench bench(config);
+  SessionFixture bench(config);
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
@@ -169,7 +169,7 @@ TEST(Limits, SwitchWithoutASourceToSpareLeavesTheRouteAlone) {
     ASSERT_TRUE(std::holds_alternative<Created<RouteView>>(bench.sessions->create_route(route)));
   }
   const auto result = bench.sessions->switch_route({"s", "r0", {"a", 99, {}, {}}});
-  expect_limit(Bench::error_of(result), "routes_per_worker", 16);
+  expect_limit(SessionFixture::error_of(result), "routes_per_worker", 16);
   EXPECT_EQ(std::get<RouteView>(bench.sessions->get_route("s", "r0")).from.ssrc, 0u);
   EXPECT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r0", {"a", 5, {}, {}}})));
   bench.settle();

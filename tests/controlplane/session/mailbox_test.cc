@@ -9,7 +9,7 @@
 namespace sluice::control {
 namespace {
 
-using test::Bench;
+using test::SessionFixture;
 using test::WorkerThread;
 
 config::Config roomy() {
@@ -22,7 +22,7 @@ config::Config roomy() {
 }
 
 TEST(Mailbox, FullRingLosesNothingAndKeepsOrder) {
-  Bench bench(roomy());
+  SessionFixture bench(roomy());
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
@@ -46,7 +46,7 @@ TEST(Mailbox, FullRingLosesNothingAndKeepsOrder) {
 }
 
 TEST(Mailbox, TickComesBackSoonWhileCommandsWait) {
-  Bench bench(roomy());
+  SessionFixture bench(roomy());
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
@@ -60,7 +60,7 @@ TEST(Mailbox, TickComesBackSoonWhileCommandsWait) {
 }
 
 TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   const EndpointView first = bench.create(bench.sdes("a", false));
   bench.settle();
@@ -79,10 +79,10 @@ TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
   const auto view = std::get<EndpointView>(bench.sessions->get_endpoint("s", "a"));
   EXPECT_EQ(view.state, EndpointState::kRemoving);
 
-  // Nobody gets the slot meanwhile.
+  // No endpoint gets the slot meanwhile.
   const EndpointView other = bench.create(bench.sdes("b", false));
   EXPECT_NE(other.local_rtp_port, first.local_rtp_port);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.sdes("a", false))).kind,
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(bench.sdes("a", false))).kind,
             ErrorKind::kWrongState);
   bench.settle();
 
@@ -99,7 +99,7 @@ TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
 }
 
 TEST(Mailbox, EveryRemoverIsAnswered) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.rtp("a"));
   int done = 0;
@@ -112,7 +112,7 @@ TEST(Mailbox, EveryRemoverIsAnswered) {
 }
 
 TEST(Mailbox, StaleNotesAreCountedAndMoveNothing) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
@@ -134,7 +134,7 @@ TEST(Mailbox, StaleNotesAreCountedAndMoveNothing) {
     tell(kind, {100000, 1});  // no such slot
     tell(kind, {});
   }
-  // The right generation, but nobody asked for its end.
+  // The right generation, but its end was not asked for.
   tell(NoteKind::kEndpointRemoved, {0, 1});
   tell(NoteKind::kSourceRemoved, {0, 1});
   tell(NoteKind::kRouteRemoved, {0, 1});
@@ -146,7 +146,7 @@ TEST(Mailbox, StaleNotesAreCountedAndMoveNothing) {
 }
 
 TEST(Mailbox, StalePuntsAreCountedAndFreed) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.webrtc("w"));
   bench.settle();
@@ -159,7 +159,7 @@ TEST(Mailbox, StalePuntsAreCountedAndFreed) {
 }
 
 TEST(Mailbox, SlotComesBackWithAnotherGeneration) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.rtp("a"));
   bench.settle();
@@ -174,7 +174,7 @@ TEST(Mailbox, SlotComesBackWithAnotherGeneration) {
 
 // Two real threads hand over slots, keys and counters as fast as they can.
 TEST(Mailbox, WorkersOnTheirOwnThreads) {
-  Bench bench(roomy(), 2);
+  SessionFixture bench(roomy(), 2);
   for (int i = 0; i < 4; ++i) bench.session("s" + std::to_string(i));
   std::atomic<int> pending{0};
   const auto removed = [&](auto error) {

@@ -91,7 +91,7 @@ TEST_F(OutgoingSsrcsTest, AnSsrcIsUsedUpAt2To48) {
 
 TEST_F(OutgoingSsrcsTest, RandomUseNeverRepeatsAnIndex) {
   OutgoingSsrcs ssrcs(1, 16, true);
-  std::map<std::uint32_t, std::uint64_t> spent;  // first index that nobody has used
+  std::map<std::uint32_t, std::uint64_t> spent;  // first unused index
   std::vector<OutgoingSsrcs::Lease> live;
   for (int i = 0; i < 20000; ++i) {
     if (live.size() < 8 && generator() % 2 == 0) {

@@ -166,11 +166,11 @@ void use_at_random(PortAllocator ports) {
   EXPECT_EQ(free_singles, 151u) << "149 pairs are whole again, and the ends of the range are single";
 }
 
-TEST(PortAllocator, RandomUseKeepsItsBooks) {
+TEST(PortAllocator, RandomUseKeepsItsRecords) {
   use_at_random(PortAllocator(30001, 30300, 4));
 }
 
-TEST(PortAllocator, RandomUseKeepsItsBooksInBlocksOfAnyKind) {
+TEST(PortAllocator, RandomUseKeepsItsRecordsInBlocksOfAnyKind) {
   use_at_random(PortAllocator(30001, 30300, 4, 1, 0, [](std::uint16_t port) { return (port >> 1) % 4; }));
   use_at_random(PortAllocator(30001, 30300, 4, 1, 0, [](std::uint16_t port) { return port * 7 % 4; }));
 }

@@ -10,7 +10,7 @@ namespace sluice::control {
 namespace {
 
 using dataplane::CommandKind;
-using test::Bench;
+using test::SessionFixture;
 
 class RoutesTest : public ::testing::Test {
  protected:
@@ -47,7 +47,7 @@ class RoutesTest : public ::testing::Test {
   test::ScriptedWorker& worker() { return bench.plane.worker(0); }
   const dataplane::RouteSlot& slot(std::uint32_t i) { return bench.plane.memory(0).routes[i]; }
 
-  Bench bench;
+  SessionFixture bench;
 };
 
 TEST_F(RoutesTest, EveryKindToEveryKind) {
@@ -145,12 +145,12 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   RouteCreate other = route;
   other.keyframe_on_switch = true;
   const auto result = bench.sessions->create_route(other);
-  EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kConflict);
-  ASSERT_NE(Bench::error_of(result).existing, nullptr);
-  EXPECT_EQ(std::get<RouteView>(Bench::error_of(result).existing->view).ssrc, 1000u);
+  EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kConflict);
+  ASSERT_NE(SessionFixture::error_of(result).existing, nullptr);
+  EXPECT_EQ(std::get<RouteView>(SessionFixture::error_of(result).existing->view).ssrc, 1000u);
   other = route;
   other.retransmit = true;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
   // What a switch has changed since does not make the same request another one.
   ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})));
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).created);
@@ -161,9 +161,9 @@ TEST_F(RoutesTest, SsrcIsUniqueAtItsEndpoint) {
   bench.route("r1", "a", "b", 1000);
   RouteCreate second = request("r2");
   second.ssrc = 1000;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(second)).kind, ErrorKind::kConflict);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(second)).kind, ErrorKind::kConflict);
   second.ssrc = bench.plane.memory(0).endpoints[1].local_ssrc;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(second)).kind, ErrorKind::kConflict);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(second)).kind, ErrorKind::kConflict);
   bench.route("other-receiver", "a", "c", 1000);
   std::set<std::uint32_t> made;
   for (int i = 0; i < 50; ++i) made.insert(bench.route("m" + std::to_string(i), "a", "b").ssrc);
@@ -201,7 +201,7 @@ TEST_F(RoutesTest, ASsrcIsNotFreeBeforeTheAck) {
   bench.settle();
   RouteCreate again = request("r2");
   again.ssrc = 1000;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(again)).kind, ErrorKind::kConflict)
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(again)).kind, ErrorKind::kConflict)
       << "how far the old route got is not known yet";
   worker().release_acks();
   bench.settle();
@@ -211,7 +211,7 @@ TEST_F(RoutesTest, ASsrcIsNotFreeBeforeTheAck) {
 TEST_F(RoutesTest, RemembersABoundedNumberOfSsrcs) {
   config::Config config = test::small_config();
   config.limits.routes_per_endpoint = 2;  // remembers 8
-  Bench small(config);
+  SessionFixture small(config);
   small.session();
   small.create(small.rtp("a"));
   small.create(small.sdes("b"));
@@ -229,8 +229,8 @@ TEST_F(RoutesTest, RemembersABoundedNumberOfSsrcs) {
   fresh.clock_rate = 8000;
   fresh.ssrc = 200;
   const auto result = small.sessions->create_route(fresh);
-  EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kLimitReached);
-  const auto& detail = std::get<LimitReached>(Bench::error_of(result).detail);
+  EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kLimitReached);
+  const auto& detail = std::get<LimitReached>(SessionFixture::error_of(result).detail);
   EXPECT_EQ(detail.limit, "outgoing_ssrcs_per_endpoint");
   EXPECT_EQ(detail.value, 8u);
   EXPECT_EQ(small.route("r", "a", "b").ssrc, 100u) << "the one that rested longest, continued";
@@ -285,7 +285,7 @@ TEST_F(RoutesTest, RetransmitsToWebrtcByDefaultAndAsAsked) {
 TEST(RoutesWithoutCacheTest, NothingIsSentAgain) {
   config::Config config = test::small_config();
   config.memory.packet_cache_mib = 0;
-  Bench bench(config);
+  SessionFixture bench(config);
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.webrtc("w"));
@@ -296,7 +296,7 @@ TEST(RoutesWithoutCacheTest, NothingIsSentAgain) {
   route.clock_rate = 90000;
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).object.retransmit);
   route.retransmit = true;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(route)).kind, ErrorKind::kInvalidParameter);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(route)).kind, ErrorKind::kInvalidParameter);
   bench.settle();
   bench.expect_no_breach();
 }
@@ -336,13 +336,13 @@ TEST_F(RoutesTest, BadRoutesAreRefusedAndTakeNothing) {
   add([](auto& r) { r.id = "a b"; }, "id");
   for (const auto& [route, names] : bad) {
     const auto result = bench.sessions->create_route(route);
-    EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kInvalidParameter) << names;
-    EXPECT_NE(Bench::error_of(result).message.find(names), std::string::npos)
-        << Bench::error_of(result).message;
+    EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kInvalidParameter) << names;
+    EXPECT_NE(SessionFixture::error_of(result).message.find(names), std::string::npos)
+        << SessionFixture::error_of(result).message;
   }
-  RouteCreate nobody = request("r");
-  nobody.to = "nobody";
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(nobody)).kind, ErrorKind::kNotFound);
+  RouteCreate unknown = request("r");
+  unknown.to = "unknown";
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(unknown)).kind, ErrorKind::kNotFound);
   bench.settle();
   EXPECT_EQ(bench.sessions->worker_load(0).routes, 0u);
   EXPECT_TRUE(worker().sources.empty());
@@ -364,9 +364,11 @@ TEST_F(RoutesTest, NothingJoinsWhatIsOnItsWayOut) {
   bench.route("r", "a", "b");
   bench.sessions->remove_endpoint("s", "b", [](auto) {});
   bench.settle();
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(request("r2"))).kind, ErrorKind::kWrongState);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_route(request("r"))).kind, ErrorKind::kWrongState);
-  EXPECT_EQ(Bench::error_of(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})).kind,
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(request("r2"))).kind,
+            ErrorKind::kWrongState);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(request("r"))).kind,
+            ErrorKind::kWrongState);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})).kind,
             ErrorKind::kWrongState);
   EXPECT_EQ(std::get<RouteView>(bench.sessions->get_route("s", "r")).state, "removing");
   worker().release_acks();

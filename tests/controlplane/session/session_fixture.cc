@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "controlplane/protocol/dtls/dtls_certificate.h"
-#include "crypto/engine_factory.h"
 #include "controlplane/protocol/dtls/dtls_context.h"
+#include "crypto/engine_factory.h"
 #include "dataplane/wire/frame.h"
 
 namespace sluice::control::test {
@@ -50,11 +50,11 @@ std::unique_ptr<crypto::SrtpEngine> any_engine() {
 
 }  // namespace
 
-Bench::Bench(config::Config with, std::size_t workers, bool with_v6)
-    : Bench([](ScriptedPlane&) {}, std::move(with), workers, with_v6) {}
+SessionFixture::SessionFixture(config::Config with, std::size_t workers, bool with_v6)
+    : SessionFixture([](ScriptedPlane&) {}, std::move(with), workers, with_v6) {}
 
-Bench::Bench(const std::function<void(ScriptedPlane&)>& prepare, config::Config with, std::size_t workers,
-             bool with_v6)
+SessionFixture::SessionFixture(const std::function<void(ScriptedPlane&)>& prepare, config::Config with,
+                               std::size_t workers, bool with_v6)
     : config(std::move(with)), plane(config.limits, workers, with_v6) {
   prepare(plane);
   Sessions::Options options;
@@ -72,7 +72,7 @@ Bench::Bench(const std::function<void(ScriptedPlane&)>& prepare, config::Config 
                                         std::make_unique<StubbornEngine>(any_engine(), engine));
 }
 
-void Bench::settle() {
+void SessionFixture::settle() {
   for (;;) {
     std::size_t moved = 0;
     for (std::size_t i = 0; i < plane.worker_count(); ++i) moved += plane.worker(i).turn();
@@ -85,12 +85,12 @@ void Bench::settle() {
   }
 }
 
-void Bench::advance(std::chrono::milliseconds by) {
+void SessionFixture::advance(std::chrono::milliseconds by) {
   now += by;
   plane.tsc += static_cast<std::uint64_t>(by.count()) * plane.tsc_hz() / 1000;
 }
 
-void Bench::live(std::chrono::seconds by) {
+void SessionFixture::live(std::chrono::seconds by) {
   for (std::int64_t i = 0; i < by.count() * 2; ++i) {
     advance(std::chrono::milliseconds(500));
     while (sessions->tick(now) <= now) {
@@ -99,13 +99,13 @@ void Bench::live(std::chrono::seconds by) {
   }
 }
 
-std::string Bench::session(const std::string& id) {
+std::string SessionFixture::session(const std::string& id) {
   const auto result = sessions->create_session(id);
   if (const auto* error = std::get_if<RequestError>(&result)) throw std::runtime_error(error->message);
   return std::get<0>(result).object.id;
 }
 
-EndpointCreate Bench::rtp(const std::string& id, bool with_remote) const {
+EndpointCreate SessionFixture::rtp(const std::string& id, bool with_remote) const {
   EndpointCreate request;
   request.session = "s";
   request.id = id;
@@ -114,7 +114,7 @@ EndpointCreate Bench::rtp(const std::string& id, bool with_remote) const {
   return request;
 }
 
-EndpointCreate Bench::sdes(const std::string& id, bool with_remote) const {
+EndpointCreate SessionFixture::sdes(const std::string& id, bool with_remote) const {
   EndpointCreate request = rtp(id, with_remote);
   request.kind = dataplane::EndpointKind::kSdes;
   request.profile = crypto::SrtpProfile::kAeadAes128Gcm;
@@ -124,7 +124,7 @@ EndpointCreate Bench::sdes(const std::string& id, bool with_remote) const {
   return request;
 }
 
-EndpointCreate Bench::webrtc(const std::string& id) const {
+EndpointCreate SessionFixture::webrtc(const std::string& id) const {
   EndpointCreate request;
   request.session = "s";
   request.id = id;
@@ -132,14 +132,14 @@ EndpointCreate Bench::webrtc(const std::string& id) const {
   return request;
 }
 
-EndpointView Bench::create(const EndpointCreate& request) {
+EndpointView SessionFixture::create(const EndpointCreate& request) {
   const auto result = sessions->create_endpoint(request);
   if (const auto* error = std::get_if<RequestError>(&result)) throw std::runtime_error(error->message);
   return std::get<0>(result).object;
 }
 
-RouteView Bench::route(const std::string& id, const std::string& from, const std::string& to,
-                       std::optional<std::uint32_t> ssrc) {
+RouteView SessionFixture::route(const std::string& id, const std::string& from, const std::string& to,
+                                std::optional<std::uint32_t> ssrc) {
   RouteCreate request;
   request.session = "s";
   request.id = id;
@@ -152,7 +152,7 @@ RouteView Bench::route(const std::string& id, const std::string& from, const std
   return std::get<0>(result).object;
 }
 
-void Bench::answer_arp() {
+void SessionFixture::answer_arp() {
   settle();
   for (std::size_t w = 0; w < plane.worker_count(); ++w) {
     auto& injected = plane.worker(w).injected;
@@ -180,18 +180,18 @@ void Bench::answer_arp() {
   settle();
 }
 
-std::size_t Bench::count_events(const std::string& type) const {
+std::size_t SessionFixture::count_events(const std::string& type) const {
   return static_cast<std::size_t>(std::count_if(
       events.begin(), events.end(), [&](const Event& event) { return event_type(event) == type; }));
 }
 
-const Event* Bench::last_event(const std::string& type) const {
+const Event* SessionFixture::last_event(const std::string& type) const {
   const auto found = std::find_if(events.rbegin(), events.rend(),
                                   [&](const Event& event) { return event_type(event) == type; });
   return found == events.rend() ? nullptr : &*found;
 }
 
-void Bench::expect_no_breach() {
+void SessionFixture::expect_no_breach() {
   for (std::size_t i = 0; i < plane.worker_count(); ++i)
     for (const std::string& breach : plane.worker(i).breaches)
       ADD_FAILURE() << "worker " << i << ": " << breach;

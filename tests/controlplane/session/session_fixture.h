@@ -1,4 +1,4 @@
-// session_bench: Sessions over scripted workers, with a clock, randomness and an engine that the test holds
+// session_fixture: Sessions over scripted workers, with a clock, randomness and an engine that the test holds
 // in its hands.
 #pragma once
 
@@ -49,12 +49,13 @@ config::Config small_config();
 /// A peer's host on the port's network.
 inline constexpr dataplane::MacAddress kPeerMac{0x02, 0, 0, 0, 0, 0x77};
 
-class Bench {
+class SessionFixture {
  public:
-  explicit Bench(config::Config config = small_config(), std::size_t workers = 1, bool with_v6 = true);
+  explicit SessionFixture(config::Config config = small_config(), std::size_t workers = 1,
+                          bool with_v6 = true);
   /// `prepare`: what the data plane is like, before anybody asks it.
-  Bench(const std::function<void(ScriptedPlane&)>& prepare, config::Config config, std::size_t workers,
-        bool with_v6 = true);
+  SessionFixture(const std::function<void(ScriptedPlane&)>& prepare, config::Config config,
+                 std::size_t workers, bool with_v6 = true);
 
   /// Lets workers, notes and punts run until nothing moves any more.
   void settle();
@@ -92,7 +93,7 @@ class Bench {
   config::Config config;
   ScriptedPlane plane;
   std::mt19937_64 random{1};
-  dataplane::MacAddress peer_mac = kPeerMac;  // of whoever answers ARP
+  dataplane::MacAddress peer_mac = kPeerMac;  // of the host that answers ARP
   std::shared_ptr<StubbornEngine::Switches> engine = std::make_shared<StubbornEngine::Switches>();
   std::vector<Event> events;
   Sessions::Clock::time_point now{std::chrono::hours(1)};

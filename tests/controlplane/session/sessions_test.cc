@@ -9,7 +9,7 @@
 namespace sluice::control {
 namespace {
 
-using test::Bench;
+using test::SessionFixture;
 
 const Created<EndpointView>& made(const Result<Created<EndpointView>>& result) {
   if (const auto* error = std::get_if<RequestError>(&result)) ADD_FAILURE() << error->message;
@@ -17,7 +17,7 @@ const Created<EndpointView>& made(const Result<Created<EndpointView>>& result) {
 }
 
 TEST(Sessions, PlacedOnTheWorkerWithFewestEndpoints) {
-  Bench bench(test::small_config(), 3);
+  SessionFixture bench(test::small_config(), 3);
   std::set<std::size_t> workers;
   for (int i = 0; i < 3; ++i) {
     const std::string id = "s" + std::to_string(i);
@@ -39,7 +39,7 @@ TEST(Sessions, PlacedOnTheWorkerWithFewestEndpoints) {
 }
 
 TEST(Sessions, PortsAreTheWorkersOwnAndSteered) {
-  Bench bench(test::small_config(), 2);
+  SessionFixture bench(test::small_config(), 2);
   bench.session("s0");
   bench.session("s1");
   for (int i = 0; i < 20; ++i) {
@@ -84,7 +84,7 @@ TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
       return static_cast<std::uint8_t>((port == 0 ? udp_port >> 1 : udp_port >> 4) & 1);
     };
   };
-  Bench bench(prepare, config, 2);
+  SessionFixture bench(prepare, config, 2);
   bench.session("s0");
   bench.session("s1");
   for (int i = 0; i < 100; ++i) {
@@ -112,7 +112,7 @@ TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
 }
 
 TEST(Sessions, CreationIsIdempotent) {
-  Bench bench;
+  SessionFixture bench;
   EXPECT_TRUE(std::get<0>(bench.sessions->create_session("s")).created);
   EXPECT_FALSE(std::get<0>(bench.sessions->create_session("s")).created);
   for (const EndpointCreate& request : {bench.rtp("r"), bench.sdes("x"), bench.webrtc("w")}) {
@@ -135,7 +135,7 @@ TEST(Sessions, CreationIsIdempotent) {
 }
 
 TEST(Sessions, OtherParametersAreAConflictThatCarriesTheExisting) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   const EndpointView first = bench.create(bench.sdes("x"));
   std::vector<EndpointCreate> others(5, bench.sdes("x"));
@@ -146,7 +146,7 @@ TEST(Sessions, OtherParametersAreAConflictThatCarriesTheExisting) {
   others[4] = bench.rtp("x");
   for (const EndpointCreate& other : others) {
     const auto result = bench.sessions->create_endpoint(other);
-    const RequestError& error = Bench::error_of(result);
+    const RequestError& error = SessionFixture::error_of(result);
     EXPECT_EQ(error.kind, ErrorKind::kConflict);
     EXPECT_EQ(std::get<EndpointView>(std::get<Conflict>(error.detail).existing->view).local_rtp_port,
               first.local_rtp_port);
@@ -155,7 +155,7 @@ TEST(Sessions, OtherParametersAreAConflictThatCarriesTheExisting) {
 }
 
 TEST(Sessions, MadeUpIdsAreUsable) {
-  Bench bench;
+  SessionFixture bench;
   const std::string session = std::get<0>(bench.sessions->create_session("")).object.id;
   EXPECT_TRUE(std::holds_alternative<SessionView>(bench.sessions->get_session(session)));
   EndpointCreate request = bench.rtp("");
@@ -166,17 +166,19 @@ TEST(Sessions, MadeUpIdsAreUsable) {
 }
 
 TEST(Sessions, BadIdsAndUnknownObjects) {
-  Bench bench;
+  SessionFixture bench;
   for (const char* id : {"a b", "\xff", "a/b", "é", "\""})
-    EXPECT_EQ(Bench::error_of(bench.sessions->create_session(id)).kind, ErrorKind::kInvalidParameter) << id;
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_session(std::string(129, 'a'))).kind,
+    EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session(id)).kind, ErrorKind::kInvalidParameter)
+        << id;
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session(std::string(129, 'a'))).kind,
             ErrorKind::kInvalidParameter);
-  EXPECT_EQ(Bench::error_of(bench.sessions->get_session("none")).kind, ErrorKind::kNotFound);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("a"))).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->get_session("none")).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("a"))).kind,
+            ErrorKind::kNotFound);
   bench.session();
-  EXPECT_EQ(Bench::error_of(bench.sessions->get_endpoint("s", "none")).kind, ErrorKind::kNotFound);
-  EXPECT_EQ(Bench::error_of(bench.sessions->list_streams("s", "none")).kind, ErrorKind::kNotFound);
-  const RequestError error = Bench::error_of(bench.sessions->get_route("s", "none"));
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->get_endpoint("s", "none")).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->list_streams("s", "none")).kind, ErrorKind::kNotFound);
+  const RequestError error = SessionFixture::error_of(bench.sessions->get_route("s", "none"));
   EXPECT_EQ(error.kind, ErrorKind::kNotFound);
   const auto& detail = std::get<NotFound>(error.detail);
   EXPECT_EQ(detail.kind, "route");
@@ -191,7 +193,7 @@ TEST(Sessions, BadIdsAndUnknownObjects) {
 }
 
 TEST(Sessions, BadEndpointsAreRefusedAndTakeNothing) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   std::vector<std::pair<EndpointCreate, std::string>> bad;
   const auto add = [&](EndpointCreate request, auto change, std::string names) {
@@ -247,7 +249,7 @@ TEST(Sessions, BadEndpointsAreRefusedAndTakeNothing) {
       "latchNetwork");
   for (const auto& [request, names] : bad) {
     const auto result = bench.sessions->create_endpoint(request);
-    const RequestError& error = Bench::error_of(result);
+    const RequestError& error = SessionFixture::error_of(result);
     EXPECT_EQ(error.kind, ErrorKind::kInvalidParameter) << names;
     EXPECT_NE(error.message.find(names), std::string::npos) << error.message;
   }
@@ -256,7 +258,7 @@ TEST(Sessions, BadEndpointsAreRefusedAndTakeNothing) {
 }
 
 TEST(Sessions, FamilyFollowsPortAndRemote) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   EXPECT_EQ(bench.create(bench.rtp("four", false)).local_address.to_string(), "198.18.0.1");
   EndpointCreate six = bench.rtp("six", false);
@@ -268,18 +270,18 @@ TEST(Sessions, FamilyFollowsPortAndRemote) {
 }
 
 TEST(Sessions, NoIpv6OnThePort) {
-  Bench bench(test::small_config(), 1, false);
+  SessionFixture bench(test::small_config(), 1, false);
   bench.session();
   EndpointCreate request = bench.rtp("six", false);
   request.family = config::IpFamily::kIpv6;
   const auto result = bench.sessions->create_endpoint(request);
-  const RequestError& error = Bench::error_of(result);
+  const RequestError& error = SessionFixture::error_of(result);
   EXPECT_EQ(error.kind, ErrorKind::kInvalidParameter);
   EXPECT_NE(error.message.find("\"lan\" has no ipv6 address"), std::string::npos) << error.message;
 }
 
 TEST(Sessions, LatchPolicies) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   const auto slot = [&](const EndpointView& view) -> const dataplane::EndpointSlot& {
     for (std::uint32_t i = 0;; ++i)
@@ -299,7 +301,7 @@ TEST(Sessions, LatchPolicies) {
 }
 
 TEST(Sessions, SignalledRemoteIsResolvedAndTold) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.rtp("a"));  // RTCP on a port of its own
   bench.answer_arp();
@@ -331,7 +333,7 @@ TEST(Sessions, SignalledRemoteIsResolvedAndTold) {
 }
 
 TEST(Sessions, RemoteIsToldAgainWhenItsMacChanges) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.sdes("a"));
   bench.answer_arp();
@@ -352,7 +354,7 @@ TEST(Sessions, RemoteIsToldAgainWhenItsMacChanges) {
 }
 
 TEST(Sessions, RemoteWithNoWayThereIsRefused) {
-  Bench bench;
+  SessionFixture bench;
   bench.plane.ports[0].gateway.reset();
   test::ScriptedPlane& plane = bench.plane;
   Sessions::Options options;
@@ -365,13 +367,13 @@ TEST(Sessions, RemoteWithNoWayThereIsRefused) {
     EndpointCreate request = bench.rtp("a");
     request.remote->address = *config::IpAddress::parse(address);
     const auto result = sessions.create_endpoint(request);
-    EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kInvalidParameter) << address;
+    EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kInvalidParameter) << address;
   }
   EXPECT_EQ(sessions.worker_load(0).endpoints, 0u);
 }
 
 TEST(Sessions, ConnectMovesTheRemote) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.sdes("a", false));
   bench.settle();
@@ -394,11 +396,12 @@ TEST(Sessions, ConnectMovesTheRemote) {
   const auto view = std::get<EndpointView>(bench.sessions->get_endpoint("s", "a"));
   EXPECT_EQ(view.remote->rtp_port, 8000);
   connect.ice_ufrag = "abcd";
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(connect)).kind, ErrorKind::kInvalidParameter);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->connect_endpoint(connect)).kind,
+            ErrorKind::kInvalidParameter);
 }
 
 TEST(Sessions, LatchedAddressIsShownAndNotOverruled) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.sdes("a"));
   bench.answer_arp();
@@ -419,7 +422,7 @@ TEST(Sessions, LatchedAddressIsShownAndNotOverruled) {
 }
 
 TEST(Sessions, SdesKeysAreExpandedAnnouncedAndWiped) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   for (const auto profile : crypto::kAllSrtpProfiles) {
     const auto info = crypto::profile_info(profile);
@@ -446,13 +449,13 @@ TEST(Sessions, SdesKeysAreExpandedAnnouncedAndWiped) {
 }
 
 TEST(Sessions, KeysThatCannotBeInstalledEndThatCreationAlone) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.sdes("good"));
   for (const int after : {0, 1}) {
     bench.engine->refuse_after = after;
     const auto result = bench.sessions->create_endpoint(bench.sdes("bad"));
-    const RequestError& error = Bench::error_of(result);
+    const RequestError& error = SessionFixture::error_of(result);
     EXPECT_EQ(error.kind, ErrorKind::kInternal);
     EXPECT_NE(error.message.find("AEAD_AES_128_GCM"), std::string::npos) << error.message;
     EXPECT_NE(error.message.find("told to refuse"), std::string::npos) << error.message;
@@ -467,7 +470,7 @@ TEST(Sessions, KeysThatCannotBeInstalledEndThatCreationAlone) {
 }
 
 TEST(Sessions, ProfileThatDidNotPassIsNotGiven) {
-  Bench bench;
+  SessionFixture bench;
   Sessions::Options options;
   options.config = bench.config;
   options.profiles = {crypto::SrtpProfile::kAesCm128HmacSha1_80};
@@ -477,12 +480,12 @@ TEST(Sessions, ProfileThatDidNotPassIsNotGiven) {
   Sessions sessions(std::move(options), plane, crypto::make_engine(crypto::EngineKind::kLibsrtp, error));
   ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(sessions.create_session("s")));
   const auto result = sessions.create_endpoint(bench.sdes("a"));
-  EXPECT_EQ(Bench::error_of(result).kind, ErrorKind::kInvalidParameter);
-  EXPECT_NE(Bench::error_of(result).message.find("AES_CM_128_HMAC_SHA1_80"), std::string::npos);
+  EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kInvalidParameter);
+  EXPECT_NE(SessionFixture::error_of(result).message.find("AES_CM_128_HMAC_SHA1_80"), std::string::npos);
 }
 
 TEST(Sessions, SlotHoldsWhatWasAskedFor) {
-  Bench bench;
+  SessionFixture bench;
   bench.plane.ports[0].vlan = 7;
   bench.plane.ports[0].mtu = 1400;
   bench.session();
@@ -505,7 +508,7 @@ TEST(Sessions, SlotHoldsWhatWasAskedFor) {
 }
 
 TEST(Sessions, ShutDownRefusesAndEndsAll) {
-  Bench bench(test::small_config(), 2);
+  SessionFixture bench(test::small_config(), 2);
   for (const char* id : {"s", "t", "empty"}) bench.session(id);
   bench.create(bench.rtp("a"));
   bench.create(bench.sdes("b"));
@@ -514,8 +517,9 @@ TEST(Sessions, ShutDownRefusesAndEndsAll) {
   bool done = false;
   bench.sessions->shut_down([&] { done = true; });
   EXPECT_FALSE(done);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_session("new")).kind, ErrorKind::kWrongState);
-  EXPECT_EQ(Bench::error_of(bench.sessions->create_endpoint(bench.rtp("new"))).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session("new")).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("new"))).kind,
+            ErrorKind::kWrongState);
   bench.settle();
   EXPECT_TRUE(done);
   EXPECT_TRUE(bench.sessions->list_sessions().empty());
@@ -524,7 +528,7 @@ TEST(Sessions, ShutDownRefusesAndEndsAll) {
 }
 
 TEST(Sessions, ShutDownWithNothingToEndIsDoneAtOnce) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bool done = false;
   bench.sessions->shut_down([&] { done = true; });
@@ -532,7 +536,7 @@ TEST(Sessions, ShutDownWithNothingToEndIsDoneAtOnce) {
 }
 
 TEST(Sessions, RemovalInACompletionIsFine) {
-  Bench bench;
+  SessionFixture bench;
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));

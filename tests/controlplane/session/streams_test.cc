@@ -7,7 +7,7 @@ namespace sluice::control {
 namespace {
 
 using std::chrono::seconds;
-using test::Bench;
+using test::SessionFixture;
 
 class StreamsTest : public ::testing::Test {
  protected:
@@ -45,7 +45,7 @@ class StreamsTest : public ::testing::Test {
     return std::get<0>(bench.sessions->list_streams(session, endpoint));
   }
 
-  Bench bench;
+  SessionFixture bench;
 };
 
 TEST_F(StreamsTest, ListsWhatFlowsAndOnlyThat) {

@@ -17,7 +17,8 @@ std::shared_ptr<const DtlsContext> make_context(std::shared_ptr<const DtlsCertif
 
 }  // namespace
 
-WebPeer::WebPeer(Bench& bench, const EndpointView& of, std::uint16_t udp_port) : view(of), bench_(bench) {
+WebPeer::WebPeer(SessionFixture& bench, const EndpointView& of, std::uint16_t udp_port)
+    : view(of), bench_(bench) {
   std::string error;
   certificate_ = DtlsCertificate::self_made(error);
   address = {config::IpAddress::v4(198, 18, 0, 77), udp_port};
@@ -108,7 +109,7 @@ void WebPeer::punt(dataplane::PuntKind kind, std::span<const std::uint8_t> paylo
   for (const auto& tuple : worker.bound)
     if (tuple.remote == address && tuple.local_port == sluice.port) endpoint = tuple.ref;
   bound = endpoint;
-  // As classify does: DTLS to a shared port from an unknown 5-tuple is nobody's.
+  // As classify does: DTLS to a shared port from an unknown 5-tuple belongs to no endpoint.
   if (kind == dataplane::PuntKind::kDtls && !endpoint.valid()) return;
   bench_.plane.punt(view.worker, kind, frame, endpoint);
 }

@@ -14,7 +14,7 @@ namespace sluice::control::test {
 class WebPeer {
  public:
   /// `view`: the endpoint that it talks to. Plays the DTLS role that sluice does not.
-  WebPeer(Bench& bench, const EndpointView& view, std::uint16_t udp_port = 40000);
+  WebPeer(SessionFixture& bench, const EndpointView& view, std::uint16_t udp_port = 40000);
 
   Fingerprint fingerprint() const;
   /// What sluice's own certificate must be; as in `view` unless a test says otherwise.
@@ -25,7 +25,7 @@ class WebPeer {
   void send_dtls(std::span<const std::uint8_t> datagram);
   void start_dtls();
   void close();
-  /// Carries frames to and fro until nobody has anything to say.
+  /// Carries frames to and fro until neither side sends.
   void exchange();
 
   std::size_t stun_answers = 0;  // success
@@ -48,7 +48,7 @@ class WebPeer {
   void punt(dataplane::PuntKind kind, std::span<const std::uint8_t> payload);
   void take(const std::vector<std::uint8_t>& frame);
 
-  Bench& bench_;
+  SessionFixture& bench_;
   std::shared_ptr<const DtlsCertificate> certificate_;
   std::unique_ptr<DtlsTransport> dtls_;
   std::uint32_t transaction_ = 0;

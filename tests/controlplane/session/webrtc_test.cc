@@ -12,7 +12,7 @@ namespace {
 
 using dataplane::CommandKind;
 using std::chrono::seconds;
-using test::Bench;
+using test::SessionFixture;
 using test::WebPeer;
 
 class WebrtcTest : public ::testing::Test {
@@ -65,7 +65,7 @@ class WebrtcTest : public ::testing::Test {
     engine->release(keys->send);
   }
 
-  Bench bench;
+  SessionFixture bench;
 };
 
 TEST_F(WebrtcTest, ConnectsInBothRoles) {
@@ -169,7 +169,7 @@ TEST_F(WebrtcTest, DtlsBeforeStunIsNotAnswered) {
   EXPECT_EQ(peer.dtls_datagrams, 0u);
   EXPECT_EQ(bench.sessions->totals().dtls_dropped, 1u);
   EXPECT_EQ(view().dtls_state, "new");
-  // A check by somebody else, from elsewhere, opens no door for this one.
+  // A check by somebody else, from elsewhere, opens nothing for this one.
   WebPeer other(bench, view(), 40001);
   other.check();
   peer.send_dtls(std::vector<std::uint8_t>{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
@@ -198,7 +198,7 @@ TEST_F(WebrtcTest, WrongPasswordMovesNothing) {
 
 TEST_F(WebrtcTest, UnknownUfragOnTheSharedPortIsDropped) {
   WebPeer peer(bench, open(DtlsSetup::kPassive, IceTransport::kShared));
-  peer.view.ice_ufrag = "nobody00";
+  peer.view.ice_ufrag = "unknown0";
   peer.check();
   EXPECT_EQ(peer.stun_answers + peer.stun_refusals, 0u);
   EXPECT_EQ(bench.sessions->totals().ice_dropped, 1u);
@@ -413,19 +413,22 @@ TEST_F(WebrtcTest, ConnectIsChecked) {
   request.session = "s";
   request.id = "w";
   request.fingerprints = {{"sha-1", "AA:BB"}};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kInvalidParameter);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->connect_endpoint(request)).kind,
+            ErrorKind::kInvalidParameter);
   request.fingerprints = {{"sha-256", "AA:BB"}};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kInvalidParameter);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->connect_endpoint(request)).kind,
+            ErrorKind::kInvalidParameter);
   request.fingerprints.clear();
   request.remote = RemoteAddress{config::IpAddress::v4(198, 18, 0, 5), 7000, 0};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kInvalidParameter);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->connect_endpoint(request)).kind,
+            ErrorKind::kInvalidParameter);
   connect(peer);
   peer.check();
   peer.start_dtls();
   connect(peer);  // the same again is fine
   request.remote.reset();
   request.fingerprints = {WebPeer(bench, view(), 40002).fingerprint()};
-  EXPECT_EQ(Bench::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kWrongState);
 }
 
 TEST_F(WebrtcTest, TruncatedAndMadeUpFramesAreHarmless) {

@@ -39,7 +39,7 @@ TEST(SpscRingTest, AgreesWithAQueue) {
           ASSERT_EQ(got, ~std::uint64_t{0}) << "an empty ring wrote something";
         }
       }
-      ASSERT_EQ(ring.room(), capacity - model.size());
+      ASSERT_EQ(ring.free_entries(), capacity - model.size());
       ASSERT_EQ(ring.size(), model.size());
     }
   }
@@ -49,8 +49,8 @@ struct Wide {
   std::array<std::uint64_t, 12> words;
 };
 
-// Every entry arrives once, whole, in order; room() never promises what push() does not keep; size() stays
-// within the ring for whoever looks.
+// Every entry arrives once, whole, in order; free_entries() never promises what push() does not keep; size()
+// stays within the ring for either side.
 TEST(SpscRingTest, TwoThreadsAndAnOnlooker) {
   SEED_TRACE();
   constexpr std::uint64_t kEntries = 200'000;
@@ -62,7 +62,7 @@ TEST(SpscRingTest, TwoThreadsAndAnOnlooker) {
   std::thread producer([&] {
     Random random(test_seed());
     for (std::uint64_t sent = 0; sent < kEntries;) {
-      const std::size_t room = ring.room();
+      const std::size_t room = ring.free_entries();
       const std::size_t batch = random() % 2 == 0 ? room : room / 2;
       if (batch == 0) std::this_thread::yield();
       for (std::size_t i = 0; i < batch && sent < kEntries; ++i) {

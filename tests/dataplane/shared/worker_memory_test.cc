@@ -69,7 +69,7 @@ TEST(ControlWakerTest, WritesOncePerSleepAndNotAtAllToTheWaking) {
   waker.awake();
   EXPECT_FALSE(readable(waker.fd(), 0)) << "awake() clears";
   waker.wake();
-  EXPECT_FALSE(readable(waker.fd(), 0)) << "nobody waits";
+  EXPECT_FALSE(readable(waker.fd(), 0)) << "no thread waits";
   waker.about_to_wait();
   waker.awake();
   waker.wake();
@@ -190,7 +190,7 @@ TEST(ControlWakerTest, NoWakeUpIsLost) {
   give_up.store(true);
   first.join();
   second.join();
-  EXPECT_EQ(lost, 0) << "entries lay in a ring and nobody woke the control thread";
+  EXPECT_EQ(lost, 0) << "entries lay in a ring and the control thread was not woken";
   EXPECT_EQ(lanes[0].taken.load(), kEntries);
   EXPECT_EQ(lanes[1].taken.load(), kEntries);
   EXPECT_GT(sleeps, 0);

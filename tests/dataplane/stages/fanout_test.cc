@@ -57,8 +57,7 @@ TEST(FanoutTest, ARouteThatDoesNotHangThereChangesNothing) {
   SourceSlot& source = worker.memory.sources[0];
   remove_from_fanout(*worker.state, source, 7);
   EXPECT_EQ(source.route_count, 0u);
-  for (std::uint32_t route = 0; route < 20; ++route)
-    ASSERT_TRUE(add_to_fanout(*worker.state, source, route));
+  for (std::uint32_t route = 0; route < 20; ++route) ASSERT_TRUE(add_to_fanout(*worker.state, source, route));
   remove_from_fanout(*worker.state, source, 20);
   EXPECT_EQ(routes_of(*worker.state, source).size(), 20u);
 }

@@ -162,7 +162,7 @@ TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
   Bytes nack(8);
   store_be16(&nack[0], 100);
   store_be16(&nack[2], 1);
-  store_be16(&nack[4], 50);  // from before the route: nobody can send that again
+  store_be16(&nack[4], 50);  // from before the route: it cannot be sent again
   got = call.receiver_says(
       compound([&](RtcpWriter& w) {
         EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ssrc, nack));

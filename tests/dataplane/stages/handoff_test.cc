@@ -60,7 +60,7 @@ TEST(HandoffTest, AMisdirectedPacketReachesItsOwner) {
   peer.remote = {{2, 0, 0, 0, 1, 1}, {config::IpAddress::v4(198, 18, 1, 1), 5000}};
   neighbour.install(peer, plane.worker().state().ports[0].id);
   plane.deliver(peer, make_rtp({}));
-  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 1u) << "nobody owns that port yet";
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 1u) << "no worker owns that port yet";
   plane.steering().set_owner(30000, 1);
   plane.deliver(peer, make_rtp({}));
   EXPECT_EQ(plane.counters().handed_off.read(), 1u);

@@ -10,7 +10,7 @@ config::SocketAddress remote_of(Harness& plane, const Peer& peer) {
   return template_remote(plane.memory().endpoints[peer.slot].rtp);
 }
 
-TEST(LatchTest, PlainWithASignalledAddressHearsNobodyElse) {
+TEST(LatchTest, PlainWithASignalledAddressHearsNoOtherSender) {
   Harness plane;
   const Peer peer = plane.add_peer();
   Peer stranger = peer;

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
 
-#include "tests/dataplane/stages/lend_room.h"
+#include "tests/dataplane/stages/lend_fixture.h"
 #include "tests/dataplane/stages/rtcp_support.h"
 
 namespace sluice::dataplane::test {

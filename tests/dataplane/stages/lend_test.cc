@@ -1,10 +1,10 @@
 // A room over two workers: what is published on one is received on both, whatever happens to the source, the
-// mirror and the routes meanwhile; every buffer comes home and both ledgers close.
+// mirror and the routes meanwhile; every buffer returns and both ledgers close.
 #include "dataplane/stages/lend.h"
 
 #include <gtest/gtest.h>
 
-#include "tests/dataplane/stages/lend_room.h"
+#include "tests/dataplane/stages/lend_fixture.h"
 
 namespace sluice::dataplane::test {
 namespace {
@@ -276,7 +276,7 @@ TEST(LendRoomTest, ThePublisherGoesFirst) {
   EXPECT_EQ(Room::opened(room.away.sent(), far).size(), 1u) << "what was lent still goes out";
 }
 
-TEST(LendRoomTest, LendingToOneselfOrToNobodyIsRefused) {
+TEST(LendRoomTest, LendingToOneselfOrToNoWorkerIsRefused) {
   Room room;
   Command lend;
   lend.kind = CommandKind::kLendSource;

@@ -7,7 +7,7 @@
 
 #include "dataplane/stages/lend.h"
 #include "dataplane/wire/rtcp.h"
-#include "tests/dataplane/stages/lend_room.h"
+#include "tests/dataplane/stages/lend_fixture.h"
 
 namespace sluice::dataplane::test {
 namespace {
@@ -59,7 +59,7 @@ class Borrower {
   void speak() {
     Bytes packet(100);
     RtcpWriter writer(packet);
-    expect(writer.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 9000, {}), "no room for a PLI");
+    expect(writer.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 9000, {}), "a PLI does not fit");
     packet.resize(writer.length());
     plane_.deliver(receiver_, packet);
   }
@@ -139,7 +139,7 @@ TEST(LendThreadTest, LoansAndFeedbackWhileMirrorsComeAndGo) {
   EXPECT_EQ(home.counters().lent.read() + home.drops(DropReason::kLendRingFull),
             home.counters().lends.read());
   EXPECT_GT(sent_far, 0u);
-  EXPECT_GT(away.counters().lent.read(), 0u) << "nobody has said anything";
+  EXPECT_GT(away.counters().lent.read(), 0u) << "no feedback came";
   EXPECT_EQ(away.counters().stale_commands.read(), 0u);
 }
 

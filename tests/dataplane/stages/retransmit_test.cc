@@ -262,7 +262,7 @@ TEST(RetransmitRuleTest, WhatNeverCameIsAskedOfThePublisherOnce) {
   }
 }
 
-TEST(RetransmitRuleTest, WhatIsNotKeptAnyMoreIsNobodysToSend) {
+TEST(RetransmitRuleTest, WhatIsNotKeptAnyMoreCannotBeSent) {
   Room room;  // its cache is of 1 MiB
   auto& receiver = room.add_receiver();
   room.rtp.size = 1200;
@@ -281,7 +281,7 @@ TEST(RetransmitRuleTest, ARouteWithoutItLeavesTheNackToThePublisher) {
   EXPECT_EQ(room.others.size(), 1u);
   const StreamSlot& stream = room.plane.memory().streams[0];
   EXPECT_TRUE(room.plane.worker().state().cache.locate({0, stream.tenancy.load(), 7001}) == nullptr)
-      << "kept for nobody";
+      << "kept for no route";
   EXPECT_EQ(room.misses() + room.suppressed() + room.retransmitted(), 0u);
 }
 

@@ -8,8 +8,8 @@
 
 #include "dataplane/stages/classify.h"
 #include "dataplane/stages/latch.h"
-#include "dataplane/worker/commands.h"
 #include "dataplane/stages/unprotect.h"
+#include "dataplane/worker/commands.h"
 #include "tests/support/pure_support.h"
 
 namespace sluice::dataplane::test {

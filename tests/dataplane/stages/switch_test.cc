@@ -156,7 +156,8 @@ TEST(SwitchIdentityTest, APlainSenderThatRestartsItsNumberingGoesOnToo) {
   Oracle receiver(to.from_sluice, true, 64);
   std::uint16_t expected = 100;
   for (const std::uint16_t start : {5u, 40000u, 65530u, 100u}) {
-    // 65539 is 3 after the wrap, and 100 is no restart but a loss of the 96 between: the receiver shall see it.
+    // 65539 is 3 after the wrap, and 100 is no restart but a loss of the 96 between: the receiver shall see
+    // it.
     if (start == 100) expected += 96;
     for (std::uint16_t i = 0; i < 10; ++i) {
       RtpOptions rtp;

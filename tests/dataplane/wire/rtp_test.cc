@@ -71,7 +71,7 @@ TEST(RtpParseTest, EveryShapeAtEveryLength) {
 TEST(RtpParseTest, FirstTwoBytes) {
   for (unsigned first = 0; first < 256; ++first) {
     for (unsigned second = 0; second < 256; ++second) {
-      Bytes packet(12 + 60 + 4);  // room for all CSRCs and an empty extension
+      Bytes packet(12 + 60 + 4);  // space for all CSRCs and an empty extension
       packet[0] = static_cast<std::uint8_t>(first);
       packet[1] = static_cast<std::uint8_t>(second);
       RtpView view;

@@ -1,4 +1,4 @@
-// commands: random sequences, one reference in six stale, against books kept by simple means.
+// commands: random sequences, one reference in six stale, against records kept by simple means.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -9,7 +9,7 @@ namespace sluice::dataplane::test {
 namespace {
 
 // What the worker must have in its slots, kept by simple means.
-struct Books {
+struct Records {
   struct Endpoint {
     std::uint32_t generation = 0;
     bool installed = false;
@@ -62,8 +62,8 @@ class RandomCommandsTest : public CommandsTest {
   void expect_run(const Command& command, bool holds) { holds ? good(command) : stale(command); }
 
   void endpoint_step() {
-    const std::uint32_t slot = some(books_.endpoints);
-    auto& book = books_.endpoints[slot];
+    const std::uint32_t slot = some(records_.endpoints);
+    auto& book = records_.endpoints[slot];
     if (random_() % 3 != 0) {
       if (!book.installed) {
         ++book.generation;
@@ -75,29 +75,31 @@ class RandomCommandsTest : public CommandsTest {
       if (holds) book.installed = true;
     } else {
       const SlotRef ref = some_ref(slot, book.generation);
-      const bool holds = books_.holds(ref);
+      const bool holds = records_.holds(ref);
       expect_run(make_command(CommandKind::kRemoveEndpoint, ref), holds);
       expect_one_note(NoteKind::kEndpointRemoved, ref);
       if (!holds) return;
-      for (std::uint32_t i = 0; i < books_.routes.size(); ++i)
-        if (books_.routes[i].installed && books_.routes[i].endpoint.slot == slot) books_.drop_route(i);
-      for (std::uint32_t i = 0; i < books_.sources.size(); ++i)
-        if (books_.sources[i].installed && books_.sources[i].endpoint.slot == slot) books_.drop_source(i);
+      for (std::uint32_t i = 0; i < records_.routes.size(); ++i)
+        if (records_.routes[i].installed && records_.routes[i].endpoint.slot == slot) records_.drop_route(i);
+      for (std::uint32_t i = 0; i < records_.sources.size(); ++i)
+        if (records_.sources[i].installed && records_.sources[i].endpoint.slot == slot)
+          records_.drop_source(i);
       book.installed = false;
     }
   }
   void source_step() {
-    const std::uint32_t slot = some(books_.sources);
-    auto& book = books_.sources[slot];
+    const std::uint32_t slot = some(records_.sources);
+    auto& book = records_.sources[slot];
     if (random_() % 4 != 0) {
       if (!book.installed) {
         ++book.generation;
-        const std::uint32_t endpoint = some(books_.endpoints);
-        book.endpoint = some_ref(endpoint, books_.endpoints[endpoint].generation);
+        const std::uint32_t endpoint = some(records_.endpoints);
+        book.endpoint = some_ref(endpoint, records_.endpoints[endpoint].generation);
         fill_source(memory(), {slot, book.generation}, book.endpoint);
       }
       const SlotRef ref = some_ref(slot, book.generation);
-      const bool holds = !book.installed && ref.generation == book.generation && books_.holds(book.endpoint);
+      const bool holds =
+          !book.installed && ref.generation == book.generation && records_.holds(book.endpoint);
       expect_run(make_command(CommandKind::kInstallSource, ref), holds);
       if (holds) book.installed = true;
     } else {
@@ -105,52 +107,52 @@ class RandomCommandsTest : public CommandsTest {
       const bool holds = book.installed && ref.generation == book.generation;
       expect_run(make_command(CommandKind::kRemoveSource, ref), holds);
       expect_one_note(NoteKind::kSourceRemoved, ref);
-      if (holds) books_.drop_source(slot);
+      if (holds) records_.drop_source(slot);
     }
   }
   void route_step() {
-    const std::uint32_t slot = some(books_.routes);
-    auto& book = books_.routes[slot];
-    const std::uint32_t source = some(books_.sources);
+    const std::uint32_t slot = some(records_.routes);
+    auto& book = records_.routes[slot];
+    const std::uint32_t source = some(records_.sources);
     const SlotRef ref = some_ref(slot, book.generation);
     switch (random_() % 6) {
       case 0: {
         const bool holds = book.installed && ref.generation == book.generation;
         expect_run(make_command(CommandKind::kRemoveRoute, ref), holds);
         expect_one_note(NoteKind::kRouteRemoved, ref);
-        if (holds) books_.drop_route(slot);
+        if (holds) records_.drop_route(slot);
         return;
       }
       case 1:
       case 2: {
         Command change = make_command(CommandKind::kSwitchRoute, ref);
-        change.source = some_ref(source, books_.sources[source].generation);
+        change.source = some_ref(source, records_.sources[source].generation);
         const bool holds = book.installed && ref.generation == book.generation &&
-                           books_.sources[source].installed &&
-                           change.source.generation == books_.sources[source].generation;
+                           records_.sources[source].installed &&
+                           change.source.generation == records_.sources[source].generation;
         expect_run(change, holds);
         if (!holds) return;
-        if (book.source != kNoSlot) books_.sources[book.source].routes.erase(slot);
+        if (book.source != kNoSlot) records_.sources[book.source].routes.erase(slot);
         book.source = source;
-        books_.sources[source].routes.insert(slot);
+        records_.sources[source].routes.insert(slot);
         return;
       }
       default: {
         if (!book.installed) {
           ++book.generation;
-          const std::uint32_t endpoint = some(books_.endpoints);
-          book.endpoint = some_ref(endpoint, books_.endpoints[endpoint].generation);
+          const std::uint32_t endpoint = some(records_.endpoints);
+          book.endpoint = some_ref(endpoint, records_.endpoints[endpoint].generation);
           book.ssrc = static_cast<std::uint32_t>(1000 + slot);
           fill_route(memory(), {slot, book.generation}, book.endpoint, {source, 0}, book.ssrc);
         }
         const SlotRef install = some_ref(slot, book.generation);
         const bool holds = !book.installed && install.generation == book.generation &&
-                           books_.holds(book.endpoint) && books_.sources[source].installed;
+                           records_.holds(book.endpoint) && records_.sources[source].installed;
         expect_run(make_command(CommandKind::kInstallRoute, install), holds);
         if (!holds) return;
         book.installed = true;
         book.source = source;
-        books_.sources[source].routes.insert(slot);
+        records_.sources[source].routes.insert(slot);
       }
     }
   }
@@ -159,8 +161,8 @@ class RandomCommandsTest : public CommandsTest {
     std::size_t routes = 0;
     std::array<std::set<std::uint32_t>, 6> incoming;
     std::array<std::set<std::uint32_t>, 6> own_sources;
-    for (std::uint32_t i = 0; i < books_.routes.size(); ++i) {
-      const auto& book = books_.routes[i];
+    for (std::uint32_t i = 0; i < records_.routes.size(); ++i) {
+      const auto& book = records_.routes[i];
       const RouteSlot& slot = memory().routes[i];
       ASSERT_EQ(slot.installed, book.installed) << "route " << i;
       if (!book.installed) continue;
@@ -170,8 +172,8 @@ class RandomCommandsTest : public CommandsTest {
       incoming[book.endpoint.slot].insert(i);
     }
     ASSERT_EQ(state().route_by_ssrc.size(), routes);
-    for (std::uint32_t i = 0; i < books_.sources.size(); ++i) {
-      const auto& book = books_.sources[i];
+    for (std::uint32_t i = 0; i < records_.sources.size(); ++i) {
+      const auto& book = records_.sources[i];
       ASSERT_EQ(memory().sources[i].installed, book.installed) << "source " << i;
       if (!book.installed) continue;
       own_sources[book.endpoint.slot].insert(i);
@@ -180,9 +182,9 @@ class RandomCommandsTest : public CommandsTest {
       ASSERT_EQ(hanging, std::vector<std::uint32_t>(book.routes.begin(), book.routes.end()))
           << "source " << i;
     }
-    for (std::uint32_t i = 0; i < books_.endpoints.size(); ++i) {
+    for (std::uint32_t i = 0; i < records_.endpoints.size(); ++i) {
       const EndpointSlot& slot = memory().endpoints[i];
-      const bool installed = books_.endpoints[i].installed;
+      const bool installed = records_.endpoints[i].installed;
       ASSERT_EQ(slot.installed, installed) << "endpoint " << i;
       ASSERT_EQ(state().local_ports[20000 + 2 * i].endpoint, installed ? i : kNoSlot);
       ASSERT_EQ(state().local_ports[20001 + 2 * i].endpoint, installed ? i : kNoSlot);
@@ -200,10 +202,10 @@ class RandomCommandsTest : public CommandsTest {
   }
 
   Random random_{test_seed()};
-  Books books_;
+  Records records_;
 };
 
-TEST_F(RandomCommandsTest, AgreeWithTheBooks) {
+TEST_F(RandomCommandsTest, AgreeWithTheRecords) {
   SEED_TRACE();
   for (int i = 0; i < 20000; ++i) {
     const std::uint64_t kind = random_() % 40;

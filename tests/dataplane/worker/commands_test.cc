@@ -4,8 +4,8 @@
 
 #include <rte_mbuf.h>
 
-#include "tests/dataplane/worker/commands_fixture.h"
 #include "dataplane/stages/streams.h"
+#include "tests/dataplane/worker/commands_fixture.h"
 
 namespace sluice::dataplane::test {
 namespace {
@@ -247,7 +247,7 @@ TEST_F(CommandsTest, RemoveRoute) {
   EXPECT_EQ(memory().counters.reports.read(), 0u) << "a BYE for an SSRC that never spoke";
 }
 
-// Whoever continues an SSRC may be installed before its forerunner is gone.
+// A route that continues an SSRC may be installed before its forerunner is gone.
 TEST_F(CommandsTest, ASuccessorKeepsTheSsrc) {
   install_all();
   fill_route(memory(), {8, 1}, kReceiver, kOtherSource, kSsrc);
@@ -286,9 +286,9 @@ TEST_F(CommandsTest, RequestKeyframe) {
   stale(make_command(CommandKind::kRequestKeyframe, kSource));
   install_all();
   stale_refs(CommandKind::kRequestKeyframe, kSource);
-  good(make_command(CommandKind::kRequestKeyframe, kSource));  // nobody feeds it: nobody to ask
+  good(make_command(CommandKind::kRequestKeyframe, kSource));  // no stream feeds it: no publisher to ask
   wake_stream(state(), create_stream(state(), kPublisher.slot, 1000));
-  good(make_command(CommandKind::kRequestKeyframe, kSource));  // nobody knows where the publisher is
+  good(make_command(CommandKind::kRequestKeyframe, kSource));  // the publisher's address is unknown
   EXPECT_EQ(memory().counters.reports.read(), 0u);
 }
 
@@ -345,7 +345,7 @@ TEST_F(CommandsTest, NoMoreThanTheBudget) {
 }
 
 TEST_F(CommandsTest, WaitsWhileThereIsNoRoomToAnswer) {
-  while (memory().notes.room() > 1) state().tell({});
+  while (memory().notes.free_entries() > 1) state().tell({});
   ASSERT_TRUE(memory().commands.push(make_command(CommandKind::kRemoveRoute, beyond())));
   EXPECT_EQ(run_commands(state(), 8), 0u);
   state().tell({});

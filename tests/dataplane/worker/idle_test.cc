@@ -51,7 +51,7 @@ TEST_F(IdleTest, SpinningNeverLetsTimePass) {
   for (int i = 0; i < 1000; ++i) EXPECT_FALSE(idle.rest(rte_rdtsc() + i * rte_get_tsc_hz()));
 }
 
-TEST_F(IdleTest, NobodySleepsBeforePatienceHasRunOutOrAfterWork) {
+TEST_F(IdleTest, NoWorkerSleepsBeforePatienceHasRunOutOrAfterWork) {
   for (const config::Idle mode : {config::Idle::kYield, config::Idle::kPause}) {
     Idle idle = make(mode);
     idle.begin();

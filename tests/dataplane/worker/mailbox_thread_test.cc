@@ -78,7 +78,7 @@ class WorkerThread {
   std::thread thread_;
 };
 
-// The control thread's side, with the simplest books that keep the rules of the mailbox.
+// The control thread's side, with the simplest records that keep the rules of the mailbox.
 class ControlSide {
  public:
   explicit ControlSide(WorkerMemory& memory) : memory_(memory), random_(test_seed()) {}
@@ -431,7 +431,7 @@ TEST_P(MailboxThreadTest, StormsOfCommandsAreCarriedOutInOrder) {
   EXPECT_LE(counters.stale_commands.read(), control_.stale + control_.perhaps_stale);
   EXPECT_GT(control_.stale, 1000u);
   EXPECT_EQ(thread.told > 100, GetParam());
-  EXPECT_EQ(control_.wrong_answers, 0u) << "an answer that nobody waits for, or out of order";
+  EXPECT_EQ(control_.wrong_answers, 0u) << "an answer that was not waited for, or out of order";
   EXPECT_EQ(control_.torn_streams, 0u);
   EXPECT_EQ(thread.wrong_keys, 0u) << "the worker saw keys of another tenancy";
   EXPECT_EQ(control_.started + counters.lost_events.read(), thread.told)
@@ -439,7 +439,7 @@ TEST_P(MailboxThreadTest, StormsOfCommandsAreCarriedOutInOrder) {
   expect_empty();
 }
 
-// Nobody reads the answers: the worker must stop taking commands before it runs out of room for them, while
+// No thread reads the answers: the worker must stop taking commands before answers no longer fit, while
 // its other notes come on top; and go on where it stopped.
 TEST_P(MailboxThreadTest, UnreadAnswersHoldCommandsBackAndNoneIsLost) {
   SEED_TRACE();
@@ -452,16 +452,16 @@ TEST_P(MailboxThreadTest, UnreadAnswersHoldCommandsBackAndNoneIsLost) {
   // Until the worker takes no more, though there is plenty; and then it stays so.
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::seconds(60);
-  while (memory.notes.size() + 1 < memory.notes.capacity() || memory.commands.room() != 0) {
+  while (memory.notes.size() + 1 < memory.notes.capacity() || memory.commands.free_entries() != 0) {
     control_.retry();
     std::this_thread::yield();
-    ASSERT_LT(Clock::now(), deadline) << "the worker goes on without room to answer";
+    ASSERT_LT(Clock::now(), deadline) << "the worker goes on though no answer fits";
   }
   const std::uint64_t done = memory.counters.commands.read();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_LE(memory.counters.commands.read(), done + 1);  // one may have been under way
   EXPECT_GT(control_.waiting(), 0u) << "the ring of commands was to be full";
-  EXPECT_EQ(memory.commands.room(), 0u);
+  EXPECT_EQ(memory.commands.free_entries(), 0u);
   EXPECT_GE(memory.notes.size() + 1, memory.notes.capacity());
   EXPECT_LT(memory.counters.commands.read(), control_.sent);
   EXPECT_GT(control_.refused, 0u);

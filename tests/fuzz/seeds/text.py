@@ -6,12 +6,11 @@ import os
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
-def request_seeds():
+def session_and_endpoint_requests():
     key = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz"
     print_of = {"algorithm": "sha-256", "value": ":".join(["ab"] * 32)}
     ice = {"ufrag": "abcd", "password": "p" * 22}
-    selector = {"endpoint": "a", "payloadTypes": [96, 97]}
-    requests = {
+    return {
         "version": ("version", None),
         "session_create": ("session.create", {"id": "call-1"}),
         "session_list": ("session.list", {}),
@@ -67,6 +66,12 @@ def request_seeds():
         "endpoint_list": ("endpoint.list", {"session": "s"}),
         "endpoint_get": ("endpoint.get", {"session": "s", "id": "a"}),
         "endpoint_remove": ("endpoint.remove", {"session": "s", "id": "a"}),
+    }
+
+
+def other_requests():
+    selector = {"endpoint": "a", "payloadTypes": [96, 97]}
+    return {
         "route_create": (
             "route.create",
             {
@@ -104,6 +109,10 @@ def request_seeds():
         "event_subscribe": ("event.subscribe", {}),
         "shutdown": ("shutdown", {}),
     }
+
+
+def request_seeds():
+    requests = session_and_endpoint_requests() | other_requests()
     seeds = {}
     for name, (method, params) in requests.items():
         request = {"jsonrpc": "2.0", "id": 1, "method": method} | (
@@ -132,8 +141,8 @@ def config_seeds():
     seeds = {
         "example": example,
         "shortest": port,
-        "inline": b'ports = [{device = "01:00.0", addresses = ["192.0.2.1/24", "2001:db8::1/64"], gateway6 = "fe80::1"}]'
-        b"\n",
+        "inline": b'ports = [{device = "01:00.0", addresses = ["192.0.2.1/24", "2001:db8::1/64"], '
+        b'gateway6 = "fe80::1"}]\n',
         "ring": b'[[ports]]\nname = "r"\ndevice = "ring:name,size=1024,mac=02:00:00:00:00:01"\n'
         b'addresses = ["10.0.0.1/8"]\n',
         "two_ports": port + port.replace(b"tap0", b"tap1").replace(b"0.1/", b"0.2/"),

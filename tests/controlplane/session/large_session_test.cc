@@ -11,7 +11,7 @@
 namespace sluice::control {
 namespace {
 
-using test::Bench;
+using test::SessionFixture;
 
 config::Config blocks_of(std::uint32_t size) {
   config::Config config = test::small_config();
@@ -25,10 +25,10 @@ const T& made(const Result<T>& result) {
   return std::get<T>(result);
 }
 
-class LargeRoomTest : public ::testing::Test {
+class LargeSessionTest : public ::testing::Test {
  protected:
-  explicit LargeRoomTest(std::size_t workers = 3) : bench(blocks_of(4), workers) { bench.session(); }
-  ~LargeRoomTest() override {
+  explicit LargeSessionTest(std::size_t workers = 3) : bench(blocks_of(4), workers) { bench.session(); }
+  ~LargeSessionTest() override {
     bench.sessions->remove_session("s", [](auto) {});
     bench.settle();
     bench.expect_no_breach();
@@ -51,10 +51,10 @@ class LargeRoomTest : public ::testing::Test {
     return count;
   }
 
-  Bench bench;
+  SessionFixture bench;
 };
 
-TEST_F(LargeRoomTest, BlocksGoToTheWorkersThatHaveLeast) {
+TEST_F(LargeSessionTest, BlocksGoToTheWorkersThatHaveLeast) {
   fill(24);
   std::map<std::size_t, std::size_t> endpoints;
   for (int i = 0; i < 24; ++i) ++endpoints[worker_of("e" + std::to_string(i))];
@@ -63,14 +63,14 @@ TEST_F(LargeRoomTest, BlocksGoToTheWorkersThatHaveLeast) {
   const SessionView view = made(bench.sessions->get_session("s"));
   EXPECT_EQ(view.worker, worker_of("e0"));
   EXPECT_EQ(std::set(view.workers.begin(), view.workers.end()), (std::set<std::size_t>{0, 1, 2}));
-  // Who leaves makes room where he was.
+  // An endpoint that leaves frees its place.
   bench.sessions->remove_endpoint("s", "e1", [](auto) {});
   bench.settle();
   bench.create(bench.rtp("late"));
   EXPECT_EQ(worker_of("late"), worker_of("e0"));
 }
 
-TEST_F(LargeRoomTest, OneMirrorForAllTheReceiversOfAWorker) {
+TEST_F(LargeSessionTest, OneMirrorForAllTheReceiversOfAWorker) {
   fill(12);
   for (int i = 1; i < 12; ++i) bench.route("r" + std::to_string(i), "e0", "e" + std::to_string(i));
   bench.settle();
@@ -95,7 +95,7 @@ TEST_F(LargeRoomTest, OneMirrorForAllTheReceiversOfAWorker) {
   EXPECT_EQ(home.sources.size(), 1u);
 }
 
-TEST_F(LargeRoomTest, ThePublisherGoesFirst) {
+TEST_F(LargeSessionTest, ThePublisherGoesFirst) {
   fill(12);
   for (int i = 1; i < 12; ++i) bench.route("r" + std::to_string(i), "e0", "e" + std::to_string(i));
   bool done = false;
@@ -107,7 +107,7 @@ TEST_F(LargeRoomTest, ThePublisherGoesFirst) {
 }
 
 // The publisher waits for the acks of all workers where something of it is.
-TEST_F(LargeRoomTest, ThePublisherWaitsForItsMirrors) {
+TEST_F(LargeSessionTest, ThePublisherWaitsForItsMirrors) {
   fill(8);
   bench.route("r", "e0", "e7");
   bench.settle();
@@ -122,7 +122,7 @@ TEST_F(LargeRoomTest, ThePublisherWaitsForItsMirrors) {
   EXPECT_TRUE(done);
 }
 
-TEST_F(LargeRoomTest, ASwitchMovesTheRouteToAnotherMirror) {
+TEST_F(LargeSessionTest, ASwitchMovesTheRouteToAnotherMirror) {
   fill(12);
   bench.route("r", "e0", "e11");
   bench.settle();
@@ -138,7 +138,7 @@ TEST_F(LargeRoomTest, ASwitchMovesTheRouteToAnotherMirror) {
   }
 }
 
-TEST_F(LargeRoomTest, AnythingInAnyOrder) {
+TEST_F(LargeSessionTest, AnythingInAnyOrder) {
   std::mt19937 random(11);
   std::set<int> endpoints;
   std::set<int> routes;
