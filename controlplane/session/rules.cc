@@ -29,7 +29,7 @@ Refusal check_text(std::string_view param, std::string_view text, const TextRule
 Refusal check_remote(const std::optional<RemoteAddress>& remote) {
   if (!remote) return std::nullopt;
   if (!is_host_address(remote->address))
-    return refuse_parameter("remote.address", remote->address.to_string(), kHostAddressText);
+    return refuse_parameter("remote.address", quoted(remote->address.to_string()), kHostAddressText);
   return check_range("remote.rtpPort", remote->rtp_port, kUdpPort);
 }
 

@@ -213,7 +213,7 @@ TEST_P(ApiRefusal, NamesTheParameterWhatWasFoundAndWhatIsAllowed) {
 TEST(ApiDecode, ShowsAnUnknownParameterOnOneShortLine) {
   const auto refuse = [](const std::string& name) {
     const auto decoded = decode_request("session.create", Json{{name, 1}});
-    return std::get<RequestError>(decoded).message;
+    return std::get<ApiError>(decoded).message;
   };
   EXPECT_NE(refuse("bell\a\r\n").find(R"(bell\u0007\r\n: found)"), std::string::npos) << refuse("bell\a\r\n");
   EXPECT_LT(refuse(std::string(1 << 20, 'n')).size(), 200U);

@@ -435,7 +435,7 @@ TEST_F(ApiServerTest, EventsFollowTheAnswerToTheSubscription) {
   Client client(path_);
   client.send_bytes(request("hold", {}, 1) + request("follow", {}, 2));
   for (int i = 0; i < 500 && handled_ < 2; ++i) std::this_thread::sleep_for(10ms);
-  Event event{.body = SessionCreated{}};
+  Event event{.session = {}, .body = SessionCreated{}};
   run([&] { hub_.publish(event); });  // before the answer: not followed yet
   run([&] { held_[0]({.result = OrderedJson(true)}); });
   EXPECT_EQ(client.answer()["id"], 1);
@@ -456,7 +456,7 @@ TEST_F(ApiServerTest, ASlowSubscriberIsToldHowManyItLost) {
   ASSERT_TRUE(slow.answer().contains("result"));
   constexpr std::uint64_t kEvents = 40000;
   run([&] {
-    Event event{.body = SessionCreated{}};
+    Event event{.session = {}, .body = SessionCreated{}};
     for (std::uint64_t i = 0; i < kEvents; ++i) {
       event.session = std::to_string(i);
       hub_.publish(event);

@@ -146,8 +146,8 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   other.keyframe_on_switch = true;
   const auto result = bench.sessions->create_route(other);
   EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kConflict);
-  ASSERT_NE(SessionFixture::error_of(result).existing, nullptr);
-  EXPECT_EQ(std::get<RouteView>(SessionFixture::error_of(result).existing->view).ssrc, 1000u);
+  const auto& conflict = std::get<Conflict>(SessionFixture::error_of(result).detail);
+  EXPECT_EQ(std::get<RouteView>(conflict.existing->view).ssrc, 1000u);
   other = route;
   other.retransmit = true;
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
