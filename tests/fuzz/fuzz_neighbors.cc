@@ -1,7 +1,7 @@
 // neighbors: a script of frames from the link, look-ups and the passing of time, against one port. Every
 // frame counts once; what is sent is a well-formed frame of ours, an answer no longer than its question; a
-// next hop gets a MAC only after it was asked for; the table is bounded. The parsers and writers below it are
-// checked with each frame too: an answer is read back by the parser of questions.
+// MAC is learnt only from the answer to a question; the table is bounded. The parsers and writers below it
+// are checked with each frame too: an answer is read back by the parser of questions.
 //
 // A step is one byte that says what, then its operands. A frame is given without what a fuzzer cannot guess:
 // the step's bits say whether checksums are put right and whether the frame is addressed to us.
@@ -162,11 +162,21 @@ class Link {
     const std::size_t size = neighbors_.table_size();
     sent_ = 0;
     longest_ = 0;
+    const std::uint64_t learned = neighbors_.counters().learned;
     neighbors_.on_frame(kPort, bytes, now_);
+    if (neighbors_.counters().learned != learned) FUZZ_CHECK(open_questions_.erase(told_by(bytes)) == 1);
     FUZZ_CHECK(counted() == before + 1);
     FUZZ_CHECK(neighbors_.table_size() == size);  // no frame makes us look for a station
     FUZZ_CHECK(sent_ <= 2);  // an answer, and a poll of a station that another claims to be
     FUZZ_CHECK(longest_ <= std::max(bytes.size() + 32, std::size_t{86 + 4}));
+  }
+
+  // Whose MAC an answer tells. REQUIRES: one that was taken.
+  static IpAddress told_by(Span bytes) {
+    Frame layers;
+    FUZZ_CHECK(!dataplane::parse_frame(bytes, layers));
+    if (layers.ip_version == 6) return NdMessage::parse(bytes, layers)->target;
+    return ArpPacket::parse(bytes.subspan(layers.l3_offset, layers.l3_length))->sender_ip;
   }
 
   std::uint64_t counted() const {
@@ -235,6 +245,7 @@ class Link {
 
   void asked_for(const IpAddress& ip) {
     asked_.insert(ip);
+    open_questions_.insert(ip);
     last_asked_ = ip;
   }
 
@@ -243,6 +254,7 @@ class Link {
   std::size_t sent_ = 0;
   std::size_t longest_ = 0;
   std::set<IpAddress> asked_;
+  std::set<IpAddress> open_questions_;  // asked, and not answered since
   std::set<IpAddress> resolved_;
   std::optional<IpAddress> last_asked_;
   Neighbors neighbors_{{port_},
