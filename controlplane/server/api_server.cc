@@ -44,8 +44,7 @@ void turn_away(Protocol::socket& socket, const ApiError& error) {
 
 ApiServer::ApiServer(boost::asio::io_context& io, int listen_fd, Options options, EventHub& hub,
                      RequestHandler handler)
-    : io_(io),
-      acceptor_(io, Protocol(), listen_fd),
+    : acceptor_(io, Protocol(), listen_fd),
       retry_(io),
       options_(std::move(options)),
       hub_(hub),

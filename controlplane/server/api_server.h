@@ -48,7 +48,6 @@ class ApiServer {
   void accept();
   void admit(boost::asio::local::stream_protocol::socket socket);
 
-  boost::asio::io_context& io_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer retry_;
   Options options_;

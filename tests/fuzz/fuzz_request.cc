@@ -81,7 +81,7 @@ void check_request(const Request& request, std::string_view method, const Json& 
 void check_decoded(std::string_view method, const Json& params) {
   const auto decoded = decode_request(method, params);
   if (const auto* request = std::get_if<Request>(&decoded)) return check_request(*request, method, params);
-  const std::string& message = std::get<RequestError>(decoded).message;
+  const std::string& message = std::get<ApiError>(decoded).message;
   FUZZ_CHECK(!message.empty() && message.size() <= kLongestMessage && fuzz::is_printable_line(message));
 }
 

@@ -93,7 +93,7 @@ struct Outcome {
 
 Bytes with_tail_space(const Bytes& packet) {
   Bytes padded = packet;
-  padded.resize(packet.size() + kTailSpace);
+  padded.resize(packet.size() + kTailBytes);
   return padded;
 }
 

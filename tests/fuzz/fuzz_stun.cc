@@ -78,7 +78,7 @@ void check_typed(const StunView& view, Span datagram) {
     FUZZ_CHECK(error->code >= 300 && error->code <= 699 &&
                fuzz::is_inside(fuzz::as_bytes(error->reason), datagram));
   const auto ufrag = peek_username_ufrag(datagram);
-  FUZZ_CHECK(!ufrag || (is_ice_ufrag(*ufrag) && view.username()->starts_with(*ufrag + ":")));
+  FUZZ_CHECK(!ufrag || (kIceUfrag.fits(*ufrag) && view.username()->starts_with(*ufrag + ":")));
 }
 
 // Writes what was read, with values of our own where the bytes cannot be kept: an address is xored with the

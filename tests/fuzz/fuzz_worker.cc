@@ -63,7 +63,7 @@ class Side {
     if (!encrypted() || packet.size() < 12) return packet;
     const bool rtcp = packet[1] >= 192 && packet[1] < 224;
     const std::size_t length = packet.size();
-    packet.resize(length + crypto::kTailSpace);
+    packet.resize(length + crypto::kTailBytes);
     packet.resize(rtcp ? seal_rtcp(packet, length) : seal_rtp(packet, length));
     return packet;
   }
@@ -124,7 +124,7 @@ class Side {
     job.ssrc = view.ssrc;
     job.header_length = view.header_length;
     job.length = static_cast<std::uint16_t>(packet.size());
-    packet.resize(packet.size() + crypto::kTailSpace);
+    packet.resize(packet.size() + crypto::kTailBytes);
     job.packet = packet.data();
     peers_engine().unprotect({&job, 1});
     if (job.status != crypto::SrtpStatus::kOk) return false;
@@ -137,7 +137,7 @@ class Side {
     crypto::RtcpUnprotectJob job{};
     job.keys = &keys_->receive;
     job.length = static_cast<std::uint16_t>(packet.size());
-    packet.resize(packet.size() + crypto::kTailSpace);
+    packet.resize(packet.size() + crypto::kTailBytes);
     job.packet = packet.data();
     peers_engine().unprotect_rtcp({&job, 1});
     if (job.status != crypto::SrtpStatus::kOk) return false;

@@ -35,7 +35,7 @@ class WebrtcTest : public ::testing::Test {
     request.id = peer.view.id;
     request.fingerprints = {fingerprint.value_or(peer.fingerprint())};
     request.ice_ufrag = peer.ufrag;
-    request.ice_password = "peers-own-password-of-24";
+    request.ice_password = "peersOwnPasswordOf24char";
     const auto result = bench.sessions->connect_endpoint(request);
     if (const auto* error = std::get_if<RequestError>(&result)) FAIL() << error->message;
   }
