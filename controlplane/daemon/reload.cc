@@ -1,4 +1,3 @@
-// reloading: see the header. Control thread only.
 #include "controlplane/daemon/reload.h"
 
 #include "config/load.h"

@@ -1,4 +1,3 @@
-// command_queue: see the header. Control thread only.
 #include "controlplane/session/command_queue.h"
 
 #include <cassert>

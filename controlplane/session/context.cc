@@ -1,4 +1,3 @@
-// context: see the header. Control thread only.
 #include "controlplane/session/context.h"
 
 #include <array>

@@ -1,4 +1,3 @@
-// endpoint_keys: see the header. Control thread only.
 #include "controlplane/session/endpoint_keys.h"
 
 #include <cassert>

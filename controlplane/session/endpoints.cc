@@ -1,4 +1,3 @@
-// endpoints: see the header. Control thread only.
 #include "controlplane/session/endpoints.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,3 @@
-// idle_watch: see the header. Control thread only.
 #include "controlplane/session/idle_watch.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// load_meter: see the header. Control thread only.
 #include "controlplane/session/load_meter.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// objects: see the header. Control thread only.
 #include "controlplane/session/objects.h"
 
 #include "controlplane/session/webrtc_peer.h"

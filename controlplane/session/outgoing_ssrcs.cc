@@ -1,4 +1,3 @@
-// outgoing_ssrcs: see the header. Control thread only.
 #include "controlplane/session/outgoing_ssrcs.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// placement: see the header. Control thread only.
 #include "controlplane/session/placement.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// port_allocator: see the header. Control thread only.
 #include "controlplane/session/port_allocator.h"
 
 namespace sluice::control {

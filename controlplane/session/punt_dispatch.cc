@@ -1,4 +1,3 @@
-// punt_dispatch: see the header. Control thread only.
 #include "controlplane/session/punt_dispatch.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// registry: see the header. Control thread only.
 #include "controlplane/session/registry.h"
 
 #include <fmt/format.h>

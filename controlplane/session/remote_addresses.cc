@@ -1,4 +1,3 @@
-// remote_addresses: see the header. Control thread only.
 #include "controlplane/session/remote_addresses.h"
 
 #include <fmt/format.h>

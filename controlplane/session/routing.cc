@@ -1,4 +1,3 @@
-// routing: see the header. Control thread only.
 #include "controlplane/session/routing.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,3 @@
-// stream_watch: see the header. Control thread only.
 #include "controlplane/session/stream_watch.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// udp_ports: see the header. Control thread only.
 #include "controlplane/session/udp_ports.h"
 
 #include <algorithm>

@@ -1,4 +1,3 @@
-// views: see the header. Control thread.
 #include "controlplane/session/views.h"
 
 #include <algorithm>

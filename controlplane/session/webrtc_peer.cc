@@ -1,4 +1,3 @@
-// webrtc_peer: see the header. Control thread only.
 #include "controlplane/session/webrtc_peer.h"
 
 #include <algorithm>

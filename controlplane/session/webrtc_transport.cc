@@ -1,4 +1,3 @@
-// webrtc_transport: see the header. Control thread only.
 #include "controlplane/session/webrtc_transport.h"
 
 #include <fmt/format.h>

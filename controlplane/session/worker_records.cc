@@ -1,4 +1,3 @@
-// worker_records: see the header. Control thread only.
 #include "controlplane/session/worker_records.h"
 
 #include <cassert>
