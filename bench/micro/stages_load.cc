@@ -161,7 +161,8 @@ void StagesLoad::add_sender(const Peer& peer) {
   sender.rtp_offset = sender.frame.size() - packet.size();
   if (peer.kind != EndpointKind::kRtp) {
     sender.keys = std::make_unique<crypto::SrtpKeys>();
-    engine_->expand(peer.to_sluice, crypto::Direction::kSend, *sender.keys);
+    if (!engine_->expand(peer.to_sluice, crypto::Direction::kSend, *sender.keys))
+      throw std::runtime_error("the engine expands no keys: " + engine_->last_error());
   }
   senders_.push_back(std::move(sender));
 }
