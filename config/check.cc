@@ -12,7 +12,7 @@ namespace {
 // Bytes of the smallest packet buffer for a whole Ethernet frame: DPDK's headroom, 1500 bytes and 128 of
 // DPDK's own.
 constexpr std::uint64_t kLeastMbufBytes = 1792;
-constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr std::uint64_t kMiB = std::uint64_t{1024} * 1024;
 constexpr unsigned kIpv4UdpBytes = 28;
 constexpr unsigned kIpv6UdpBytes = 48;
 

@@ -75,6 +75,7 @@ struct Crypto {
 
   static std::vector<std::string> srtp_profile_names() {
     std::vector<std::string> names;
+    names.reserve(crypto::kSrtpProfileInfos.size());
     for (const auto& info : crypto::kSrtpProfileInfos) names.emplace_back(info.name);
     return names;
   }

@@ -14,7 +14,7 @@
 
 namespace sluice::config {
 
-inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
 
 /// A vector of problems is never empty.
 using Loaded = std::variant<Config, std::vector<Problem>>;

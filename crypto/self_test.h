@@ -27,6 +27,6 @@ struct SelfTestReport {
 };
 
 /// Never fails as a whole: without an engine no profile passes.
-SelfTestReport run_self_test(EngineKind engine);
+SelfTestReport run_self_test(EngineKind kind);
 
 }  // namespace sluice::crypto

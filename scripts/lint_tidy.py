@@ -22,7 +22,7 @@ KEPT_WITH_NEXT = ("-isystem", "-iquote", "-include", "-I", "-D", "-U", "-idiraft
 FOLDERS = ("-isystem", "-iquote", "-idirafter", "-I")
 # clang 14 does not know every feature that GCC's built-in accepts; the answer does not matter to a reader of
 # code.
-ADDED = ["-D__builtin_cpu_supports(x)=1", "-Wno-everything"]
+ADDED = ["-D__builtin_cpu_supports(x)=(sizeof(x) > 1)", "-Wno-everything"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 MESSAGE = re.compile(r"^(/[^:]+):(\d+):(\d+): (?:warning|error|fatal error): (.*?) \[([^\]]+)\]$")

@@ -38,7 +38,7 @@ struct WorkerShare {
   std::optional<double> capacity_left_pps;
   std::size_t sessions = 0, endpoints = 0, routes = 0, streams = 0;
 };
-[[nodiscard]] OrderedJson render_worker(const WorkerShare& share, const dataplane::WorkerCounters& counters);
+[[nodiscard]] OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters& counters);
 
 /// The parameters of an endpoint's counts by endpoint.get.
 void add_counts(OrderedJson& object, const EndpointView& endpoint);

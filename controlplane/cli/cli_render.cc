@@ -106,11 +106,13 @@ constexpr Align kRight = Align::kRight;
 std::string render_table(const OrderedJson& list, const std::vector<Column>& columns,
                          std::string_view when_empty) {
   std::vector<Table::Column> titles;
+  titles.reserve(columns.size());
   for (const auto& column : columns) titles.push_back({column.title, column.align});
   Table table(std::move(titles));
   if (list.is_array()) {
     for (const auto& item : list) {
       std::vector<std::string> cells;
+      cells.reserve(columns.size());
       for (const auto& column : columns) cells.push_back(column.show(at(item, column.path)));
       table.add(std::move(cells));
     }
@@ -250,8 +252,8 @@ void collect_members(const OrderedJson& value, const std::string& path, Table& t
                              return item.is_structured();
                            });
   if (value.is_object() && !value.empty()) {
-    for (const auto& [name, member] : value.items())
-      collect_members(member, path.empty() ? name : path + "." + name, table);
+    const std::string prefix = path.empty() ? path : path + ".";
+    for (const auto& [name, member] : value.items()) collect_members(member, prefix + name, table);
   } else if (has_objects) {
     for (std::size_t i = 0; i < value.size(); ++i)
       collect_members(value[i], fmt::format("{}[{}]", path, i), table);

@@ -48,7 +48,7 @@ bool choose_profiles(const std::vector<std::string>& wanted, const crypto::SelfT
         fmt::format("{} is not offered: its self-test failed on {}: {}", name, report.library, reason));
     failures += fmt::format("; {}: {}", name, reason);
   }
-  if (report.note.size() > 0) choice.warnings.push_back(report.note);
+  if (!report.note.empty()) choice.warnings.push_back(report.note);
   if (!choice.profiles.empty()) return true;
   error = fmt::format("none of the configured SRTP profiles passed the self-test of engine {} ({}){}",
                       crypto::engine_name(report.engine), report.library, failures);

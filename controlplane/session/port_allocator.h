@@ -29,10 +29,10 @@ class PortAllocator {
   PortAllocator(std::uint16_t min, std::uint16_t max, std::size_t blocks, std::uint16_t excluded_min = 1,
                 std::uint16_t excluded_max = 0, const BlockOf& block_of = {});
 
-  /// nullopt when that block has none left.
-  [[nodiscard]] std::optional<std::uint16_t> acquire_single(std::size_t block);
+  /// nullopt when block `wanted` has none left.
+  [[nodiscard]] std::optional<std::uint16_t> acquire_single(std::size_t wanted);
   /// The even port of a pair.
-  [[nodiscard]] std::optional<std::uint16_t> acquire_pair(std::size_t block);
+  [[nodiscard]] std::optional<std::uint16_t> acquire_pair(std::size_t wanted);
 
   /// False, and nothing changes, when that port is not given out as such.
   [[nodiscard]] bool release_single(std::uint16_t port);

@@ -18,7 +18,7 @@ namespace sluice::crypto {
 /// Only the library's bursts use the round keys. Our kernels make them anew from SrtpKeys::near, which for
 /// RTP holds the key itself: a few cycles, for three cache lines less.
 struct alignas(64) CounterKeys {
-  std::array<std::uint8_t, 11 * 16> round_keys;
+  std::array<std::uint8_t, std::size_t{11} * 16> round_keys;
   // Every packet reads this cache line as a whole.
   alignas(64) std::array<std::uint8_t, 20> inner;
   std::array<std::uint8_t, 20> outer;

@@ -16,7 +16,7 @@
 namespace sluice::crypto {
 
 /// Bytes of the longest message: what a 16-bit block number can count.
-inline constexpr std::size_t kMaxCounterText = 65536 * 16;
+inline constexpr std::size_t kMaxCounterText = std::size_t{65536} * 16;
 
 /// One message; encrypting and decrypting are the same. `length` bytes go from `from` to `to`. The two may be
 /// the same memory. REQUIRES: length <= kMaxCounterText.

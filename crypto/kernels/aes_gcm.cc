@@ -193,8 +193,7 @@ SLUICE_AVX512_INLINE void crypt_chunks(Work& work, const GcmText& text, std::siz
 
 // The last block that is hashed: the lengths in bits.
 SLUICE_AVX512_INLINE __m128i lengths_of(const GcmText& text) {
-  return _mm_set_epi64x(static_cast<long long>(std::uint64_t{text.aad_length} * 8),
-                        static_cast<long long>(std::uint64_t{text.length} * 8));
+  return _mm_set_epi64x(static_cast<long long>(text.aad_length) * 8, static_cast<long long>(text.length) * 8);
 }
 
 // Adds one of the last groups to the hash. `blocks` blocks are still to be hashed from here on, with the

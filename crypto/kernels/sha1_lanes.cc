@@ -202,7 +202,7 @@ SLUICE_AVX512_INLINE void load_whole(const Group& group, std::int32_t at, Block&
   for (int i = 0; i < kLanes; ++i) {
     const std::uint8_t* data = group.messages[static_cast<std::size_t>(i)].data + at;
     block.words[i] = _mm512_loadu_si512(data);
-    __builtin_prefetch(data + 2 * kBlock - 1);
+    __builtin_prefetch(data + std::ptrdiff_t{2} * kBlock - 1);
   }
   turn(block);
 }

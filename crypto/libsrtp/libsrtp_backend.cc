@@ -14,10 +14,12 @@ std::string needed_libraries(const dl_phdr_info& object) {
   const ElfW(Dyn)* dynamic = nullptr;
   for (int i = 0; i < object.dlpi_phnum; ++i)
     if (object.dlpi_phdr[i].p_type == PT_DYNAMIC)
+      // The loader tells addresses as numbers. NOLINTNEXTLINE(performance-no-int-to-ptr)
       dynamic = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
   if (dynamic == nullptr) return {};
   const char* strings = nullptr;
   for (const ElfW(Dyn)* entry = dynamic; entry->d_tag != DT_NULL; ++entry)
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     if (entry->d_tag == DT_STRTAB) strings = reinterpret_cast<const char*>(entry->d_un.d_ptr);
   if (strings == nullptr) return {};
   std::string names;

@@ -132,6 +132,7 @@ std::unique_ptr<Eal> Eal::start(const EalOptions& options, std::string& error) {
   }
   std::vector<std::string> args = arguments(options, eal->huge_pages_, shared);
   std::vector<char*> argv;
+  argv.reserve(args.size());
   for (std::string& arg : args) argv.push_back(arg.data());
   if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
     error = explain(options, eal->huge_pages_, shared);

@@ -368,7 +368,7 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
         translate_block(state, packet.endpoint,
                         item.body.subspan(head + i * kReportBlockLength, kReportBlockLength), out);
     } else if (type == RtcpType::kBye) {
-      for (std::uint8_t i = 0; i < item.count && (i + 1u) * 4 <= item.body.size(); ++i)
+      for (std::size_t i = 0; i < item.count && (i + 1) * 4 <= item.body.size(); ++i)
         end_stream(state, packet, load_be32(item.body.data() + i * 4));
     } else if (type == RtcpType::kTransportFeedback || type == RtcpType::kPayloadFeedback) {
       translate_feedback(state, packet.endpoint, item, out, retransmit);

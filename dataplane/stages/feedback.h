@@ -27,7 +27,7 @@ void forward_sender_report(WorkerState& state, std::uint32_t stream,
 /// Of receivers on another worker (lend.h): what one of them says to the publisher of a stream of ours, and
 /// its wish for a key frame from a source of ours.
 void feedback_from_mirror(WorkerState& state, const Loan& loan);
-void keyframe_for_mirror(WorkerState& state, SlotRef source);
+void keyframe_for_mirror(WorkerState& state, SlotRef ref);
 
 /// RTCP BYE of the route's SSRC to its receiver, if it can be sent to.
 void say_bye(WorkerState& state, std::uint32_t route);

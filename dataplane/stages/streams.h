@@ -17,21 +17,21 @@ inline std::uint32_t find_stream(const WorkerState& state, std::uint32_t endpoin
 std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint, std::uint32_t ssrc);
 
 /// The end. What it fed goes, as with an idle stream, to the other one that matches and was heard last.
-void forget_stream(WorkerState& state, std::uint32_t stream);
+void forget_stream(WorkerState& state, std::uint32_t slot);
 
 /// The stream has been silent for long: it feeds nothing any more. Under plain RTP it is forgotten. Under
 /// SRTP its roll-over counter and replay windows stay as long as the endpoint's keys do: without the one a
 /// sender that comes back could not be understood, and without the others a recorded packet could be played
 /// again.
-void retire_idle_stream(WorkerState& state, std::uint32_t stream);
+void retire_idle_stream(WorkerState& state, std::uint32_t slot);
 
 /// The stream that feeds a mirror source (lend.h): born and ended with it. It is in no endpoint's list and
 /// found by no SSRC. kNoSlot when the worker's limit is reached.
 std::uint32_t create_mirror_stream(WorkerState& state, std::uint32_t source);
-void forget_mirror_stream(WorkerState& state, std::uint32_t stream);
+void forget_mirror_stream(WorkerState& state, std::uint32_t slot);
 
 /// A packet of a dormant stream came: the stream takes back what it fed, and the control thread is told.
-void wake_stream(WorkerState& state, std::uint32_t stream);
+void wake_stream(WorkerState& state, std::uint32_t slot);
 
 /// Lets the stream feed every source of its endpoint that matches it, kMaxSourcesPerStream at most. With
 /// `take_over`, also those that another stream feeds now: right at a stream's birth, since a peer that starts

@@ -10,7 +10,7 @@ namespace sluice::dataplane {
 void transmit(WorkerState& state, OutgoingBatch& batch);
 
 /// `mbuf` holds a UDP payload; takes ownership. REQUIRES: header.known().
-void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t endpoint, const HeaderTemplate& header);
+void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const HeaderTemplate& header);
 
 /// `mbuf` holds a whole frame; takes ownership.
 void send_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id);

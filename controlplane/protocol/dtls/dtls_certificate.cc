@@ -13,7 +13,7 @@
 namespace sluice::control {
 namespace {
 
-constexpr long kClockSkewSeconds = 24 * 3600;
+constexpr long kClockSkewSeconds = 24L * 3600;
 
 bool set_random_serial(X509* x509) {
   std::array<unsigned char, 8> raw{};

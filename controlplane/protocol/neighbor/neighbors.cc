@@ -9,7 +9,6 @@ namespace sluice::control {
 namespace {
 
 using config::IpAddress;
-using config::IpFamily;
 using config::IpPrefix;
 using dataplane::Frame;
 using dataplane::MacAddress;

@@ -70,7 +70,7 @@ class Neighbors {
   void start(TimePoint now);
 
   /// One frame that came in by that port: ARP, ICMP or ICMPv6. Others are counted as kUnknownType.
-  void on_frame(std::uint16_t port_index, std::span<const std::uint8_t> frame, TimePoint now);
+  void on_frame(std::uint16_t port_index, std::span<const std::uint8_t> bytes, TimePoint now);
 
   /// Where a packet to `destination` goes first: itself when it is on-link, else the gateway of its family.
   /// nullopt for an unknown port, an address of the port itself, a group or broadcast, or where there is no
