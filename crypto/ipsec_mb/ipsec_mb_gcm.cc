@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "crypto/kernels/aes_gcm.h"
 #include "crypto/srtp/counter_iv.h"
 #include "crypto/srtp/secret.h"
 #include "crypto/srtp/srtp_bytes.h"
@@ -13,7 +14,6 @@
 namespace sluice::crypto {
 namespace {
 
-constexpr std::size_t kTagLength = 16;
 constexpr std::size_t kRtcpAadLength = kRtcpHeaderLength + kSrtcpWordLength;
 
 /// How many packets ahead to prefetch keys. Measured with 8192 keys in turn: where the keys come from the
@@ -94,17 +94,17 @@ void GcmCalls::for_each(std::span<Job*> jobs, Work work) {
 void GcmCalls::seal(IMB_MGR* manager, const Message& message, std::uint8_t* tag) {
   const aes_gcm_enc_dec_t encrypt = message.is_256() ? manager->gcm256_enc : manager->gcm128_enc;
   encrypt(message.key, &context_, message.to, message.from, message.length, message.iv, message.aad,
-          message.aad_length, tag, kTagLength);
+          message.aad_length, tag, kGcmTagLength);
 }
 
 /// The library decrypts while it computes the tag. Where the tag is wrong, encrypting again under the same
 /// nonce gives back every byte that came.
 bool GcmCalls::open(IMB_MGR* manager, const Message& message, const std::uint8_t* tag) {
   const aes_gcm_enc_dec_t decrypt = message.is_256() ? manager->gcm256_dec : manager->gcm128_dec;
-  std::array<std::uint8_t, kTagLength> computed;
+  std::array<std::uint8_t, kGcmTagLength> computed;
   decrypt(message.key, &context_, message.to, message.from, message.length, message.iv, message.aad,
-          message.aad_length, computed.data(), kTagLength);
-  if (equal_tags(computed.data(), tag, kTagLength)) return true;
+          message.aad_length, computed.data(), kGcmTagLength);
+  if (equal_tags(computed.data(), tag, kGcmTagLength)) return true;
   seal(manager, message, computed.data());
   return false;
 }
@@ -120,7 +120,7 @@ void GcmCalls::process(IMB_MGR* manager, std::span<RtpProtectJob*> jobs) {
                     .aad_length = job.header_length,
                     .iv = iv};
     seal(manager, message, message.to + message.length);
-    job.length = static_cast<std::uint16_t>(job.header_length + message.length + kTagLength);
+    job.length = static_cast<std::uint16_t>(job.header_length + message.length + kGcmTagLength);
   });
 }
 
@@ -131,12 +131,12 @@ void GcmCalls::process(IMB_MGR* manager, std::span<RtpUnprotectJob*> jobs) {
                     .key = gcm_keys(job.keys->rtp),
                     .from = text,
                     .to = text,
-                    .length = job.length - kTagLength - job.header_length,
+                    .length = job.length - kGcmTagLength - job.header_length,
                     .aad = job.packet,
                     .aad_length = job.header_length,
                     .iv = iv};
     if (open(manager, message, text + message.length))
-      job.length = static_cast<std::uint16_t>(job.length - kTagLength);
+      job.length = static_cast<std::uint16_t>(job.length - kGcmTagLength);
     else
       job.status = SrtpStatus::kAuthFailed;
   });
@@ -157,16 +157,16 @@ void GcmCalls::process(IMB_MGR* manager, std::span<RtcpProtectJob*> jobs) {
                     .aad_length = aad.size(),
                     .iv = iv};
     seal(manager, message, text + message.length);
-    store_be32(text + message.length + kTagLength, kSrtcpEncrypted | job.index);
-    job.length = static_cast<std::uint16_t>(job.length + kTagLength + kSrtcpWordLength);
+    store_be32(text + message.length + kGcmTagLength, kSrtcpEncrypted | job.index);
+    job.length = static_cast<std::uint16_t>(job.length + kGcmTagLength + kSrtcpWordLength);
   });
 }
 
 void GcmCalls::process(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs) {
   for_each(jobs, [&](RtcpUnprotectJob& job, const std::uint8_t* iv) {
-    const std::size_t length = job.length - kTagLength - kSrtcpWordLength;
+    const std::size_t length = job.length - kGcmTagLength - kSrtcpWordLength;
     std::uint8_t* text = job.packet + kRtcpHeaderLength;
-    const std::uint32_t word = load_be32(job.packet + length + kTagLength);
+    const std::uint32_t word = load_be32(job.packet + length + kGcmTagLength);
     std::array<std::uint8_t, kRtcpAadLength> aad;
     std::memcpy(aad.data(), job.packet, kRtcpHeaderLength);
     store_be32(aad.data() + kRtcpHeaderLength, word);
@@ -192,10 +192,10 @@ void GcmCalls::process(IMB_MGR* manager, std::span<RtcpUnprotectJob*> jobs) {
 /// call.
 bool GcmCalls::open_clear_rtcp(IMB_MGR* manager, RtcpUnprotectJob& job, Message& message,
                                std::size_t length) {
-  std::array<std::uint8_t, kTagLength> received;
+  std::array<std::uint8_t, kGcmTagLength> received;
   std::uint8_t* tag = job.packet + length;
-  std::memcpy(received.data(), tag, kTagLength);
-  std::memcpy(tag, tag + kTagLength, kSrtcpWordLength);
+  std::memcpy(received.data(), tag, kGcmTagLength);
+  std::memcpy(tag, tag + kGcmTagLength, kSrtcpWordLength);
   message.length = 0;
   message.aad = job.packet;
   message.aad_length = length + kSrtcpWordLength;

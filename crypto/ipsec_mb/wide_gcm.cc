@@ -12,7 +12,6 @@
 namespace sluice::crypto {
 namespace {
 
-constexpr std::size_t kTagLength = sizeof(GcmTag);
 // Packets of a pass. Their round keys are made at once, and the powers of the next pass are prefetched
 // meanwhile.
 constexpr std::size_t kPass = 4;
@@ -65,8 +64,8 @@ void WideGcm::process(std::span<RtpProtectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpProtectJob& job = *jobs[i];
     const std::size_t length = std::size_t{job.header_length} + job.payload_length;
-    std::memcpy(job.packet + length, tags_[i].data(), kTagLength);
-    job.length = static_cast<std::uint16_t>(length + kTagLength);
+    std::memcpy(job.packet + length, tags_[i].data(), kGcmTagLength);
+    job.length = static_cast<std::uint16_t>(length + kGcmTagLength);
   }
 }
 
@@ -75,14 +74,14 @@ void WideGcm::process(std::span<RtpUnprotectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const RtpUnprotectJob& job = *jobs[i];
     std::uint8_t* text = job.packet + job.header_length;
-    texts_[i] = text_of(job, text, text, job.length - kTagLength - job.header_length);
+    texts_[i] = text_of(job, text, text, job.length - kGcmTagLength - job.header_length);
   }
   in_passes(jobs.size(), aes128_gcm_open);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpUnprotectJob& job = *jobs[i];
     const GcmText& text = texts_[i];
-    if (equal_tags(tags_[i].data(), text.to + text.length, kTagLength)) {
-      job.length = static_cast<std::uint16_t>(job.length - kTagLength);
+    if (equal_tags(tags_[i].data(), text.to + text.length, kGcmTagLength)) {
+      job.length = static_cast<std::uint16_t>(job.length - kGcmTagLength);
     } else {
       aes128_gcm_seal({&text, 1}, &tags_[i]);
       job.status = SrtpStatus::kAuthFailed;

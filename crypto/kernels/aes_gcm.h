@@ -45,7 +45,8 @@ struct GcmText {
   std::uint32_t aad_length;
 };
 
-using GcmTag = std::array<std::uint8_t, 16>;
+inline constexpr std::size_t kGcmTagLength = 16;
+using GcmTag = std::array<std::uint8_t, kGcmTagLength>;
 
 /// Encrypts any number of messages, fastest in fours, and writes a tag for each. Touches no byte behind their
 /// lengths.

@@ -1,6 +1,3 @@
-// Power intrinsics and monitor addresses are still marked experimental in DPDK 22.11.
-#define ALLOW_EXPERIMENTAL_API
-
 #include "dataplane/worker/idle.h"
 
 #include <rte_cpuflags.h>

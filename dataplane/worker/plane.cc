@@ -25,11 +25,6 @@ constexpr unsigned kPoolCache = 512;
 // lock-free: a thread that is interrupted while it holds a lock would stop the worker.
 constexpr const char* kPoolKind = "lf_stack";
 
-struct PoolDeleter {
-  void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }
-};
-using Pool = std::unique_ptr<rte_mempool, PoolDeleter>;
-
 int run_worker(void* worker) {
   static_cast<Worker*>(worker)->run();
   return 0;
@@ -46,6 +41,11 @@ struct DataPlane::State {
   [[nodiscard]] bool make_workers(const config::Config& config, crypto::EngineKind engine,
                                   ControlWaker& waker, std::string& error);
   [[nodiscard]] bool launch(std::string& error);
+
+  struct PoolDeleter {
+    void operator()(rte_mempool* pool) const { rte_mempool_free(pool); }
+  };
+  using Pool = std::unique_ptr<rte_mempool, PoolDeleter>;
 
   std::vector<rte_mempool*> bare_pools() const;
   std::vector<PortInfo> port_infos() const;
@@ -216,7 +216,7 @@ void DataPlane::free_frame(rte_mbuf* frame) {
 
 std::size_t DataPlane::frames_in_use() const {
   std::size_t total = 0;
-  for (const Pool& pool : state_->pools) total += rte_mempool_in_use_count(pool.get());
+  for (const auto& pool : state_->pools) total += rte_mempool_in_use_count(pool.get());
   return total;
 }
 

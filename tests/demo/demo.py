@@ -218,7 +218,7 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     if not 6 <= options.seconds <= 86400:
         parser.error(f"--seconds {options.seconds:g}: allowed are 6 to 86400")
-    options.logs = os.path.join(options.build, "demo-logs")
+    options.logs = os.path.join(ROOT, "build", "demo-logs")
     return options
 
 

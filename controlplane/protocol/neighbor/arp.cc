@@ -14,12 +14,6 @@ using dataplane::store_be16;
 constexpr std::size_t kArpBytes = 28;
 constexpr std::uint16_t kEthernet = 1;
 
-MacAddress mac_at(std::span<const std::uint8_t> bytes, std::size_t offset) {
-  MacAddress mac{};
-  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), mac.size(), mac.begin());
-  return mac;
-}
-
 std::vector<std::uint8_t> make_arp(const NeighborPort& port, const MacAddress& to, ArpOperation operation,
                                    const IpAddress& sender, const MacAddress& target_mac,
                                    const IpAddress& target) {

@@ -12,7 +12,6 @@ constexpr std::uint8_t kEchoRequest4 = 8;
 constexpr std::uint8_t kEchoReply4 = 0;
 constexpr std::uint8_t kEchoRequest6 = 128;
 constexpr std::uint8_t kEchoReply6 = 129;
-constexpr std::uint8_t kHopLimit = 64;
 constexpr std::size_t kEchoHeader = 8;
 
 }  // namespace

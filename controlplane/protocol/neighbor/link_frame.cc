@@ -14,7 +14,6 @@ using dataplane::store_be16;
 namespace {
 
 constexpr std::size_t kShortestFrame = 60;
-constexpr std::uint8_t kHopLimit = 64;
 
 std::uint8_t* grow(std::vector<std::uint8_t>& frame, std::size_t bytes) {
   const std::size_t start = frame.size();
@@ -26,6 +25,13 @@ std::uint8_t* grow(std::vector<std::uint8_t>& frame, std::size_t bytes) {
 
 bool is_unicast_mac(const MacAddress& mac) {
   return (mac[0] & 1) == 0 && mac != MacAddress{};
+}
+
+MacAddress mac_at(std::span<const std::uint8_t> bytes, std::size_t offset) {
+  assert(bytes.size() >= offset + MacAddress{}.size());
+  MacAddress mac{};
+  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), mac.size(), mac.begin());
+  return mac;
 }
 
 MacAddress multicast_mac(const IpAddress& group) {

@@ -23,10 +23,14 @@ struct NeighborPort {
   std::uint16_t vlan = 0;  // 0 = untagged
 };
 
+/// Of packets that may leave the link. Neighbour discovery has its own, 255 (RFC 4861 6.1).
+inline constexpr std::uint8_t kHopLimit = 64;
 inline constexpr dataplane::MacAddress kBroadcastMac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
 /// True for a MAC that one station can have: neither group address nor all zero.
 [[nodiscard]] bool is_unicast_mac(const dataplane::MacAddress& mac);
+/// REQUIRES: six bytes from `offset`.
+dataplane::MacAddress mac_at(std::span<const std::uint8_t> bytes, std::size_t offset);
 /// 33:33 and the address's last four bytes (RFC 2464 7). REQUIRES: an IPv6 address.
 dataplane::MacAddress multicast_mac(const config::IpAddress& group);
 /// ff02::1:ffXX:XXXX (RFC 4291 2.7.1). REQUIRES: an IPv6 address.

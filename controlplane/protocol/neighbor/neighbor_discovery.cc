@@ -12,7 +12,7 @@ using dataplane::store_be16;
 
 constexpr std::size_t kNdBytes = 24;     // type, code, checksum, flags, target
 constexpr std::size_t kOptionBytes = 8;  // type, length in units of 8, MAC
-constexpr std::uint8_t kHopLimit = 255;  // shows that no router forwarded it
+constexpr std::uint8_t kNdHopLimit = 255;  // shows that no router forwarded it
 constexpr std::uint8_t kSourceOption = 1;
 constexpr std::uint8_t kTargetOption = 2;
 constexpr std::uint8_t kSolicitedFlag = 0x40;
@@ -54,7 +54,7 @@ std::vector<std::uint8_t> make_message(const NeighborPort& port, const MacAddres
   std::copy(port.mac.begin(), port.mac.end(), message.begin() + kNdBytes + 2);
   store_be16(message.data() + 2, icmpv6_checksum(from_ip, to_ip, message));
   auto frame = start_frame(port, to, dataplane::kEtherTypeIpv6);
-  append_ipv6(frame, from_ip, to_ip, dataplane::kIpProtoIcmpv6, message.size(), kHopLimit);
+  append_ipv6(frame, from_ip, to_ip, dataplane::kIpProtoIcmpv6, message.size(), kNdHopLimit);
   append(frame, message);
   return frame;
 }
@@ -65,7 +65,7 @@ std::optional<NdMessage> NdMessage::parse(std::span<const std::uint8_t> bytes,
                                           const dataplane::Frame& frame) {
   if (frame.ip_version != 6 || frame.ip_protocol != dataplane::kIpProtoIcmpv6) return std::nullopt;
   const auto message = bytes.subspan(frame.l4_offset, frame.l4_length);
-  if (message.size() < kNdBytes || bytes[frame.l3_offset + 7U] != kHopLimit || message[1] != 0)
+  if (message.size() < kNdBytes || bytes[frame.l3_offset + 7U] != kNdHopLimit || message[1] != 0)
     return std::nullopt;
   if (message[0] != kNeighborSolicitation && message[0] != kNeighborAdvertisement) return std::nullopt;
   NdMessage nd;

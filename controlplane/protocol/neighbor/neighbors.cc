@@ -17,12 +17,6 @@ constexpr std::uint32_t kEchoesPerSecond = 200;
 constexpr std::uint32_t kAnswersPerSecond = 1000;
 constexpr std::chrono::seconds kAnnounceInterval{2};  // RFC 5227 1.1
 
-MacAddress mac_at(std::span<const std::uint8_t> bytes, std::size_t offset) {
-  MacAddress mac{};
-  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), mac.size(), mac.begin());
-  return mac;
-}
-
 }  // namespace
 
 // Whole seconds' worth at a time: a steady flood gets its share in bursts, and no fractions are kept.
