@@ -2,11 +2,16 @@
 // stages_load: receive to transmit over net_ring, in batches of 64 over as many endpoints as are asked for.
 // Only the worker's turn is timed.
 //
-//   stages_bench [endpoints, default 64] [turns per case, default 4000] [case number, default all]
+//   stages_bench [ENDPOINTS [TURNS [CASE]]]
+//
+// Exit code: 0 measured, 1 could not be measured, 2 wrong arguments.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
+#include <cstdio>
+#include <exception>
+#include <optional>
 #include <vector>
 
 #include "bench/micro/stages_load.h"
@@ -29,20 +34,52 @@ void run(const StagesCase& c, std::size_t endpoints, std::size_t turns) {
 
 }  // namespace
 
-int main_of(int argc, char** argv) {
-  const std::size_t endpoints = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 64;
-  const std::size_t turns = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 4000;
-  const int only = argc > 3 ? std::atoi(argv[3]) : -1;
+struct Options {
+  std::size_t endpoints = 64;
+  std::size_t turns = 4000;
+  std::optional<std::size_t> only;  // of the cases
+};
+
+void add_options(CLI::App& app, Options& options) {
+  const auto cases = stages_cases();
+  app.add_option("endpoints", options.endpoints, "that the packets go round")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 20000));
+  app.add_option("turns", options.turns, "of each case")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000000));
+  app.add_option("case", options.only, "one of the cases below (default: all)")
+      ->check(CLI::Range(std::size_t{0}, cases.size() - 1));
+  std::string list = "Cases:\n";
+  for (std::size_t i = 0; i < cases.size(); ++i)
+    list += fmt::format("  {:>2}  {}, {} B, 1:{}\n", i, cases[i].name, cases[i].payload, cases[i].fanout);
+  app.footer(list);
+}
+
+void run_all(const Options& options) {
   fmt::print("{:<34} {:>6} {:>7} {:>10} {:>10}\n", "cycles per packet out", "bytes", "fan-out", "median",
              "best 10 %");
   const auto cases = stages_cases();
-  for (int i = 0; i < static_cast<int>(cases.size()); ++i)
-    if (only < 0 || only == i) run(cases[static_cast<std::size_t>(i)], endpoints, turns);
-  return 0;
+  for (std::size_t i = 0; i < cases.size(); ++i)
+    if (!options.only || *options.only == i) run(cases[i], options.endpoints, options.turns);
 }
 
 }  // namespace sluice::dataplane::test
 
 int main(int argc, char** argv) {
-  return sluice::dataplane::test::main_of(argc, argv);
+  CLI::App app("What a turn of the worker's loop costs, in cycles per packet out.", "stages_bench");
+  sluice::dataplane::test::Options options;
+  sluice::dataplane::test::add_options(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : 2;
+  }
+  try {
+    sluice::dataplane::test::run_all(options);
+    return 0;
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "stages_bench: %s\n", problem.what());
+    return 1;
+  }
 }
