@@ -35,7 +35,7 @@ using dataplane::test::StagesLoad;
 
 constexpr double kNeeded = 0.9;
 constexpr int kWrongArguments = 2;
-constexpr int kCannotNow = 77;  // meson test takes it for "skipped"
+constexpr int kCannotNow = 77;      // meson test takes it for "skipped"
 constexpr std::size_t kTries = 10;  // per round that is asked for
 
 struct Options {
@@ -95,9 +95,10 @@ class Pair {
   /// The ratio is taken within each round. `rounds` is how many should count.
   std::array<Figures, 2> figures(std::size_t rounds) const {
     if (counted() < rounds)
-      throw BusyCpus(fmt::format("the two threads were busy at the same time in {} of {} rounds only, and {} are "
-                                 "needed: other processes use these CPUs",
-                                 counted(), tried_, rounds));
+      throw BusyCpus(
+          fmt::format("the two threads were busy at the same time in {} of {} rounds only, and {} are "
+                      "needed: other processes use these CPUs",
+                      counted(), tried_, rounds));
     std::array<Figures, 2> out;
     for (std::size_t side = 0; side < 2; ++side) {
       std::vector<double> ratios;
@@ -236,7 +237,8 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--endpoints", options.endpoints, "of each worker")
       ->capture_default_str()
       ->check(CLI::Range(2, 20000));
-  app.add_option("--rounds", options.rounds, "that count, each with all that is compared; one in which others had the CPUs does not")
+  app.add_option("--rounds", options.rounds,
+                 "that count, each with all that is compared; one in which others had the CPUs does not")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
   app.add_option("--waves", options.waves, "of each kind in a round")
