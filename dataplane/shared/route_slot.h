@@ -44,6 +44,17 @@ struct alignas(64) SourceSlot {
   std::uint32_t clock_rate;
   SlotRef home;  // of a mirror, the source that it stands for
   std::uint8_t home_worker;
+
+  // worker: the contest for the source (streams.h)
+  std::uint8_t contests;             // how often it changed hands lately; each lengthens the patience
+  std::uint8_t claims;               // packets of the challenger since the last one of the feeder
+  bool returns;                      // the challenger was silent before the first of them
+  std::uint32_t former;              // stream that a beginning one took it from; kNoSlot = none may come back
+  std::uint32_t challenger;          // stream that claims it
+  std::uint64_t claimed_tsc;         // when it was last claimed by rule 3
+  std::uint64_t taken_packets;       // what the feeder had received before that
+  std::uint64_t former_packets;      // what the former one had
+  std::uint64_t challenged_packets;  // what the feeder had at the challenger's first claim
 };
 static_assert(offsetof(SourceSlot, installed) < 64);
 

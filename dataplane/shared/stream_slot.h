@@ -40,14 +40,15 @@ struct alignas(64) StreamSlot {
   std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: the next one would confirm a restart
   bool transit_known;
   bool restart_suspected;
-  std::uint8_t mid_length;    // RFC 8843 mid, once a packet named it; 0 = not known
-  std::uint8_t fir_sequence;  // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
-  bool kept;                  // its packets go into the packet cache: a route that retransmits hangs on it
+  std::uint8_t mid_length;  // RFC 8843 mid, once a packet named it; 0 = not known
+  std::uint8_t fed;         // of `sources`, a bit each: those that its packets go to now
+  bool contends;            // some source that matches it is fed by another stream
+  bool kept;                // its packets go into the packet cache: a route that retransmits hangs on it
   std::uint32_t jitter_clock_rate;  // what clock_rate says
 
   // shared: WebRTC-stats names
-  Counter jitter;  // RTP clock units, times 16
-  Counter last_packet_tsc;
+  Counter jitter;           // RTP clock units, times 16
+  Counter last_packet_tsc;  // RTP; RTCP does not count
 
   // the second line
   crypto::ReplayWindow rtp_window;    // worker only
@@ -63,6 +64,7 @@ struct alignas(64) StreamSlot {
   StreamIdentity home;       // of a mirror: which stream it stands for now
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
+  std::uint8_t fir_sequence;  // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
 
   // shared
   Counter clock_rate;         // of the source that it feeds; 0 = none

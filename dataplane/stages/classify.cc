@@ -178,8 +178,9 @@ bool take_rtp(WorkerState& state, MediaPacket& packet) {
 void take_media(WorkerState& state, const Datagram& datagram, EndpointSlot& endpoint,
                 ClassifiedBatch& batch) {
   const bool to_rtcp_port = !endpoint.rtcp_mux && datagram.local_port == endpoint.rtcp_port;
+  // RFC 5761 4. Some peers send RTCP to the RTP port although that was not agreed.
   const bool looks_rtcp = datagram.length >= 2 && static_cast<std::uint8_t>(datagram.data[1] - 192) < 32;
-  const bool rtcp = to_rtcp_port || (endpoint.rtcp_mux && looks_rtcp);
+  const bool rtcp = to_rtcp_port || looks_rtcp;
   MediaPacket& packet = rtcp ? batch.rtcp[batch.rtcp_count] : batch.rtp[batch.rtp_count];
   static_cast<Datagram&>(packet) = datagram;
   packet.sender = &endpoint;

@@ -24,8 +24,8 @@ bool has_routes(const WorkerState& state, const MediaPacket& packet, std::uint32
   const StreamSlot& stream = state.memory.streams[packet.stream];
   bool found = false;
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    if ((packet.fed >> i & 1) == 0) continue;
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream != packet.stream) continue;
     found = found || source.route_count != 0;
     lent_to |= source.lent_to;
   }
@@ -289,8 +289,8 @@ void Forward::forward_directly(WorkerState& state, MediaPacket& packet, Outgoing
 bool Forward::list_routes(const WorkerState& state, const MediaPacket& packet, std::size_t room) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
   for (; source_ < stream.source_count; ++source_, chunk_ = kNoSlot) {
+    if ((packet.fed >> source_ & 1) == 0) continue;
     const SourceSlot& source = state.memory.sources[stream.sources[source_]];
-    if (source.stream != packet.stream) continue;
     if (chunk_ == kNoSlot) {
       chunk_ = source.first_chunk;
       entry_ = 0;

@@ -29,13 +29,13 @@ StreamIdentity identity_of(const WorkerState& state, std::uint32_t slot) {
   return {slot, stream.tenancy.load(std::memory_order_relaxed), stream.epoch};
 }
 
-// `loan` to all the mirrors of what the stream feeds.
-void lend_to_mirrors(WorkerState& state, std::uint32_t stream_slot, Loan loan) {
+// `loan` to all the mirrors of the sources in `fed`, a bit for each of the stream's.
+void lend_to_mirrors(WorkerState& state, std::uint32_t stream_slot, std::uint8_t fed, Loan loan) {
   const StreamSlot& stream = state.memory.streams[stream_slot];
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
+    if ((fed >> i & 1) == 0) continue;
     const std::uint32_t slot = stream.sources[i];
     const SourceSlot& source = state.memory.sources[slot];
-    if (source.stream != stream_slot) continue;
     for (std::uint32_t left = source.lent_to; left != 0; left &= left - 1) {
       const auto borrower = static_cast<std::size_t>(std::countr_zero(left));
       loan.source = state.lending.mirrors[slot * state.steering.workers() + borrower];
@@ -74,7 +74,7 @@ void lend_packet(WorkerState& state, const MediaPacket& packet) {
   loan.index = packet.index;
   loan.cycle_base = state.memory.streams[packet.stream].cycle_base;
   loan.rtp = packet.rtp;
-  lend_to_mirrors(state, packet.stream, loan);
+  lend_to_mirrors(state, packet.stream, packet.fed, loan);
 }
 
 void lend_report(WorkerState& state, rte_mbuf* mbuf, std::uint32_t stream,
@@ -88,7 +88,7 @@ void lend_report(WorkerState& state, rte_mbuf* mbuf, std::uint32_t stream,
   loan.cname = cname.data();
   loan.cname_length = static_cast<std::uint16_t>(cname.size());
   loan.stream = identity_of(state, stream);
-  lend_to_mirrors(state, stream, loan);
+  lend_to_mirrors(state, stream, state.memory.streams[stream].fed, loan);
 }
 
 void lend_feedback(WorkerState& state, std::uint32_t mirror_stream, Loan loan,

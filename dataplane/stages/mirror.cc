@@ -71,6 +71,7 @@ bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket&
   packet.endpoint = kNoSlot;
   packet.stream = slot;
   packet.index = loan.index;
+  packet.fed = stream.fed;
   packet.length = loan.length;
   packet.rtp = loan.rtp;
   return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace sluice::dataplane {
 namespace {
@@ -36,37 +37,142 @@ bool matches(const SourceSlot& source, const StreamSlot& stream) {
   return false;
 }
 
-bool feeds(const StreamSlot& stream, std::uint32_t source) {
-  const auto end = stream.sources.begin() + stream.source_count;
-  return std::find(stream.sources.begin(), end, source) != end;
+bool lists(const SourceSlot& source, std::uint8_t payload_type) {
+  const auto end = source.payload_types.begin() + source.payload_type_count;
+  return std::find(source.payload_types.begin(), end, payload_type) != end;
 }
 
-// Sources that other streams have taken over since must not use up the few places.
-void drop_lost_sources(WorkerState& state, std::uint32_t stream_slot) {
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  for (std::uint8_t i = 0; i < stream.source_count;) {
-    if (state.memory.sources[stream.sources[i]].stream == stream_slot) {
-      ++i;
-    } else {
-      stream.sources[i] = stream.sources[--stream.source_count];
-    }
+// Whether packets of the stream as it is now belong to the source that it feeds.
+bool is_meant(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
+  const std::uint8_t type = stream.payload_type.load(std::memory_order_relaxed);
+  if (source.match != SourceMatch::kPayloadType || lists(source, type)) return true;
+  for (std::uint32_t at = state.memory.endpoints[source.endpoint.slot].first_source; at != kNoSlot;
+       at = state.memory.sources[at].next) {
+    const SourceSlot& other = state.memory.sources[at];
+    if (other.match == SourceMatch::kPayloadType && lists(other, type)) return false;
   }
+  return true;  // a digit between the packets of a codec, for example
 }
 
+// The place of the source among those of the stream: its own, a free one, or that of a source that another
+// stream has taken since. Places do not move: packets of this batch name them (MediaPacket::fed).
+// kMaxSourcesPerStream: there is none.
+std::uint8_t place_of(const WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_slot) {
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  const auto end = stream.sources.begin() + stream.source_count;
+  const auto own = std::find(stream.sources.begin(), end, source_slot);
+  if (own != end) return static_cast<std::uint8_t>(own - stream.sources.begin());
+  if (stream.source_count != kMaxSourcesPerStream) return stream.source_count;
+  const auto lost = std::find_if(stream.sources.begin(), end, [&](std::uint32_t source) {
+    return state.memory.sources[source].stream != stream_slot;
+  });
+  return static_cast<std::uint8_t>(lost - stream.sources.begin());
+}
+
+// Does nothing when the stream feeds as many sources as it can.
 void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
   SourceSlot& source = state.memory.sources[source_slot];
-  if (!feeds(stream, source_slot)) {
-    drop_lost_sources(state, stream_slot);
-    if (stream.source_count == kMaxSourcesPerStream) return;
-    stream.sources[stream.source_count++] = source_slot;
-  }
+  const std::uint8_t place = place_of(state, stream_slot, source_slot);
+  if (place == kMaxSourcesPerStream) return;
+  stream.sources[place] = source_slot;
+  if (place == stream.source_count) ++stream.source_count;
   const std::uint32_t before = source.stream;
   source.stream = stream_slot;
+  source.taken_packets = stream.packets.read();
+  source.challenger = kNoSlot;
   stream.clock_rate.set(source.clock_rate);
   stream.jitter_clock_rate = source.clock_rate;
   refresh_direct_route(state, stream_slot);
-  if (before != kNoSlot && before != stream_slot) refresh_direct_route(state, before);
+  if (before == kNoSlot || before == stream_slot) return;
+  state.memory.streams[before].contends = true;
+  refresh_direct_route(state, before);
+}
+
+// ---- the contest for a source (streams.h)
+
+// Whether some route of the source maps the stream's payload type. A source's routes nearly always map the same
+// types, so the first ones speak for all. Those on other workers are not known here.
+bool is_of_kind(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
+  if (source.route_count == 0 || source.lent_to != 0) return true;
+  const FanoutChunk& chunk = state.chunks[source.first_chunk];
+  const std::uint8_t type = stream.payload_type.load(std::memory_order_relaxed);
+  for (std::uint32_t i = 0; i < chunk.count; ++i) {
+    const RouteSlot& route = state.memory.routes[chunk.routes[i]];
+    const auto end = route.payload_types.begin() + route.payload_type_count;
+    if (route.payload_type_count == 0 ||
+        std::any_of(route.payload_types.begin(), end,
+                    [&](const auto& mapping) { return mapping.from == type; }))
+      return true;
+  }
+  return false;
+}
+
+std::uint64_t to_tsc(const WorkerState& state, std::uint64_t us) {
+  return us * (state.tsc_hz / 1'000'000);
+}
+
+// Rule 2, for the one that was there before.
+bool takes_back(const WorkerState& state, SourceSlot& source, std::uint32_t stream_slot) {
+  if (source.former != stream_slot) return false;
+  const StreamSlot& feeder = state.memory.streams[source.stream];
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  return feeder.packets.read() - source.taken_packets <= 1 ||
+         stream.packets.read() + 1 - source.former_packets >= kGoesOn;
+}
+
+// Rules 3 and 4.
+bool outlasts(const WorkerState& state, SourceSlot& source, std::uint32_t stream_slot) {
+  const StreamSlot& feeder = state.memory.streams[source.stream];
+  const std::uint64_t silence = state.now - feeder.last_packet_tsc.read();
+  if (state.now - source.claimed_tsc > to_tsc(state, kCalmUs)) source.contests = 0;
+  source.claimed_tsc = state.now;
+  if (source.challenger != stream_slot || source.challenged_packets != feeder.packets.read()) {
+    const std::uint64_t last = state.memory.streams[stream_slot].last_packet_tsc.read();
+    source.challenger = stream_slot;
+    source.challenged_packets = feeder.packets.read();
+    source.returns = state.now - last >= to_tsc(state, kReturnUs);
+    source.claims = 0;
+  }
+  if (source.claims < 2) ++source.claims;
+  const bool is_patient = !source.returns && source.contests != 0;
+  const std::uint64_t patience =
+      is_patient ? to_tsc(state, std::min(kFirstPatienceUs << (source.contests - 1), kMostPatienceUs)) : 0;
+  return source.claims == 2 ? silence >= patience : silence >= std::max(to_tsc(state, kSilenceUs), patience);
+}
+
+// A packet of a stream that matches the source, and does not feed it, claims it. True: the stream feeds it from
+// now on, or has no place for it.
+bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_slot, bool begins) {
+  SourceSlot& source = state.memory.sources[source_slot];
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  if (place_of(state, stream_slot, source_slot) == kMaxSourcesPerStream) return true;
+  const std::uint32_t before = source.stream;
+  if (before == kNoSlot) {
+    source.former = kNoSlot;
+    bind(state, stream_slot, source_slot);
+    return true;
+  }
+  const StreamSlot& feeder = state.memory.streams[before];
+  const bool of_kind = is_of_kind(state, source, stream);
+  if (of_kind != is_of_kind(state, source, feeder)) {
+    if (!of_kind) return false;
+    source.former = kNoSlot;
+  } else if (begins) {
+    // One that has not proved itself leaves the right to come back to the one before it.
+    if (source.former == kNoSlot || feeder.packets.read() - source.taken_packets > 1) {
+      source.former = before;
+      source.former_packets = feeder.packets.read();
+    }
+  } else {
+    if (!takes_back(state, source, stream_slot)) {
+      if (!outlasts(state, source, stream_slot)) return false;
+      if (!source.returns && source.contests < 8) ++source.contests;
+    }
+    source.former = kNoSlot;
+  }
+  bind(state, stream_slot, source_slot);
+  return true;
 }
 
 // What the stream feeds goes to the next best. REQUIRES: the stream is dormant, or its tenancy is over and
@@ -82,6 +188,8 @@ void release_sources(WorkerState& state, std::uint32_t slot) {
     bind_source(state, stream.sources[i]);
   }
   stream.source_count = 0;
+  stream.fed = 0;
+  stream.contends = false;
   stream.direct_route = kNoSlot;
   stream.kept = false;
 }
@@ -97,6 +205,8 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.dormant.store(true, std::memory_order_relaxed);
   stream.epoch = 0;
   stream.source_count = 0;
+  stream.fed = 0;
+  stream.contends = false;
   stream.direct_route = stream.direct_endpoint = kNoSlot;
   stream.kept = false;
   stream.jitter_clock_rate = 0;
@@ -125,9 +235,11 @@ void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
   std::uint32_t routes = 0;
   std::uint32_t one = kNoSlot;
   stream.kept = false;
+  stream.fed = 0;
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream != stream_slot) continue;
+    if (source.stream != stream_slot || !is_meant(state, source, stream)) continue;
+    stream.fed |= static_cast<std::uint8_t>(1u << i);
     is_shared = is_shared || source.lent_to != 0;
     if (source.route_count == 0) continue;
     routes += source.route_count;
@@ -184,6 +296,7 @@ std::uint32_t create_mirror_stream(WorkerState& state, std::uint32_t source_slot
   stream.next = kNoSlot;
   stream.sources[0] = source_slot;
   stream.source_count = 1;
+  stream.fed = 1;
   stream.clock_rate.set(state.memory.sources[source_slot].clock_rate);
   stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   return slot;
@@ -194,6 +307,7 @@ void forget_mirror_stream(WorkerState& state, std::uint32_t slot) {
   stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_release);
   stream.source_count = 0;
+  stream.fed = 0;
   stream.next = state.free_stream;
   state.free_stream = slot;
 }
@@ -210,7 +324,7 @@ void wake_stream(WorkerState& state, std::uint32_t slot) {
   StreamSlot& stream = state.memory.streams[slot];
   stream.dormant.store(false, std::memory_order_relaxed);
   stream.ended.store(false, std::memory_order_relaxed);
-  bind_stream(state, slot, true);
+  bind_stream(state, slot);
   Note note;
   note.kind = NoteKind::kStreamStarted;
   const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
@@ -220,35 +334,59 @@ void wake_stream(WorkerState& state, std::uint32_t slot) {
   state.tell(note);
 }
 
-void bind_stream(WorkerState& state, std::uint32_t stream_slot, bool take_over) {
-  const StreamSlot& stream = state.memory.streams[stream_slot];
+void bind_stream(WorkerState& state, std::uint32_t stream_slot) {
+  StreamSlot& stream = state.memory.streams[stream_slot];
   const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
-  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
-    const SourceSlot& source = state.memory.sources[at];
-    if ((take_over || source.stream == kNoSlot) && matches(source, stream)) bind(state, stream_slot, at);
-  }
+  stream.contends = false;
+  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next)
+    if (matches(state.memory.sources[at], stream) && state.memory.sources[at].stream != stream_slot &&
+        !claim(state, stream_slot, at, true))
+      stream.contends = true;
 }
 
-void bind_mid(WorkerState& state, std::uint32_t stream_slot) {
-  const StreamSlot& stream = state.memory.streams[stream_slot];
+void describe_stream(WorkerState& state, std::uint32_t stream_slot, std::uint8_t payload_type) {
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  const std::uint8_t before = stream.payload_type.load(std::memory_order_relaxed);
+  stream.payload_type.store(payload_type, std::memory_order_relaxed);
   const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
+  stream.contends = false;
   for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
     const SourceSlot& source = state.memory.sources[at];
-    if (source.match == SourceMatch::kMid && matches(source, stream)) bind(state, stream_slot, at);
+    if (!matches(source, stream) || source.stream == stream_slot) continue;
+    const bool begins = source.match == SourceMatch::kMid ||
+                        (source.match == SourceMatch::kPayloadType && !lists(source, before));
+    if (!claim(state, stream_slot, at, begins)) stream.contends = true;
+  }
+  refresh_direct_route(state, stream_slot);
+}
+
+void contend(WorkerState& state, std::uint32_t stream_slot) {
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
+  stream.contends = false;
+  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
+    const SourceSlot& source = state.memory.sources[at];
+    if (matches(source, stream) && source.stream != stream_slot && !claim(state, stream_slot, at, false))
+      stream.contends = true;
   }
 }
 
 void bind_source(WorkerState& state, std::uint32_t source_slot) {
-  const SourceSlot& source = state.memory.sources[source_slot];
+  SourceSlot& source = state.memory.sources[source_slot];
+  source.former = source.challenger = kNoSlot;
+  source.contests = 0;
+  source.claimed_tsc = state.now;
   std::uint32_t best = kNoSlot;
-  std::uint64_t heard = 0;
+  std::pair<bool, std::uint64_t> rank;  // of its kind, heard last
   for (std::uint32_t at = state.endpoint(source.endpoint.slot).first_stream; at != kNoSlot;
        at = state.memory.streams[at].next) {
-    const StreamSlot& stream = state.memory.streams[at];
+    StreamSlot& stream = state.memory.streams[at];
     if (stream.dormant.load(std::memory_order_relaxed) || !matches(source, stream)) continue;
-    if (best != kNoSlot && stream.last_packet_tsc.read() <= heard) continue;
+    stream.contends = true;  // until it has claimed the source in vain, or has it
+    const std::pair own{is_of_kind(state, source, stream), stream.last_packet_tsc.read()};
+    if (best != kNoSlot && own <= rank) continue;
     best = at;
-    heard = stream.last_packet_tsc.read();
+    rank = own;
   }
   if (best != kNoSlot) bind(state, best, source_slot);
 }

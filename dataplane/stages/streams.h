@@ -33,16 +33,46 @@ void forget_mirror_stream(WorkerState& state, std::uint32_t slot);
 /// A packet of a dormant stream came: the stream takes back what it fed, and the control thread is told.
 void wake_stream(WorkerState& state, std::uint32_t slot);
 
-/// Lets the stream feed every source of its endpoint that matches it, kMaxSourcesPerStream at most. With
-/// `take_over`, also those that another stream feeds now: right at a stream's birth, since a peer that starts
-/// a new SSRC means it to replace the old.
-void bind_stream(WorkerState& state, std::uint32_t stream, bool take_over);
+// ---- Which stream feeds a source
+//
+// A source is fed by one stream at a time. Streams that match it contest it by these rules, in this order.
+//
+// 1. A stream of a payload type that a route of the source maps wins against one of a type that none maps: a
+//    digit, comfort noise or a retransmission with an SSRC of its own takes nothing from the media.
+// 2. A stream that begins (its first packet; or the first one with this mid or payload type) takes the source
+//    at once: a peer that starts a new SSRC means it to replace the old. It has to prove that. When the former
+//    feeder is heard again while the new one has sent a single packet, or goes on for kGoesOn packets, the
+//    former one takes the source back.
+// 3. A stream that was there before takes the source from a feeder that has fallen silent: at its first
+//    packet after kSilence, or at the second in a row without one of the feeder between them.
+// 4. Two streams that both go on do not take turns. Each time that a stream takes a source by rule 3 and was not
+//    silent itself before (kReturn), the silence that rule 3 asks of the feeder doubles for such streams, from
+//    kFirstPatience to kMostPatience, until nothing has claimed the source for kCalm.
+//
+// Only RTP packets that are newer than all before them of their stream count.
 
-/// The stream has only now said its mid: it feeds the sources of that mid, whichever stream fed them before.
-void bind_mid(WorkerState& state, std::uint32_t stream);
+/// Times in microseconds.
+inline constexpr std::uint64_t kSilenceUs = 50'000;
+inline constexpr std::uint64_t kReturnUs = 250'000;
+inline constexpr std::uint64_t kFirstPatienceUs = 40'000;
+inline constexpr std::uint64_t kMostPatienceUs = 1'280'000;
+inline constexpr std::uint64_t kCalmUs = 5'000'000;
+inline constexpr std::uint64_t kGoesOn = 10;  // packets
 
-/// What hangs on the stream's sources has changed: finds again the one route, if it is one (such a stream's
-/// packets go the short way, see forward), and whether its packets are kept.
+/// The stream begins: it claims every source of its endpoint that matches it. It feeds kMaxSourcesPerStream at
+/// most.
+void bind_stream(WorkerState& state, std::uint32_t stream);
+
+/// The newest packet of the stream is the first to name its mid, or has another payload type than the one
+/// before. Sources that it did not match before take it for one that begins.
+void describe_stream(WorkerState& state, std::uint32_t stream, std::uint8_t payload_type);
+
+/// A packet came of a stream that `contends`: it claims the sources that match it and that others feed.
+void contend(WorkerState& state, std::uint32_t stream);
+
+/// What hangs on the stream's sources has changed, or which of them it feeds: finds again what it feeds, the one
+/// route, if it is one (such a stream's packets go the short way, see forward), and whether its packets are
+/// kept. A packet goes to no source of other payload types when a source of its own type exists.
 void refresh_direct_route(WorkerState& state, std::uint32_t stream);
 
 /// A source is new: the stream of its endpoint that matches it and was heard last feeds it.

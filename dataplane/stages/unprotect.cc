@@ -6,6 +6,7 @@
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/latch.h"
 #include "dataplane/stages/streams.h"
+#include "dataplane/wire/rtcp.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -102,13 +103,6 @@ bool learn_mid(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPack
   return true;
 }
 
-bool feeds_something(const WorkerState& state, const StreamSlot& stream, std::uint32_t slot) {
-  if (stream.direct_route != kNoSlot) return true;
-  for (std::uint8_t i = 0; i < stream.source_count; ++i)
-    if (state.memory.sources[stream.sources[i]].stream == slot) return true;
-  return false;
-}
-
 // RFC 3550 6.4.1 and A.8, in 1/16 of a clock unit.
 void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& packet) {
   const std::uint32_t rate = stream.jitter_clock_rate;
@@ -129,7 +123,6 @@ void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& pa
   stream.packets.add();
   stream.bytes.add(static_cast<std::uint64_t>(packet.length - packet.rtp.header_length));
   stream.last_packet_tsc.set(state.now);
-  stream.payload_type.store(packet.rtp.payload_type, std::memory_order_relaxed);
   endpoint.packets_received.add();
   endpoint.bytes_received.add(packet.length);
   endpoint.last_received_tsc.set(state.now);
@@ -160,8 +153,9 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
   StreamSlot& stream = state.memory.streams[packet.stream];
   const std::uint64_t next = stream.rtp_window.highest() + 1;
-  if (!stream.rtp_window.started() || stream.direct_route == kNoSlot ||
+  if (!stream.rtp_window.started() || stream.direct_route == kNoSlot || stream.contends ||
       stream.dormant.load(std::memory_order_relaxed) ||
+      stream.payload_type.load(std::memory_order_relaxed) != packet.rtp.payload_type ||
       (endpoint.mid_extension_id != 0 && stream.mid_length == 0))
     return false;
   if (endpoint.encrypted) {
@@ -174,6 +168,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   }
   stream.rtp_window.commit_next();
   stream.highest_index.set(next);
+  packet.fed = stream.fed;
   fetch_next(state, packet, stream);
   count_rtp(state, endpoint, stream, packet);
   latch(state, packet);
@@ -208,17 +203,19 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   } else if (packet.index < stream.base_index.read()) {
     stream.base_index.set(packet.index);
   }
+  const bool retyped = stream.payload_type.load(std::memory_order_relaxed) != packet.rtp.payload_type;
   if (stream.dormant.load(std::memory_order_relaxed)) {
-    stream.payload_type.store(packet.rtp.payload_type,
-                              std::memory_order_relaxed);  // what it feeds may hang on it
+    stream.payload_type.store(packet.rtp.payload_type, std::memory_order_relaxed);
     wake_stream(state, packet.stream);
-  } else if (named) {
-    bind_mid(state, packet.stream);
+  } else if (newest && (named || retyped)) {
+    describe_stream(state, packet.stream, packet.rtp.payload_type);
+  } else if (newest && stream.contends) {
+    contend(state, packet.stream);
   }
+  packet.fed = stream.fed;
   stream.highest_index.set(stream.rtp_window.highest());
   fetch_next(state, packet, stream);
   count_rtp(state, endpoint, stream, packet);
-  if (!feeds_something(state, stream, packet.stream)) bind_stream(state, packet.stream, false);
   if (newest) latch(state, packet);
   remember_port(state, packet);
   return std::nullopt;
@@ -227,8 +224,12 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
 std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& packet) {
   const EndpointSlot& endpoint = *packet.sender;
   if (packet.length < 8) return DropReason::kBadRtcp;
-  if (!endpoint.encrypted)
-    return source_allowed(state, packet) ? std::nullopt : std::optional(DropReason::kWrongSource);
+  if (!endpoint.encrypted) {
+    if (!source_allowed(state, packet)) return DropReason::kWrongSource;
+    // What is no RTCP must not move the peer's address, nor count as a sign of life.
+    return rtcp_holds_together({packet.data, packet.length}) ? std::nullopt
+                                                             : std::optional(DropReason::kBadRtcp);
+  }
   if (!endpoint.keys_ready) return DropReason::kNoKeys;
   std::uint32_t index = 0;
   const auto profile = state.memory.keys[packet.endpoint].receive.profile;
@@ -252,13 +253,14 @@ std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
     const auto verdict = stream.rtcp_window.check(packet.index);
     if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
     stream.rtcp_window.commit(packet.index);
-    stream.last_packet_tsc.set(state.now);
   }
   endpoint.packets_received.add();
   endpoint.bytes_received.add(packet.length);
   endpoint.last_received_tsc.set(state.now);
-  // On a shared port RTP, which has an order, decides where the peer is.
-  if (packet.component == Component::kRtcp || !endpoint.rtp.known()) latch(state, packet);
+  // On a shared port RTP, which has an order, decides where the peer is. RTCP that came to the RTP port without
+  // being meant to decides nothing.
+  if (packet.component == Component::kRtcp || (endpoint.rtcp_mux && !endpoint.rtp.known()))
+    latch(state, packet);
   return std::nullopt;
 }
 

@@ -73,8 +73,10 @@ class StreamsTest : public ::testing::Test {
     stream.payload_type.store(type);
     stream.mid_length = static_cast<std::uint8_t>(mid.size());
     std::copy(mid.begin(), mid.end(), stream.mid.begin());
+    worker_.state->now = ++clock_;
     wake_stream(*worker_.state, slot);
-    stream.last_packet_tsc.set(++clock_);
+    stream.last_packet_tsc.set(clock_);
+    stream.packets.add();
     return slot;
   }
 
@@ -197,12 +199,14 @@ TEST_F(StreamsTest, SourcesOfOtherEndpointsAreLeftAlone) {
   EXPECT_EQ(feeder(40), kNoSlot);
 }
 
-TEST_F(StreamsTest, ANewStreamTakesOverAnOldOneOnlyFillsGaps) {
+TEST_F(StreamsTest, ANewStreamTakesOverAndAnOldOneOnlyFillsGaps) {
   const std::uint32_t any = any_source();
   const std::uint32_t old_stream = hear(1);
   const std::uint32_t young = hear(2);
   EXPECT_EQ(feeder(any), young) << "a peer that starts a new SSRC means it to replace the old";
-  bind_stream(*worker_.state, old_stream, false);
+  stream(young).packets.set(2);
+  ASSERT_TRUE(stream(old_stream).contends);
+  contend(*worker_.state, old_stream);
   EXPECT_EQ(feeder(any), young);
   forget_stream(*worker_.state, young);
   EXPECT_EQ(feeder(any), old_stream) << "the gap went to the one that is left";
@@ -449,6 +453,7 @@ TEST_F(StreamPacketsTest, AMidThatComesLateStillFindsItsSource) {
   EXPECT_EQ(feeder(by_mid), slot);
   deliver_rtp(2000, 501, "v1");
   EXPECT_EQ(feeder(by_mid), find_stream(*worker_.state, kEndpoint, 2000));
+  deliver_rtp(2000, 502, "v1");
   // What was said once is not said anew.
   deliver_rtp(1000, 3, "v1");
   EXPECT_EQ(feeder(by_mid), find_stream(*worker_.state, kEndpoint, 2000));

@@ -1,0 +1,308 @@
+// Which stream feeds a source, packet by packet: peers that change their SSRC, come back to an old one, put in
+// packets of another kind, or send two streams at once.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "dataplane/stages/streams.h"
+#include "dataplane/wire/rtcp.h"
+#include "tests/dataplane/stages/rtcp_support.h"
+#include "tests/support/harness.h"
+
+namespace sluice::dataplane::test {
+namespace {
+
+constexpr double kPacketTime = 0.02;
+
+// A publisher and a plain receiver.
+class Call {
+ public:
+  explicit Call(EndpointKind kind, RouteOptions options = {}, bool rtcp_mux = true) {
+    PeerOptions from_options;
+    from_options.kind = kind;
+    from_options.rtcp_mux = rtcp_mux;
+    from_options.mid_extension_id = 4;
+    from = plane.add_peer(from_options);
+    to = plane.add_peer();
+    source = plane.add_source(from, options);
+    plane.add_route(source, to, options);
+    if (kind != EndpointKind::kRtp) sender = std::make_unique<Oracle>(from.to_sluice, false, 1024);
+  }
+
+  Bytes sealed(const RtpOptions& rtp) {
+    const Bytes packet = make_rtp(rtp);
+    return sender ? sender->protect(packet) : packet;
+  }
+  // The next packet of a talker; how many left for it.
+  int send(RtpOptions& talker) {
+    plane.deliver(from, sealed(talker));
+    next(talker);
+    return static_cast<int>(plane.sent().size());
+  }
+  static void next(RtpOptions& talker) {
+    ++talker.sequence;
+    talker.timestamp += 160;
+  }
+  // As many packets at the usual distance; how many left.
+  int talk(RtpOptions& talker, int packets) {
+    int heard = 0;
+    for (int i = 0; i < packets; ++i) {
+      heard += send(talker);
+      plane.advance(kPacketTime);
+    }
+    return heard;
+  }
+
+  Harness plane;
+  Peer from, to;
+  std::uint32_t source = 0;
+  std::unique_ptr<Oracle> sender;
+};
+
+RtpOptions talker(std::uint32_t ssrc, std::uint8_t payload_type = 0) {
+  RtpOptions rtp;
+  rtp.ssrc = ssrc;
+  rtp.payload_type = payload_type;
+  rtp.sequence = static_cast<std::uint16_t>(ssrc * 7);
+  return rtp;
+}
+
+Bytes sender_report(std::uint32_t ssrc) {
+  const Bytes info(kSenderInfoLength, 0x11);
+  return compound([&](RtcpWriter& writer) {
+    EXPECT_TRUE(writer.report(ssrc, info, {}));
+    EXPECT_TRUE(writer.cname(ssrc, {}));
+  });
+}
+
+class ContestTest : public ::testing::TestWithParam<EndpointKind> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, ContestTest, ::testing::Values(EndpointKind::kRtp, EndpointKind::kSdes),
+                         [](const auto& info) { return info.param == EndpointKind::kRtp ? "Rtp" : "Sdes"; });
+
+TEST_P(ContestTest, ANewSsrcIsHeardFromItsFirstPacket) {
+  Call call(GetParam());
+  RtpOptions first = talker(1000), second = talker(2000);
+  EXPECT_EQ(call.talk(first, 50), 50);
+  EXPECT_EQ(call.talk(second, 50), 50);
+}
+
+// RFC 3550 6.3.5: only silence makes a source time out. The caller's SSRC comes back after music on hold.
+TEST_P(ContestTest, HoldAndResumeAgainAndAgain) {
+  Call call(GetParam());
+  RtpOptions voice = talker(1000), music = talker(2000);
+  EXPECT_EQ(call.talk(voice, 50), 50);
+  EXPECT_EQ(call.talk(music, 250), 250);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_GE(call.talk(voice, 300), 299) << "resumed for the " << i << ". time";
+    EXPECT_GE(call.talk(music, 300), 299) << "held for the " << i << ". time";
+  }
+}
+
+TEST_P(ContestTest, ShortHoldsAreFollowedToo) {
+  Call call(GetParam());
+  RtpOptions voice = talker(1000), music = talker(2000);
+  call.talk(voice, 20);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_GE(call.talk(music, 60), 59) << i;
+    EXPECT_GE(call.talk(voice, 60), 59) << i;
+  }
+}
+
+TEST_P(ContestTest, OneStrayPacketTakesNothing) {
+  Call call(GetParam());
+  RtpOptions voice = talker(1000), stray = talker(0xdeadbeef);
+  EXPECT_EQ(call.talk(voice, 50), 50);
+  for (int i = 0; i < 20; ++i) {
+    call.send(stray);
+    EXPECT_EQ(call.talk(voice, 50), 50) << "after stray packet " << i;
+  }
+}
+
+// Each forged packet has an SSRC of its own, and there are two for each packet of the voice.
+TEST_P(ContestTest, StrayPacketsOfManySsrcsTakeNothing) {
+  Call call(GetParam());
+  RtpOptions voice = talker(1000);
+  EXPECT_EQ(call.talk(voice, 5), 5);
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    RtpOptions one = talker(3000 + i), other = talker(4000 + i);
+    call.send(one);
+    call.send(other);
+    EXPECT_EQ(call.talk(voice, 1), 1) << i;
+  }
+}
+
+// What went on was not replaced: the packets of another call that still come to this port, for example.
+TEST_P(ContestTest, AStreamThatGoesOnKeepsItsSource) {
+  Call call(GetParam());
+  RtpOptions voice = talker(1000), other = talker(2000);
+  call.talk(voice, 50);
+  int heard = 0;
+  for (int i = 0; i < 500; ++i) {
+    heard += call.send(voice);
+    call.plane.advance(kPacketTime / 2);
+    call.send(other);
+    call.plane.advance(kPacketTime / 2);
+  }
+  EXPECT_EQ(heard, 500);
+}
+
+// Audio, and the bursts of video frames, on one route: whoever has it keeps it.
+TEST_P(ContestTest, TwoStreamsThatGoOnDoNotTakeTurns) {
+  Call call(GetParam());
+  RtpOptions audio = talker(1000, 0), video = talker(2000, 96);
+  call.talk(audio, 10);
+  int changes = 0;
+  std::uint32_t last = call.plane.memory().sources[call.source].stream;
+  for (int ms = 0; ms < 20000; ++ms) {
+    if (ms % 20 == 0) call.send(audio);
+    if (ms % 66 == 0)
+      for (int i = 0; i < 12; ++i) call.send(video);
+    const std::uint32_t now = call.plane.memory().sources[call.source].stream;
+    changes += now != last;
+    last = now;
+    call.plane.advance(0.001);
+  }
+  EXPECT_LE(changes, 3);
+}
+
+// Old packets that come late say nothing about who is heard.
+TEST_P(ContestTest, AStragglerOfTheOldStreamTakesNothing) {
+  Call call(GetParam());
+  RtpOptions first = talker(1000), second = talker(2000);
+  call.talk(first, 20);
+  const Bytes late = call.sealed(first);
+  Call::next(first);
+  call.talk(first, 5);
+  EXPECT_EQ(call.send(second), 1);
+  call.plane.deliver(call.from, late);
+  call.plane.sent();
+  EXPECT_EQ(call.talk(second, 20), 20);
+}
+
+// The last packets of the old SSRC and the first one of the new come in one batch.
+TEST_P(ContestTest, PacketsOfTheOldSsrcInTheBatchOfTheNewAreForwarded) {
+  Call call(GetParam());
+  RtpOptions first = talker(1000), second = talker(2000);
+  call.talk(first, 20);
+  std::vector<Bytes> frames;
+  for (int i = 0; i < 17; ++i) {
+    frames.push_back(call.plane.frame_from(call.from, call.sealed(first)));
+    Call::next(first);
+  }
+  frames.push_back(call.plane.frame_from(call.from, call.sealed(second)));
+  Call::next(second);
+  call.plane.deliver_frames(frames);
+  EXPECT_EQ(call.plane.sent().size(), 18u);
+  EXPECT_EQ(call.talk(second, 5), 5);
+}
+
+TEST_P(ContestTest, DigitsAndComfortNoiseWithAnSsrcOfTheirOwnTakeNothing) {
+  RouteOptions options;
+  options.payload_types = {{0, 0}};
+  Call call(GetParam(), options);
+  RtpOptions voice = talker(1000), digit = talker(2000, 101), noise = talker(3000, 13);
+  call.talk(voice, 10);
+  for (int i = 0; i < 100; ++i) {
+    call.send(digit);  // two of them for each packet of the voice
+    call.send(digit);
+    if (i % 10 == 0) call.send(noise);
+    EXPECT_EQ(call.talk(voice, 1), 1) << i;
+  }
+}
+
+// A digit comes first: what feeds the source is not of the kind that its route carries.
+TEST_P(ContestTest, MediaTakesItsSourceFromADigit) {
+  RouteOptions options;
+  options.payload_types = {{0, 0}};
+  Call call(GetParam(), options);
+  RtpOptions voice = talker(1000), digit = talker(2000, 101);
+  call.talk(digit, 10);
+  EXPECT_EQ(call.talk(voice, 50), 50);
+}
+
+// RFC 3550 5.1: the payload type may change inside a stream.
+TEST_P(ContestTest, AChangeOfCodecFollowsTheRouteThatMapsIt) {
+  RouteOptions ulaw, alaw;
+  ulaw.match = alaw.match = SourceMatch::kPayloadType;
+  ulaw.match_payload_types = {0};
+  alaw.match_payload_types = {8};
+  ulaw.payload_types = {{0, 0}};
+  alaw.payload_types = {{8, 8}};
+  ulaw.ssrc = 1;
+  alaw.ssrc = 2;
+  Call call(GetParam(), ulaw);
+  call.plane.add_route(call.plane.add_source(call.from, alaw), call.to, alaw);
+  RtpOptions voice = talker(1000, 101);  // a digit first
+  EXPECT_EQ(call.talk(voice, 3), 0);
+  for (const std::uint8_t type : {0, 8, 0, 8}) {
+    voice.payload_type = type;
+    for (int i = 0; i < 50; ++i) {
+      call.plane.deliver(call.from, call.sealed(voice));
+      Call::next(voice);
+      const auto sent = call.plane.sent();
+      ASSERT_EQ(sent.size(), 1u) << "payload type " << int{type} << ", packet " << i;
+      EXPECT_EQ(load_be32(&sent[0].payload[8]), type == 0 ? 1u : 2u);
+      call.plane.advance(kPacketTime);
+    }
+  }
+}
+
+// Digits within the voice's stream that no selector names go where they went before.
+TEST_P(ContestTest, AnUnlistedPayloadTypeStaysWithItsStream) {
+  RouteOptions options;
+  options.match = SourceMatch::kPayloadType;
+  options.match_payload_types = {0};
+  Call call(GetParam(), options);
+  RtpOptions voice = talker(1000, 0);
+  EXPECT_EQ(call.talk(voice, 5), 5);
+  voice.payload_type = 101;
+  EXPECT_EQ(call.talk(voice, 5), 5);
+  voice.payload_type = 0;
+  EXPECT_EQ(call.talk(voice, 5), 5);
+}
+
+// RFC 8843 9.2: several SSRCs share a mid; RFC 4588 retransmissions among them.
+TEST_P(ContestTest, ARepairStreamOfTheSameMidTakesNothing) {
+  RouteOptions options;
+  options.match = SourceMatch::kMid;
+  options.match_mid = "1";
+  options.payload_types = {{96, 96}};
+  Call call(GetParam(), options);
+  RtpOptions media = talker(1000, 96), repair = talker(2000, 97);
+  media.extension = repair.extension = {0xbe, 0xde, 0, 1, 0x40, '1', 0, 0};
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(call.send(media), 1) << i;
+    for (int again = 0; again < i % 20; ++again) call.send(repair);
+    call.plane.advance(0.033);
+  }
+}
+
+// RFC 5761 4: payload types 64 to 95 are RTCP, wherever they come.
+TEST_P(ContestTest, RtcpOnTheRtpPortIsNoMedia) {
+  Call call(GetParam(), {}, false);
+  RtpOptions voice = talker(1000);
+  call.talk(voice, 50);
+  const Bytes report = sender_report(1000);
+  call.plane.deliver(call.from, call.sender ? call.sender->protect_rtcp(report) : report);
+  for (const Sent& sent : call.plane.sent())
+    EXPECT_EQ(sent.payload[1], 200) << "what leaves is the report, as RTCP";
+  EXPECT_EQ(call.talk(voice, 50), 50);
+}
+
+// A hold's RTCP goes on: it keeps nobody from the source.
+TEST(ContestSdesTest, RtcpOfASilentStreamKeepsNoSource) {
+  Call call(EndpointKind::kSdes);
+  RtpOptions voice = talker(1000), music = talker(2000);
+  call.talk(voice, 20);
+  call.talk(music, 20);
+  for (int i = 0; i < 100; ++i) {
+    call.plane.deliver(call.from, call.sender->protect_rtcp(sender_report(2000)));
+    call.plane.sent();
+    EXPECT_GE(call.talk(voice, 1), i == 0 ? 0 : 1) << i;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::dataplane::test
