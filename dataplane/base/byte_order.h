@@ -1,4 +1,4 @@
-// byte_order: network order in memory that need not be aligned. Any thread.
+// byte_order: reads and writes integers in network byte order, aligned or not. Pure functions, any thread.
 #pragma once
 
 #include <bit>

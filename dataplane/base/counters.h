@@ -1,14 +1,14 @@
-// counters: what a worker counts. One writer each (the owning worker), on the worker's own cache lines; the
-// control thread reads at any time with relaxed loads, so a reader may see the ledger a few packets open
-// while traffic flows.
+// counters: what a worker counts. Only the owning worker writes its counters; they have cache lines of their
+// own. Any thread may read them, with relaxed loads. While traffic flows, the sums that a reader sees may
+// differ by a few packets.
 //
-// The closed ledger, exact on an idle worker (our own invariant, tested and exported):
+// The ledger. It is exact on an idle worker; tests check it, and the API exports it:
 //   received + borrowed = forwarded + consumed + punted + handed_off + sum(receive-side drops)
 //   transmitted + passed_on + lent =
 //       copies + retransmitted + reports + injected + carried + lends - sum(send-side drops)
 //   lent - returned = loans that are out
 //
-// Over all workers the sums of lent and borrowed are equal, and those of passed_on and carried.
+// Over all workers, the sum of lent equals the sum of borrowed, and the sum of passed_on that of carried.
 #pragma once
 
 #include <array>
@@ -19,13 +19,13 @@
 
 namespace sluice::dataplane {
 
-/// A 64-bit count with one writer and any readers.
+/// A 64-bit count. REQUIRES: one thread writes; any number of threads read.
 class Counter {
  public:
   void add(std::uint64_t n = 1) {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-    // One instruction: compilers make three of an atomic load, a sum and an atomic store. A packet is counted
-    // in ten places.
+    // This is one instruction. Compilers make three of an atomic load, a sum and an atomic store, and each
+    // packet is counted in ten places.
     static_assert(sizeof value_ == sizeof n);
     asm("addq %1, %0" : "+m"(value_) : "er"(n));
 #else
@@ -43,7 +43,7 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// Sums over sampled busy turns: see turn_cost.h.
+/// Sums over sampled busy turns: see worker/turn_cost.h.
 struct TurnSamples {
   Counter turns;
   Counter packets;
@@ -61,49 +61,48 @@ struct TurnSamples {
 };
 
 struct alignas(64) WorkerCounters {
-  // receive side, packets
+  // Receive side, packets.
   Counter received;        // from the ports' queues and from other workers' handoff rings
-  Counter received_bytes;  // frame bytes of the same
+  Counter received_bytes;  // bytes of these frames
   Counter borrowed;        // loans taken from other workers
-  Counter forwarded;       // media packets that had at least one route to go by
-  Counter consumed;        // RTCP packets taken in by the worker
-  Counter punted;          // handed to the control plane
-  Counter handed_off;      // given to the worker that owns the endpoint
-  // send side, packets
+  Counter forwarded;       // media packets with at least one route, on this worker or another
+  Counter consumed;        // RTCP packets, and loans that are not media packets
+  Counter punted;          // handed up to the control thread
+  Counter handed_off;      // passed to the worker that owns the UDP port
+  // Send side, packets.
   Counter copies;         // media packets made for routes
-  Counter retransmitted;  // media packets made again, for receivers that had lost them
+  Counter retransmitted;  // media packets made again for receivers that lost them
   Counter reports;        // RTCP packets that the worker made
-  Counter injected;       // frames of the control plane
+  Counter injected;       // frames of the control thread
   Counter lends;          // loans made for other workers
-  Counter lent;           // and taken by their rings
-  Counter returned;       // buffers that they gave back
-  Counter carried;        // frames that workers without a queue of their own passed on to this one
-  Counter transmitted;    // taken by a port
+  Counter lent;           // loans that fit into the rings of the borrowers
+  Counter returned;       // buffers that borrowers gave back
+  Counter carried;        // frames that workers without a transmit queue passed on to this one
+  Counter transmitted;    // frames that a port took
   Counter passed_on;      // frames given to a worker that has a queue of the port
   Counter transmitted_bytes;
   std::array<Counter, kDropReasonCount> drops;
-  // RTCP items inside consumed packets
-  // report blocks, PLI, FIR and NACK sent on to a publisher, SR sent on to receivers
-  Counter feedback_forwarded;
-  Counter feedback_suppressed;  // repeats of what was just sent on
-  Counter feedback_unmatched;   // about an SSRC that no route sends, or of a kind that is not relayed
-  // sequence numbers in NACKs about routes that answer them: each is retransmitted or one of these
+  // RTCP items inside consumed packets.
+  Counter feedback_forwarded;   // report blocks, PLI, FIR and NACK to a publisher; SR to receivers
+  Counter feedback_suppressed;  // not sent: the publisher got one of the kind less than 0.1 s ago
+  Counter feedback_unmatched;   // for no stream that a route sends now, or of a kind that is not relayed
+  // Sequence numbers in NACKs for routes that answer them. Each one is retransmitted or counted here.
   Counter retransmit_suppressed;  // asked for again too soon, or more than the route or the turn allows
   Counter retransmit_misses;      // not in the packet cache; the publisher is asked if it never came
-  // the loop itself
+  // The loop itself.
   Counter polls;         // turns of the loop
   Counter busy_polls;    // turns that found work
   Counter busy_cycles;   // TSC cycles of busy turns
   Counter total_cycles;  // TSC cycles since start
   TurnSamples turn_samples;
-  Counter commands;        // mailbox commands carried out
-  Counter stale_commands;  // commands whose generation had passed
-  Counter lost_events;     // notes for the control plane that did not fit (never acks)
+  Counter commands;        // commands taken from the mailbox, stale ones included
+  Counter stale_commands;  // commands without effect, mostly because their generation has passed
+  Counter lost_events;     // notes that did not fit into the ring
 
   void drop(DropReason reason, std::uint64_t n = 1) { drops[static_cast<std::size_t>(reason)].add(n); }
 };
 
-/// A copy at one moment, for the control thread and tests.
+/// A copy of the counters of the ledger, for the control thread and tests.
 struct Ledger {
   std::uint64_t received = 0, borrowed = 0, forwarded = 0, consumed = 0, punted = 0, handed_off = 0,
                 receive_drops = 0;
@@ -117,7 +116,7 @@ struct Ledger {
                copies + retransmitted + reports + injected + carried + lends &&
            returned <= lent;
   }
-  /// The share of what came in that was another worker's: 0 to 1.
+  /// The share of received packets that another worker owns: 0 to 1.
   double misdirected() const {
     return received == 0 ? 0 : static_cast<double>(handed_off) / static_cast<double>(received);
   }
@@ -136,7 +135,7 @@ inline Ledger read_ledger(const WorkerCounters& counters) {
   ledger.injected = counters.injected.read();
   ledger.borrowed = counters.borrowed.read();
   ledger.lends = counters.lends.read();
-  ledger.returned = counters.returned.read();  // first: it never overtakes what is read next
+  ledger.returned = counters.returned.read();  // before `lent`, so that it is never greater
   ledger.lent = counters.lent.read();
   ledger.carried = counters.carried.read();
   ledger.passed_on = counters.passed_on.read();

@@ -1,6 +1,6 @@
-// drop_reason: the one named cause of a packet that did not leave. Every dropped packet is counted under
-// exactly one of these, by the worker that dropped it; the names are the API's, the CLI's and the metrics'.
-// Add at the end of a group.
+// drop_reason: the one named cause of a packet that did not leave. The worker that drops a packet counts it
+// under exactly one reason. The API, the CLI and the metrics use the names below. Add a reason at the end of
+// its group, here and in the list of names. Plain values, any thread.
 #pragma once
 
 #include <array>
@@ -11,37 +11,37 @@
 namespace sluice::dataplane {
 
 enum class DropReason : std::uint8_t {
-  // receive side: a received packet that is neither forwarded, consumed nor punted
-  kNotForUs,         // other MAC, other IP address, or a protocol that is not spoken here
-  kBadEthernet,      // truncated or unknown framing, wrong VLAN
-  kBadIp,            // lengths, version, header checksum, options that do not fit
-  kIpFragment,       // fragments are not reassembled
-  kBadUdp,           // lengths or checksum
+  // Receive side: a received packet that is neither forwarded, consumed, punted nor handed off.
+  kNotForUs,         // other MAC, other IP address, or a protocol that sluice does not speak
+  kBadEthernet,      // truncated or too long, several mbuf segments, or the wrong VLAN
+  kBadIp,            // wrong length, version or header checksum; too many IPv6 extension headers
+  kIpFragment,       // the worker does not reassemble fragments
+  kBadUdp,           // wrong length or checksum
   kNoEndpoint,       // no endpoint has that local port or 5-tuple
-  kUnknownProtocol,  // first byte is not STUN, DTLS, RTP or RTCP (RFC 7983)
-  kBadRtp,           // RTP header does not fit its packet
-  kBadRtcp,          // RTCP compound does not hold together
-  kNoKeys,           // media before the keys are installed
+  kUnknownProtocol,  // the first byte is no protocol of this kind of endpoint (RFC 7983)
+  kBadRtp,           // the RTP header or the padding does not fit the packet
+  kBadRtcp,          // a malformed RTCP compound
+  kNoKeys,           // media before the keys are ready
   kReplayed,         // packet index seen before
   kTooOld,           // packet index behind the replay window
-  kSequenceJump,     // plain RTP far off its numbering; two in a row restart the stream (RFC 3550 A.1)
+  kSequenceJump,     // plain RTP, far from the last number; two in a row restart it (RFC 3550 A.1)
   kAuthFailed,       // wrong tag: forged, corrupted or other keys
   kWrongSource,      // from an address other than the latched or signalled one
-  kStreamLimit,      // no free slot for another stream
+  kStreamLimit,      // the endpoint or the worker has no slot for another stream
   kCryptoError,      // the engine's library refused the packet
-  kNoRoute,          // a good packet of a stream that nothing is routed from
-  kPuntRingFull,     // the control plane is behind
+  kNoRoute,          // an authentic packet of a stream without routes, or a loan to a removed mirror
+  kPuntRingFull,     // the control thread is behind
   kHandoffRingFull,  // the owning worker is behind
-  // send side: a copy that was made and could not leave
-  kStaleAfterSwitch,     // belongs before the switch of source that the receiver has already seen
+  // Send side: a copy that could not leave.
+  kStaleAfterSwitch,     // from before the switch of source, and the receiver has seen later packets
   kNoRemote,             // the receiver's address is not known yet
   kReceiverNotReady,     // the receiver's keys are not installed yet
   kTooBig,               // larger than the port's MTU after rewriting and protection
   kNoBuffer,             // the packet pool is empty
   kProtectFailed,        // the engine's library refused, or the key's packet limit is reached
-  kPayloadTypeUnmapped,  // the route maps payload types and this one is not among them
-  kTransmitQueueFull,    // the port did not take it
-  kLendRingFull,         // the worker that it was lent to is behind
+  kPayloadTypeUnmapped,  // the route maps payload types, but not this one
+  kTransmitQueueFull,    // the port did not take it, or the worker whose queue this one uses is behind
+  kLendRingFull,         // the worker that borrows the packet is behind
 };
 
 inline constexpr std::size_t kDropReasonCount = static_cast<std::size_t>(DropReason::kLendRingFull) + 1;
@@ -51,7 +51,7 @@ constexpr bool is_send_drop(DropReason reason) {
   return static_cast<std::size_t>(reason) >= kFirstSendDrop;
 }
 
-/// By reason.
+/// Indexed by DropReason.
 inline constexpr std::array<std::string_view, kDropReasonCount> kDropReasonNames{
     "not_for_us",
     "bad_ethernet",

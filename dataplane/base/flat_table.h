@@ -1,6 +1,6 @@
-// flat_table: a hash table from a small key to a 32-bit slot, open addressing with linear probing and
-// backward-shift deletion. Memory is taken once; a full table refuses. Owned by one thread. A look-up touches
-// one cache line as a rule.
+// flat_table: a hash table from a small key to a 32-bit slot: open addressing with linear probing and
+// backward-shift deletion. Only the constructor allocates; a full table refuses new keys. One thread owns it.
+// Most look-ups touch one cache line.
 #pragma once
 
 #include <bit>
@@ -35,7 +35,7 @@ class FlatTable {
 
   void prefetch(const Key& key) const { __builtin_prefetch(&entries_[key.hash() & mask_]); }
 
-  /// Replaces the slot of a key that is there. False when full.
+  /// Adds the key, or replaces its slot. False when the table is full. REQUIRES: slot is not kNoSlot.
   [[nodiscard]] bool insert(const Key& key, std::uint32_t slot) {
     std::size_t i = key.hash() & mask_;
     for (; entries_[i].slot != kNoSlot; i = (i + 1) & mask_) {
@@ -50,12 +50,12 @@ class FlatTable {
     return true;
   }
 
-  /// False when it was absent.
+  /// False when the key is absent.
   bool erase(const Key& key) {
     std::size_t hole = key.hash() & mask_;
     for (; !(entries_[hole].slot != kNoSlot && entries_[hole].key == key); hole = (hole + 1) & mask_)
       if (entries_[hole].slot == kNoSlot) return false;
-    // Move later entries of the probe chain back, so that no look-up meets the hole too early.
+    // Moves later entries of the probe chain back, so that no look-up ends at the hole.
     for (std::size_t i = (hole + 1) & mask_; entries_[i].slot != kNoSlot; i = (i + 1) & mask_) {
       const std::size_t home = entries_[i].key.hash() & mask_;
       if (((i - home) & mask_) >= ((i - hole) & mask_)) {
@@ -79,7 +79,7 @@ class FlatTable {
   std::vector<Entry> entries_;
 };
 
-/// Finalizer of MurmurHash3: every input bit reaches every output bit.
+/// Finalizer of MurmurHash3: every input bit affects every output bit.
 constexpr std::uint64_t mix64(std::uint64_t x) {
   x ^= x >> 33;
   x *= 0xff51afd7ed558ccdULL;

@@ -11,7 +11,7 @@ void* map_zeroed(std::size_t bytes) {
   void* memory =
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  madvise(memory, bytes, MADV_HUGEPAGE);  // fewer TLB misses; not having them is not an error
+  madvise(memory, bytes, MADV_HUGEPAGE);  // fewer TLB misses; failure does not matter
   madvise(memory, bytes, MADV_DONTDUMP);  // slots hold keys
   return memory;
 }

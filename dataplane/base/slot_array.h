@@ -1,5 +1,6 @@
-// slot_array: a zeroed array of slots, taken once, aligned to pages. It asks for transparent huge pages, and
-// untouched slots cost address space only. Any thread may make one. A slot's layout says who may touch it.
+// slot_array: a zeroed array of slots, aligned to pages and allocated once. It asks the kernel for
+// transparent huge pages. Untouched slots use only address space. Any thread may make one. The header of each
+// slot's layout says which thread may touch the slot.
 #pragma once
 
 #include <cassert>

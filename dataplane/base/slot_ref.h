@@ -1,6 +1,5 @@
-// slot_ref: a place in one of a worker's preallocated tables, with the generation that tells its present
-// tenant from an earlier one. What crosses between the planes is always a SlotRef, never a pointer. Any
-// thread.
+// slot_ref: the index of a slot in one of a worker's tables, with the generation that tells its present use
+// from an earlier one. Commands and notes name a slot by SlotRef, never by pointer. Plain values, any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// spsc_ring: a bounded queue between exactly one producer thread and one consumer thread. Entries go by
-// value. Memory is allocated once, at construction. Full is an answer, not an error: push() says false and
-// nothing is lost that the caller does not lose. Producer's and consumer's indices live on cache lines of
-// their own, each with a cached copy of the other's, so that an uncontended push or pop touches no shared
-// line.
+// spsc_ring: a bounded queue between exactly one producer thread and one consumer thread. Entries are copied.
+// Only the constructor allocates. When the ring is full, push() returns false and the caller keeps the entry.
+//
+// The producer's index and the consumer's index have separate cache lines. Each side also keeps a copy of the
+// other side's index, and reads the real one only when the copy says that the ring is full or empty.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class SpscRing {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
-  /// Room for at least `capacity` entries; rounded up to a power of two.
+  /// Space for at least `capacity` entries, rounded up to a power of two.
   explicit SpscRing(std::size_t capacity)
       : mask_(std::bit_ceil(capacity < 2 ? std::size_t{2} : capacity) - 1), entries_(new T[mask_ + 1]) {}
   SpscRing(const SpscRing&) = delete;
@@ -40,7 +40,7 @@ class SpscRing {
     return true;
   }
 
-  /// Producer only: entries that push() will still take.
+  /// Producer only: the number of entries that push() will still take.
   [[nodiscard]] std::size_t free_entries() {
     cached_head_ = head_.load(std::memory_order_acquire);
     return mask_ + 1 - (tail_.load(std::memory_order_relaxed) - cached_head_);
@@ -65,7 +65,8 @@ class SpscRing {
     return head == cached_tail_;
   }
 
-  /// Any thread; a moment's truth. Between the two loads the ring may have moved on by more than it holds.
+  /// Any thread. The result may be outdated at once. Entries that are pushed and popped between the two loads
+  /// would count, so the result is limited to the capacity.
   std::size_t size() const {
     const std::size_t head = head_.load(std::memory_order_acquire);
     return std::min(tail_.load(std::memory_order_acquire) - head, capacity());
@@ -75,9 +76,9 @@ class SpscRing {
   const std::size_t mask_;
   const std::unique_ptr<T[]> entries_;
   alignas(64) std::atomic<std::size_t> tail_{0};  // written by the producer
-  std::size_t cached_head_ = 0;                   // producer's
+  std::size_t cached_head_ = 0;                   // of the producer
   alignas(64) std::atomic<std::size_t> head_{0};  // written by the consumer
-  std::size_t cached_tail_ = 0;                   // consumer's
+  std::size_t cached_tail_ = 0;                   // of the consumer
 };
 
 }  // namespace sluice::dataplane
