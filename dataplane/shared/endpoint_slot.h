@@ -1,9 +1,9 @@
 // endpoint_slot: one remote peer's transport, as its worker sees it.
 //
-// Owner: the control thread until it sends install_endpoint, the worker from then until its endpoint_removed
-// note, then the control thread again. Exceptions are marked: keys are written by the control thread after
-// installation, but before keys_ready, while the worker does not look at them; Counters are the worker's to
-// write and anyone's to read.
+// Owner: the control thread until it sends kInstallEndpoint, then the worker until its kEndpointRemoved note,
+// then the control thread again. There are two exceptions. The control thread writes the keys after
+// installation, but before it sends kKeysReady; until then the worker does not read them. Only the worker
+// writes Counters, and any thread may read them.
 #pragma once
 
 #include <array>
@@ -19,20 +19,20 @@
 
 namespace sluice::dataplane {
 
-/// Where a peer sends from, in the form in which it lies in a frame, so that comparing needs no parsing.
+/// A peer's address, each part as it lies in a frame, so that it can be compared without parsing.
 struct RemoteMark {
   std::array<std::uint8_t, 16> ip;  // IPv4: the first four
   MacAddress mac;
   std::uint16_t port;  // network byte order
 };
 
-/// Laid out by who reads what, a cache line each: what comes in, what goes out, and the rest.
+/// Fields are grouped by use: incoming packets (one cache line), outgoing packets (two), and the rest.
 struct alignas(64) EndpointSlot {
-  // -- The line of each packet that comes in.
-  // The worker's.
+  // -- The cache line that each incoming packet needs.
+  // Written by the worker.
   bool installed;
   bool keys_ready;
-  bool rtp_latched;  // kOnce: has latched, and stays
+  bool rtp_latched;  // kOnce: has latched, and does not move again
   bool rtcp_latched;
   // Written by the control thread before installation, constant afterwards.
   EndpointKind kind;
@@ -41,38 +41,40 @@ struct alignas(64) EndpointSlot {
   bool rtcp_mux;                  // RTCP on the RTP port (RFC 5761)
   bool shared_port;               // on the worker's shared ICE port: found by 5-tuple only
   std::uint8_t mid_extension_id;  // RFC 8843 sdes:mid; 0 = not used
-  // The worker's.
-  std::uint8_t local_index;    // of our address among the port's; set at installation
+  // Written by the worker.
+  std::uint8_t local_index;    // of our address among the port's addresses; set at installation
   std::uint8_t remote_family;  // of `remote`: 4, 6, or 0 while the remote is not known
-  // The control thread's, constant.
+  // Written by the control thread before installation, constant afterwards.
   std::uint16_t port_id;    // DPDK port
   std::uint16_t rtcp_port;  // our RTCP port; equals local.address.port with rtcp_mux
-  // The worker's: where `rtp` leads to, moved by aim() alone.
+  // Written by the worker: the address that `rtp` leads to. Only aim() changes it.
   RemoteMark remote;
   Counter packets_received, bytes_received;  // media and RTCP that passed all checks; bytes of RTP/RTCP
-  Counter last_received_tsc;                 // 0 = nothing ever
+  Counter last_received_tsc;                 // 0 = nothing received yet
 
-  // -- The lines of each packet that goes out. The worker's (the control thread may prefill the templates
-  // with signalled remotes).
+  // -- The two cache lines that each outgoing packet needs. Written by the worker, except where marked. The
+  // control thread may fill in the templates of signalled remotes before installation.
   Counter packets_sent, bytes_sent;
-  // Bytes of the largest frame that the port takes: MTU and Ethernet header. Constant.
+  // Bytes of the largest frame that the port takes: MTU and Ethernet header. Written by the control thread.
   std::uint16_t max_frame;
-  bool can_seal;                 // keys_ready, or nothing to seal with
-  std::uint8_t tag_length;       // of what is sent over RTP; 0 for plain
+  bool can_seal;                 // the keys are ready, or the endpoint is plain RTP
+  std::uint8_t tag_length;       // of SRTP packets to the peer; 0 for plain RTP and before the keys are ready
   std::uint32_t rtcp_index;      // last SRTCP index sent; the next is one more
-  std::uint16_t transmit_index;  // of our port among the worker's; set at installation
+  std::uint16_t transmit_index;  // of our port in WorkerState::ports; set at installation
   HeaderTemplate rtp;
 
   // -- The rest.
-  std::uint32_t generation;  // the control thread's, constant, as what follows
+  // Written by the control thread before installation, constant afterwards.
+  std::uint32_t generation;
   std::uint8_t dscp;
   std::uint16_t vlan;
   std::uint16_t max_streams;
-  std::uint32_t local_ssrc;            // the SSRC of sluice's own RTCP to this peer
-  LinkEnd local;                       // our MAC, address and RTP port on that port
-  config::IpPrefix latch_network;      // kOnce: only from here; length 0 = from anywhere
-  std::uint64_t latch_deadline_tsc;    // kOnce: not after this; 0 = no deadline
-  HeaderTemplate rtcp;                 // the worker's, as what follows; used when not rtcp_mux
+  std::uint32_t local_ssrc;          // the SSRC of sluice's own RTCP to this peer
+  LinkEnd local;                     // our MAC, address and RTP port on that port
+  config::IpPrefix latch_network;    // kOnce: only from here; length 0 = from anywhere
+  std::uint64_t latch_deadline_tsc;  // kOnce: not after this; 0 = no deadline
+  // Written by the worker.
+  HeaderTemplate rtcp;                 // used without rtcp_mux
   std::uint32_t first_stream;          // list through StreamSlot::next
   std::uint32_t first_source;          // list through SourceSlot::next
   std::uint32_t first_incoming_route;  // routes that lead here, list through RouteSlot::next_to_endpoint
@@ -82,7 +84,8 @@ struct alignas(64) EndpointSlot {
 static_assert(offsetof(EndpointSlot, packets_sent) == 64, "what comes in is one line");
 static_assert(offsetof(EndpointSlot, generation) <= 192, "what goes out is two");
 
-/// Keys of the endpoint in the same slot. Written and wiped by the control thread only, see above.
+/// The keys of the endpoint with the same slot index. Only the control thread writes and wipes them: see
+/// above.
 struct EndpointKeys {
   crypto::SrtpKeys receive;
   crypto::SrtpKeys send;

@@ -1,4 +1,5 @@
-// five_tuple: whose packets they are on a UDP port that several peers share. Any thread.
+// five_tuple: the key that finds the endpoint of a packet on a UDP port that several peers share. Plain
+// values, any thread.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace sluice::dataplane {
 
-/// A 5-tuple on a shared port. The protocol is UDP, and our address follows from the endpoint.
+/// A 5-tuple on a shared port, without two parts: the protocol is always UDP, and the endpoint knows our
+/// address.
 struct FiveTuple {
   config::SocketAddress remote;
   std::uint16_t local_port = 0;

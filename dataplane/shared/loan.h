@@ -1,7 +1,7 @@
-// loan: what one worker lends another: a received packet that has routes there, a sender report, feedback to
-// a publisher, a wish for a key frame. Loans go by a ring per pair of workers; each carries a packet buffer
-// of the lender's, which the borrower only reads, and gives back by a ring of its own. See lend.h. A layout;
-// no DPDK.
+// loan: what one worker lends to another: a received packet with routes on the borrower, a sender report,
+// feedback to a publisher, or a request for a key frame. Each ordered pair of workers has a ring of loans. A
+// loan carries a packet buffer of the lender. The borrower only reads the buffer, and gives it back by a
+// second ring. stages/lend.h has the rules. Plain values without DPDK; workers only.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@ namespace sluice::dataplane {
 
 enum class LoanKind : std::uint8_t {
   kPacket,        // home -> mirror: `data` is the decrypted RTP packet
-  kSenderReport,  // home -> mirror: `data` is the sender info, `cname` what the publisher calls itself
+  kSenderReport,  // home -> mirror: `data` is the sender info, `cname` the publisher's CNAME or empty
   kFeedback,      // mirror -> home: `data` is a report block or feedback control information, see feedback.cc
-  kKeyframe,      // mirror -> home: somebody was switched to this source
+  kKeyframe,      // mirror -> home: a route on the mirror's worker needs a key frame of this source
 };
 
-/// Which stream, among all that its worker ever had.
+/// Names one stream among all that its worker has ever had.
 struct StreamIdentity {
   std::uint32_t slot = kNoSlot;
   std::uint32_t tenancy = 0;
@@ -36,11 +36,11 @@ struct Loan {
   bool repeated = false;             // kFeedback: a FIR that its receiver had sent before
   std::uint16_t length = 0;          // of data
   std::uint16_t cname_length = 0;
-  rte_mbuf* mbuf = nullptr;  // the lender's
+  rte_mbuf* mbuf = nullptr;  // belongs to the lender
   const std::uint8_t* data = nullptr;
   const std::uint8_t* cname = nullptr;
-  SlotRef source;         // the mirror source, or for kKeyframe its home
-  StreamIdentity stream;  // at its home
+  SlotRef source;         // the mirror; for kKeyframe the source that it stands for
+  StreamIdentity stream;  // the stream at home
   std::uint32_t ssrc = 0;
   std::uint64_t index = 0;       // kPacket
   std::uint64_t cycle_base = 0;  // StreamSlot::cycle_base

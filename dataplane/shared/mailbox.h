@@ -1,10 +1,10 @@
 // mailbox: what the control thread tells a worker (Command, down) and what the worker answers (Note, up).
-// Both are values in SPSC rings, carried out in order. A full ring means "not yet": the sender keeps the
-// entry and tries again.
+// Both are values in SPSC rings, and are handled in order. When the command ring is full, the control thread
+// keeps the command and tries again.
 //
-// Every command names its slot with the generation it means. A worker that finds another generation there
-// counts a stale command and does nothing else; removals are then still answered, so that no sender waits for
-// ever.
+// Every command names its slot with the expected generation. A worker that finds another generation there
+// counts a stale command and does nothing else. It still answers a removal, so that the control thread does
+// not wait forever.
 #pragma once
 
 #include <cstdint>
@@ -22,19 +22,19 @@ enum class CommandKind : std::uint8_t {
   kInstallEndpoint,  // ref: an endpoint slot that the control thread has filled
   kRemoveEndpoint,   // ref. Its routes and sources must be removed first. Answered by kEndpointRemoved
   kSetRemote,        // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling
-  kBindTuple,        // ref, tuple: packets of that 5-tuple on a shared port belong to this endpoint
+  kBindTuple,        // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
   kUnbindTuple,      // ref, tuple
   kKeysReady,        // ref: both keys of the slot are expanded; media may flow
   kInstallSource,    // ref
-  kRemoveSource,     // ref. No route may hang on it. Answered by kSourceRemoved
-  kLendSource,       // ref, source: its mirror on `worker`, from now on fed
-  kUnlendSource,     // ref: no longer to `worker`
+  kRemoveSource,     // ref. Its routes must be removed first. Answered by kSourceRemoved
+  kLendSource,       // ref, worker, source: from now on lend to `worker`, where `source` is the mirror
+  kUnlendSource,     // ref, worker: lend to `worker` no longer
   kInstallRoute,     // ref
   kRemoveRoute,      // ref. Sends an RTCP BYE of its SSRC. Answered by kRouteRemoved
-  kSwitchRoute,      // ref, source: from the next packet on, fed by that source
-  kRequestKeyframe,  // ref: a source: PLI to its publisher
-  kStreamIdle,       // ref: a stream slot and its tenancy, silent for long. See retire_idle_stream()
-  kInject,           // mbuf, port_id: a whole frame, to be sent as it is. The worker owns the mbuf from here
+  kSwitchRoute,      // ref, source: from the next packet on that source feeds the route
+  kRequestKeyframe,  // ref: a source. Sends a PLI to its publisher
+  kStreamIdle,       // ref: a stream slot and its tenancy. The stream is silent: see retire_idle_stream()
+  kInject,           // mbuf, port_id: sends a whole frame as it is. The worker now owns the mbuf
   kStop,             // leave the poll loop after this turn. Answered by kStopped, the last note
 };
 
@@ -54,13 +54,13 @@ struct Command {
 static_assert(std::is_trivially_copyable_v<Command>);
 
 enum class NoteKind : std::uint8_t {
-  kEndpointRemoved,  // ref. The slot, its keys and its final counters are the control thread's again
+  kEndpointRemoved,  // ref. The control thread owns the slot, its keys and its final counters again
   kSourceRemoved,    // ref
   kRouteRemoved,     // ref. RouteSlot::next_index is final
-  kLatched,          // ref, address, component: we now send there
+  kLatched,          // ref, address, component: the worker now sends to that address
   kStreamStarted,    // ref: the endpoint; stream: its slot and tenancy; ssrc
-  kStreamEnded,      // ref: the endpoint; ssrc: an RTCP BYE said so
-  kRouteSwitched,    // ref: the route; the first packet of the new source has left
+  kStreamEnded,      // ref: the endpoint; ssrc: an RTCP BYE named it
+  kRouteSwitched,    // ref: the route, which now sends another stream; ssrc: of that stream
   kStopped,
 };
 

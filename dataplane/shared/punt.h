@@ -1,5 +1,5 @@
 // punt: a packet that a worker hands up because it is not media: STUN, DTLS, ARP, neighbour discovery, ICMP.
-// The control thread owns the mbuf from here and frees it with free_punt().
+// The control thread then owns the mbuf, and frees it with free_punt().
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,14 @@ enum class PuntKind : std::uint8_t { kStun, kDtls, kArp, kIcmp, kIcmpv6 };
 
 struct Punt {
   PuntKind kind{};
-  std::uint16_t port_id = 0;  // DPDK port that it came in by
-  // Whose port or 5-tuple it came to; invalid on a shared port that does not know the sender.
+  std::uint16_t port_id = 0;  // the DPDK port that received it
+  // STUN and DTLS: the endpoint that has the local port or 5-tuple. Invalid for an unknown sender on a shared
+  // port, and for ARP and ICMP.
   SlotRef endpoint;
   rte_mbuf* mbuf = nullptr;
 };
 
-/// The whole frame. Control thread; valid until free_punt.
+/// The whole frame, valid until free_punt(). Control thread.
 std::span<const std::uint8_t> punt_frame(const Punt& punt);
 void free_punt(const Punt& punt);
 

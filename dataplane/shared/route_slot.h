@@ -1,9 +1,9 @@
-// route_slot: what leads from a stream to an endpoint, and the rewrite on the way. Three layouts: the source
-// (which stream of which endpoint), the fan-out chunk (who hangs on a source), and the route (one copy of it
-// to one endpoint).
+// route_slot: how packets get from a stream to an endpoint. There are three layouts. A source says which
+// stream of which endpoint is wanted. A fan-out chunk lists routes of one source. A route leads to one
+// endpoint, and says how its copy is rewritten.
 //
-// Owner: as with endpoint_slot.h: the control thread before install and after the removed note, the worker
-// between.
+// Owner of sources and routes, as in endpoint_slot.h: the control thread before the install command and after
+// the removed note, the worker between them. Fan-out chunks belong to the worker alone.
 #pragma once
 
 #include <array>
@@ -20,29 +20,29 @@ enum class SourceMatch : std::uint8_t { kAny, kSsrc, kPayloadType, kMid };
 
 inline constexpr std::size_t kMaxPayloadTypes = 8;
 
-/// "The stream of this endpoint that ...". Identity of a source of media: a switch is from one SourceSlot to
-/// another, whatever SSRCs they happen to use.
+/// Which stream of an endpoint is wanted. The slot is the identity of the source: a switch goes from one
+/// SourceSlot to another, whatever SSRCs their streams use.
 struct alignas(64) SourceSlot {
-  // worker: the line of each packet that it fans out
-  std::uint32_t stream;       // the stream that feeds it now; kNoSlot = none yet
-  std::uint32_t first_chunk;  // fan-out
+  // Worker. Each packet that fans out needs this cache line.
+  std::uint32_t stream;       // the stream that feeds it now; kNoSlot = none
+  std::uint32_t first_chunk;  // of the fan-out
   std::uint32_t route_count;
-  std::uint32_t retransmit_count;  // of these, routes that answer NACK: packets of this source are kept
-  std::uint32_t lent_to;           // workers that have a mirror of it, a bit each
-  std::uint32_t next;              // of the same endpoint
+  std::uint32_t retransmit_count;  // number of routes that answer NACK: if not 0, packets are kept
+  std::uint32_t lent_to;           // workers that have a mirror of it, one bit each
+  std::uint32_t next;              // next source of the same endpoint
   bool installed;
 
-  // control thread, constant once installed
+  // Control thread, constant once installed.
   SourceMatch match;
   std::uint8_t payload_type_count;
   std::uint8_t mid_length;
   std::uint32_t generation;
-  SlotRef endpoint;  // invalid: the mirror of a source of another worker (lend.h)
+  SlotRef endpoint;  // invalid in a mirror (stages/mirror.h)
   std::array<std::uint8_t, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, kMaxMidLength> mid;
   std::uint32_t ssrc;
   std::uint32_t clock_rate;
-  SlotRef home;  // of a mirror, the source that it stands for
+  SlotRef home;  // in a mirror: the source that it stands for
   std::uint8_t home_worker;
 
   // worker: the contest for the source (streams.h)
@@ -58,7 +58,7 @@ struct alignas(64) SourceSlot {
 };
 static_assert(offsetof(SourceSlot, installed) < 64);
 
-/// Whether the source stands for one of another worker (lend.h).
+/// Whether the source stands for one on another worker (stages/mirror.h).
 [[nodiscard]] inline bool is_mirror(const SourceSlot& source) {
   return !source.endpoint.valid();
 }
@@ -76,50 +76,50 @@ struct PayloadTypeMapping {
   std::uint8_t to;
 };
 
-/// Laid out as StreamSlot: the first two cache lines with each packet (a third where payload types or header
-/// extensions are mapped), the rest now and then.
+/// Each packet needs the first two cache lines, and a third where the route maps payload types or header
+/// extensions. The rest is needed rarely.
 struct alignas(64) RouteSlot {
-  // control thread, constant once installed
+  // Control thread, constant once installed.
   std::uint32_t generation;
   SlotRef endpoint;                 // where it leads
   std::uint32_t ssrc;               // outgoing
   std::uint32_t clock_rate;         // of the outgoing stream, Hz
-  bool map_extensions;              // false = header extensions pass as they are
-  std::uint8_t payload_type_count;  // 0 = all pass as they are
+  bool map_extensions;              // false = header extensions pass unchanged
+  std::uint8_t payload_type_count;  // 0 = all payload types pass unchanged
   bool keyframe_on_switch;          // ask the publisher for a key frame when a source starts to feed it
   bool retransmit;                  // NACK is answered from the packet cache
 
-  // worker
+  // Worker.
   bool installed;
-  bool started;  // something has been sent
+  bool started;  // a packet has been sent
   bool fir_seen;
-  std::uint8_t fir_sequence;  // RFC 5104 4.3.1.1, of the FIRs that came by this route
+  std::uint8_t fir_sequence;  // RFC 5104 4.3.1.1, of the last FIR from this route's receiver
   std::uint32_t stream;       // the stream that the deltas belong to; kNoSlot = switch at the next packet
   std::uint32_t stream_tenancy;
   std::uint32_t stream_epoch;
   std::uint32_t timestamp_delta;
   std::uint32_t last_timestamp;  // outgoing, of the highest index
   std::uint64_t index_delta;     // outgoing = incoming + delta, modulo 2^64
-  std::uint64_t base_index;      // outgoing indices below this one belong to earlier sources and are spent
-  // the second line
+  std::uint64_t base_index;      // lower outgoing indices belong to earlier sources and are not used again
+  // The second line.
   std::uint64_t highest_index;  // sent so far
   std::uint64_t last_sent_tsc;
-  Counter packets, bytes;  // sent; payload bytes; those sent again are among them
+  Counter packets, bytes;  // sent, retransmissions included; bytes of payload
   Counter switches;        // times that the feeding stream changed, the first not counted
-  std::uint32_t source;    // control thread prefills it; kSwitchRoute changes it
+  std::uint32_t source;    // the control thread sets it before installation; kSwitchRoute changes it
   std::uint32_t next_to_endpoint;
-  Counter next_index;  // first unused index, for a route that continues this SSRC; final after the removal
+  Counter next_index;  // first unused index, for a route that continues this SSRC; valid after the removal
 
-  // control thread, constant once installed
-  // Packet index of the first packet out. The control thread picks it so that none is ever used twice.
+  // Control thread, constant once installed.
+  // Packet index of the first packet that leaves. The control thread chooses it so that no index repeats.
   std::uint64_t first_index;
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
-  std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = taken out (RFC 8285)
+  std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = removed (RFC 8285)
 
-  // worker
+  // Worker.
   Counter retransmitted;            // packets sent again
-  std::uint64_t retransmit_credit;  // see retransmit.h: packets that may be sent again now
-  std::uint64_t retransmit_earned;  // first-time packets that the credit is counted up to
+  std::uint64_t retransmit_credit;  // number of packets that may be sent again now: see retransmit.h
+  std::uint64_t retransmit_earned;  // number of first-time packets that the credit already includes
 };
 static_assert(offsetof(RouteSlot, highest_index) == 64 && offsetof(RouteSlot, payload_types) == 128);
 

@@ -1,6 +1,6 @@
-// stream_slot: one incoming RTP stream (one SSRC of one endpoint), born on the worker with its first
-// authentic packet. Owner: the worker. The control thread reads the fields marked "shared" at any time; a
-// reader checks that `tenancy` is odd (in use) and the same before and after.
+// stream_slot: one incoming RTP stream, that is, one SSRC of one endpoint. The worker creates it with the
+// first authentic packet, and owns it. The control thread may read the fields marked "shared" at any time. It
+// reads `tenancy` before and after: what it read is valid if both values are equal and odd.
 #pragma once
 
 #include <array>
@@ -18,61 +18,61 @@ namespace sluice::dataplane {
 inline constexpr std::size_t kMaxSourcesPerStream = 4;
 inline constexpr std::size_t kMaxMidLength = 16;
 
-/// Laid out by how often it is met: the first two cache lines with each packet, the rest now and then.
+/// Each packet needs the first two cache lines. The rest is needed rarely.
 struct alignas(64) StreamSlot {
-  // shared: identity
-  std::atomic<std::uint32_t> tenancy;   // odd = in use; counts up at each birth and death
-  std::atomic<std::uint32_t> endpoint;  // slot; kNoSlot: it stands for a stream of another worker (lend.h)
+  // Shared: identity.
+  std::atomic<std::uint32_t> tenancy;   // odd = in use; counts up when a stream begins and when it ends
+  std::atomic<std::uint32_t> endpoint;  // slot; kNoSlot in the stream of a mirror (stages/mirror.h)
   std::atomic<std::uint32_t> endpoint_generation;
   std::atomic<std::uint32_t> ssrc;
   std::atomic<std::uint8_t> payload_type;  // of the latest packet
   std::atomic<bool> ended;                 // an RTCP BYE named it
-  // Carries no media: has only sent RTCP so far, or was silent for the stream timeout.
+  // The stream carries no media: it has only sent RTCP so far, or was silent for the stream timeout.
   std::atomic<bool> dormant;
 
-  // worker only
+  // Worker only.
   std::uint8_t source_count;
-  std::uint32_t epoch;            // counts up when a plain RTP sender restarts its numbering
-  std::uint32_t direct_route;     // the one route that all that it feeds leads to; kNoSlot = none or several,
-                                  // or other workers have some
-  std::uint32_t direct_endpoint;  // where that one leads
-  std::uint32_t transit;          // RFC 3550 A.8
-  std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: the next one would confirm a restart
+  std::uint32_t epoch;             // counts up when a plain RTP sender restarts its numbering
+  std::uint32_t direct_route;      // the only route of the stream's sources; kNoSlot = there are none or
+                                   // several, or a source is a mirror or has one
+  std::uint32_t direct_endpoint;   // the endpoint that direct_route leads to
+  std::uint32_t transit;           // RFC 3550 A.8
+  std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: a packet with this number confirms a restart
   bool transit_known;
   bool restart_suspected;
-  std::uint8_t mid_length;  // RFC 8843 mid, once a packet named it; 0 = not known
-  std::uint8_t fed;         // of `sources`, a bit each: those that its packets go to now
-  bool contends;            // some source that matches it is fed by another stream
-  bool kept;                // its packets go into the packet cache: a route that retransmits hangs on it
-  std::uint32_t jitter_clock_rate;  // what clock_rate says
+  std::uint8_t mid_length;  // of the RFC 8843 mid; 0 = no packet has named it yet
+  std::uint8_t fed;         // which of `sources` its packets go to now, a bit for each
+  bool contends;            // another stream feeds a source that this one matches
+  bool kept;                // its packets go into the packet cache: it feeds a route that answers NACK
+  std::uint32_t jitter_clock_rate;  // the value of clock_rate, in the first cache line
 
-  // shared: WebRTC-stats names
+  // Shared: named as in WebRTC statistics.
   Counter jitter;           // RTP clock units, times 16
-  Counter last_packet_tsc;  // RTP; RTCP does not count
+  Counter last_packet_tsc;  // of the latest RTP packet; RTCP does not count
 
-  // the second line
+  // The second line.
   crypto::ReplayWindow rtp_window;    // worker only
   Counter packets, bytes;             // payload bytes
   Counter base_index, highest_index;  // packetsLost = highest - base + 1 - packets
 
-  // the third line, of a stream whose packets fan out, and the rest: worker only
+  // Worker only. The third line is needed when packets fan out.
   std::array<std::uint32_t, kMaxSourcesPerStream> sources;
-  std::uint32_t next;  // of the same endpoint
+  std::uint32_t next;  // next stream of the same endpoint, or next free slot
   std::array<std::uint8_t, kMaxMidLength> mid;
   crypto::ReplayWindow rtcp_window;
   std::uint64_t cycle_base;  // index of sequence number 0 in the sender's first cycle
-  StreamIdentity home;       // of a mirror: which stream it stands for now
+  StreamIdentity home;       // in a mirror: the stream that it stands for now
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
   std::uint8_t fir_sequence;  // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
 
-  // shared
+  // Shared.
   Counter clock_rate;         // of the source that it feeds; 0 = none
-  Counter nacks, plis, firs;  // sent on to this stream's publisher
+  Counter nacks, plis, firs;  // sent to this stream's publisher
 };
 static_assert(offsetof(StreamSlot, rtp_window) == 64 && offsetof(StreamSlot, sources) == 128);
 
-/// Whether the stream stands for one of another worker (lend.h).
+/// Whether the stream stands for one on another worker (stages/mirror.h).
 [[nodiscard]] inline bool is_mirror(const StreamSlot& stream) {
   return stream.endpoint.load(std::memory_order_relaxed) == kNoSlot;
 }

@@ -17,7 +17,8 @@ Waker::~Waker() {
 }
 
 void Waker::wake() {
-  // The entry that was pushed must be visible before the flag is read; about_to_wait() does the mirror image.
+  // The pushed entry must be visible before this thread reads the flag. about_to_wait() does the reverse: the
+  // flag must be visible before the other thread reads the rings.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!waiting_.load(std::memory_order_relaxed) || !waiting_.exchange(false, std::memory_order_acq_rel))
     return;

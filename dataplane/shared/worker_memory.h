@@ -1,6 +1,6 @@
-// worker_memory: everything that a worker and the control thread share, allocated once before the worker
-// starts and freed after it has stopped. Who may touch what, and when, is said in the layouts' own headers;
-// the rings carry the hand-overs.
+// worker_memory: everything that a worker and the control thread share. The control thread allocates it
+// before the worker starts, and frees it after the worker has stopped. The header of each layout says which
+// thread may touch its fields, and when. The commands and notes in the rings pass the ownership.
 #pragma once
 
 #include <atomic>
@@ -18,8 +18,9 @@
 
 namespace sluice::dataplane {
 
-/// Wakes a thread that waits on an eventfd. Others call wake() after they pushed to a ring of its; it costs a
-/// fence and a load while that thread is awake, and one write(2) per sleep of it at most, over all callers.
+/// Wakes one thread that waits on an eventfd. Other threads call wake() after they have pushed to a ring that
+/// this thread reads. While the thread is awake, a call costs a fence and a load. Each time that the thread
+/// sleeps, at most one of the callers pays for a write(2).
 class Waker {
  public:
   Waker();  // throws std::system_error when the kernel has no eventfd left
@@ -28,11 +29,12 @@ class Waker {
   Waker& operator=(const Waker&) = delete;
 
   int fd() const { return fd_; }
-  /// Any other thread. After pushing to a ring.
+  /// Called by any other thread, after it has pushed to a ring.
   void wake();
-  /// The thread itself: about to wait; look at all rings once more after this call.
+  /// Called by the thread itself, before it waits. REQUIRES: it looks at all its rings again between this
+  /// call and the wait.
   void about_to_wait();
-  /// The thread itself: back from waiting; clears the eventfd.
+  /// Called by the thread itself, after it has waited. Clears the eventfd.
   void awake();
 
  private:
@@ -40,24 +42,24 @@ class Waker {
   alignas(64) std::atomic<bool> waiting_{false};
 };
 
-/// The control thread's, woken by workers.
+/// The waker of the control thread. Workers call wake().
 using ControlWaker = Waker;
 
 struct WorkerMemory {
   WorkerMemory(const config::Limits& limits, ControlWaker& control_waker);
 
   ControlWaker& waker;
-  Waker bell;                        // the worker's, rung by the control thread after commands
+  Waker bell;                        // wakes the worker; the control thread calls wake() after commands
   SpscRing<Command> commands{4096};  // control thread -> worker
   SpscRing<Note> notes{8192};        // worker -> control thread
   SpscRing<Punt> punts{4096};        // worker -> control thread
 
   SlotArray<EndpointSlot> endpoints;
   SlotArray<EndpointKeys> keys;   // same index as endpoints
-  SlotArray<SourceSlot> sources;  // as many as routes
+  SlotArray<SourceSlot> sources;  // the same number as routes
   SlotArray<RouteSlot> routes;
   SlotArray<StreamSlot> streams;
-  /// No stream slot at or past this was ever used. Written by the worker.
+  /// Stream slots from this index on have never been used. Written by the worker.
   std::atomic<std::uint32_t> stream_high_water{0};
 
   WorkerCounters counters;
