@@ -29,8 +29,7 @@ std::optional<DropReason> parse_ipv4(std::span<const std::uint8_t> bytes, Frame&
   return std::nullopt;
 }
 
-// Extension headers are walked over as far as they are harmless (hop-by-hop, destination options), four at
-// most.
+// Skips at most four extension headers, only hop-by-hop and destination options.
 std::optional<DropReason> parse_ipv6(std::span<const std::uint8_t> bytes, Frame& frame) {
   const std::size_t room = bytes.size() - frame.l3_offset;
   if (room < kIpv6Header) return DropReason::kBadIp;
@@ -118,9 +117,9 @@ config::IpAddress destination_ip(std::span<const std::uint8_t> bytes, const Fram
 }
 
 std::uint64_t checksum_add(std::span<const std::uint8_t> bytes, std::uint64_t sum) {
-  // One's-complement sums are indifferent to word size and, but for one swap at the end, to byte order (RFC
-  // 1071 2): so 32-bit words are summed as they lie in memory, 32 bytes a step in two 64-bit lanes each,
-  // which cannot overflow.
+  // A one's-complement sum does not depend on the word size. It depends on the byte order only by one swap at
+  // the end (RFC 1071 2). So this sums 32-bit words as they lie in memory, 32 bytes a step, in 64-bit lanes
+  // that cannot overflow.
   using Lanes = std::uint64_t __attribute__((vector_size(16)));
   const std::uint8_t* p = bytes.data();
   std::size_t left = bytes.size();
@@ -143,11 +142,11 @@ std::uint64_t checksum_add(std::span<const std::uint8_t> bytes, std::uint64_t su
   }
   if (left != 0) {
     std::uint32_t tail = 0;
-    // An odd last byte counts as the high half of its word: the zeros behind it are there.
+    // An odd last byte is the high half of its 16-bit word. The zeros of `tail` stand behind it.
     std::memcpy(&tail, p, left);
     native += tail;
   }
-  // Folded to 16 bits and turned to network order, in which `sum` is.
+  // Folds to 16 bits and swaps to network order, as `sum` has it.
   return sum + __builtin_bswap16(static_cast<std::uint16_t>(~checksum_finish(native)));
 }
 

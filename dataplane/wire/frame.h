@@ -1,6 +1,6 @@
-// frame: where the layers of an Ethernet frame lie (802.1Q, IPv4, IPv6, UDP). The one place that
-// bounds-checks what a port hands us, for worker and control plane alike. Pure functions over bytes; no DPDK;
-// any thread.
+// frame: where the layers of an Ethernet frame lie (802.1Q, IPv4, IPv6, UDP). The workers and the control
+// plane both use it to check the bounds of received frames. Pure functions over bytes, without DPDK; any
+// thread.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ inline constexpr std::uint8_t kIpProtoIcmpv6 = 58;
 
 /// Offsets are from the frame's first byte. Fields of layers that the frame does not have are zero.
 struct Frame {
-  std::uint16_t ether_type = 0;  // of the innermost, after an 802.1Q tag
+  std::uint16_t ether_type = 0;  // the one behind the 802.1Q tag, if there is a tag
   std::uint16_t vlan = 0;        // 0 = untagged (or priority-tagged)
   std::uint16_t l3_offset = 0;
   std::uint16_t l3_length = 0;  // header and payload, as the IP header says; for non-IP: to the frame's end
@@ -41,26 +41,27 @@ struct Frame {
   std::uint16_t payload_length = 0;
 };
 
-/// Fills `frame` as far as the layers go. nullopt when all is well; otherwise the reason to drop it
-/// (kBadEthernet, kBadIp, kIpFragment, kBadUdp). A well-formed frame of another protocol is well: look at
-/// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791) unless the port has done so, not
-/// UDP's (udp_checksum_ok below).
+/// Fills `frame` with the layers that are known. Returns nullopt, or the reason to drop the frame
+/// (kBadEthernet, kBadIp, kIpFragment, kBadUdp). A well-formed frame of another protocol gives nullopt: see
+/// ether_type and ip_protocol. Checks the IPv4 header checksum (RFC 791), unless the port has done so. Does
+/// not check the UDP checksum: udp_checksum_ok() does.
 [[nodiscard]] std::optional<DropReason> parse_frame(std::span<const std::uint8_t> bytes, Frame& frame,
                                                     bool ip_checksum_known_good = false);
 
-/// What nearly every frame is: untagged, IPv4 without options, whole, UDP, its IP checksum known to be good.
-/// Its layers lie where they always do.
+/// The form of nearly every frame: untagged, IPv4 without options, UDP, not a fragment. Its layers lie at
+/// fixed offsets. The IPv4 header checksum is not checked: the port must have found it good.
 struct CommonFrame {
   static constexpr std::uint16_t kL3Offset = 14;
   static constexpr std::uint16_t kL4Offset = kL3Offset + 20;
   static constexpr std::uint16_t kPayloadOffset = kL4Offset + 8;
   static constexpr std::uint32_t kNone = ~0u;
 
-  /// The length of its UDP payload. kNone for any other frame and for one that does not fit: ask parse_frame.
+  /// The length of the UDP payload. kNone for a frame of another form, and for one whose lengths do not fit:
+  /// parse_frame() then decides.
   static std::uint32_t payload_length(std::span<const std::uint8_t> bytes) {
     if (bytes.size() < kPayloadOffset) return kNone;
     const std::uint8_t* p = bytes.data();
-    std::uint32_t kind;  // EtherType, version and header length, and a DSCP that is none of our business
+    std::uint32_t kind;  // EtherType, version and header length, and the DSCP, which may be any
     std::uint64_t rest;  // total length, identification, flags and fragment offset, TTL, protocol
     std::memcpy(&kind, p + 12, sizeof kind);
     std::memcpy(&rest, p + 16, sizeof rest);
@@ -74,16 +75,17 @@ struct CommonFrame {
   }
 };
 
-/// REQUIRES: parse_frame was well, ip_protocol is UDP. True also for IPv4's "no checksum" (RFC 768).
+/// Also true for an IPv4 packet that carries no checksum (RFC 768). REQUIRES: parse_frame() returned nullopt,
+/// and the frame is UDP over IP.
 [[nodiscard]] bool udp_checksum_ok(std::span<const std::uint8_t> bytes, const Frame& frame);
 
 /// REQUIRES: ip_version != 0.
 config::IpAddress source_ip(std::span<const std::uint8_t> bytes, const Frame& frame);
 config::IpAddress destination_ip(std::span<const std::uint8_t> bytes, const Frame& frame);
 
-/// RFC 1071 one's-complement sum, not yet folded or inverted; `sum` carries a partial sum in.
+/// Adds the RFC 1071 one's-complement sum of `bytes` to `sum`. The result is not folded or inverted.
 std::uint64_t checksum_add(std::span<const std::uint8_t> bytes, std::uint64_t sum = 0);
-/// Folds and inverts.
+/// Folds the sum to 16 bits and inverts it. The result is the checksum.
 std::uint16_t checksum_finish(std::uint64_t sum);
 
 }  // namespace sluice::dataplane

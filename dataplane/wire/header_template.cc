@@ -45,7 +45,7 @@ HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote,
   } else {
     p[0] = 0x45;
     p[1] = traffic_class;
-    store_be16(p + 6, 0x4000);  // don't fragment; so the identification may be 0 (RFC 6864 4.1)
+    store_be16(p + 6, 0x4000);  // "don't fragment", so the identification may be 0 (RFC 6864 4.1)
     p[8] = kHopLimit;
     p[9] = kIpProtoUdp;
     addresses = p + 12;
@@ -88,7 +88,7 @@ void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint1
     const std::uint64_t total = udp_length + 20u;
     store_be16(frame + header.l3_offset + 10, checksum_finish(header.ip_sum + total));
   }
-  // The length counts twice: in the pseudo header and in the UDP header.
+  // The sum includes the length twice: it is in the pseudo header and in the UDP header.
   const std::uint64_t sum = std::uint64_t{header.address_sum} + header.port_sum + udp_length + udp_length;
   const std::uint16_t whole = checksum_finish(checksum_add({udp + 8, payload_length}, sum));
   store_be16(udp + 6, whole == 0 ? 0xffff : whole);

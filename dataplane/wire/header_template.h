@@ -1,6 +1,6 @@
-// header_template: the Ethernet, IP and UDP headers of everything that goes to one remote address, built
-// once. Sending a packet is then a copy of at most 66 bytes and two patched lengths. Pure functions; no DPDK.
-// A template lies in a slot and has that slot's owner.
+// header_template: the Ethernet, IP and UDP headers of all packets to one remote address, built once. To send
+// a packet, the worker copies at most 66 bytes, then sets lengths and checksums. Pure functions without DPDK,
+// any thread. A template lies in a slot and belongs to the owner of the slot.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 
 namespace sluice::dataplane {
 
-/// One end of a link: who we are on a port, or where the next hop is.
+/// One end of a link: our own MAC and address on a port, or the next hop's MAC and the remote address.
 struct LinkEnd {
   MacAddress mac{};
   config::SocketAddress address;
@@ -21,7 +21,7 @@ struct LinkEnd {
 struct HeaderTemplate {
   static constexpr std::size_t kMaxLength = 66;  // Ethernet 14, 802.1Q 4, IPv6 40, UDP 8
 
-  std::uint8_t length;  // of the headers; 0 = the remote is not known, nothing can be sent
+  std::uint8_t length;  // of the headers; 0 = the remote is not known, so nothing can be sent
   std::uint8_t l3_offset;
   std::uint8_t l4_offset;
   bool is_v6;
@@ -37,21 +37,21 @@ struct HeaderTemplate {
 HeaderTemplate make_header_template(const LinkEnd& local, const LinkEnd& remote, std::uint16_t vlan,
                                     std::uint8_t dscp = 0);
 
-/// The remote that a template leads to. REQUIRES: known().
+/// The remote address and UDP port of a template. REQUIRES: known().
 config::SocketAddress template_remote(const HeaderTemplate& header);
-/// Where the frame goes on the link. REQUIRES: known().
+/// The destination MAC of the frames. REQUIRES: known().
 MacAddress template_next_hop(const HeaderTemplate& header);
 
-/// Writes the headers to frame[0, header.length) for a UDP payload that already lies behind them, all
-/// checksums among them.
+/// Writes the headers with all checksums to frame[0, header.length). REQUIRES: known(), and the UDP payload
+/// already lies behind the headers.
 void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length);
 
-/// The same for a port that fills in the checksums itself: in UDP's place it wants the pseudo header's sum;
-/// the IPv4 one stays zero. The lengths that there are, each known to the compiler: a copy by a length at run
-/// time costs a call.
+/// The same for a port that computes the checksums itself. Such a port wants the sum of the pseudo header in
+/// the UDP checksum field, and zero in the IPv4 one.
 inline void write_headers_for_offload(const HeaderTemplate& header, std::uint8_t* frame,
                                       std::uint16_t payload_length) {
   const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);
+  // The compiler copies a constant length without a call. Nearly all headers have one of these two lengths.
   if (header.length == 42) {
     std::memcpy(frame, header.bytes.data(), 42);
   } else if (header.length == 62) {

@@ -17,7 +17,7 @@ void append(std::uint8_t*& to, std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 bool rtcp_holds_together(std::span<const std::uint8_t> compound) {
-  if (compound.size() < kHeader + 4) return false;  // every type that we know names an SSRC
+  if (compound.size() < kHeader + 4) return false;  // every type that we know has an SSRC
   while (!compound.empty()) {
     if (compound.size() < kHeader || (compound[0] >> 6) != 2) return false;
     if (compound[1] < 192 || compound[1] > 223) return false;
@@ -72,7 +72,7 @@ bool RtcpWriter::report(std::uint32_t ssrc, std::span<const std::uint8_t> sender
 
 bool RtcpWriter::cname(std::uint32_t ssrc, std::span<const std::uint8_t> name) {
   if (name.size() > 255) return false;
-  const std::size_t items = 2 + name.size() + 1;  // and at least one zero octet to end the list
+  const std::size_t items = 2 + name.size() + 1;  // at least one zero byte ends the list
   const std::size_t padded = (items + 3) / 4 * 4;
   std::uint8_t* p = take(kHeader + 4 + padded, 1, RtcpType::kSourceDescription);
   if (p == nullptr) return false;

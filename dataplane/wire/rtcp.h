@@ -1,5 +1,5 @@
-// rtcp: bounds-checked walk over an RTCP compound (RFC 3550 6.1, reduced-size RFC 5506), and a bounds-checked
-// writer. Pure functions over bytes, any thread.
+// rtcp: reads an RTCP compound (RFC 3550 6.1, reduced-size RFC 5506), and writes one. Both check all bounds.
+// Pure functions over bytes, any thread.
 #pragma once
 
 #include <cstdint>
@@ -25,30 +25,31 @@ inline constexpr std::uint8_t kFeedbackFir = 4;   // payload feedback, RFC 5104 
 inline constexpr std::size_t kReportBlockLength = 24;
 inline constexpr std::size_t kSenderInfoLength = 20;
 
-/// One packet of a compound. `body` is what follows the 4-byte header, padding taken off.
+/// One packet of a compound. `body` is what follows the 4-byte header, without padding.
 struct RtcpItem {
   std::uint8_t count = 0;  // RC, SC or FMT
   std::uint8_t type = 0;
   std::span<const std::uint8_t> body;
 };
 
-/// Walks a compound. Stays within its bytes whatever they are; what it finds is only worth something when
-/// rtcp_holds_together() was true.
+/// Goes through the packets of a compound. It never reads outside of the compound, but its items are only
+/// meaningful when rtcp_holds_together() is true.
 class RtcpWalk {
  public:
   explicit RtcpWalk(std::span<const std::uint8_t> compound) : rest_(compound) {}
+  /// False at the end of the compound, and at a packet that does not fit.
   [[nodiscard]] bool next(RtcpItem& item);
 
  private:
   std::span<const std::uint8_t> rest_;
 };
 
-/// Every packet of the compound is of version 2, has a known range of types and fits; padding only on the
-/// last.
+/// Whether the compound is well-formed: it has at least 8 bytes, every packet has version 2, a type from 192
+/// to 223 and a length that fits, and only the last one has padding.
 [[nodiscard]] bool rtcp_holds_together(std::span<const std::uint8_t> compound);
 
-/// Appends RTCP packets to a buffer. What does not fit is not written, and the writer says so; what stands is
-/// whole.
+/// Appends RTCP packets to a buffer. When a packet does not fit or breaks a limit below, the function writes
+/// nothing and returns false. So the buffer holds only whole packets.
 class RtcpWriter {
  public:
   explicit RtcpWriter(std::span<std::uint8_t> buffer) : buffer_(buffer) {}
@@ -62,6 +63,7 @@ class RtcpWriter {
   /// One chunk with a CNAME of at most 255 bytes (RFC 3550 6.5.1).
   [[nodiscard]] bool cname(std::uint32_t ssrc, std::span<const std::uint8_t> name);
   [[nodiscard]] bool bye(std::uint32_t ssrc);
+  /// `control_information`: a multiple of 4 bytes.
   [[nodiscard]] bool feedback(RtcpType type, std::uint8_t format, std::uint32_t sender, std::uint32_t media,
                               std::span<const std::uint8_t> control_information);
 
@@ -72,7 +74,7 @@ class RtcpWriter {
   std::size_t used_ = 0;
 };
 
-/// The CNAME that an SDES packet's body gives for `ssrc`; empty when none.
+/// The CNAME that an SDES packet gives for `ssrc`; empty when there is none.
 std::span<const std::uint8_t> find_cname(const RtcpItem& source_description, std::uint32_t ssrc);
 
 }  // namespace sluice::dataplane

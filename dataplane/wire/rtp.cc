@@ -5,8 +5,8 @@
 namespace sluice::dataplane {
 namespace {
 
-// Walks the elements of a header extension; calls visit(element offset, id, value offset, value length) for
-// each. Stops at the first element that does not fit: what follows is not trusted.
+// Calls visit(element offset, id, value offset, value length) for each element of a header extension. Stops
+// at the first element that does not fit, since what follows cannot be trusted.
 template <typename Visit>
 void for_each_element(std::span<const std::uint8_t> data, std::uint16_t profile, Visit visit) {
   const bool one_byte = profile == kOneByteExtensions;
@@ -22,7 +22,7 @@ void for_each_element(std::span<const std::uint8_t> data, std::uint16_t profile,
     std::uint8_t id;
     if (one_byte) {
       id = data[at] >> 4;
-      if (id == 15 || id == 0) return;  // reserved, and padding with a length: stop (RFC 8285 4.2)
+      if (id == 15 || id == 0) return;  // a reserved id, or padding with a length (RFC 8285 4.2)
       length = std::size_t{static_cast<std::uint8_t>(data[at] & 0x0f)} + 1;
       value = at + 1;
     } else {

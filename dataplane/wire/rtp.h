@@ -1,5 +1,5 @@
-// rtp: bounds-checked view of an RTP packet's header, and in-place rewriting (RFC 3550 5.1, RFC 8285). Pure
-// functions over bytes, any thread.
+// rtp: reads the header of an RTP packet with all bounds checked, and rewrites it in place (RFC 3550 5.1, RFC
+// 8285). Pure functions over bytes, any thread.
 #pragma once
 
 #include <array>
@@ -30,7 +30,8 @@ struct RtpView {
   std::uint32_t ssrc = 0;
 };
 
-/// The part of parse_rtp behind the fixed header, which few packets have.
+/// The part of parse_rtp() for CSRCs and the header extension, which few packets have. False when they do not
+/// fit. REQUIRES: the packet has a fixed header.
 [[nodiscard]] bool parse_rtp_rest(std::span<const std::uint8_t> packet, RtpView& view);
 
 /// False when the header does not fit `packet`. Padding is not checked here: under SRTP it is encrypted.
@@ -48,7 +49,8 @@ struct RtpView {
   return (p[0] & 0x1f) == 0 || parse_rtp_rest(packet, view);  // CSRCs or an extension
 }
 
-/// REQUIRES: decrypted packet that parse_rtp took. False when the padding count is impossible (RFC 3550 5.1).
+/// False when the padding count is impossible (RFC 3550 5.1). REQUIRES: parse_rtp() was true, and the packet
+/// is decrypted.
 [[nodiscard]] inline bool padding_fits(std::span<const std::uint8_t> packet, const RtpView& view) {
   assert(packet.size() >= view.header_length);
   if (!view.padding) return true;
@@ -60,9 +62,9 @@ struct RtpView {
 std::span<const std::uint8_t> find_extension(std::span<const std::uint8_t> packet, const RtpView& view,
                                              std::uint8_t id);
 
-/// Renumbers extension elements in place by `ids` ([old 1..14] -> new, 0 = blanked to padding). Ids above 14
-/// are blanked. `header` is the RTP header of header_length bytes that `view` describes. Length never
-/// changes.
+/// Renumbers the extension elements in place by `ids` ([old 1..14] -> new). Where the new id is 0, the
+/// element becomes padding, as does an element with an id above 14. The length never changes. `header`: the
+/// RTP header of header_length bytes that `view` describes.
 void map_extensions(std::span<std::uint8_t> header, const RtpView& view,
                     const std::array<std::uint8_t, 16>& ids);
 
