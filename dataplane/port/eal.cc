@@ -20,8 +20,8 @@ bool is_pci_address(const std::string& device) {
          device.find_first_not_of("0123456789abcdefABCDEF:.") == std::string::npos;
 }
 
-// DPDK's lcores are numbered by us and laid onto CPUs, so that a CPU may carry two of them and have any
-// number.
+// We number DPDK's lcores ourselves and assign them to CPUs. So one CPU may have two lcores, and its number
+// does not matter.
 std::string lcore_list(const EalOptions& options) {
   std::string list = "0@" + std::to_string(options.control_core);
   for (std::size_t i = 0; i < options.worker_cores.size(); ++i)
@@ -29,7 +29,7 @@ std::string lcore_list(const EalOptions& options) {
   return list;
 }
 
-/// The --file-prefix of a memory that is shared: named after the first ring port. Empty when there is none.
+/// The --file-prefix of shared memory, made from the name of the first ring port. Empty without ring ports.
 std::string shared_prefix(const EalOptions& options) {
   for (const std::string& device : options.devices)
     if (const auto ring = config::parse_ring_device(device)) return ring_file_prefix(ring->name);
@@ -39,11 +39,11 @@ std::string shared_prefix(const EalOptions& options) {
 std::vector<std::string> arguments(const EalOptions& options, bool huge, const std::string& shared) {
   std::vector<std::string> args{
       "sluiced", "--no-telemetry",
-      // The TAP driver calls it an error that a kernel lacks a queue discipline that we do without. Of two
-      // patterns that match, DPDK heeds the one given first.
+      // The TAP driver logs an error when the kernel lacks a queue discipline that we do not need. When two
+      // patterns match, DPDK uses the one that is given first.
       "--log-level=pmd.net.tap:critical", "--log-level=*:warning", "--lcores", lcore_list(options),
       "--main-lcore", "0", "-m", std::to_string(options.memory.size_mib)};
-  // Unless a port says so, nothing is shared with other DPDK processes, so that several may run side by side.
+  // Without a ring port, we share nothing with other DPDK processes, so that several can run side by side.
   if (!shared.empty()) {
     args.push_back("--file-prefix=" + shared);
   } else if (huge) {
@@ -121,7 +121,7 @@ std::unique_ptr<Eal> Eal::start(const EalOptions& options, std::string& error) {
       eal->huge_pages_ = true;
       break;
     case config::HugePages::kAuto:
-      eal->huge_pages_ = enough;  // always with a ring: device
+      eal->huge_pages_ = enough;  // always true with a ring: device
       if (!enough)
         eal->warnings_.push_back(
             "only " + std::to_string(free_mib) + " MiB of huge pages are free and size_mib is " +
@@ -148,7 +148,8 @@ Eal::~Eal() {
   const std::string directory = rte_eal_get_runtime_dir();
   rte_eal_cleanup();
   if (shared_prefix_.empty()) return;
-  // DPDK leaves both behind. A secondary that still runs keeps what it has mapped.
+  // DPDK leaves the pages and its runtime directory behind. A secondary that still runs keeps what it has
+  // mapped.
   remove_shared_pages(shared_prefix_, SharedPages::kOwn);
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);

@@ -1,5 +1,5 @@
-// eal: DPDK's environment, started once per process from the configuration and shut down last. Control thread
-// only.
+// eal: DPDK's environment. The control thread starts it once per process, from the configuration, and ends it
+// after everything that uses DPDK. Control thread only, except worker_lcore(), which is pure.
 #pragma once
 
 #include <cstddef>
@@ -16,14 +16,15 @@ struct EalOptions {
   config::Memory memory;
   std::uint16_t control_core = 0;
   std::vector<std::uint16_t> worker_cores;
-  std::vector<std::string> devices;  // as in [[ports]]; for ring: devices, the memory is shared
+  std::vector<std::string> devices;  // as in [[ports]]; with a ring: device, other processes share the memory
 };
 
-/// RAII: the EAL is up while an Eal lives. One per process (DPDK allows no second start).
+/// The EAL is up while an Eal exists. One per process, since DPDK allows no second start.
 class Eal {
  public:
-  /// nullptr with the reason in `error`, which names what was missing (huge pages, privileges, a core, a
-  /// device) and how to get it. huge_pages = auto falls back to ordinary pages and says so in warnings().
+  /// On failure nullptr, with the reason in `error`: what is missing (huge pages, privileges, a core, a
+  /// device) and how to get it. With huge_pages = auto and too few of them, it uses ordinary pages and adds a
+  /// warning.
   static std::unique_ptr<Eal> start(const EalOptions& options, std::string& error);
   ~Eal();
 
@@ -40,7 +41,7 @@ class Eal {
   Eal() = default;
   bool up_ = false;
   bool huge_pages_ = false;
-  std::string shared_prefix_;  // of the files in a hugetlbfs; empty when nothing is shared
+  std::string shared_prefix_;  // of the files in a hugetlbfs; empty when no memory is shared
   std::vector<std::string> warnings_;
 };
 

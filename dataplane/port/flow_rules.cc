@@ -12,8 +12,8 @@
 namespace sluice::dataplane {
 namespace {
 
-// One rule as rte_flow wants it: Ethernet, perhaps a VLAN tag, IP of either version, UDP with the port, to
-// one queue. Which VLAN is not asked: what carries another tag is dropped by classify, on whichever worker.
+// One rule as rte_flow wants it: Ethernet, a VLAN tag if the port has one, IPv4 or IPv6, UDP with the port,
+// and the queue. The rule accepts any VLAN: classify drops packets of another VLAN on every worker.
 struct FlowText {
   FlowText(const PortRule& rule, bool tagged, bool v6, std::uint32_t priority) {
     attributes.ingress = 1;
@@ -70,7 +70,8 @@ std::unique_ptr<FlowRules> FlowRules::install(std::uint16_t port_id, bool tagged
   assert(rte_eth_dev_is_valid_port(port_id));
   for (const PortRule& rule : exact)
     if (!takes(port_id, tagged, rule, 0, refusal)) return nullptr;
-  // Without priorities a port may follow either of two rules that overlap; handing over mends what it does.
+  // Without priorities a port may follow either of two rules that overlap. The workers hand off the packets
+  // that reach the wrong one.
   std::string ignored;
   const std::uint32_t priority = masked.empty() || takes(port_id, tagged, masked[0], 1, ignored) ? 1 : 0;
   for (const PortRule& rule : masked)

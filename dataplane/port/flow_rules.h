@@ -1,6 +1,6 @@
-// flow_rules: the rules (rte_flow) by which a port's hardware brings a UDP destination port to a queue, for
-// IPv4 and IPv6 alike. All of a set are there, or none. Control thread only; the rules live as long as this
-// does, and end before their port is closed.
+// flow_rules: rules (rte_flow) by which a port's hardware delivers packets of a UDP destination port to a
+// queue, over IPv4 and IPv6. The port has all rules of a set, or none. The rules exist as long as their
+// FlowRules object, which must be destroyed before the port is closed. Control thread only.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,9 @@ namespace sluice::dataplane {
 
 class FlowRules {
  public:
-  /// `tagged`: the port's frames carry a VLAN tag. `exact` rules win over `masked` ones where the port knows
-  /// priorities. nullptr, with what the port objected to in `refusal`, when it takes one of them not; then it
-  /// has none. REQUIRES: the port is started.
+  /// `tagged`: the port's frames carry a VLAN tag. Where the port supports priorities, `exact` rules have
+  /// priority over `masked` ones. When the port refuses a rule, returns nullptr with the port's reason in
+  /// `refusal`, and the port has none of the rules. REQUIRES: the port is started.
   static std::unique_ptr<FlowRules> install(std::uint16_t port_id, bool tagged,
                                             std::span<const PortRule> exact, std::span<const PortRule> masked,
                                             std::string& refusal);

@@ -21,7 +21,7 @@ PortRule owner_rule(std::size_t n, std::size_t queues) {
 
 std::uint32_t hash_of_port(std::uint16_t udp_port, std::span<const std::uint8_t> key) {
   assert(key.size() >= 8);
-  // Bit i of the input, from the left, adds the 32 bits of the key that begin at its bit i.
+  // If bit i of the input is set, counted from the left, the 32 key bits from bit i on are added (XOR).
   std::uint64_t window = 0;
   for (std::size_t i = 0; i < 8; ++i) window = window << 8 | key[i];
   std::uint32_t hash = 0;

@@ -15,8 +15,8 @@
 namespace sluice::dataplane {
 namespace {
 
-// Drivers whose frames come from a kernel or another process that may have left the UDP checksum to hardware
-// there is none of.
+// Drivers whose frames come from a kernel or from another process. The sender may have left the UDP checksum
+// to hardware that does not exist.
 constexpr std::array<std::string_view, 5> kUncheckedDrivers{"net_af_packet", "net_af_xdp", "net_memif",
                                                             "net_ring", "net_null"};
 
@@ -45,8 +45,8 @@ std::string missing_device_hint(const std::string& device) {
 constexpr std::uint64_t kTransmitChecksums = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 constexpr std::uint64_t kReceiveChecksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 
-// A port on its way to be open, step by step, in the order of the members. A step that fails says false, and
-// why in `error`, with the port, the device and the step.
+// The steps of opening a port. Port::open() calls them in the order of the members. A step that fails returns
+// false and sets `error`, which names the port, the device and the step.
 class Opening {
  public:
   Opening(const config::Port& config, std::string& error)
@@ -72,7 +72,7 @@ class Opening {
            fail("has no queue to receive or to transmit by");
   }
 
-  /// All but what read_addresses() adds, and how it steers.
+  /// The properties of the port, except its addresses (read_addresses) and its steering.
   PortInfo describe() const {
     PortInfo info;
     info.id = id_;
@@ -92,7 +92,7 @@ class Opening {
     return info;
   }
 
-  /// All but the steering.
+  /// The settings for DPDK, except the steering.
   rte_eth_conf settings(bool rx_interrupts) const {
     rte_eth_conf conf{};
     conf.intr_conf.rxq = rx_interrupts ? 1 : 0;
@@ -143,7 +143,8 @@ class Opening {
 
   [[nodiscard]] bool start() {
     if (!check(rte_eth_dev_start(id_), "starting it")) return false;
-    // Neighbour solicitations come by multicast. Drivers without filters need no asking.
+    // Neighbour solicitations are multicast. A driver without filters needs no such call, so failure does not
+    // matter.
     rte_eth_allmulticast_enable(id_);
     return true;
   }
@@ -177,7 +178,7 @@ std::unique_ptr<Port> Port::open(const config::Port& config, std::size_t workers
   Opening opening(config, error);
   const auto wanted = static_cast<std::uint16_t>(workers);
   if (!opening.find_device(wanted) || !opening.count_queues(wanted)) return nullptr;
-  std::unique_ptr<Port> port(new Port);  // from here on it closes the device when a step fails
+  std::unique_ptr<Port> port(new Port);  // its destructor closes the device when a later step fails
   PortInfo& info = port->info_;
   info = opening.describe();
   rte_eth_conf conf = opening.settings(rx_interrupts);

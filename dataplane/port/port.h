@@ -1,5 +1,5 @@
-// port: one DPDK Ethernet port, its queues and its packet pools; opened by the control thread before workers
-// start, closed after they stopped. Workers use the ids in PortInfo with their own queue only.
+// port: one DPDK Ethernet port and its queues. The control thread opens it before the workers start, and
+// closes it after they have stopped. A worker uses the port by PortInfo::id, and only its own queue.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ struct rte_mempool;
 
 namespace sluice::dataplane {
 
-/// Who makes the IPv4 and UDP checksums of what leaves.
+/// Which part computes the IPv4 and UDP checksums of outgoing frames.
 enum class TransmitChecksums : std::uint8_t {
   kSoftware,  // the worker
-  kHardware,  // the port, from what each mbuf says
-  kNone,      // no one: memory has no bit errors, so a ring, like virtio, needs no checksum
+  kHardware,  // the port, as the flags of each mbuf ask
+  kNone,      // none: packets of a ring: device stay in memory, which has no bit errors
 };
 
-/// What others may know of an open port. Constant while it is open.
+/// The properties of an open port. Constant while it is open.
 struct PortInfo {
   std::uint16_t id = 0;  // DPDK's
   std::string name;      // [[ports]] name
@@ -32,14 +32,14 @@ struct PortInfo {
   std::uint16_t vlan = 0;
   std::uint16_t mtu = 1500;
   // Worker w polls receive queue w when w < queues, and sends by transmit queue w when w < transmit_queues.
-  // The other workers receive what these hand over, and pass on to these what they send.
+  // The other workers receive by handoff, and pass their frames on to a worker with a transmit queue.
   std::uint16_t queues = 0;
   std::uint16_t transmit_queues = 0;
   SteeringMode steering = SteeringMode::kHandoff;
   // The driver delivers complete checksums, so that bad ones may be dropped.
   bool checks_udp_checksum = false;
   TransmitChecksums transmit_checksums = TransmitChecksums::kSoftware;
-  // Configured, and the IPv6 link-local one when there is an IPv6 address.
+  // The configured addresses, and the IPv6 link-local one when there is an IPv6 address among them.
   std::vector<config::IpPrefix> addresses;
   std::optional<config::IpAddress> gateway;
   std::optional<config::IpAddress> gateway6;
@@ -55,9 +55,9 @@ struct PortStatistics {
 
 class Port {
  public:
-  /// REQUIRES: `pools` has one packet pool per worker. Worker n's shared ICE port is first_shared_port + n.
-  /// `rx_interrupts`: ask the driver for them; whether it has any is for Idle::check to see. nullptr with the
-  /// reason in `error`, naming the port, device and step.
+  /// On failure nullptr, with the reason in `error`: it names the port, the device and the step. Worker n's
+  /// shared ICE port is first_shared_port + n. `rx_interrupts`: asks the driver for receive interrupts;
+  /// Idle::check() later finds out whether it has any. REQUIRES: `pools` has one packet pool per worker.
   static std::unique_ptr<Port> open(const config::Port& config, std::size_t workers,
                                     std::uint16_t first_shared_port, bool rx_interrupts,
                                     const std::vector<rte_mempool*>& pools, std::string& error);

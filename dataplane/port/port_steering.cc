@@ -19,7 +19,7 @@ constexpr std::array<std::uint8_t, 40> kKey{0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 
                                             0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30,
                                             0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa};
 
-// Its rules know no mask on a UDP port, and a masked one would mean the one number that its bits spell.
+// This driver ignores the mask of a UDP port: a masked rule would match only the number in its value.
 constexpr std::string_view kWholePortsOnly = "net_tap";
 
 bool set_table(std::uint16_t port_id, std::span<const std::uint16_t> table) {

@@ -1,7 +1,7 @@
-// port_steering: how one port's packets get to the worker that they are for: the port is asked, in order of
-// preference, for rules on the UDP destination port, for RSS on it, and where it has neither the workers hand
-// over among themselves (steering.h), which also mends whatever the hardware does otherwise than we think.
-// Control thread only.
+// port_steering: how the packets of one DPDK port reach the worker that owns them. It asks the port for rules
+// on the UDP destination port. If the port refuses, it asks for RSS on the destination port. If the port has
+// neither, the workers hand packets off to each other (state/steering.h). They also hand off the packets that
+// the hardware delivers to another queue than expected. Control thread only.
 #pragma once
 
 #include <cstdint>
@@ -35,20 +35,22 @@ class PortSteering {
  public:
   static constexpr std::uint8_t kAnyQueue = 0xff;
 
-  /// Before the port is configured: asks for RSS, on the destination port alone where it can.
+  /// Adds the RSS settings to `conf`: on the destination port alone where the port can do that. `conf` then
+  /// refers to memory of this object. Called before the port is configured.
   void prepare(const rte_eth_dev_info& device, std::uint16_t queues, rte_eth_conf& conf);
-  /// After the port was started: finds out what it does. Worker n's shared ICE port is first_shared_port + n.
+  /// Installs the rules, or else the RSS table, and sets mode(). Worker n's shared ICE port is
+  /// first_shared_port + n. Called after the port has been started.
   void settle(std::uint16_t port_id, const rte_eth_dev_info& device, std::uint16_t queues, bool tagged,
               std::uint16_t first_shared_port);
 
   SteeringMode mode() const { return mode_; }
-  /// Why not the better ways, for the log. Empty with one queue, where there is nothing to choose.
+  /// Why the port does not use a better mode, for the log. Empty with a single queue.
   const std::string& remark() const { return remark_; }
-  /// The queue that the hardware brings a UDP port to; kAnyQueue when that is unknown.
+  /// The queue to which the hardware delivers a UDP port; kAnyQueue when this is unknown.
   std::uint8_t queue_of(std::uint16_t udp_port) const {
     return queue_of_.empty() ? kAnyQueue : queue_of_[udp_port];
   }
-  /// Takes the rules away. Before the port is closed.
+  /// Removes the rules. REQUIRES: the port is not closed yet.
   void end() { rules_.reset(); }
 
  private:
@@ -59,7 +61,7 @@ class PortSteering {
   bool asked_for_rss_ = false;
   std::string remark_;
   std::vector<std::uint8_t> key_;
-  std::vector<std::uint8_t> queue_of_;  // by UDP port, or empty
+  std::vector<std::uint8_t> queue_of_;  // indexed by UDP port; empty when unknown
   std::unique_ptr<FlowRules> rules_;
 };
 

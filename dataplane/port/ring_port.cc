@@ -22,7 +22,7 @@ rte_ring* make_ring(const config::RingDevice& ring, RingWay way, std::uint16_t q
   return rte_ring_create(name.c_str(), ring.size, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
-// More than a worker sends in one burst, so that it catches up.
+// Buffers taken back at once. More than a worker sends in one burst, so that the ring does not fill up.
 constexpr unsigned kHomeBurst = 128;
 
 struct Home {
@@ -30,13 +30,13 @@ struct Home {
   rte_mempool* pool;
 };
 
-// DPDK asks for callbacks that stay as long as the port; so does what they are given.
+// A callback's argument must exist as long as the port, so a Home is never freed.
 Home& keep_home(rte_ring* ring, rte_mempool* pool) {
   static std::deque<Home> homes;
   return homes.emplace_back(Home{ring, pool});
 }
 
-// In a worker's calls of receive and transmit.
+// Takes returned buffers back into the pool. Runs on the worker, in its receive and transmit calls.
 void take_home(const void* home) {
   const auto& [ring, pool] = *static_cast<const Home*>(home);
   std::array<void*, kHomeBurst> buffers;
