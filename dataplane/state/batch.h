@@ -1,5 +1,5 @@
-// batch: what the stages hand to one another. Arrays of fixed size that live in the worker; nothing here owns
-// a packet unless it says so.
+// batch: what the stages pass to each other: arrays of fixed size that are part of the worker. A member owns
+// its packet only where its comment says so. Worker only.
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 
 namespace sluice::dataplane {
 
-/// One received RTP or RTCP packet on its way from classify on. Owns its mbuf until forward or feedback has
-/// done with it.
+/// One received RTP or RTCP packet, from classify on. Owns its mbuf until forward or feedback is done with
+/// it. A packet made from a loan does not own its mbuf.
 struct MediaPacket : Datagram {
   Component component;
   EndpointSlot* sender;  // the slot `endpoint`; null in a loan
@@ -22,7 +22,7 @@ struct MediaPacket : Datagram {
   RtpView rtp;
 };
 
-/// What classify found: media by kind. Whatever else came is already punted, handed off or dropped.
+/// The media packets that classify found. It has punted, handed off or dropped all others.
 struct ClassifiedBatch {
   std::array<MediaPacket, kBatch> rtp;
   std::array<MediaPacket, kBatch> rtcp;
@@ -30,23 +30,23 @@ struct ClassifiedBatch {
   std::uint16_t rtcp_count = 0;
 };
 
-/// One copy on its way out: the RTP header is rewritten and lies at `packet`; the payload is still plain.
+/// One copy that is to be sent. The rewritten RTP header lies at `packet`. The payload is not encrypted yet.
 struct OutgoingPacket {
   rte_mbuf* mbuf;  // owned; null once dropped
   std::uint8_t* packet;
   EndpointSlot* receiver;
-  /// For a plain receiver, where the payload is to be copied from; null when it is in its place, or sealing
-  /// puts it there.
+  /// For a plain receiver: where protect copies the payload from. Null when the payload is already in its
+  /// place, and for an encrypted receiver, where sealing writes it. The two lengths are valid when not null.
   const std::uint8_t* payload;
   std::uint16_t header_length;
   std::uint16_t payload_length;
-  std::uint16_t length;  // of the packet that is sent, its tag included
+  std::uint16_t length;  // of the packet that is sent, with its tag
 };
 
-/// Copies that are sealed and sent together, and the received packets that may be freed once they are.
+/// Copies that are sealed and sent together, and the received packets that protect frees afterwards.
 struct OutgoingBatch {
   std::array<OutgoingPacket, kOutputs> packets;
-  /// Of the packets with encrypted receivers, in their order.
+  /// One job for each packet with an encrypted receiver, in the order of `packets`.
   std::array<crypto::RtpProtectJob, kOutputs> seals;
   std::array<rte_mbuf*, kBatch> finished;
   std::uint16_t count = 0;

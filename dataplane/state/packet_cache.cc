@@ -14,8 +14,9 @@ namespace sluice::dataplane {
 namespace {
 
 constexpr std::size_t kLine = sizeof(CacheLine);
-// So a bucket of eight has 1.6 packets of 1,200 bytes to lead to; of telephone audio alone, 10: then a third,
-// the oldest, is lost before it is overwritten.
+// On average a bucket, which has eight ways, then stands for 1.6 packets of 1,200 bytes. Of small audio
+// packets alone it stands for more than eight: the index then loses the oldest ones before the log overwrites
+// them.
 constexpr std::size_t kLinesPerBucket = 32;
 
 std::uint64_t hash_of(const CachedKey& key) {
@@ -29,7 +30,8 @@ void stream_store(std::uint8_t* to, __m128i value) {
   _mm_stream_si128(reinterpret_cast<__m128i*>(to), value);
 }
 
-// Past the caches: what is written here is seldom read. Whole lines, so that each leaves in one piece.
+// Bypasses the CPU caches, since these bytes are seldom read. Fills the last line with zeros, so that each
+// line goes to memory in one piece.
 void stream_copy(std::uint8_t* to, const std::uint8_t* from, std::size_t length) {
   constexpr std::size_t kStep = sizeof(__m128i);
   std::size_t at = 0;
@@ -95,7 +97,7 @@ const CacheLine* PacketCache::locate(const CachedKey& key) const {
   const std::uint64_t hash = hash_of(key);
   for (const std::uint64_t way : buckets_[hash & (buckets_.size() - 1)].ways) {
     const std::uint64_t line = way >> 16;
-    if (!intact(line)) return nullptr;  // and all behind it are older
+    if (!intact(line)) return nullptr;  // the ways behind it are even older
     if (static_cast<std::uint16_t>(way) != tag_of(hash)) continue;
     const std::uint64_t age = next_line_ - line;
     return &lines_[next_ >= age ? next_ - age : next_ + lines_.size() - age];

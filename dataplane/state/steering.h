@@ -1,10 +1,13 @@
-// steering: which worker owns a local UDP port, and the rings by which a worker passes on what reached the
-// wrong queue. We steer on what we own: the local port, never the peer's address, which NAT may change. Where
-// a port has fewer transmit queues than there are workers, a second set of rings takes what the others send
-// to one that has a queue.
-// Two more sets carry loans (lend.h) and bring their buffers home.
+// steering: which worker owns a local UDP port, and the rings between workers. Steering uses the local UDP
+// port, which we choose, and never the peer's address, which NAT may change.
 //
-// Writers: the control thread writes the table, worker a writes ring (a -> b), worker b reads it.
+// There is a ring for each ordered pair of workers, in four sets. The first set is for the handoff of packets
+// that reached the queue of another worker. The second set exists where a port has fewer transmit queues than
+// there are workers: it takes frames to a worker that has a queue. The last two sets carry loans and return
+// their buffers (stages/lend.h).
+//
+// Threads: the control thread constructs it and writes the table. Any worker reads the table. Worker `from`
+// pushes to ring (from, to), worker `to` pops.
 #pragma once
 
 #include <array>
@@ -25,7 +28,7 @@ class Steering {
  public:
   static constexpr std::uint8_t kNoWorker = 0xff;
   static constexpr std::size_t kRingEntries = 1024;
-  static constexpr std::size_t kLoans = 1024;  // out at one time, of one worker to another; a power of two
+  static constexpr std::size_t kLoans = 1024;  // most that are out from one worker to another; a power of two
 
   /// `shares_queues`: some port has fewer transmit queues than there are workers.
   explicit Steering(std::size_t workers, bool shares_queues = false)
@@ -45,30 +48,30 @@ class Steering {
   void set_owner(std::uint16_t udp_port, std::uint8_t worker) {
     owners_[udp_port].store(worker, std::memory_order_relaxed);
   }
-  /// kNoWorker when nothing was ever placed on that port.
+  /// kNoWorker when no endpoint ever had that port.
   std::uint8_t owner(std::uint16_t udp_port) const {
     return owners_[udp_port].load(std::memory_order_relaxed);
   }
 
-  /// REQUIRES: two of the workers, as for all rings.
+  /// The ring for handoff. REQUIRES, as for all rings: `from` and `to` are workers.
   SpscRing<rte_mbuf*>& ring(std::size_t from, std::size_t to) {
     assert(from < workers_ && to < workers_);
     return *rings_[from * workers_ + to];
   }
 
-  /// REQUIRES: more than one worker.
+  /// `from` is the lender. REQUIRES: more than one worker.
   SpscRing<Loan>& loans(std::size_t from, std::size_t to) {
     assert(workers_ > 1 && from < workers_ && to < workers_);
     return *loans_[from * workers_ + to];
   }
-  /// `from` is the borrower.
+  /// `from` is the borrower. REQUIRES: more than one worker.
   SpscRing<rte_mbuf*>& returns(std::size_t from, std::size_t to) {
     assert(workers_ > 1 && from < workers_ && to < workers_);
     return *returns_[from * workers_ + to];
   }
 
   bool shares_queues() const { return shares_queues_; }
-  /// Whole frames on their way out, their mbufs' port set. REQUIRES: shares_queues().
+  /// Whole frames to be sent; the port of each mbuf is set. REQUIRES: shares_queues().
   SpscRing<rte_mbuf*>& send_ring(std::size_t from, std::size_t to) {
     assert(shares_queues_ && from < workers_ && to < workers_);
     return *send_rings_[from * workers_ + to];

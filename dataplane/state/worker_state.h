@@ -1,6 +1,6 @@
-// worker_state: what a worker alone owns: its lookup tables, its crypto engine, its transmit buffers and the
-// fan-out pool. Every stage works on one WorkerState. Allocated by the control thread before the worker
-// starts; from then no thread but the worker touches it.
+// worker_state: what a worker alone owns: its lookup tables, its crypto engine, its transmit buffers, its
+// packet cache and the fan-out pool. Every stage works on one WorkerState. The control thread allocates it
+// before the worker starts. From then on only the worker touches it.
 #pragma once
 
 #include <array>
@@ -25,14 +25,14 @@ struct rte_mbuf;
 namespace sluice::dataplane {
 
 inline constexpr std::size_t kBatch = 64;  // packets that one turn of the loop takes in
-/// Copies sealed and sent together: their buffers fit near caches, and the hash's lanes fill even where half
-/// of them are of another profile.
+/// Copies that are sealed and sent together. Their buffers fit into a near cache. They are enough to fill the
+/// lanes of the hash even when half of them have another profile.
 inline constexpr std::size_t kOutputs = 128;
 inline constexpr std::size_t kHeadroom = 128;  // RTE_PKTMBUF_HEADROOM; checked in worker.cc
-/// Key-frame requests and receiver reports, per stream.
+/// Most key-frame requests per second to the publisher of a stream, and most receiver reports.
 inline constexpr std::uint64_t kFeedbackPerSecondMax = 10;
 
-/// One SSRC at one endpoint: of a stream coming in, or of a route leading there.
+/// One SSRC at one endpoint: of an incoming stream, or of a route that leads to the endpoint.
 struct SsrcKey {
   std::uint32_t endpoint = 0;
   std::uint32_t ssrc = 0;
@@ -40,8 +40,8 @@ struct SsrcKey {
   std::uint64_t hash() const { return mix64(std::uint64_t{endpoint} << 32 | ssrc); }
 };
 
-/// What makes a frame ours on one port, as classify compares it with the frame. The IP addresses are in the
-/// order of PortInfo::addresses.
+/// Our VLAN, MAC and IP addresses on one port, in the form that classify compares with a frame. The IP
+/// addresses have the order of PortInfo::addresses.
 struct OwnAddresses {
   static constexpr std::uint8_t kNone = 0xff;
   std::array<config::IpAddress, 16> list;
@@ -49,14 +49,14 @@ struct OwnAddresses {
   std::uint16_t vlan = 0;
   MacAddress mac{};
 
-  // What the common frame is compared with: set by prepare().
+  // For the comparison with a CommonFrame. Set by prepare().
   std::uint8_t first_v4_index = kNone;
   std::uint32_t first_v4 = 0;  // as it lies in a frame
-  std::uint64_t mac_bits = 0;  // the same
+  std::uint64_t mac_bits = 0;  // as they lie in a frame
 
-  void prepare();  // once everything above is known
+  void prepare();  // called once all members above it are set
 
-  /// REQUIRES: 8 bytes at `raw`.
+  /// REQUIRES: 8 bytes may be read at `raw`.
   bool is_mac(const std::uint8_t* raw) const {
     std::uint64_t bits;
     std::memcpy(&bits, raw, sizeof bits);
@@ -72,16 +72,16 @@ struct OwnAddresses {
   }
 };
 
-/// What a local UDP port leads to: a cache line holds eight, and a packet needs nothing else to find its
-/// state.
+/// The endpoint of a local UDP port. With this entry alone a packet finds its state. A cache line holds eight
+/// entries.
 struct LocalPort {
   std::uint32_t endpoint = kNoSlot;
-  /// The stream that its last packet belonged to. A guess, to be checked: it lets a stream be fetched before
-  /// its packet has been looked at.
+  /// The stream of the last packet on this UDP port. It is a guess, which classify checks. With it the worker
+  /// prefetches the stream before it has read the packet.
   std::uint32_t stream_guess = kNoSlot;
 };
 
-/// Packets of one port waiting for the next burst.
+/// Packets that wait for the next burst of one port.
 struct TransmitBuffer {
   std::array<rte_mbuf*, kBatch> packets;
   std::uint16_t count = 0;
@@ -89,14 +89,14 @@ struct TransmitBuffer {
   std::uint64_t bytes = 0;
 };
 
-/// RTCP packets that wait to be protected together. Each mbuf holds the plain compound.
+/// RTCP packets that wait to be protected together. Each mbuf is owned and holds the plain compound.
 struct ReportBuffer {
   struct Entry {
     rte_mbuf* mbuf;
     std::uint32_t endpoint;
   };
   std::array<Entry, kBatch> entries;
-  std::array<crypto::RtcpProtectJob, kBatch> seals;  // scratch memory of seal_reports()
+  std::array<crypto::RtcpProtectJob, kBatch> seals;  // for use inside seal_reports() only
   std::uint16_t count = 0;
 };
 
@@ -104,7 +104,7 @@ struct ReportBuffer {
 struct Lending {
   Lending(std::size_t workers, std::size_t sources);
 
-  const bool enabled;              // there are others
+  const bool enabled;              // there is more than one worker
   std::vector<std::uint32_t> out;  // per worker: loans not yet returned
   SlotArray<SlotRef> mirrors;      // [source * workers + worker], valid where SourceSlot::lent_to says so
 };
@@ -133,20 +133,22 @@ struct WorkerState {
   FlatTable<SsrcKey> route_by_ssrc;
   SlotArray<FanoutChunk> chunks;
   PacketCache cache;
-  std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; then chunk_high_water
+  std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; when empty, chunk_high_water is free
   std::uint32_t chunk_high_water = 0;
-  std::uint32_t free_stream = kNoSlot;  // list through StreamSlot::next; then WorkerMemory::stream_high_water
+  // List through StreamSlot::next; when empty, WorkerMemory::stream_high_water is free.
+  std::uint32_t free_stream = kNoSlot;
   std::vector<TransmitBuffer> transmit;  // per port
   ReportBuffer reports;
   Lending lending;
-  bool notified = false;  // something was pushed up this turn: wake the control thread at its end
+  bool notified = false;  // a note or punt was pushed: the turn ends by waking the control thread
   bool stop_requested = false;
 
   WorkerCounters& counters() { return memory.counters; }
   EndpointSlot& endpoint(std::uint32_t slot) { return memory.endpoints[slot]; }
   const PortInfo& port(std::uint16_t port_id) const { return ports[port_index[port_id]]; }
 
-  /// Of the address among those of the port; OwnAddresses::kNone when it is none of them.
+  /// The index of `address` among the addresses of the port; OwnAddresses::kNone when the port does not have
+  /// it.
   std::uint8_t own_address_index(std::uint16_t port_id, const config::IpAddress& address) const {
     return own_addresses[port_index[port_id & 0xff]].find(address.is_v6(), address.bytes.data());
   }
@@ -167,14 +169,16 @@ struct WorkerState {
         static_cast<double>(tsc) * (static_cast<double>(rate) * seconds_per_tick_)));
   }
 
-  /// Pushes a note that may be lost (not an ack): counted when the ring is full.
+  /// Pushes a note. When the ring is full, the note is lost and counted. This cannot happen to the answer to
+  /// a removal: run_commands() first checks that it fits.
   [[gnu::cold]] void tell(const Note& note);
-  /// Frees the packet and counts the one reason.
+  /// Frees the packet and counts the reason.
   [[gnu::cold]] void drop(rte_mbuf* packet, DropReason reason);
 
  private:
   const double seconds_per_tick_;
-  std::uint32_t clock_rate_ = 0;  // what clock_now() said last, and for when
+  // The last result of clock_now(), and the rate and time that it is for.
+  std::uint32_t clock_rate_ = 0;
   std::uint32_t clock_units_ = 0;
   std::uint64_t clock_tsc_ = 0;
 };
