@@ -45,16 +45,16 @@ struct alignas(64) SourceSlot {
   SlotRef home;  // in a mirror: the source that it stands for
   std::uint8_t home_worker;
 
-  // worker: the contest for the source (streams.h)
-  std::uint8_t contests;             // how often it changed hands lately; each lengthens the patience
-  std::uint8_t claims;               // packets of the challenger since the last one of the feeder
-  bool returns;                      // the challenger was silent before the first of them
-  std::uint32_t former;              // stream that a beginning one took it from; kNoSlot = none may come back
-  std::uint32_t challenger;          // stream that claims it
-  std::uint64_t claimed_tsc;         // when it was last claimed by rule 3
-  std::uint64_t taken_packets;       // what the feeder had received before that
-  std::uint64_t former_packets;      // what the former one had
-  std::uint64_t challenged_packets;  // what the feeder had at the challenger's first claim
+  // Worker: the streams that compete for the source (stages/streams.h).
+  std::uint8_t contests;             // how often the source changed hands between streams that both go on
+  std::uint8_t claims;               // packets of the challenger since the last packet of the feeder, up to 2
+  bool returns;                      // the challenger was silent before it claimed the source
+  std::uint32_t former;              // the stream that may take the source back; kNoSlot = none
+  std::uint32_t challenger;          // the stream that claimed the source last; kNoSlot = none
+  std::uint64_t claimed_tsc;         // when it did
+  std::uint64_t taken_packets;       // packets of the feeder before it took the source
+  std::uint64_t former_packets;      // packets of the former stream when it lost the source
+  std::uint64_t challenged_packets;  // packets of the feeder when the challenger's claims began
 };
 static_assert(offsetof(SourceSlot, installed) < 64);
 

@@ -22,8 +22,7 @@ bool is_group_mac(const std::uint8_t* mac) {
   entry.port_id = mbuf->port;
   entry.mbuf = mbuf;
   if (endpoint != kNoSlot) entry.endpoint = {endpoint, state.endpoint(endpoint).generation};
-  // A flood of STUN must not cut us off from our neighbours: a quarter of the ring is kept for
-  // ARP and ND.
+  // A flood of STUN must not displace ARP and ND: a quarter of the ring is kept for them.
   const bool from_peer = kind == PuntKind::kStun || kind == PuntKind::kDtls;
   auto& ring = state.memory.punts;
   if ((from_peer && ring.free_entries() <= ring.capacity() / 4) || !ring.push(entry)) {
@@ -61,9 +60,9 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
   return {rte_pktmbuf_mtod(mbuf, const std::uint8_t*), mbuf->data_len};
 }
 
-// ---- the first pass: headers, and whose it is. Fetches what the second will look at.
+// ---- the first pass: reads the headers and finds the endpoint. It prefetches what the second pass reads.
 
-// STUN may bind who is not known.
+// A packet of an unknown 5-tuple goes on too, since it may be STUN, which can bind the 5-tuple.
 [[gnu::noinline]] bool find_by_tuple(WorkerState& state, Datagram& datagram) {
   const auto source = config::IpAddress::from_bytes(source_address(datagram));
   datagram.stream = kNoSlot;
@@ -72,7 +71,7 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
   return true;
 }
 
-// A datagram to one of our addresses. True when the second pass is to have it.
+// For a datagram to one of our addresses. False when it is handed off or dropped already.
 [[gnu::always_inline]] inline bool find_owner(WorkerState& state, Datagram& datagram) {
   if (datagram.local_port == state.shared_ice_port) return find_by_tuple(state, datagram);
   const LocalPort local = state.local_ports[datagram.local_port];
@@ -113,7 +112,7 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, D
   return false;
 }
 
-// True when it is a datagram for one of our ports; else it is punted, handed off or dropped already.
+// True for a datagram to one of our UDP ports. False when it is punted, handed off or dropped already.
 [[gnu::noinline]] bool parse_any(WorkerState& state, const OwnAddresses& own, Datagram& datagram) {
   rte_mbuf* mbuf = datagram.mbuf;
   const auto end = [&](DropReason reason) {
@@ -134,7 +133,7 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, D
   return parse_ip(state, own, frame, datagram);
 }
 
-// The same for what nearly every frame is; false leaves everything to parse_any.
+// The fast way for nearly every frame. False when parse_any() must decide; nothing is dropped then.
 bool parse_common(const OwnAddresses& own, Datagram& datagram) {
   rte_mbuf* mbuf = datagram.mbuf;
   auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
@@ -154,16 +153,16 @@ bool parse_common(const OwnAddresses& own, Datagram& datagram) {
   return true;
 }
 
-// ---- the second pass: what it is, and what its endpoint makes of it
+// ---- the second pass: tells the protocols apart
 
-// A guess from the port alone, now that the packet is known: true when it was right.
+// Whether the guess of the stream, made from the UDP port alone, was right.
 bool is_stream_of(const StreamSlot& stream, std::uint32_t endpoint, std::uint32_t ssrc) {
   return stream.ssrc.load(std::memory_order_relaxed) == ssrc &&
          stream.endpoint.load(std::memory_order_relaxed) == endpoint &&
          (stream.tenancy.load(std::memory_order_relaxed) & 1) != 0;
 }
 
-// Fetches what unprotect will need.
+// Parses the RTP header and prefetches what unprotect will read. False when the header does not fit.
 bool take_rtp(WorkerState& state, MediaPacket& packet) {
   if (!parse_rtp({packet.data, packet.length}, packet.rtp)) return false;
   if (packet.sender->encrypted) crypto::prefetch(state.memory.keys[packet.endpoint].receive);
@@ -195,8 +194,8 @@ void take_media(WorkerState& state, const Datagram& datagram, EndpointSlot& endp
   }
 }
 
-// A local UDP port belongs to one endpoint, and the endpoint to one address of one port. A 5-tuple that
-// outlived its endpoint leads nowhere.
+// Whether the datagram came to the address and the DPDK port of the endpoint. False for a 5-tuple that still
+// exists although its endpoint was removed.
 bool is_addressed(const EndpointSlot& endpoint, const Datagram& datagram) {
   return endpoint.installed && endpoint.port_id == datagram.mbuf->port &&
          endpoint.local_index == datagram.local_index;
@@ -209,7 +208,7 @@ bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
   return parse_frame(bytes, frame, true) || !udp_checksum_ok(bytes, frame);
 }
 
-// What is no media, by first byte (RFC 7983).
+// Punts or drops a datagram that is not media, by its first byte (RFC 7983).
 [[gnu::noinline]] void take_other(WorkerState& state, const Datagram& datagram,
                                   const EndpointSlot* endpoint) {
   rte_mbuf* mbuf = datagram.mbuf;
@@ -228,7 +227,7 @@ void classify_datagram(WorkerState& state, const Datagram& datagram, ClassifiedB
   if (!is_addressed(endpoint, datagram)) return state.drop(datagram.mbuf, DropReason::kNoEndpoint);
   if (datagram.length == 0 || static_cast<std::uint8_t>(datagram.data[0] - 128) >= 64)
     return take_other(state, datagram, &endpoint);
-  // An SRTP tag covers more than the UDP checksum does; only plain media needs it checked.
+  // An SRTP tag covers more than the UDP checksum, so only plain media needs the check.
   if (!endpoint.encrypted && udp_checksum_is_bad(state, datagram.mbuf))
     return state.drop(datagram.mbuf, DropReason::kBadUdp);
   take_media(state, datagram, endpoint, batch);

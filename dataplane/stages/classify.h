@@ -1,6 +1,6 @@
-// classify: from frames to media. Checks every length on the way in, answers "whose is it?", and sends off
-// what is not media: control traffic up to the control plane, misdirected packets to their worker, the rest
-// to a named drop. Demultiplexing by first byte follows RFC 7983, by second byte RFC 5761. Worker only.
+// classify: from frames to media. It checks every length, and finds the endpoint of each packet. It punts
+// control traffic, hands off packets of other workers, and drops the rest by a named reason. It tells
+// protocols apart by the first byte (RFC 7983), and RTCP from RTP by the second byte (RFC 5761). Worker only.
 #pragma once
 
 #include <span>
@@ -9,7 +9,8 @@
 
 namespace sluice::dataplane {
 
-/// Takes ownership of `packets` (at most kBatch); what stays is in `batch`, which is overwritten.
+/// Takes ownership of `packets`, and overwrites `batch` with the media among them. REQUIRES: at most kBatch
+/// packets.
 void classify(WorkerState& state, std::span<rte_mbuf* const> packets, ClassifiedBatch& batch);
 
 }  // namespace sluice::dataplane

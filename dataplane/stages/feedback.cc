@@ -26,8 +26,8 @@ std::span<const std::uint8_t> own_cname() {
   return {reinterpret_cast<const std::uint8_t*>(kCname.data()), kCname.size()};
 }
 
-// An RTCP packet under construction, to one endpoint. Sent by finish(), or freed when there was nothing to
-// say.
+// An RTCP packet to one endpoint, while it is written. finish() queues it for sending. Without finish() the
+// destructor frees it.
 class Compound {
  public:
   Compound(WorkerState& state, std::uint32_t endpoint) : state_(state), endpoint_(endpoint) {
@@ -42,7 +42,7 @@ class Compound {
 
   RtcpWriter& writer() { return writer_; }
 
-  /// What a compound begins with, and what always fits: at most kMaxBlocks blocks, and a CNAME.
+  /// Writes the beginning of the compound: a report of at most kMaxBlocks blocks, and a CNAME. Always fits.
   void begin(std::uint32_t ssrc, std::span<const std::uint8_t> sender_info,
              std::span<const std::uint8_t> blocks, std::span<const std::uint8_t> cname) {
     [[maybe_unused]] const bool fits =
@@ -50,7 +50,7 @@ class Compound {
     assert(fits || mbuf_ == nullptr);
   }
 
-  /// Always fits behind begin() without blocks.
+  /// Always fits after begin() without blocks.
   void bye(std::uint32_t ssrc) {
     [[maybe_unused]] const bool fits = writer_.bye(ssrc);
     assert(fits || mbuf_ == nullptr);
@@ -94,8 +94,8 @@ std::uint32_t fed_route(const WorkerState& state, std::uint32_t receiver, std::u
   return current ? slot : kNoSlot;
 }
 
-// The incoming index of an outgoing sequence number near the newest; nullopt when it belongs to an earlier
-// source.
+// The incoming index of an outgoing sequence number near the highest one. nullopt when the number belongs to
+// an earlier source or was not sent yet.
 std::optional<std::uint64_t> incoming_index(const RouteSlot& route, std::uint16_t sequence) {
   const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
   if (outgoing < route.base_index || outgoing > route.highest_index) return std::nullopt;
@@ -130,13 +130,13 @@ void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssr
 
 // ---- receiver -> publisher
 
-// What one incoming compound says to publishers; at most as much as the compound itself holds.
+// One item of feedback that an incoming compound has for a publisher.
 struct Outbound {
-  std::uint32_t publisher;  // endpoint slot; kNoSlot: done, or another worker's (lend.h)
+  std::uint32_t publisher;  // endpoint slot; kNoSlot: already sent, or on another worker (lend.h)
   std::uint32_t stream;     // slot
   RtcpType type;            // kReceiverReport: `bytes` is a report block
   std::uint8_t format;
-  bool repeated;  // a FIR that was sent on before
+  bool repeated;  // a FIR that has been sent on before
   std::uint32_t media;
   std::uint16_t length;
   std::array<std::uint8_t, kMaxNackEntries * 4> bytes;
@@ -153,7 +153,7 @@ struct OutboundList {
   std::array<Outbound, kMaxBlocks + 9> items;
   std::size_t count = 0;
 
-  /// To the publisher of that stream.
+  /// Adds an item for the publisher of that stream. nullptr when the list is full.
   Outbound* add(const WorkerState& state, std::uint32_t stream_slot, RtcpType type, std::uint8_t format) {
     if (count == items.size()) return nullptr;
     const StreamSlot& stream = state.memory.streams[stream_slot];
@@ -169,7 +169,7 @@ struct OutboundList {
   }
 };
 
-// RFC 5104 4.3.1: who is meant stands in the entry, not in the header.
+// RFC 5104 4.3.1: the SSRC of the publisher stands in the entry, not in the header.
 void write_fir(StreamSlot& stream, bool repeated, Outbound& item) {
   if (!repeated) ++stream.fir_sequence;
   item.repeated = repeated;
@@ -180,7 +180,7 @@ void write_fir(StreamSlot& stream, bool repeated, Outbound& item) {
   item.bytes[4] = stream.fir_sequence;
 }
 
-// RFC 3550 6.4.1. NTP times of sender reports pass unchanged, so LSR and DLSR hold from end to end.
+// RFC 3550 6.4.1. The NTP times of sender reports pass unchanged, so LSR and DLSR are valid from end to end.
 void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const std::uint8_t> block,
                      OutboundList& out) {
   const std::uint32_t route_slot = fed_route(state, receiver, load_be32(block.data()));
@@ -247,8 +247,8 @@ void translate_pli(WorkerState& state, std::uint32_t receiver, std::uint32_t med
   stream.plis.add();
 }
 
-// RFC 5104 4.3.1: entries of SSRC and command number. Requests of many receivers become one numbering to the
-// publisher; a receiver's repetition (same number) stays a repetition.
+// RFC 5104 4.3.1: an entry has an SSRC and a command number. The publisher gets one sequence of numbers for
+// the requests of all receivers. A repetition (the same number from one receiver) stays a repetition.
 void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const std::uint8_t> entries,
                    OutboundList& out) {
   for (; entries.size() >= 8; entries = entries.subspan(8)) {
@@ -287,7 +287,8 @@ void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpIt
   state.counters().feedback_unmatched.add();
 }
 
-// What is for publishers of other workers goes to them; there it is judged again, beside what others say.
+// Lends the items for publishers on other workers to those workers. They apply the limits again, together
+// with feedback from elsewhere.
 void lend_outbound(WorkerState& state, const OutboundList& list) {
   for (std::size_t i = 0; i < list.count; ++i) {
     const Outbound& item = list.items[i];
@@ -301,7 +302,7 @@ void lend_outbound(WorkerState& state, const OutboundList& list) {
   }
 }
 
-// The report blocks for the publisher of the item at `first`, one behind the other. Returns how many bytes.
+// Copies the report blocks for the publisher of the item at `first` into `blocks`. Returns how many bytes.
 std::size_t gather_blocks(const OutboundList& list, std::size_t first, std::span<std::uint8_t> blocks) {
   std::size_t length = 0;
   for (std::size_t i = first; i < list.count && length < blocks.size(); ++i) {
@@ -313,8 +314,8 @@ std::size_t gather_blocks(const OutboundList& list, std::size_t first, std::span
   return length;
 }
 
-// All that the list has for the publisher of the item at `first`, in one compound: a receiver report with
-// every block, our CNAME, then the feedback.
+// Sends one compound with all items for the publisher of the item at `first`: a receiver report with every
+// block, our CNAME, then the feedback. Marks these items as sent.
 void send_to_publisher(WorkerState& state, OutboundList& list, std::size_t first) {
   const std::uint32_t publisher = list.items[first].publisher;
   const EndpointSlot& endpoint = state.endpoint(publisher);
@@ -388,8 +389,7 @@ void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
     for (std::uint32_t at = source.first_chunk; at != kNoSlot; at = state.chunks[at].next) {
       for (std::uint32_t entry = 0; entry < state.chunks[at].count; ++entry) {
         const RouteSlot& route = state.memory.routes[state.chunks[at].routes[entry]];
-        // Only a route that already speaks with this stream's clock: before that there is nothing to
-        // translate to.
+        // Only a route that has sent packets of this stream: before that its timestamp delta is not known.
         const bool speaks = route.stream == stream_slot && route.stream_epoch == stream.epoch;
         if (speaks && can_send_rtcp(state.endpoint(route.endpoint.slot)))
           send_report(state, route, sender_info, cname);
@@ -448,7 +448,7 @@ void feedback_from_mirror(WorkerState& state, const Loan& loan) {
   const bool is_report = type == RtcpType::kReceiverReport;
   const bool is_nack = type == RtcpType::kTransportFeedback;
   const bool is_fir = !is_report && !is_nack && loan.feedback_format == kFeedbackFir;
-  // Several workers may each have waited their turn, and come at once.
+  // Each worker limits its own requests, so several workers together may exceed the limit.
   if ((is_report && too_soon(state, stream.last_receiver_report_tsc)) ||
       (!is_report && !is_nack && !loan.repeated && too_soon(state, stream.last_keyframe_request_tsc)))
     return state.counters().feedback_suppressed.add();

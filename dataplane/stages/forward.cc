@@ -13,13 +13,14 @@
 namespace sluice::dataplane {
 namespace {
 
-// What a route makes of one incoming packet.
+// The outgoing index and timestamp of one packet on a route.
 struct Mapped {
   std::uint64_t index;
   std::uint32_t timestamp;
 };
 
-// Whether anything hangs on a packet that has no direct route, and which other workers have routes on it.
+// For a packet without a direct route: whether it has routes on this worker. Sets in `lent_to` the bits of
+// the other workers that have a mirror.
 bool has_routes(const WorkerState& state, const MediaPacket& packet, std::uint32_t& lent_to) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
   bool found = false;
@@ -39,8 +40,8 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
   return std::nullopt;
 }
 
-// Why the packet cannot leave by the route now; checked before the route moves, so that no number is spent
-// on nothing. On success `payload_type` is the one that it leaves with.
+// The reason why the packet cannot leave by the route now. It is checked before the route's state changes, so
+// that a packet that cannot leave uses up no number. On success sets `payload_type` to the outgoing one.
 [[gnu::always_inline]] inline std::optional<DropReason> unsendable(const RouteSlot& route,
                                                                    const EndpointSlot& receiver,
                                                                    const MediaPacket& packet,
@@ -55,8 +56,8 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
   return std::nullopt;
 }
 
-// The stream that feeds the route is not the one that did: go on where the last one ended. The sequence
-// number moves by one; the timestamp by the time that has passed, at the negotiated clock rate.
+// Another stream feeds the route from now on. The route continues where the last stream ended: the sequence
+// number grows by one, and the timestamp by the time that has passed, at the negotiated clock rate.
 [[gnu::cold, gnu::noinline]] void switch_stream(WorkerState& state, std::uint32_t route_slot,
                                                 std::uint32_t stream_slot, std::uint64_t index,
                                                 std::uint32_t timestamp) {
@@ -83,8 +84,8 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
   state.tell(note);
 }
 
-// All of the fixed header. `header` is the received one itself, or where its copy is to be, with what follows
-// the fixed part already there.
+// Writes the fixed header and maps the extensions. `header` is the received header itself, or its copy, in
+// which everything behind the fixed header is already in place.
 inline void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, const Mapped& mapped,
                              std::uint8_t payload_type, const std::uint8_t* received, std::uint8_t* header) {
   // The first byte and the marker stay.
@@ -96,7 +97,7 @@ inline void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, 
     map_extensions({header, packet.rtp.header_length}, packet.rtp, route.extension_ids);
 }
 
-// Moves the route's state. nullopt: the packet belongs before the switch.
+// Updates the route's state. nullopt when the packet is from before the switch.
 inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
                                         const StreamSlot& stream, std::uint32_t stream_slot,
                                         std::uint64_t index, std::uint32_t timestamp) {
@@ -104,7 +105,7 @@ inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, st
       route.stream_epoch != stream.epoch)
     switch_stream(state, route_slot, stream_slot, index, timestamp);
   const Mapped mapped{index + route.index_delta, timestamp + route.timestamp_delta};
-  // An index from before the switch comes out below the base, or huge where it wraps around.
+  // For a packet from before the switch the result is below the base, or huge when it wraps around.
   if (mapped.index > crypto::kMaxPacketIndex || mapped.index < route.base_index) return std::nullopt;
   if (!route.started || mapped.index > route.highest_index) {
     route.started = true;
@@ -115,8 +116,8 @@ inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, st
   return mapped;
 }
 
-// One copy more in the batch, in `copy`: its RTP header is rewritten at `made`; the payload stays where it
-// was received until protect writes it.
+// Adds the copy in `copy` to the batch, and writes its RTP header at `made`. The payload stays in the
+// received buffer until protect writes it.
 inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteSlot& route,
                      EndpointSlot& receiver, const Mapped& mapped, std::uint8_t payload_type, rte_mbuf* copy,
                      std::uint8_t* made, OutgoingBatch& out) {
@@ -149,15 +150,15 @@ inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteS
   route.bytes.add(payload_length);
 }
 
-// Where the frame of nearly every copy begins in its buffer: at the beginning of a cache line, so that all
-// its headers lie in that. Told from the buffer's address alone, since nothing of it may be in a cache.
+// Where the frame of a copy begins in its buffer: at the beginning of a cache line, so that nearly always all
+// headers lie in that line. It is computed from the buffer's address alone: the mbuf may be in no cache.
 std::uint8_t* fresh_frame(const rte_mempool* pool, rte_mbuf* buffer) {
   return reinterpret_cast<std::uint8_t*>(rte_mbuf_buf_addr(buffer, const_cast<rte_mempool*>(pool))) +
          kHeadroom;
 }
 
-// Where the RTP header of a copy goes, in a buffer of its own. What follows the fixed part of it is copied:
-// that itself is written anew.
+// Where the RTP header of a copy goes in its buffer. Copies the part behind the fixed header there. The fixed
+// header is written later.
 std::uint8_t* place_header(const WorkerState& state, const MediaPacket& packet, rte_mbuf* copy) {
   const std::uint16_t length = packet.rtp.header_length;
   std::uint8_t* made = fresh_frame(state.pool, copy) + CommonFrame::kPayloadOffset;
@@ -166,8 +167,8 @@ std::uint8_t* place_header(const WorkerState& state, const MediaPacket& packet, 
   return made;
 }
 
-// Rewrites one packet for one route, in `fresh` or, with `in_place`, in the buffer that it came in.
-// On failure the reason; both buffers are untouched.
+// Rewrites one packet for one route: in the buffer `fresh` or, with `in_place`, in the received buffer. On
+// failure returns the reason; both buffers are unchanged.
 template <bool in_place>
 inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket& packet,
                                            const StreamSlot& stream, std::uint32_t route_slot,
@@ -186,7 +187,7 @@ inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket
   return std::nullopt;
 }
 
-// What may have to be sent again goes into the packet cache.
+// Copies the packet into the packet cache if its stream feeds a route that answers NACK.
 void keep_for_nack(WorkerState& state, const StreamSlot& stream, const MediaPacket& packet) {
   if (!stream.kept) return;
   state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
@@ -240,10 +241,10 @@ std::optional<DropReason> make_copy_again(WorkerState& state, std::span<const st
   assert(out.count < out.packets.size());
   assert(state.memory.streams[route.stream].tenancy.load(std::memory_order_relaxed) == route.stream_tenancy);
   MediaPacket packet{};
-  packet.data = const_cast<std::uint8_t*>(received.data());  // a copy in a buffer of its own only reads it
+  packet.data = const_cast<std::uint8_t*>(received.data());  // only read, since the copy has its own buffer
   packet.length = static_cast<std::uint16_t>(received.size());
   [[maybe_unused]] const bool parsed = parse_rtp(received, packet.rtp);
-  assert(parsed);  // as it was when the packet came
+  assert(parsed);  // classify has parsed the same bytes
   EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
   std::uint8_t payload_type = 0;
   if (const auto reason = unsendable(route, receiver, packet, payload_type)) return reason;
@@ -256,8 +257,8 @@ std::optional<DropReason> make_copy_again(WorkerState& state, std::span<const st
   return std::nullopt;
 }
 
-// The packet has several routes, or some on other workers, or is borrowed from one, or has none at all: then
-// it is dropped.
+// Begins a packet without a direct route: it has several routes, is lent to or borrowed from other workers,
+// or has no route at all. In the last case drops it and returns false.
 bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
   std::uint32_t lent_to = 0;
   if (!has_routes(state, packet, lent_to) && lent_to == 0) {
@@ -275,7 +276,7 @@ bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
   return true;
 }
 
-// A single route is served in place.
+// Rewrites a packet with a single route in place.
 void Forward::forward_directly(WorkerState& state, MediaPacket& packet, OutgoingBatch& out) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
   keep_for_nack(state, stream, packet);
@@ -285,7 +286,8 @@ void Forward::forward_directly(WorkerState& state, MediaPacket& packet, Outgoing
     state.drop(packet.mbuf, *reason);
 }
 
-// Goes on from the present position. False when `room` copies are listed before the packet is done.
+// Lists the routes of the packet from the present position on. False when `room` copies are listed and the
+// packet has more routes.
 bool Forward::list_routes(const WorkerState& state, const MediaPacket& packet, std::size_t room) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
   for (; source_ < stream.source_count; ++source_, chunk_ = kNoSlot) {
@@ -308,11 +310,11 @@ bool Forward::list_routes(const WorkerState& state, const MediaPacket& packet, s
   return true;
 }
 
-// The copies that are listed, whatever packets they are of, so that what each will touch can be fetched some
-// copies ahead: the routes were when they were listed; then come the buffers, and the endpoints that the
-// routes name.
+// Makes the listed copies. The list may cover several packets, so that everything that a copy touches can be
+// prefetched some copies ahead. list_routes() has prefetched the routes. This function prefetches the
+// buffers, and the endpoints and keys of the routes.
 void Forward::make_copies(WorkerState& state, OutgoingBatch& out) {
-  constexpr std::size_t kAhead = 16;  // a copy takes some 20 cycles, memory 350
+  constexpr std::size_t kAhead = 16;  // a copy takes about 20 cycles, a read from memory 350
   std::size_t left = wanted_count_;
   if (rte_mempool_get_bulk(state.pool, reinterpret_cast<void**>(buffers_.data()),
                            static_cast<unsigned>(left)) != 0)

@@ -8,7 +8,7 @@
 namespace sluice::dataplane {
 namespace {
 
-/// Same IP address and UDP port as the ones that `header` leads to.
+/// Whether the packet comes from the IP address and UDP port that `header` leads to.
 bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
   if (header.is_v6 != packet.is_v6) return false;
   const std::uint8_t* ours = header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16);
@@ -31,7 +31,7 @@ bool from_known_mac(const EndpointSlot& endpoint, const MediaPacket& packet) {
 bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (endpoint.latch_deadline_tsc != 0 && state.now > endpoint.latch_deadline_tsc) return false;
   const auto source = config::IpAddress::from_bytes(source_address(packet));
-  // RTP and RTCP of one peer come from one host: the second follows the first.
+  // RTP and RTCP of one peer come from one host. So the one that latches second must have the same address.
   const bool rtcp = packet.component == Component::kRtcp;
   const bool other_latched = rtcp ? endpoint.rtp_latched : endpoint.rtcp_latched;
   if (other_latched && template_remote(rtcp ? endpoint.rtp : endpoint.rtcp).ip != source) return false;
@@ -83,7 +83,7 @@ void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket&
     case LatchPolicy::kFixed:
       return;
     case LatchPolicy::kOnce:
-      // source_allowed() lets strangers come this far only as long as nothing has latched.
+      // source_allowed() accepts an unknown address only while this component has not latched.
       (packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched) = true;
       if (!from_known_address(endpoint, packet)) move_to_source(state, endpoint, packet);
       return;

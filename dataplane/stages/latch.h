@@ -1,5 +1,5 @@
-// latch: where we send follows where authentic media comes from, as far as the endpoint's policy allows.
-// Worker only.
+// latch: changes the address that we send to into the address that authentic media comes from, as far as the
+// endpoint's policy allows. Worker only.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -10,11 +10,11 @@
 
 namespace sluice::dataplane {
 
-/// From now on the endpoint sends that component to where `header` leads.
+/// From now on the endpoint sends `component` with `header`. An unknown `header` stops the sending.
 void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header);
 
-/// Same IP address and UDP port as the ones that the endpoint's RTP goes to. Looks at the line of the slot
-/// that every packet meets anyway.
+/// Whether the packet comes from the IP address and UDP port that the endpoint's RTP goes to. Reads only the
+/// cache line of the slot that each incoming packet needs.
 [[nodiscard]] inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
   const std::uint8_t* ip = frame_of(packet) + packet.l3_offset;
   std::uint16_t port;
@@ -25,34 +25,39 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   return endpoint.remote_family == 6 && std::memcmp(endpoint.remote.ip.data(), ip + 8, 16) == 0;
 }
 
+/// Whether the packet comes from the MAC that the endpoint's RTP goes to.
 [[nodiscard]] inline bool from_rtp_next_hop(const EndpointSlot& endpoint, const MediaPacket& packet) {
   const auto* from = frame_of(packet) + 6;
   return std::memcmp(endpoint.remote.mac.data(), from, 4) == 0 &&
          std::memcmp(endpoint.remote.mac.data() + 4, from + 4, 2) == 0;
 }
 
+/// The part of source_allowed() for a plain packet that does not come from the RTP remote.
 [[nodiscard, gnu::noinline]] bool source_allowed_slowly(const WorkerState& state,
                                                         const EndpointSlot& endpoint,
                                                         const MediaPacket& packet);
 
-/// Before anything else is done with a plain packet: may it come from there at all? Moves nothing.
+/// Whether the packet may come from its address. Called before anything else is done with the packet. Changes
+/// nothing.
 [[nodiscard]] inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
   const EndpointSlot& endpoint = *packet.sender;
-  if (endpoint.encrypted) return true;  // the tag decides
+  if (endpoint.encrypted) return true;  // its tag decides later
   if (packet.component == Component::kRtp && from_rtp_remote(endpoint, packet)) return true;
   return source_allowed_slowly(state, endpoint, packet);
 }
 
+/// The part of latch() for packets that may change the address.
 [[gnu::cold]] void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet);
 
-/// After the packet proved authentic (or, for plain RTP, allowed) and the newest of its stream.
+/// Sends to the packet's source from now on, if the policy allows it. REQUIRES: the packet is authentic or,
+/// in plain RTP, allowed; an RTP packet is the newest of its stream.
 inline void latch(WorkerState& state, const MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
   if (endpoint.latch == LatchPolicy::kFixed) return;
   if (endpoint.latch == LatchPolicy::kAuthenticated && packet.component == Component::kRtp &&
       from_rtp_remote(endpoint, packet) && from_rtp_next_hop(endpoint, packet))
     return;
-  // What has latched stays, and source_allowed() lets no other sender come this far.
+  // A latched endpoint does not latch again, and source_allowed() refuses packets of other senders.
   if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched)
     return;
   latch_slowly(state, endpoint, packet);

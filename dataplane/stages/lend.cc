@@ -11,7 +11,9 @@
 namespace sluice::dataplane {
 namespace {
 
-// Pushes one loan. On success the loan owns a reference to the buffer, which the caller has taken for it.
+// Pushes one loan. False when the ring is full or too many loans are out; this is counted as a drop.
+// REQUIRES: the caller has taken a reference to the buffer for the loan. On failure it still has the
+// reference.
 bool push_loan(WorkerState& state, std::size_t borrower, const Loan& loan) {
   state.counters().lends.add();
   if (state.lending.out[borrower] == Steering::kLoans ||
@@ -29,7 +31,7 @@ StreamIdentity identity_of(const WorkerState& state, std::uint32_t slot) {
   return {slot, stream.tenancy.load(std::memory_order_relaxed), stream.epoch};
 }
 
-// `loan` to all the mirrors of the sources in `fed`, a bit for each of the stream's.
+// Lends to all mirrors of the stream's sources that `fed` has a bit for (StreamSlot::fed).
 void lend_to_mirrors(WorkerState& state, std::uint32_t stream_slot, std::uint8_t fed, Loan loan) {
   const StreamSlot& stream = state.memory.streams[stream_slot];
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
@@ -39,14 +41,14 @@ void lend_to_mirrors(WorkerState& state, std::uint32_t stream_slot, std::uint8_t
     for (std::uint32_t left = source.lent_to; left != 0; left &= left - 1) {
       const auto borrower = static_cast<std::size_t>(std::countr_zero(left));
       loan.source = state.lending.mirrors[slot * state.steering.workers() + borrower];
-      // Before the push: from then on the other may give it back.
+      // Before the push, since the borrower may give the buffer back at once.
       rte_mbuf_refcnt_update(loan.mbuf, 1);
       if (!push_loan(state, borrower, loan)) rte_mbuf_refcnt_update(loan.mbuf, -1);
     }
   }
 }
 
-// A loan in a buffer made for it, which no one else reads.
+// Lends `bytes` in a new buffer, which only the borrower reads.
 void lend_message(WorkerState& state, std::size_t borrower, Loan loan, std::span<const std::uint8_t> bytes) {
   rte_mbuf* mbuf = rte_pktmbuf_alloc(state.pool);
   if (mbuf == nullptr) {
@@ -146,7 +148,7 @@ void return_buffers(WorkerState& state, std::size_t lender, std::span<rte_mbuf* 
   auto& ring = state.steering.returns(state.index, lender);
   for (rte_mbuf* buffer : buffers) {
     [[maybe_unused]] const bool taken = ring.push(buffer);
-    assert(taken);  // the ring holds as many as may be out
+    assert(taken);  // the ring has space for all loans that may be out
   }
 }
 

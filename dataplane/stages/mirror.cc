@@ -11,7 +11,7 @@
 namespace sluice::dataplane {
 namespace {
 
-// The mirror stream that a loan is for, brought up to date; kNoSlot when the mirror has gone.
+// The stream of the mirror that a loan is for. kNoSlot when the mirror was removed.
 std::uint32_t mirror_of(WorkerState& state, std::size_t lender, const Loan& loan) {
   if (loan.source.slot >= state.memory.sources.size()) return kNoSlot;
   const SourceSlot& source = state.memory.sources[loan.source.slot];
@@ -21,24 +21,25 @@ std::uint32_t mirror_of(WorkerState& state, std::size_t lender, const Loan& loan
   return source.stream;
 }
 
+// Makes the mirror's stream stand for the stream of the loan.
 void follow(StreamSlot& stream, const Loan& loan) {
   if (stream.home == loan.stream) return;
   stream.home = loan.stream;
   stream.rtp_window.reset();
   stream.ssrc.store(loan.ssrc, std::memory_order_relaxed);
   stream.cycle_base = loan.cycle_base;
-  // It stays odd: in use.
+  // By two, so that it stays odd: in use.
   stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 2, std::memory_order_relaxed);
 }
 
-// Whether the loan is of another stream than the one that feeds its mirror.
+// Whether the loan is a packet of another stream than the one that its mirror stands for now.
 bool begins_another(WorkerState& state, std::size_t lender, const Loan& loan) {
   if (loan.kind != LoanKind::kPacket) return false;
   const std::uint32_t slot = mirror_of(state, lender, loan);
   return slot != kNoSlot && state.memory.streams[slot].home != loan.stream;
 }
 
-// True when the loan is a packet to be forwarded; all else is dealt with here.
+// True when the loan is a packet to forward, which is then in `packet`. Other loans are handled here.
 bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket& packet) {
   if (loan.kind == LoanKind::kFeedback || loan.kind == LoanKind::kKeyframe) {
     state.counters().consumed.add();
@@ -56,18 +57,18 @@ bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket&
   StreamSlot& stream = state.memory.streams[slot];
   if (loan.kind == LoanKind::kSenderReport) {
     state.counters().consumed.add();
-    // One of a stream that has not fed the mirror yet says nothing that could be translated.
+    // Before the first packet of a stream, its sender reports cannot be translated.
     if (stream.home == loan.stream)
       forward_sender_report(state, slot, {loan.data, loan.length}, {loan.cname, loan.cname_length});
     return false;
   }
   follow(stream, loan);
-  // Home lends nothing twice; but what never came can be asked for again.
+  // The home worker lends no packet twice. The window here tells retransmit which packets never came.
   if (stream.rtp_window.check(loan.index) == crypto::ReplayVerdict::kFresh)
     stream.rtp_window.commit(loan.index);
   packet = MediaPacket{};
   packet.mbuf = loan.mbuf;
-  packet.data = const_cast<std::uint8_t*>(loan.data);  // Forward writes into no borrowed packet
+  packet.data = const_cast<std::uint8_t*>(loan.data);  // Forward does not write to borrowed packets
   packet.endpoint = kNoSlot;
   packet.stream = slot;
   packet.index = loan.index;
@@ -95,7 +96,7 @@ std::size_t Borrow::borrow_from(WorkerState& state, std::size_t lender, Forward&
   Loan loan;
   while (loans < kBatch && ring.pop(loan)) {
     buffers_[loans++] = loan.mbuf;
-    // What came from the stream before goes out under its tenancy.
+    // The packets of the stream before must leave under its tenancy, so forward them first.
     if (packets != 0 && begins_another(state, lender, loan)) {
       forward_packets(state, packets, forward, out);
       packets = 0;

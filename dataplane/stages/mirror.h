@@ -1,13 +1,13 @@
-// mirror: what a loan means. A publisher's packet is received and decrypted once, by the worker where its
-// endpoint lives, its home. For receivers that live on another worker the source has a mirror there: a source
-// slot that belongs to no endpoint of that worker, and a stream slot that stands for the stream, whichever it
-// is, that feeds the source at home. Home lends each packet to every worker that has a mirror (lend.h). That
-// worker makes its routes' copies from it as from a packet of its own, and gives it back. Feedback of its
-// receivers returns to the home worker by the same way.
+// mirror: what a borrower does with a loan. The home worker of a publisher receives and decrypts each packet
+// once. For receivers on another worker, the source has a mirror on that worker. A mirror is a source slot
+// without an endpoint, and a stream slot that stands for the stream that feeds the source at home. The home
+// worker lends each packet to every worker that has a mirror (lend.h). The borrower makes the copies of its
+// routes from the loan as from a packet that it received, and gives the buffer back. Feedback of its
+// receivers goes to the home worker as a loan in the other direction.
 //
-// Invariant: when another stream feeds the source at home, or its numbering starts over, the mirror stream's
-// tenancy counts up, and every route goes on as after a switch: an outgoing index is never used twice.
-// Worker only.
+// Invariant: the tenancy of the mirror's stream counts up when another stream feeds the source at home, and
+// when that stream starts its numbers over. Every route then continues as after a switch, so that no outgoing
+// index repeats. Worker only.
 #pragma once
 
 #include <array>
@@ -19,11 +19,11 @@ namespace sluice::dataplane {
 
 class Forward;
 
-/// Takes what others lend, at most kBatch of each, does what it says, and gives it back.
+/// Takes loans of the other workers, at most kBatch of each, handles them, and gives the buffers back.
 class Borrow {
  public:
-  /// Returns how many loans it took and how many of our own came back. `forward` and `out` are idle, and idle
-  /// again afterwards. REQUIRES: more than one worker.
+  /// Returns how many loans it took, plus how many buffers of this worker came back. REQUIRES: more than one
+  /// worker; `forward` and `out` are not in use.
   std::size_t run(WorkerState& state, Forward& forward, OutgoingBatch& out);
 
  private:

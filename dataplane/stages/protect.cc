@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint32_t kMaxRtcpIndex = 0x7fffffff;
 
-// Rarely called: the engine refuses a packet whose key is used up.
+// Drops the packets that the engine refused. Rare: the key has reached its packet limit, or the library
+// failed.
 [[gnu::cold]] void drop_unsealed(WorkerState& state, OutgoingBatch& batch) {
   const crypto::RtpProtectJob* seal = batch.seals.data();
   for (OutgoingPacket& packet : std::span(batch.packets).first(batch.count)) {

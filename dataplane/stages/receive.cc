@@ -11,9 +11,9 @@ namespace sluice::dataplane {
 
 namespace {
 
-// What another core (or a NIC past the caches) wrote is far away: everything is asked for before anything is
-// looked at. Of a long frame the start into the first cache; the rest, which only crypto reads, into the
-// second.
+// A frame that another CPU wrote, or a NIC that bypasses the caches, is in no near cache. So all frames are
+// prefetched before the first one is read. The start of a long frame goes into the first-level cache. The
+// rest, which only the crypto reads, goes into the second.
 void fetch_frame(const rte_mbuf* mbuf) {
   constexpr std::size_t kStart = 4 * kCacheLine;
   const auto* frame = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
@@ -27,8 +27,7 @@ void fetch_frame(const rte_mbuf* mbuf) {
 
 std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first_port) {
   std::size_t count = 0;
-  // At most half of a turn goes to what others handed over, so that they cannot starve this worker's own
-  // queues.
+  // At most half of the packets of a turn come by handoff, so that this worker's own queues get their share.
   for (std::size_t from = 0; from < state.steering.workers(); ++from) {
     if (from == state.index) continue;
     SpscRing<rte_mbuf*>& ring = state.steering.ring(from, state.index);
@@ -44,8 +43,7 @@ std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_
     count += rte_eth_rx_burst(port.id, static_cast<std::uint16_t>(state.index), packets.data() + count,
                               static_cast<std::uint16_t>(packets.size() - count));
     for (std::size_t k = before; k < count; ++k) prefetch_to_write(packets[k]);
-    // The port that it came by decides whose it is; not every driver says it (net_ring passes on what the
-    // sender wrote).
+    // classify needs to know the port. Not every driver sets it: net_ring leaves what the sender wrote.
     for (std::size_t k = before; k < count; ++k) packets[k]->port = port.id;
   }
   std::uint64_t bytes = 0;

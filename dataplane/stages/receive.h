@@ -1,4 +1,4 @@
-// receive: one burst from each of the worker's queues and handoff rings. Worker only.
+// receive: takes packets from the worker's queues and handoff rings. Worker only.
 #pragma once
 
 #include <span>
@@ -7,8 +7,9 @@
 
 namespace sluice::dataplane {
 
-/// Fills `packets` from the handoff rings and the ports' queues, each turn starting with another port, so
-/// that none starves. Counts what came as received.
+/// Fills `packets` from the handoff rings, at most half of it, then from the queues of the ports. Returns how
+/// many packets came, and counts them. The caller gives another `first_port` each turn, so that the queue of
+/// every port has its turn.
 std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first_port);
 
 }  // namespace sluice::dataplane

@@ -15,12 +15,12 @@ namespace {
 constexpr std::size_t kEntry = 4;  // bytes: PID and BLP
 constexpr unsigned kNumbersPerEntry = 17;
 
-// What hangs on a key of the table of what was asked for lately: a packet of a route, or of a publisher.
+// The key in the table of requests: for a packet of a route, or a packet of the publisher of a stream.
 std::uint64_t key_of(std::uint32_t slot, std::uint64_t index, bool publisher) {
   return mix64(mix64(index) ^ (std::uint64_t{slot} << 1 | (publisher ? 1 : 0)));
 }
 
-// A route earns what it sends for the first time.
+// Adds to the route's credit what the route has sent for the first time.
 void earn(RouteSlot& route) {
   const std::uint64_t first_time = route.packets.read() - route.retransmitted.read();
   route.retransmit_credit =
@@ -28,7 +28,7 @@ void earn(RouteSlot& route) {
   route.retransmit_earned = first_time;
 }
 
-// Entries with ascending sequence numbers, as many in each as fit.
+// Writes NACK entries. REQUIRES: add() gets ascending sequence numbers, so that one entry can hold up to 17.
 class NackWriter {
  public:
   explicit NackWriter(std::span<std::uint8_t> room) : room_(room) {}
@@ -77,10 +77,11 @@ bool Retransmit::answer_one(WorkerState& state, std::uint32_t route_slot, std::u
     counters.retransmit_suppressed.add();
     return false;
   }
-  // Only what never came here is the publisher's to send: anything else would be taken for a replay.
+  // The publisher is asked only for a packet that never came here: any other would be dropped as a replay.
   if (state.memory.streams[route.stream].rtp_window.check(index) == crypto::ReplayVerdict::kFresh) {
     counters.retransmit_misses.add();
-    // Lost on its way here, it is missing everywhere, and every receiver asks: once is enough.
+    // All receivers miss a packet that was lost on its way here, and all ask for it. The publisher is asked
+    // once.
     const std::uint64_t at_publisher = key_of(route.stream, index, true);
     if (asked_lately(state, at_publisher)) return false;
     remember(state, at_publisher);
@@ -121,7 +122,7 @@ std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
       const auto sequence = static_cast<std::uint16_t>(first + i);
       const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
       if (outgoing < route.base_index || outgoing > route.highest_index) {
-        state.counters().retransmit_misses.add();  // of an earlier source, or never sent
+        state.counters().retransmit_misses.add();  // belongs to an earlier source, or was never sent
         continue;
       }
       const std::uint64_t index = outgoing - route.index_delta;

@@ -1,11 +1,11 @@
-// retransmit: answers a receiver's NACK (RFC 4585 6.2.1) from the packet cache. A packet goes out again byte
-// for byte as the route sent it: same plaintext, same header, same packet index and keys. So a GCM nonce is
-// used twice for one and the same message only, which reveals nothing, and the receiver's replay window
-// takes it as what it is. Worker only.
+// retransmit: answers a receiver's NACK (RFC 4585 6.2.1) from the packet cache. It sends a packet again
+// exactly as the route sent it: same plaintext, header, packet index and keys. So a GCM nonce is used again
+// only for the same message, which reveals nothing. The receiver's replay window accepts the packet only if
+// it was lost. Worker only.
 //
-// A NACK is a lever: four bytes ask for 17 packets. It is bounded on each side: kLookedAt numbers and
-// kOutputs packets a turn; for each route no more packets again than it sends for the first time, with
-// kCreditMax in reserve; and no packet twice to one route within kAgainAfterMs.
+// Four bytes of a NACK can ask for 17 packets, so there are limits. A turn looks at about kLookedAt numbers
+// and sends at most kOutputs packets. A route sends no more packets again than it sends for the first time,
+// with a reserve of at most kCreditMax. It does not send one packet again twice within kAgainAfterMs.
 #pragma once
 
 #include <array>
@@ -22,24 +22,25 @@ class Retransmit {
   static constexpr std::uint64_t kCreditMax = 256;
   static constexpr std::uint64_t kAgainAfterMs = 5;
 
-  /// Makes its packets in `batch`, which no other code uses during send().
+  /// send() makes the packets in `batch`. REQUIRES: no other code uses `batch` during send().
   explicit Retransmit(OutgoingBatch& batch) : batch_(batch) {}
 
-  /// Before the NACKs of a turn.
+  /// Called before the NACKs of a turn.
   void start();
 
-  /// Goes through the entries (PID and BLP) of a NACK about `route`, which a live stream feeds. What the
-  /// publisher still has to send, because it never came here, is written to `ask` as entries with the
-  /// publisher's own numbers; returns how many bytes. With send(), every number that `entries` name is
-  /// counted as retransmitted, suppressed or missed.
+  /// Handles the entries (PID and BLP) of a NACK for `route`, and notes the packets for send(). Packets that
+  /// never came here must be asked of the publisher: their numbers, as the publisher counts, go to `ask` as
+  /// entries. Returns the bytes written to `ask`. Every number in `entries` is counted as retransmitted,
+  /// suppressed or missed, here or in send(). REQUIRES: a live stream feeds the route.
   std::size_t answer(WorkerState& state, std::uint32_t route, std::span<const std::uint8_t> entries,
                      std::span<std::uint8_t> ask);
 
-  /// Seals and sends what answer() found.
+  /// Seals and sends the packets that answer() has noted.
   void send(WorkerState& state);
 
  private:
-  // What send() will send. Places in the cache are far away: all are on their way before the first is opened.
+  // A packet for send(). Its place in the packet cache is in no CPU cache: answer() prefetches it, and send()
+  // opens it after all have been prefetched.
   struct Wanted {
     const CacheLine* place;
     CachedKey key;
@@ -47,7 +48,8 @@ class Retransmit {
     std::uint32_t route;
   };
 
-  // Who asked for what, lately. A table where the newer entry displaces the older: to forget is harmless.
+  // A packet that was asked for, and when. In the table a new entry may replace another one. The effect is
+  // only that a packet may be sent again too soon.
   struct Asked {
     std::uint64_t key = 0;
     std::uint64_t tsc = 0;

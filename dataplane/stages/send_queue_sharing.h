@@ -1,6 +1,6 @@
 // send_queue_sharing: sending by a port that has fewer transmit queues than there are workers. A worker
-// without a queue passes its finished frames on to one that has; that one puts them among its own
-// (transmit.h). Worker only.
+// without a queue passes its finished frames on to a worker that has one, which sends them with its own
+// frames (transmit.h). Worker only.
 #pragma once
 
 #include <cstddef>
@@ -10,12 +10,13 @@
 
 namespace sluice::dataplane {
 
-/// Passes on the frames that wait for a port of which this worker has no queue, and empties the buffer.
-/// REQUIRES: the steering's queues are shared.
+/// Passes on the frames that wait in `buffer` for a port, and empties `buffer`. A frame that does not fit
+/// into the ring is dropped. REQUIRES: Steering::shares_queues(); this worker has no transmit queue of
+/// `port`.
 void pass_frames_on(WorkerState& state, const PortInfo& port, TransmitBuffer& buffer);
 
-/// Takes what worker `from` passed on, at most as many as `frames` holds, each with its port set. Returns how
-/// many, and counts them. REQUIRES: the steering's queues are shared.
+/// Takes the frames that worker `from` passed on, until `frames` is full. The port of each mbuf is set.
+/// Returns how many, and counts them. REQUIRES: Steering::shares_queues().
 std::size_t take_passed_frames(WorkerState& state, std::size_t from, std::span<rte_mbuf*> frames);
 
 }  // namespace sluice::dataplane

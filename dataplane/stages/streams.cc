@@ -42,7 +42,7 @@ bool lists(const SourceSlot& source, std::uint8_t payload_type) {
   return std::find(source.payload_types.begin(), end, payload_type) != end;
 }
 
-// Whether packets of the stream as it is now belong to the source that it feeds.
+// Whether packets of the present payload type of the stream go to the source that it feeds.
 bool is_meant(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
   const std::uint8_t type = stream.payload_type.load(std::memory_order_relaxed);
   if (source.match != SourceMatch::kPayloadType || lists(source, type)) return true;
@@ -54,9 +54,9 @@ bool is_meant(const WorkerState& state, const SourceSlot& source, const StreamSl
   return true;  // a digit between the packets of a codec, for example
 }
 
-// The place of the source among those of the stream: its own, a free one, or that of a source that another
-// stream has taken since. Places do not move: packets of this batch name them (MediaPacket::fed).
-// kMaxSourcesPerStream: there is none.
+// The place of the source in StreamSlot::sources: the one that it has, a free one, or that of a source that
+// another stream has taken. Places do not move, because packets of this batch name them (MediaPacket::fed).
+// kMaxSourcesPerStream when there is no place.
 std::uint8_t place_of(const WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_slot) {
   const StreamSlot& stream = state.memory.streams[stream_slot];
   const auto end = stream.sources.begin() + stream.source_count;
@@ -91,8 +91,9 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
 
 // ---- the contest for a source (streams.h)
 
-// Whether some route of the source maps the stream's payload type. A source's routes nearly always map the same
-// types, so the first ones speak for all. Those on other workers are not known here.
+// Whether a route of the source maps the stream's payload type. Looks at the first chunk of routes only: nearly
+// always all routes of a source map the same types. True when other workers have routes of the source, because
+// their mappings are not known here.
 bool is_of_kind(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
   if (source.route_count == 0 || source.lent_to != 0) return true;
   const FanoutChunk& chunk = state.chunks[source.first_chunk];
@@ -112,7 +113,7 @@ std::uint64_t to_tsc(const WorkerState& state, std::uint64_t us) {
   return us * (state.tsc_hz / 1'000'000);
 }
 
-// Rule 2, for the one that was there before.
+// Rule 2: whether the former feeder takes the source back.
 bool takes_back(const WorkerState& state, SourceSlot& source, std::uint32_t stream_slot) {
   if (source.former != stream_slot) return false;
   const StreamSlot& feeder = state.memory.streams[source.stream];
@@ -121,7 +122,7 @@ bool takes_back(const WorkerState& state, SourceSlot& source, std::uint32_t stre
          stream.packets.read() + 1 - source.former_packets >= kGoesOn;
 }
 
-// Rules 3 and 4.
+// Rules 3 and 4: whether the feeder has been silent for long enough.
 bool outlasts(const WorkerState& state, SourceSlot& source, std::uint32_t stream_slot) {
   const StreamSlot& feeder = state.memory.streams[source.stream];
   const std::uint64_t silence = state.now - feeder.last_packet_tsc.read();
@@ -141,8 +142,8 @@ bool outlasts(const WorkerState& state, SourceSlot& source, std::uint32_t stream
   return source.claims == 2 ? silence >= patience : silence >= std::max(to_tsc(state, kSilenceUs), patience);
 }
 
-// A packet of a stream that matches the source, and does not feed it, claims it. True: the stream feeds it from
-// now on, or has no place for it.
+// The stream matches the source, does not feed it, and claims it with a packet. False when the feeder keeps it.
+// True when the stream feeds it from now on, or has no place for it.
 bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_slot, bool begins) {
   SourceSlot& source = state.memory.sources[source_slot];
   const StreamSlot& stream = state.memory.streams[stream_slot];
@@ -159,7 +160,7 @@ bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_s
     if (!of_kind) return false;
     source.former = kNoSlot;
   } else if (begins) {
-    // One that has not proved itself leaves the right to come back to the one before it.
+    // A feeder that has sent one packet only has not become the former one: the one before it stays that.
     if (source.former == kNoSlot || feeder.packets.read() - source.taken_packets > 1) {
       source.former = before;
       source.former_packets = feeder.packets.read();
@@ -175,8 +176,8 @@ bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_s
   return true;
 }
 
-// What the stream feeds goes to the next best. REQUIRES: the stream is dormant, or its tenancy is over and
-// it is out of its endpoint's list.
+// Gives the sources of the stream to other streams that match. REQUIRES: the stream is dormant, or its
+// tenancy is over and it is out of its endpoint's list.
 void release_sources(WorkerState& state, std::uint32_t slot) {
   StreamSlot& stream = state.memory.streams[slot];
   assert(stream.dormant.load(std::memory_order_relaxed) ||
@@ -230,7 +231,7 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
 
 void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
-  // Only a packet that no one else reads is rewritten in place.
+  // A packet is rewritten in place only when no other worker reads it.
   bool is_shared = is_mirror(stream);
   std::uint32_t routes = 0;
   std::uint32_t one = kNoSlot;
@@ -274,7 +275,7 @@ void forget_stream(WorkerState& state, std::uint32_t slot) {
   const std::uint32_t ssrc = stream.ssrc.load(std::memory_order_relaxed);
   EndpointSlot& endpoint = state.endpoint(endpoint_slot);
   stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  // A reader of the next tenant's fields sees this first.
+  // A reader that sees fields of the next stream in this slot also sees this store.
   std::atomic_thread_fence(std::memory_order_release);
   std::uint32_t* link = &endpoint.first_stream;
   while (*link != slot) link = &state.memory.streams[*link].next;

@@ -46,7 +46,7 @@ void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
   queue_on(state, state.port_index[port_id & 0xff], mbuf);
 }
 
-// Touches the second cache line of the mbuf, which nothing else here needs.
+// Writes to the second cache line of the mbuf, which nothing else here needs.
 void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
   constexpr std::uint64_t kIpv4 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
   constexpr std::uint64_t kIpv6 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
@@ -55,7 +55,7 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
   mbuf->ol_flags = header.is_v6 ? kIpv6 : kIpv4;
 }
 
-// `packet`: what goes into the datagram, `length` bytes of it, with room before it for the headers.
+// `packet`: the `length` bytes of the UDP payload. REQUIRES: there is space for the headers in front of it.
 [[gnu::always_inline]] inline void send(WorkerState& state, rte_mbuf* mbuf, std::uint8_t* packet,
                                         std::uint16_t length, EndpointSlot& endpoint,
                                         const HeaderTemplate& header) {

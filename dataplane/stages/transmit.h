@@ -1,25 +1,27 @@
-// transmit: headers in front, checksum, and out by the port. Packets gather per port and leave in bursts, at
-// the latest at the end of the turn. Worker only.
+// transmit: writes headers and checksums, and sends by the port. Packets wait in a buffer per port and leave
+// in bursts, at the latest at the end of the turn. Worker only.
 #pragma once
 
 #include "dataplane/state/batch.h"
 
 namespace sluice::dataplane {
 
-/// Everything of `batch` that protect left alive.
+/// Sends the packets of `batch` that protect did not drop, and takes ownership of their mbufs.
 void transmit(WorkerState& state, OutgoingBatch& batch);
 
-/// `mbuf` holds a UDP payload; takes ownership. REQUIRES: header.known().
+/// Sends a UDP payload for the endpoint `slot`. Takes ownership of `mbuf`. REQUIRES: header.known(), and the
+/// mbuf has space for the headers in front of the payload.
 void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const HeaderTemplate& header);
 
-/// `mbuf` holds a whole frame; takes ownership.
+/// Sends a whole frame of the control thread as it is. Takes ownership of `mbuf`.
 void send_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id);
 
-/// Sends what workers without a queue passed on (send_queue_sharing.h), at most kBatch frames of each.
-/// Returns how many. REQUIRES: the steering's queues are shared.
+/// Sends the frames that workers without a queue passed on (send_queue_sharing.h), at most kBatch of each
+/// worker. Returns how many. REQUIRES: Steering::shares_queues().
 std::size_t transmit_for_others(WorkerState& state);
 
-/// Hands every port what waits for it. What a port does not take after a few tries is dropped.
+/// Gives every port the packets that wait for it. A packet that a port does not take after a few tries is
+/// dropped.
 void flush_transmit(WorkerState& state);
 
 }  // namespace sluice::dataplane

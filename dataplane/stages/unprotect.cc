@@ -11,10 +11,10 @@
 namespace sluice::dataplane {
 namespace {
 
-// RFC 3550 A.1: how far plain RTP may run ahead or fall behind and still be the same run of numbers.
+// RFC 3550 A.1: how far a number of plain RTP may be ahead or behind and still belong to the same sequence.
 constexpr std::uint16_t kMaxDropout = 3000;
 constexpr std::uint16_t kMaxMisorder = 100;
-// Plain RTP starts in its second cycle, so that packets from before the first one seen have indices too.
+// Plain RTP starts in its second cycle, so that packets from before the first one seen also have an index.
 constexpr std::uint64_t kPlainFirstCycle = 1 << 16;
 
 DropReason reason_of(crypto::SrtpStatus status) {
@@ -32,8 +32,8 @@ DropReason reason_of(crypto::ReplayVerdict verdict) {
   return verdict == crypto::ReplayVerdict::kReplayed ? DropReason::kReplayed : DropReason::kTooOld;
 }
 
-// What can be said before authentication. Moves nothing. On success packet.stream (if known) and packet.index
-// are set.
+// Checks what can be checked before authentication. Changes nothing. On success sets packet.stream, if it is
+// known, and packet.index, except for later packets of plain RTP.
 std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packet) {
   const EndpointSlot& endpoint = *packet.sender;
   if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kNoKeys;
@@ -45,7 +45,7 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
     return std::nullopt;
   }
   const StreamSlot& stream = state.memory.streams[packet.stream];
-  if (stream.direct_route != kNoSlot) {  // what forward and transmit will need
+  if (stream.direct_route != kNoSlot) {  // prefetches what forward and transmit will need
     prefetch_to_write(&state.memory.routes[stream.direct_route], 2);
     prefetch_to_write(&state.memory.endpoints[stream.direct_endpoint].packets_sent, 2);
   } else {
@@ -55,7 +55,7 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
     packet.index = first_cycle | packet.rtp.sequence;
     return std::nullopt;
   }
-  if (!endpoint.encrypted) return std::nullopt;  // plain RTP is judged at the commit, packet by packet
+  if (!endpoint.encrypted) return std::nullopt;  // the commit sets the index of plain RTP
   packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
   if (packet.index > stream.rtp_window.highest()) return std::nullopt;
   const auto verdict = stream.rtp_window.check(packet.index);
@@ -63,7 +63,8 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
   return std::nullopt;
 }
 
-// Plain RTP has no tag to tell a restarted sender from a stray packet: two packets in a row do (RFC 3550
+// Sets the index of a plain RTP packet, and restarts the stream when its sender has restarted. Plain RTP has
+// no tag that tells a restarted sender from a stray packet. So two packets in a row are needed (RFC 3550
 // A.1).
 std::optional<DropReason> follow_plain_numbering(StreamSlot& stream, MediaPacket& packet) {
   const std::uint64_t highest = stream.rtp_window.highest();
@@ -86,7 +87,7 @@ std::optional<DropReason> follow_plain_numbering(StreamSlot& stream, MediaPacket
   ++stream.epoch;
   packet.index = (((highest >> 16) + 2) << 16) | packet.rtp.sequence;
   stream.cycle_base = packet.index & ~std::uint64_t{0xffff};
-  // The numbering starts over, and the count of what was lost with it: keep what was lost so far.
+  // The numbers start over. The new base keeps the number of packets that were lost so far.
   const std::uint64_t lost =
       stream.highest_index.read() + 1 - stream.base_index.read() - stream.packets.read();
   stream.base_index.set(packet.index - stream.packets.read() - lost);
@@ -129,8 +130,8 @@ void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& pa
   update_jitter(state, stream, packet);
 }
 
-// What forward and protect come to next: the keys of where the packet leads, or the source that it fans out
-// from; and its place in the packet cache.
+// Prefetches what forward and protect read next: the keys of the only receiver, or the source that fans out;
+// and the packet's place in the packet cache.
 void fetch_next(WorkerState& state, const MediaPacket& packet, const StreamSlot& stream) {
   if (stream.kept)
     state.cache.prefetch({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index});
@@ -141,13 +142,14 @@ void fetch_next(WorkerState& state, const MediaPacket& packet, const StreamSlot&
   }
 }
 
+// The next packet on this UDP port will probably belong to the same stream.
 void remember_port(WorkerState& state, const MediaPacket& packet) {
   std::uint32_t& guess = state.local_ports[packet.local_port].stream_guess;
   if (guess != packet.stream) guess = packet.stream;
 }
 
-// The next packet of a stream that is awake, has its one route and nothing to say for itself. commit_rtp
-// would do the same for it; this is the short way, which nearly every packet goes.
+// A faster commit_rtp() for nearly every packet: the next one of a stream that is not dormant, has a direct
+// route, and needs no mid. False, without any change, when commit_rtp() must do it.
 bool commit_next(WorkerState& state, MediaPacket& packet) {
   if (packet.stream == kNoSlot || packet.rtp.padding) return false;
   EndpointSlot& endpoint = *packet.sender;
@@ -176,8 +178,8 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   return true;
 }
 
-// The packet is authentic: everything that it may move, moves here. Looked up and checked again, because an
-// earlier packet of the same batch may have been its twin, or its stream's first.
+// Changes everything that an authentic packet may change. It looks up and checks the packet again: an earlier
+// packet of the same batch may have been the same packet, or the first one of the stream.
 [[gnu::noinline]] std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
   if (!padding_fits({packet.data, packet.length}, packet.rtp)) return DropReason::kBadRtp;
@@ -264,7 +266,7 @@ std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
   return std::nullopt;
 }
 
-// Runs `step` over the packets; those with a reason are dropped, the others move together.
+// Runs `step` over the packets. Drops those for which it returns a reason, and moves the others together.
 template <typename Step>
 std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step) {
   std::uint16_t kept = 0;

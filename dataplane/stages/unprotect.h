@@ -1,13 +1,13 @@
-// unprotect: from SRTP to RTP. Replay check, batch authentication and decryption, then the commit: only a
-// packet that is authentic moves the window, the roll-over counter, the counts and the peer's address (RFC
-// 3711 3.3). Worker only.
+// unprotect: from SRTP to RTP. It checks for replays, authenticates and decrypts the batch in one call, then
+// commits each packet. Only an authentic packet changes the window, the roll-over counter, the counts and the
+// peer's address (RFC 3711 3.3). Worker only.
 #pragma once
 
 #include "dataplane/state/batch.h"
 
 namespace sluice::dataplane {
 
-/// Compacts the batch to the packets that passed; drops the others with their reason.
+/// Keeps the packets of the batch that pass, and drops the others with a reason.
 class Unprotect {
  public:
   void rtp(WorkerState& state, ClassifiedBatch& batch);
