@@ -13,8 +13,8 @@
 namespace sluice::dataplane {
 namespace {
 
-// Acks and what a command may tell besides. A command is only taken when this much room is there, so acks are
-// never lost.
+// Most notes that a command sends: its acknowledgement and another one. A command is taken only when the ring
+// has space for both, so acknowledgements are never lost.
 constexpr std::size_t kNotesPerCommand = 2;
 
 void unlink(std::uint32_t& head, std::uint32_t slot, auto next_of) {
@@ -23,8 +23,9 @@ void unlink(std::uint32_t& head, std::uint32_t slot, auto next_of) {
   if (*link == slot) *link = next_of(slot);
 }
 
-// `installed` is the worker's alone to write, so it is asked first: of a slot that is not, all else may be
-// just being written by the control thread.
+// The slot if it has this generation and state; otherwise counts a stale command and returns nullptr. It
+// reads `installed` first, which only the worker writes: in a slot that is not installed, the control thread
+// may be writing the other fields.
 template <typename Slots>
 auto* current(WorkerState& state, Slots& slots, SlotRef ref, bool installed) {
   auto* slot = ref.slot < slots.size() ? &slots[ref.slot] : nullptr;
@@ -66,7 +67,7 @@ void uninstall_route(WorkerState& state, std::uint32_t slot) {
   if (route.source != kNoSlot) remove_from_fanout(state, state.memory.sources[route.source], slot);
   const SsrcKey key{route.endpoint.slot, route.ssrc};
   if (state.route_by_ssrc.find(key) == slot)
-    state.route_by_ssrc.erase(key);  // a successor may have it by now
+    state.route_by_ssrc.erase(key);  // another route may have replaced the entry
   unlink(state.endpoint(route.endpoint.slot).first_incoming_route, slot,
          [&](std::uint32_t i) -> std::uint32_t& { return state.memory.routes[i].next_to_endpoint; });
   route.next_index.set(route.started ? route.highest_index + 1 : route.first_index);
@@ -75,8 +76,7 @@ void uninstall_route(WorkerState& state, std::uint32_t slot) {
 
 void uninstall_source(WorkerState& state, std::uint32_t slot) {
   SourceSlot& source = state.memory.sources[slot];
-  // The control thread removes routes first; should one still hang here, it must not point at a source that
-  // is gone.
+  // The control thread removes the routes first. If one is left, it must not refer to a removed source.
   while (source.route_count != 0) {
     const std::uint32_t route = state.chunks[source.first_chunk].routes[0];
     remove_from_fanout(state, source, route);
@@ -96,7 +96,7 @@ void remove_endpoint(WorkerState& state, SlotRef ref) {
   if (EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true)) {
     while (endpoint->first_incoming_route != kNoSlot) uninstall_route(state, endpoint->first_incoming_route);
     while (endpoint->first_source != kNoSlot) uninstall_source(state, endpoint->first_source);
-    seal_reports(state);  // a BYE may still wait for these keys
+    seal_reports(state);  // a BYE that waits may need these keys
     while (endpoint->first_stream != kNoSlot) forget_stream(state, endpoint->first_stream);
     if (!endpoint->shared_port) {
       state.local_ports[endpoint->local.address.port].endpoint = kNoSlot;
@@ -178,7 +178,7 @@ void set_lending(WorkerState& state, const Command& command) {
 void hang_on(WorkerState& state, std::uint32_t route_slot, std::uint32_t source_slot) {
   RouteSlot& route = state.memory.routes[route_slot];
   SourceSlot& source = state.memory.sources[source_slot];
-  route.stream = kNoSlot;  // whatever comes next continues from what was sent
+  route.stream = kNoSlot;  // the next packet of any stream continues the numbers of the route
   if (!add_to_fanout(state, source, route_slot)) {
     route.source = kNoSlot;
     return;
@@ -276,7 +276,7 @@ void carry_out(WorkerState& state, const Command& command) {
 }  // namespace
 
 std::size_t run_commands(WorkerState& state, std::size_t budget) {
-  if (state.memory.commands.empty()) return 0;  // nearly always: spare the making of a Command
+  if (state.memory.commands.empty()) return 0;  // nearly always; saves constructing a Command
   std::size_t done = 0;
   Command command;
   while (done < budget && !state.stop_requested && state.memory.notes.free_entries() >= kNotesPerCommand &&

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint64_t kFirstStepUs = 1;
 constexpr std::uint64_t kKernelStepUs = 4;  // the kernel takes longer than this to sleep and wake
-constexpr std::size_t kMaxQueues = 16;      // as many as there may be ports
+constexpr std::size_t kMaxQueues = 16;      // the largest number of ports
 
 rte_cpu_intrinsics cpu_can() {
   rte_cpu_intrinsics intrinsics{};
@@ -98,7 +98,7 @@ Idle::Idle(const config::Workers& settings, std::span<const PortInfo> ports, std
 Idle::~Idle() = default;
 
 void Idle::begin() {
-  // Our sleeps are meant as they are said, not to be put together with others' to save power.
+  // The kernel must not lengthen our sleeps to group wake-ups.
   if (mode_ == config::Idle::kPause) prctl(PR_SET_TIMERSLACK, 1UL);
   if (mode_ != config::Idle::kInterrupt) return;
   for (const Queue& queue : queues_)
@@ -143,7 +143,8 @@ bool Idle::rest(std::uint64_t now) {
       pause(now);
       return true;
     case config::Idle::kInterrupt:
-      // What came before the interrupts were armed gives none: one more turn, then to sleep.
+      // A packet that came before the interrupts were armed causes none. So one more turn comes before the
+      // wait.
       if (!armed_) {
         arm();
         return false;
@@ -176,7 +177,7 @@ void Idle::pause(std::uint64_t now) {
 void Idle::arm() {
   armed_ = true;
   bell_.about_to_wait();
-  // Where the driver has nothing to switch on (net_tap), its descriptor tells of packets all the time.
+  // A driver that has nothing to enable (net_tap) signals packets by its descriptor all the time.
   for (const Queue& queue : queues_) rte_eth_dev_rx_intr_enable(queue.port, queue.queue);
 }
 
@@ -185,8 +186,8 @@ void Idle::await_interrupt() {
   const int count =
       rte_epoll_wait(RTE_EPOLL_PER_THREAD, events.data(), static_cast<int>(events.size()), watch_ms_);
   wake_up();
-  // What woke us may take a moment to show: no arming again before patience has run out once more. When it
-  // was the clock, one turn will do.
+  // The packet that caused the wake-up may become visible a little later. So the worker arms the interrupts
+  // again only after patience_. After a timeout it arms them after one turn.
   if (count <= 0) resting_ = true;
 }
 
@@ -200,7 +201,7 @@ void Idle::monitor(std::uint64_t now) {
     rte_power_monitor(conditions.data(), until);
   else if (count > 1)
     rte_power_monitor_multi(conditions.data(), count, until);
-  else  // a worker without a queue of its own lives on what others hand over
+  else  // a worker without a queue receives only by handoff, so there is nothing to monitor
     rte_power_pause(until);
 }
 

@@ -20,9 +20,9 @@ namespace sluice::dataplane {
 namespace {
 
 constexpr unsigned kPoolCache = 512;
-// Last in, first out: the buffer that came back last is the one that a cache still holds. First in, first out
-// would write the copies of a broadcast into memory that was last touched a whole pool's length ago. And
-// lock-free: a thread that is interrupted while it holds a lock would stop the worker.
+// Last in, first out: the buffer that came back last is probably still in a CPU cache. With first in, first
+// out, the copies of a broadcast would go to buffers that have not been used for a whole pass through the
+// pool. Lock-free: otherwise a thread that the kernel interrupts while it holds a lock would stop the worker.
 constexpr const char* kPoolKind = "lf_stack";
 
 int run_worker(void* worker) {
@@ -32,8 +32,8 @@ int run_worker(void* worker) {
 
 }  // namespace
 
-// Members are destroyed in reverse: workers, then memory, ports, pools, and the EAL last. The steps of the
-// start are called in the order in which they stand here; one that fails says false, and why in `error`.
+// The members are destroyed in reverse order: workers, then memory, ports, pools, and the EAL last. start()
+// calls the steps in the order below. A step that fails returns false, with the reason in `error`.
 struct DataPlane::State {
   [[nodiscard]] bool start_eal(const config::Config& config, std::string& error);
   [[nodiscard]] bool make_pools(const config::Memory& memory, std::string& error);
@@ -144,11 +144,11 @@ std::unique_ptr<DataPlane> DataPlane::start(const config::Config& config, crypto
     return nullptr;
   std::unique_ptr<DataPlane> plane(new DataPlane(std::move(state)));
   if (plane->state_->launch(error)) return plane;
-  return nullptr;  // with the plane, the workers that did start are stopped
+  return nullptr;  // the destructor of `plane` stops the workers that did start
 }
 
 DataPlane::~DataPlane() {
-  // A worker that does not leave works on all this still: better to keep it than to free it under its hands.
+  // A worker that has not stopped still uses all of this, so nothing is freed.
   if (!stop(std::chrono::seconds(5))) static_cast<void>(state_.release());
 }
 

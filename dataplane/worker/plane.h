@@ -1,6 +1,6 @@
-// plane: the whole data plane as the control plane holds it: EAL, packet pools, ports, and one worker per
-// core with its memory. Control thread only. Started in one call; stopped in one call after the control plane
-// has emptied every slot.
+// plane: the whole data plane: EAL, packet pools, ports, and one worker per core with its memory. The control
+// plane owns it. Control thread only, except tsc_hz() and tsc_now(), which any thread may call. One call
+// starts it. One call stops it, after the control plane has emptied every slot.
 #pragma once
 
 #include <chrono>
@@ -23,11 +23,11 @@ class Worker;
 
 class DataPlane {
  public:
-  /// nullptr with the reason in `error`. On success every worker polls.
+  /// On success every worker polls. On failure nullptr, with the reason in `error`.
   static std::unique_ptr<DataPlane> start(const config::Config& config, crypto::EngineKind engine,
                                           ControlWaker& waker, std::string& error);
-  /// Stops the workers (kStop) if stop() was not called, then closes ports and pools. A worker that does not
-  /// leave within 5 seconds keeps all of it.
+  /// Stops the workers if stop() has not done so, then closes ports and frees pools. When a worker does not
+  /// stop within 5 seconds, nothing is closed or freed, since the worker may still use it.
   ~DataPlane();
 
   std::size_t worker_count() const;
@@ -40,20 +40,20 @@ class DataPlane {
 
   const Eal& eal() const;
 
-  /// The worker that owns a local UDP port, in the 64 Ki steering table. Set before the endpoint is
+  /// Writes into the steering table that `worker` owns a local UDP port. Called before the endpoint is
   /// installed.
   void steer(std::uint16_t udp_port, std::size_t worker);
 
-  /// A new frame for Command::mbuf of kInject, holding `bytes`; nullptr when the pool is empty or the frame
-  /// too long.
+  /// A new mbuf with `bytes`, for a kInject command. nullptr when the pool is empty or `bytes` is too long.
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes);
+  /// Frees a frame of make_frame() that was not sent to a worker.
   void free_frame(rte_mbuf* frame);
-  /// Packet buffers in use over all pools: 0 on an idle plane, but for what the ports' queues hold. For
-  /// tests.
+  /// The number of packet buffers in use, over all pools. On an idle plane only the queues of the ports hold
+  /// some. For tests.
   std::size_t frames_in_use() const;
 
-  /// Sends kStop to every worker and waits for them to leave; false when one did not within `timeout`. Notes
-  /// that are still in the rings remain readable.
+  /// Sends kStop to every worker and waits until they have stopped. False when one has not stopped within
+  /// `timeout`. The notes in the rings stay readable.
   [[nodiscard]] bool stop(std::chrono::milliseconds timeout);
 
  private:
@@ -62,7 +62,7 @@ class DataPlane {
   std::unique_ptr<State> state_;
 };
 
-/// TSC ticks per second, and now; the clock of every *_tsc field.
+/// TSC ticks per second, and the present TSC time. This is the clock of every *_tsc field.
 std::uint64_t tsc_hz();
 std::uint64_t tsc_now();
 

@@ -1,9 +1,9 @@
-// turn_cost: what a turn of the loop costs, apart for the turn itself and for each packet in it. The share of
-// time that a worker is busy does not say how much more it could do: under little load it works on one packet
-// at a time and pays a whole turn for each. So it notes, for one busy turn in kEvery, packets and cycles, as
-// sums from which the control thread draws the straight line cycles = turn + packets * each (least squares).
+// turn_cost: measures what a turn of the loop costs by itself, and what each packet adds. The share of time
+// that a worker is busy does not say how much more it could do: under little load each turn has only one
+// packet. So the worker notes packets and cycles of one busy turn in kEvery, as sums. From these sums the
+// control thread computes the line cycles = turn + packets * each (least squares).
 //
-// The worker writes (a handful of adds per kEvery busy turns); the control thread reads with relaxed loads.
+// The worker writes the sums. The control thread reads them with relaxed loads.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,16 @@
 
 namespace sluice::dataplane {
 
-/// A worker's own hand on its TurnSamples. `work` is all packets that it has ever received and sent,
-/// its own and others'.
+/// Adds to the TurnSamples of one worker. Worker only.
 class TurnMeter {
  public:
   static constexpr std::uint32_t kEvery = 16;
-  /// More cycles than this a packet are no cost of ours: the CPU was taken away in the middle of a turn.
+  /// A turn with more cycles a packet than this is not counted: the kernel took the CPU away in between.
   static constexpr std::uint64_t kPlausibleCycles = 16384;
 
-  /// After every busy turn.
+  /// Called after every busy turn, with its TSC cycles.
   void turned(WorkerCounters& counters, std::uint64_t cycles) {
+    // All packets that the worker has ever received and sent, those for other workers included.
     const std::uint64_t work = counters.received.read() + counters.borrowed.read() +
                                counters.transmitted.read() + counters.passed_on.read();
     if (turns_++ % kEvery == 0) {

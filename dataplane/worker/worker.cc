@@ -83,7 +83,7 @@ void Worker::run() {
     before = after;
   }
   idle_.end();
-  // Before this worker leaves, the others get a while to give back what it lent them.
+  // The other workers get up to 0.1 s to give back what this worker has lent.
   const std::uint64_t limit = rte_rdtsc() + state_->tsc_hz / 10;
   while (state_->lending.enabled && has_loans(*state_) && rte_rdtsc() < limit) turn(rte_rdtsc());
   Note stopped;

@@ -1,5 +1,5 @@
-// worker: the poll loop and nothing else. One per lcore; runs until it is told to stop. See
-// docs/architecture.md for what a turn does in which order.
+// worker: the poll loop. There is one worker per lcore, which runs until kStop. docs/architecture.md says
+// what a turn does, and in which order.
 #pragma once
 
 #include <memory>
@@ -17,17 +17,17 @@ namespace sluice::dataplane {
 
 class Worker {
  public:
-  /// Control thread, before the worker starts, with the ports open.
+  /// Called on the control thread before the worker starts. REQUIRES: the ports are open.
   Worker(std::unique_ptr<WorkerState> state, const config::Workers& settings);
 
-  /// The worker's thread. Returns after kStop, with everything flushed and kStopped told.
+  /// Runs on the worker's thread. Returns after kStop, when all packets are flushed and kStopped is sent.
   void run();
 
-  /// One turn of the loop at TSC time `now`; true when it found work. run() is nothing but this; tests call
-  /// it themselves.
+  /// One turn of the loop at TSC time `now`. True when it found work. run() and tests call it.
   bool turn(std::uint64_t now);
 
-  /// The packet stages alone, on packets received by whatever means (owned from here on).
+  /// Runs the packet stages on packets from receive() or from a test, and takes ownership of them. REQUIRES:
+  /// at most kBatch packets.
   void process(std::span<rte_mbuf* const> packets);
 
   WorkerState& state() { return *state_; }
@@ -42,7 +42,7 @@ class Worker {
   Forward forward_;
   Borrow borrow_;
   OutgoingBatch outgoing_;
-  Retransmit retransmit_{outgoing_};  // its turn comes when forward is done
+  Retransmit retransmit_{outgoing_};  // uses outgoing_ after forward_ is done with it
 };
 
 }  // namespace sluice::dataplane
