@@ -146,7 +146,7 @@ void check_udp_ports(const Config& config, Findings& findings) {
   const bool shared_good = findings.is_good("ice.shared_port") && findings.is_good("workers.cores");
   const std::string range = std::to_string(low) + ".." + std::to_string(high);
 
-  // Where the file sets only one of the two, the problem stands at that one.
+  // When the file sets only one of the two, the problem is reported at that one.
   const bool at_max = findings.is_set("media.port_max") || !findings.is_set("media.port_min");
   const std::string path = at_max ? "media.port_max" : "media.port_min";
   const std::string found = std::to_string(at_max ? high : low);
@@ -232,7 +232,7 @@ void check_memory(const Config& config, Findings& findings) {
                      std::to_string(config.workers.cores.size()) + " x " + found + " packet buffers");
 }
 
-// The other process of a ring: port can only map huge pages.
+// The memory that a ring: device shares with another process must be huge pages.
 void check_rings(const Config& config, Findings& findings) {
   const std::string path = "memory.huge_pages";
   if (!findings.is_good(path) || config.memory.huge_pages != HugePages::kNever) return;

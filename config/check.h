@@ -1,5 +1,5 @@
-// check: the rules over several settings, and over a setting and the machine: everything that the range of a
-// single setting cannot say. Pure functions, control thread.
+// check: the rules over several settings, and over a setting and the machine. The range of a single setting
+// cannot express them. Pure functions, control thread.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // config: what an operator may set, with defaults and ranges. Plain structs. config/load fills them on the
-// control thread; they do not change afterwards. config/settings lists each setting by its name in the file.
+// control thread, and they do not change afterwards. config/settings lists each setting by its name in the
+// file.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ enum class Idle : std::uint8_t { kSpin, kPause, kYield, kInterrupt, kMonitor };
 /// [workers]
 struct Workers {
   std::uint16_t control_core = 0;  // CPU id of the control thread
-  // CPU ids, one poll-mode worker each; distinct; not the control core, unless they yield.
+  // CPU ids, all different, one worker each. The control core is allowed only with idle = yield, pause or
+  // interrupt.
   std::vector<std::uint16_t> cores = {1};
   Idle idle = Idle::kSpin;
   std::uint16_t idle_sleep_us = 100;  // longest single sleep of kPause and kMonitor, microseconds
@@ -70,7 +72,7 @@ enum class CryptoEngine : std::uint8_t { kAuto, kIpsecMb, kLibsrtp };
 /// [crypto]
 struct Crypto {
   CryptoEngine engine = CryptoEngine::kAuto;
-  // In order of preference, by crypto::SrtpProfileInfo::name; all that there are.
+  // In order of preference, by crypto::SrtpProfileInfo::name. The default is all of them.
   std::vector<std::string> profiles = srtp_profile_names();
 
   static std::vector<std::string> srtp_profile_names() {
@@ -119,11 +121,12 @@ struct Limits {
   // Endpoints of one session that share a worker. Further blocks of this size go to other workers.
   std::uint32_t session_block = 256;
   std::uint16_t routes_per_endpoint = 1024;  // routes that lead to one endpoint
-  // A new session is refused while every worker carries more than this share of what it can; 100 = never.
+  // A new session is refused while every worker has more than this share of its full load; 100 = never.
   std::uint8_t worker_load_percent = 85;
   // An allocated endpoint without packets for this long is removed; 0 = never.
   std::uint32_t idle_timeout_s = 60;
-  std::uint32_t stream_timeout_s = 30;  // a stream without packets is forgotten
+  // A stream without packets for this long no longer feeds any source. In plain RTP it is forgotten.
+  std::uint32_t stream_timeout_s = 30;
 };
 inline constexpr Range kSessionRange{1, 1000000};
 inline constexpr Range kSlotRange{16, 1048576};

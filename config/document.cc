@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kShownBytes = 64;
 
-// Escapes what a terminal would obey: C0, DEL and the C1 controls (U+0080..U+009F, which are c2 80..c2 9f).
+// Escapes what a terminal would execute: C0, DEL and the C1 controls (U+0080..U+009F, in UTF-8 c2 80..c2 9f).
 void append_escaped(std::string& out, std::string_view text, bool in_quotes) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);

@@ -30,8 +30,9 @@ std::string_view not_unicast(const IpAddress& address) {
   return "";
 }
 
-/// The same, and for the addresses that the prefix gives a meaning to. A /31 has none (RFC 3021), nor has a
-/// /127 (RFC 6164).
+/// Why no host may have this address with this prefix length. Empty where a host may have it. In addition to
+/// not_unicast() it checks the addresses that a prefix reserves. A /31 (RFC 3021) and a /127 (RFC 6164)
+/// reserve none.
 std::string_view not_a_host(const IpPrefix& prefix) {
   if (const std::string_view why = not_unicast(prefix.address); !why.empty()) return why;
   if (prefix.length == 0) return "a prefix of length 0";

@@ -187,8 +187,8 @@ Loaded load_file(const std::string& path, const Host& host) {
   };
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return failed(errno);
-  // Reads to the end instead of asking for the size, so that a pipe works too. Stops at the first byte too
-  // many.
+  // Reads to the end instead of asking for the size, so that a pipe works too. Stops when the limit is
+  // exceeded.
   std::string text;
   std::array<char, 16384> piece;
   ssize_t got = 0;

@@ -1,5 +1,5 @@
-// load: from a TOML file to a Config, or to everything that is wrong with it, in one go and in file order.
-// Control thread, at start and at reload. Reads the file and touches nothing else.
+// load: reads a TOML file into a Config, or returns all problems of the file at once, in file order. Control
+// thread, at start and at reload. It reads the file and changes nothing.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// ring_device: the [[ports]] device "ring:NAME[,size=N][,mac=02:...]". Another process of this host takes the
-// packets of such a port out of shared memory, without a copy (dataplane/ring_port). Plain values, any
-// thread.
+// ring_device: the [[ports]] device "ring:NAME[,size=N][,mac=02:...]". Another process of this host exchanges
+// packets with such a port through shared memory, without a copy (dataplane/port/ring_port). Plain values,
+// any thread.
 #pragma once
 
 #include <array>
@@ -20,11 +20,11 @@ struct RingDevice {
   std::array<std::uint8_t, 6> mac{};
 };
 
-/// Whether `device` begins as one does.
+/// Whether `device` begins with "ring:".
 [[nodiscard]] bool is_ring_device(std::string_view device);
 
-/// nullopt when it is not well-formed. Without mac= the address is a locally administered one, made from the
-/// name: it is the same at every start.
+/// nullopt when `device` is not well-formed. Without mac= the MAC is a locally administered one, computed
+/// from the name. So it is the same at every start.
 [[nodiscard]] std::optional<RingDevice> parse_ring_device(std::string_view device);
 
 }  // namespace sluice::config

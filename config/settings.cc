@@ -75,7 +75,7 @@ auto& section_of(AnyConfig& config, std::vector<Section> Config::*section, std::
   return (config.*section)[index];
 }
 
-/// What a row says besides its form.
+/// The part of a row besides its form.
 struct Row {
   std::string_view name;
   Apply apply;

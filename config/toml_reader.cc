@@ -1,16 +1,16 @@
 // toml_reader: makes a document of TOML text, with toml++. The only file that knows toml++. Control thread.
 #define TOML_EXCEPTIONS 0
-// Input from outside never reaches an assertion. toml++ asserts that a key begins as one does, and then
-// checks it anyway.
+// Input from outside must not reach an assertion. toml++ asserts that the first character of a key is valid,
+// and then also checks it.
 #define TOML_ASSERT(expression) static_cast<void>(0)
 #include <toml++/impl/preprocessor.h>
 
 #include <cstdint>
 
-// toml++ 3.3 assumes that a character which passes its first filter is one of a short list. For any other its
-// behaviour is undefined: for '\u00e9', say, or any accented letter outside quotes. So its character classes
-// are compiled with "no" in place of "cannot happen". The functions concerned all return bool. The version
-// check is here because this depends on the insides of that version.
+// toml++ 3.3 assumes that a character which passes its first filter is one of a short list. For any other
+// character its behaviour is undefined, for example for '\u00e9' or any accented letter outside quotes. So we
+// compile its character classes with "return false" in place of "unreachable". These functions all return
+// bool. The version check is here because this depends on the internals of that version.
 #if TOML_LIB_MAJOR == 3 && TOML_LIB_MINOR <= 3
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
