@@ -13,8 +13,8 @@ namespace sluice::crypto {
 /// nullptr, with the reason in `error`, when this CPU or library cannot run that engine.
 [[nodiscard]] std::unique_ptr<SrtpEngine> make_engine(EngineKind kind, std::string& error);
 
-/// The wanted engine. Without a wish: ipsec_mb where CPU and library allow it, libsrtp otherwise. nullopt,
-/// with the reason in `error`, when the wanted one, or none at all, can run here.
+/// The wanted engine. Without `wanted`: ipsec_mb where CPU and library allow it, libsrtp otherwise. nullopt,
+/// with the reason in `error`, when the wanted engine cannot run here, or when none can.
 [[nodiscard]] std::optional<EngineKind> choose_engine(std::optional<EngineKind> wanted, std::string& error);
 
 }  // namespace sluice::crypto

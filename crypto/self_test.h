@@ -19,14 +19,14 @@ struct ProfileSelfTest {
 struct SelfTestReport {
   EngineKind engine{};
   std::string library;  // SrtpEngine::description(), or why there is none
-  // For the log: what could not be tested, though nothing failed. Mostly empty.
+  // For the log: what could not be tested, although nothing failed. Usually empty.
   std::string note;
   std::array<ProfileSelfTest, kAllSrtpProfiles.size()> profiles;
 
   [[nodiscard]] bool passed(SrtpProfile profile) const;
 };
 
-/// Never fails as a whole: without an engine no profile passes.
+/// Always returns a report. Without an engine, no profile passes.
 SelfTestReport run_self_test(EngineKind kind);
 
 }  // namespace sluice::crypto

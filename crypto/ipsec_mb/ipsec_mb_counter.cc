@@ -62,7 +62,7 @@ CounterBursts::~CounterBursts() {
 void CounterBursts::add_cipher(const CounterKeys& keys, const Salt& salt, std::uint32_t ssrc,
                                std::uint64_t index, const std::uint8_t* from, std::uint8_t* to,
                                std::size_t length, SrtpStatus& status) {
-  if (length == 0) return;  // the library takes an empty message for an error
+  if (length == 0) return;  // to the library an empty message is an error
   IMB_JOB& job = cipher_jobs_[cipher_count_];
   const CounterIv iv = counter_iv(salt, ssrc, index);
   std::memcpy(ivs_[cipher_count_].data(), &iv, sizeof iv);
@@ -167,7 +167,7 @@ void CounterBursts::add_verify(RtpUnprotectJob& job) {
 
 void CounterBursts::add_verify(RtcpUnprotectJob& job) {
   const std::size_t tag_length = tag_length_of(job);
-  const std::size_t length = job.length - tag_length;  // with the index word, which is hashed too
+  const std::size_t length = job.length - tag_length;  // includes the index word, which is hashed too
   std::memcpy(received_tags_[hash_count_].data(), job.packet + length, tag_length);
   add_hash(counter_keys(job.keys->rtcp), job.packet, length, computed_tags_[hash_count_].data(), job.status);
 }
@@ -192,11 +192,11 @@ void CounterBursts::accept(RtcpUnprotectJob& job) {
 }
 
 void CounterBursts::reject(RtpUnprotectJob& job, const Tag& received) {
-  // The ROC was there while the packet was hashed.
+  // Restores the bytes of the tag. The ROC took their place while the packet was hashed.
   std::memcpy(job.packet + job.length - tag_length_of(job), received.data(), kRocLength);
 }
 
-// Opening wrote nothing into the packet.
+// Nothing to restore: opening wrote nothing into the packet.
 void CounterBursts::reject(RtcpUnprotectJob&, const Tag&) {}
 
 template bool CounterBursts::seal(IpsecMbManager&, std::span<RtpProtectJob*>);

@@ -76,7 +76,7 @@ struct Families {
 
   explicit Families(std::span<Job> jobs) {
     std::size_t different = 0;
-    // These lines are cold when endpoints take turns.
+    // With many endpoints these lines are in no near cache.
     for (const Job& job : jobs) __builtin_prefetch(&job.keys->profile);
     for (Job& job : jobs) {
       const SrtpKeys& keys = *job.keys;

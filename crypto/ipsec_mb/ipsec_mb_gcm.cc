@@ -20,8 +20,8 @@ constexpr std::size_t kRtcpAadLength = kRtcpHeaderLength + kSrtcpWordLength;
 /// third cache level, 1 to 8 make no difference. 4 also suits slower memory.
 constexpr std::size_t kPrefetchAhead = 4;
 
-/// Short messages need the round keys, which are at the front, and the lowest powers of the hash key, at the
-/// end.
+/// Short messages need only the round keys, which are at the front, and the lowest powers of the hash key,
+/// which are at the end.
 void prefetch_keys(const SrtpKeys::Block& block, std::size_t length) {
   constexpr std::size_t kShort = 256;
   if (length > kShort) {

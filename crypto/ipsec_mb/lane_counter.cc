@@ -28,7 +28,7 @@ LaneMessage message_of(const SrtpKeys& keys, const std::uint8_t* packet, std::si
           .word = roll_over_counter(index)};
 }
 
-// One branch for each length that there is, so that the compiler knows it.
+// One branch for each tag length, so that the compiler knows the length.
 void write_tag(const LaneTag& tag, std::size_t length, std::uint8_t* to) {
   if (length == 10)
     std::memcpy(to, tag.data(), 10);

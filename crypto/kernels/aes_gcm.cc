@@ -76,8 +76,9 @@ SLUICE_AVX512_INLINE __m512i folded(__m512i a, __m512i b, __m512i c, __m512i d) 
 }
 
 // The powers from H^highest down, one a quarter. Below H^1 the load also reads bytes behind the struct
-// (kBehind). They do no harm: their blocks are zero. A masked load would spare them, but it takes several
-// times as long where its cache line is cold: 160 cycles more a packet with 10,000 keys.
+// (kBehind). They have no effect, since their blocks are zero. A masked load would not read them, but it
+// takes several times as long when its cache line is not in a cache: 160 cycles more a packet with 10,000
+// keys.
 SLUICE_AVX512_INLINE Factor descending(const GcmPowers& powers, std::size_t highest) {
   return factor(_mm512_loadu_si512(powers.descending[GcmPowers::kCount - highest].data()));
 }
@@ -205,7 +206,7 @@ SLUICE_AVX512_INLINE void add_last(Product& sum, __m512i group, std::size_t bloc
   add_product(sum, group, descending(*text.powers, blocks));
 }
 
-// How many blocks the hash takes after the first `at` bytes, with that of the lengths.
+// How many blocks the hash takes after the first `at` bytes, including the block of the lengths.
 inline std::size_t blocks_after(std::size_t at, const GcmText& text) {
   return (text.length - at + kBlock - 1) / kBlock + 1;
 }

@@ -15,7 +15,7 @@ constexpr int kLanes = 16;  // of one register
 constexpr int kStateWords = 5;
 constexpr std::int32_t kBlock = 64;
 constexpr std::int32_t kWord = 4;         // LaneMessage::word
-constexpr std::int32_t kPadding = 1 + 8;  // the bit that ends it, and its length
+constexpr std::int32_t kPadding = 1 + 8;  // the byte with the end bit, and the length of the message
 // The length of a lane without a message, which then has no blocks.
 constexpr std::int32_t kAbsent = -kBlock;
 
@@ -125,8 +125,8 @@ struct Group {
   alignas(64) std::uint32_t words[kLanes];
   __m512i blocks;  // how many each lane has
   std::int32_t most_blocks;
-  std::int32_t all_blocks;  // how many every lane has
-  std::int32_t whole;       // of those, how many contain only bytes of their messages
+  std::int32_t all_blocks;  // the number of blocks that every lane has
+  std::int32_t whole;       // how many of them contain only bytes of their messages
   bool alike;               // whether all lanes have messages of one length, a multiple of four
   State inner;
   State outer;
@@ -174,7 +174,7 @@ SLUICE_AVX512 void begin(std::span<const LaneMessage> messages, Group& group) {
   load_states(group);
 }
 
-// 64 bytes from `at` on: of a message, its word, the bit that ends it, and zeros.
+// The 64 bytes from `at` on of this sequence: the message, its word, the end bit, and zeros.
 SLUICE_AVX512_INLINE __m512i piece(const LaneMessage& message, std::int32_t length, std::int32_t at) {
   const std::int32_t left = length - at;
   if (left >= kBlock) return _mm512_loadu_si512(message.data + at);
@@ -195,8 +195,8 @@ SLUICE_AVX512_INLINE void turn(Block& block) {
   transpose(block);
 }
 
-// Loads a block that is all message in every lane. Prefetches what the lanes read next, since the CPU does
-// not follow so many streams by itself.
+// Loads a block that has only bytes of the messages in every lane. Prefetches the bytes that the lanes read
+// next, since the CPU does not prefetch for that many streams by itself.
 SLUICE_AVX512_INLINE void load_whole(const Group& group, std::int32_t at, Block& block) {
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) {
@@ -207,8 +207,8 @@ SLUICE_AVX512_INLINE void load_whole(const Group& group, std::int32_t at, Block&
   turn(block);
 }
 
-// Loads a block with the ends of messages that are alike. Then the word, and the bit that ends the message,
-// are whole words of the block.
+// Loads a block with the ends of messages that have one length (Group::alike). Then LaneMessage::word and the
+// end bit are whole words of the block.
 SLUICE_AVX512_INLINE void load_alike(const Group& group, std::int32_t at, Block& block) {
   const std::int32_t left = group.lengths[0] - at;
   const __mmask64 mask = left <= 0 ? 0 : _bzhi_u64(~0ull, static_cast<unsigned>(left));
@@ -234,7 +234,7 @@ SLUICE_AVX512_INLINE void load_block(const Group& group, std::int32_t number, Bl
   else
     load_any(group, number * kBlock, block);
   const __mmask16 last = _mm512_cmpeq_epi32_mask(group.blocks, _mm512_set1_epi32(number + 1));
-  // The length in bits, with the block of the key.
+  // The length in bits, including the block of the key.
   const __m512i bits = _mm512_slli_epi32(
       _mm512_add_epi32(_mm512_load_si512(group.lengths), _mm512_set1_epi32(kBlock + kWord)), 3);
   block.words[15] = _mm512_mask_or_epi32(block.words[15], last, block.words[15], bits);

@@ -14,7 +14,7 @@ std::string needed_libraries(const dl_phdr_info& object) {
   const ElfW(Dyn)* dynamic = nullptr;
   for (int i = 0; i < object.dlpi_phnum; ++i)
     if (object.dlpi_phdr[i].p_type == PT_DYNAMIC)
-      // The loader tells addresses as numbers. NOLINTNEXTLINE(performance-no-int-to-ptr)
+      // The loader gives addresses as numbers. NOLINTNEXTLINE(performance-no-int-to-ptr)
       dynamic = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
   if (dynamic == nullptr) return {};
   const char* strings = nullptr;

@@ -1,5 +1,5 @@
-// libsrtp_backend: which cryptographic library the libsrtp2 of this process works with. That library decides
-// the speed of libsrtp_engine and some of its limits, and libsrtp2 has no function that names it. Any thread.
+// libsrtp_backend: which cryptographic library the libsrtp2 of this process uses. The speed of libsrtp_engine
+// and some of its limits depend on that library, and libsrtp2 has no function that names it. Any thread.
 #pragma once
 
 #include <string>

@@ -110,8 +110,8 @@ srtp_err_status_t LibsrtpContext::replace(std::uint32_t ssrc, Stream& stream) {
   return srtp_add_stream(session_.get(), &policy);
 }
 
-/// Makes libsrtp use `index` for the next packet of the SSRC. libsrtp can be given a ROC, except 0: it reads
-/// 0 as "none given" and estimates. The estimate of a fresh stream is 0.
+/// Makes libsrtp use `index` for the next packet of the SSRC. libsrtp takes any ROC except 0: it reads 0 as
+/// "none given" and estimates. The estimate of a fresh stream is 0.
 srtp_err_status_t LibsrtpContext::place(std::uint32_t ssrc, std::uint64_t index, Stream& stream) {
   const std::uint32_t roc = roll_over_counter(index);
   if (roc == 0 && estimate_packet_index(stream.highest_index, static_cast<std::uint16_t>(index)) != index) {

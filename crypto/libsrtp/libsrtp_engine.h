@@ -6,12 +6,12 @@
 // about 40 times the cycles of ipsec_mb_engine. Built on NSS it takes more with every key, because NSS looks
 // keys up in lists.
 //
-// libsrtp keeps a ROC, a replay window and an SRTCP index of its own for each SSRC, while the callers of
-// srtp_engine.h name the index of every packet. So that libsrtp's state never decides anything, this engine
-// treats it as a cache. libsrtp_context brings the stream of an SSRC to the wanted index. Where libsrtp
-// refuses to go there, mostly backwards, it replaces the stream by a fresh one, which takes any index. So
-// nothing that a forged packet does to that state shows later. A stream that was created for a packet that
-// fails is removed again.
+// For each SSRC, libsrtp itself keeps a ROC, a replay window and an SRTCP index. But the callers of
+// srtp_engine.h give the index of every packet, so libsrtp's state must not decide anything: this engine
+// treats it as a cache. libsrtp_context sets the stream of an SSRC to the wanted index. When libsrtp refuses
+// an index, mostly a lower one, libsrtp_context replaces the stream by a fresh one, which takes any index. So
+// a forged packet has no effect on later packets. A stream that was created for a packet that fails is
+// removed again.
 //
 // Limits that the other engine does not have: it cannot send SRTCP index 0, since libsrtp counts from 1. AEAD
 // associated data (RTP headers, SRTCP with E bit 0) ends at 2048 bytes when libsrtp is built on NSS. The RTP

@@ -1,5 +1,5 @@
-// libsrtp_library: the side of libsrtp2 that a process has once: starting it, its version, its policies, its
-// statuses in words. Any thread.
+// libsrtp_library: the parts of libsrtp2 that a process needs only once: its start, its version, its
+// policies, and its statuses in words. Any thread.
 #pragma once
 
 #include <srtp2/srtp.h>

@@ -33,8 +33,8 @@ struct SessionKeys {
 };
 
 /// The AES-CM PRF: fills `out` (any length) for one label. False when the key is not 16 or 32 bytes, the salt
-/// is longer than 14, or OpenSSL refuses. `out` is then all zero. For tests: the published vectors are of
-/// this function.
+/// is longer than 14, or OpenSSL refuses. `out` is then all zero. Public for tests, since the published
+/// vectors are for this function.
 [[nodiscard]] bool derive_key(std::span<const std::uint8_t> key, std::span<const std::uint8_t> salt,
                               KdfLabel label, std::span<std::uint8_t> out);
 
