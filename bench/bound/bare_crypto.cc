@@ -66,7 +66,7 @@ class BareGcm final : public Bare {
     const std::uint64_t began = __rdtsc();
     for (std::size_t i = 0; i < packets; ++i) {
       const SrtpKeys::Block& ahead = *blocks_[i + kPrefetchAhead];
-      // Of a long packet all powers of the hash key are used, of a short one the last.
+      // A long packet needs all powers of the hash key, a short one the last of them.
       prefetch_lines(&ahead, payload > 256 ? sizeof(gcm_key_data) : 256);
       if (payload <= 256) prefetch_lines(&ahead.bytes[sizeof(gcm_key_data) - 256], 256);
       std::uint8_t* packet = packets_[i].bytes.data();

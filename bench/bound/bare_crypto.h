@@ -1,6 +1,7 @@
-// bare_crypto: the calls of intel-ipsec-mb that sealing or opening packets takes, and nothing else: no
-// parsing, no window, no index, every job structure and the list of keys built outside the clock, the next
-// keys prefetched as the engine does. What any relay on this library must spend. One thread for each loop.
+// bare_crypto: the calls of intel-ipsec-mb that seal or open packets, and nothing else. Any relay on this
+// library must spend these cycles. There is no parsing, no window and no index. The job structures and the
+// list of keys are built outside the timed part, and the next keys are prefetched as in the engine. One
+// thread for each loop.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,8 @@ class CryptoLoop {
   static constexpr std::size_t kBatchMax = 64;
 
   virtual ~CryptoLoop() = default;
-  /// Cycles of the time-stamp counter for as many packets, with keys[at], keys[at + 1] and so on; after the
-  /// last comes the first. REQUIRES: packets <= kBatchMax.
+  /// The TSC cycles for `packets` packets, with keys[at], keys[at + 1] and so on. After the last key comes
+  /// the first one. REQUIRES: packets <= kBatchMax.
   virtual std::uint64_t batch(std::size_t at, std::size_t packets) = 0;
 };
 
@@ -33,8 +34,9 @@ struct BareWork {
   bool operator==(const BareWork&) const = default;
 };
 
-/// Null, with the reason in `error`, when the CPU or the library cannot. The keys are random, expanded as the
-/// library wants them, and lie as a worker's do. REQUIRES: work.keys > 0; payload <= kPayloadMax.
+/// nullptr, with the reason in `error`, when the CPU or the library cannot do this. The keys are random,
+/// expanded as the library wants them, and laid out in memory as those of a worker. REQUIRES: work.keys > 0;
+/// payload <= kPayloadMax.
 [[nodiscard]] std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& error);
 
 }  // namespace sluice::crypto

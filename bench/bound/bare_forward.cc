@@ -1,14 +1,13 @@
-// bare_forward: what it costs to move a packet through a port and do nothing: receive a burst, swap addresses
-// and UDP ports, send it back, with as many copies as a fan-out has. The forwarding part of the bound that
-// scripts/bench prints (docs/benchmarking.md, The bound).
+// bare_forward: what it costs to move a packet through a port and do nothing else. It receives a burst, swaps
+// addresses and UDP ports, and sends the packets back, with as many copies as the fan-out. It measures the
+// forwarding part of the bound that scripts/bench prints (docs/benchmarking.md, The bound).
 //
 //   bare_forward --ring NAME --cpu N [--load-cpu M --payload B --seconds S] [--copies C]
 //   bare_forward --device DEV --cpu N [--copies C]
 //
-// --ring: a port of rings in shared memory, as sluiced's "ring:NAME" is. With --load-cpu a second thread
-// fills it and takes what comes back, for --seconds; without, another process does, until SIGTERM. Prints
-// JSON; `cyclesPerPacket` are ticks of the time-stamp counter in turns that found packets, per packet that
-// left.
+// --ring: a port of rings in shared memory, like sluiced's "ring:NAME". With --load-cpu a second thread fills
+// the port and takes back its packets, for --seconds. Otherwise another process does so, until SIGTERM. It
+// prints JSON. `cyclesPerPacket` are the TSC ticks of the turns that found packets, per packet that left.
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_eth_ring.h>
@@ -46,8 +45,8 @@ struct Options {
 };
 
 struct Rings {
-  rte_ring* to = nullptr;    // towards the forwarder
-  rte_ring* from = nullptr;  // from it
+  rte_ring* to = nullptr;    // to the forwarder
+  rte_ring* from = nullptr;  // from the forwarder
 };
 
 std::atomic<bool> stop{false};
@@ -104,7 +103,7 @@ std::uint16_t open_port(const Options& options, Rings& rings, rte_mempool* pool)
   return port;
 }
 
-/// Ethernet addresses, IPv4 addresses and UDP ports change places. One cache line.
+/// Swaps source and destination of Ethernet, IPv4 and UDP. Touches one cache line.
 void turn_around(std::uint8_t* frame) {
   std::uint8_t mac[6];
   std::memcpy(mac, frame, 6);
@@ -156,7 +155,7 @@ class Forwarder {
   }
 
  private:
-  /// Each in a buffer of its own with a header of its own; the payload is what crypto would write.
+  /// Sends each copy in a separate buffer, with a header. Writes no payload, since the crypto would write it.
   void send_copies(const rte_mbuf& original) {
     const std::uint8_t* header = rte_pktmbuf_mtod(&original, const std::uint8_t*);
     for (unsigned left = copies_ - 1; left != 0;) {
@@ -196,7 +195,7 @@ struct Load {
   unsigned payload, copies;
 };
 
-/// The far end of the rings: keeps them as full as a relay that is not behind finds them.
+/// The other end of the rings. Keeps them as full as they are for a relay that is not behind.
 int load_rings(void* argument) {
   const Load& load = *static_cast<const Load*>(argument);
   const auto length = static_cast<std::uint16_t>(kHeaderLength + load.payload);
@@ -209,7 +208,7 @@ int load_rings(void* argument) {
       if (back == 0) break;
       rte_pktmbuf_free_bulk(packets, back);
     }
-    // What comes back must find free entries, or the forwarder would be measured dropping.
+    // The returning packets need free entries. Otherwise the measurement would include drops.
     if (rte_ring_count(load.rings.to) > 2 * kBurst ||
         rte_ring_free_count(load.rings.from) < 2 * kBurst * load.copies)
       continue;
@@ -277,7 +276,7 @@ int main(int count, char** arguments) {
   if (options.load_cpu >= 0) {
     Load load{rings, pool, options.payload, options.copies};
     rte_eal_remote_launch(load_rings, &load, 1);
-    forward_for(forwarder, 0.1);  // until it runs warm
+    forward_for(forwarder, 0.1);  // to warm up
     forwarder.forget();
     forward_for(forwarder, options.seconds);
     stop = true;

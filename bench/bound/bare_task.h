@@ -1,6 +1,6 @@
-// bare_task: the cryptography of a worker's turns as bare calls of the library, taken in waves: as many
-// packets opened and sealed as a turn of stages_load opens and seals, with as many keys. One thread at a
-// time.
+// bare_task: the cryptography of a worker's turns as bare calls of the library, in waves (micro/waves.h). A
+// turn opens and seals the same number of packets as a turn of stages_load, with the same number of keys. One
+// thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,14 @@ struct BareShape {
   std::size_t payload;
   std::size_t openers, sealers;  // keys of each kind; 0 = nothing is opened, or sealed
   std::size_t batch;             // packets that a turn takes in
-  std::size_t fanout;            // and how many leave for each
+  std::size_t fanout;            // packets that leave for each of them
 };
 
 BareShape bare_shape(const dataplane::test::StagesCase& c, const dataplane::test::StagesLoad& load);
 
 class BareTask final : public WaveTask {
  public:
-  /// REQUIRES: openers or sealers are not 0.
+  /// Throws std::runtime_error when the library cannot run. REQUIRES: openers or sealers are not 0.
   explicit BareTask(const BareShape& shape);
 
   void fill(std::size_t) override { turns_ = 0; }
@@ -34,11 +34,11 @@ class BareTask final : public WaveTask {
   std::size_t empty() override { return turns_ * shape_.batch * shape_.fanout; }
 
  private:
-  /// The packets that a loop has done say which of its keys is next.
+  /// The opening or the sealing.
   struct Half {
     std::size_t keys = 0;
     std::unique_ptr<crypto::CryptoLoop> loop;
-    std::size_t at = 0;
+    std::size_t at = 0;  // the next key
 
     std::uint64_t run(std::size_t packets);
   };

@@ -1,11 +1,11 @@
-// cpu_distance: how long a cache line takes from one CPU to another and back. Two threads take turns to write
-// it. A virtual machine's CPUs may lie in one last-level cache now and in two a minute later, as the host
-// moves them: then whatever two cores hand to one another, packets above all, costs several times as much
+// cpu_distance: how long a cache line takes from one CPU to another and back. Two threads write it in turn.
+// The host may move the CPUs of a virtual machine: they share a last-level cache now, and a minute later they
+// do not. Then everything that two CPUs pass to each other, such as packets, costs several times as much
 // (docs/benchmarking.md).
 //
 //   cpu_distance [CPU CPU, default 1 0]
 //
-// Prints JSON: the least of some rounds, in nanoseconds.
+// Prints JSON: the shortest of several rounds, in nanoseconds.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -25,7 +25,7 @@ struct Line {
   alignas(128) std::atomic<std::uint32_t> turn{0};
 };
 
-// Answers each turn of `asked` in `answered`, until the last one.
+// Copies each turn number from `asked` to `answered`, until the last one.
 void answer(Line& asked, Line& answered, unsigned cpu) {
   sluice::bench::pin_this_thread(cpu);
   for (std::uint32_t turn = 1; turn <= kTurns * (kRounds + 1); ++turn) {
@@ -47,7 +47,7 @@ double least_round_trip_ns(Line& asked, Line& answered) {
     }
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - began;
     const double each = took.count() / kTurns;
-    if (round != 0 && (least == 0 || each < least)) least = each;  // the first warms up
+    if (round != 0 && (least == 0 || each < least)) least = each;  // the first round is a warm-up
   }
   return least;
 }

@@ -14,7 +14,7 @@
 namespace sluice::bench {
 namespace {
 
-// As in bench/suite/machine.py.
+// The same values as in bench/suite/machine.py.
 constexpr double kSharedFrom = 1.25, kOwnBelow = 1.10;
 
 double cpu_seconds() {
@@ -23,13 +23,13 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-/// Eight sums that do not wait for each other: enough to fill a core, so that a second thread of it is
-/// missed.
+/// Eight sums that do not depend on each other. They fill a core, so they become slower when a second thread
+/// of the core runs.
 void spin_once(std::array<std::uint64_t, 8>& sums) {
   for (int i = 0; i < 1000; ++i) {
     for (std::uint64_t& sum : sums) {
       sum = sum * 5 + 1;
-      asm volatile("" : "+r"(sum));  // as it stands, not as vectors
+      asm volatile("" : "+r"(sum));  // keeps the compiler from using vectors
     }
   }
 }
@@ -44,7 +44,7 @@ double spin(std::chrono::milliseconds time) {
   return static_cast<double>(loops) / (cpu_seconds() - began);
 }
 
-/// The rate on `cpu` while `other`, where there is one, is busy for longer.
+/// The rate on `cpu`. If there is an `other` CPU, it is busy all the time.
 double spin_on(unsigned cpu, std::optional<unsigned> other, std::chrono::milliseconds time) {
   std::atomic<bool> busy{!other}, done{false};
   double rate = 0;

@@ -1,13 +1,13 @@
-// crypto_bound: what the cryptography of one packet costs at least: the library's bare calls, nothing parsed,
-// no window, no index. The crypto part of the bound that scripts/bench prints (docs/benchmarking.md, The
-// bound).
+// crypto_bound: the least that the cryptography of one packet costs: the library's bare calls, without
+// parsing, window or index. It measures the crypto part of the bound that scripts/bench prints
+// (docs/benchmarking.md, The bound).
 //
 //   crypto_bound --profile AEAD_AES_128_GCM --payload 160 --keys 10000 --seal [--engine libsrtp] [--seconds
 //   S]
 //
-// Prints JSON; `cyclesPerPacket` is the median over rounds, in ticks of the time-stamp counter. Keys are
-// taken in turn, so that a set that does not fit the cache costs what it costs a relay; packets are in the
-// cache, as they are when a port has just delivered them.
+// Prints JSON. `cyclesPerPacket` is the median over rounds, in TSC ticks. It uses the keys in turn, so that
+// keys that do not fit into the cache cost the same as in a relay. The packets are in the cache, as they are
+// when a port has just delivered them.
 #include <x86intrin.h>
 
 #include <algorithm>
@@ -54,7 +54,8 @@ std::vector<SrtpKeys> make_keys(SrtpEngine& engine, const Options& options, Dire
   return keys;
 }
 
-/// libsrtp knows no calls below srtp_protect and srtp_unprotect; what is opened was sealed outside the clock.
+/// libsrtp has no calls below srtp_protect and srtp_unprotect, so this times whole calls of the engine. To
+/// measure opening, it seals the packets outside the timed part.
 class Whole final : public CryptoLoop {
  public:
   Whole(const Options& options, SrtpEngine& engine, std::vector<SrtpKeys>& keys,
@@ -119,7 +120,7 @@ double median_cycles(CryptoLoop& loop, const Options& options, std::size_t round
     }
     return static_cast<double>(cycles) / static_cast<double>(round_packets);
   };
-  round();  // warm
+  round();  // to warm up
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(options.seconds);
   while (rounds.empty() || std::chrono::steady_clock::now() < end) rounds.push_back(round());
   std::nth_element(rounds.begin(), rounds.begin() + static_cast<std::ptrdiff_t>(rounds.size() / 2),
@@ -201,7 +202,7 @@ Options parse(int count, char** arguments) {
 int main(int count, char** arguments) {
   using namespace sluice::crypto;
   const Options options = parse(count, arguments);
-  // On NSS each packet pays for the number of keys: more of them would take minutes, to no end.
+  // On NSS the cost of a packet grows with the number of keys. More keys would take minutes.
   if (options.engine == EngineKind::kLibsrtp && options.keys > kLibsrtpKeysMax)
     fail("--keys: allowed are up to " + std::to_string(kLibsrtpKeysMax) + " with libsrtp");
   const double cycles = measure(options);

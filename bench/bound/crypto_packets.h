@@ -1,5 +1,5 @@
-// crypto_packets: what the benchmarks of crypto alone work on: a packet with space for its tag, random keys,
-// and a manager of the bare library. One thread.
+// crypto_packets: data for the benchmarks of crypto alone: a packet with space for its tag, random keys, and
+// a deleter for the manager of the bare library. One thread.
 #pragma once
 
 #include <intel-ipsec-mb.h>
@@ -33,7 +33,7 @@ inline void write_header(std::uint8_t* packet, std::uint64_t index) {
   store_be32(packet + 8, kSsrc);
 }
 
-/// Not for secrets.
+/// For benchmarks only: the key is not secret.
 inline MasterKey random_key(SrtpProfile profile, std::mt19937_64& random) {
   const SrtpProfileInfo info = profile_info(profile);
   std::array<std::uint8_t, kMaxMasterKey + kMaxMasterSalt> bytes;
@@ -45,8 +45,8 @@ inline MasterKey random_key(SrtpProfile profile, std::mt19937_64& random) {
   return master;
 }
 
-/// Expanded by the engine itself, so that the key structures are those that a worker walks. Empty when it
-/// refuses; its last_error() says why.
+/// Random keys, expanded by the engine, so that they have the structures that a worker reads. Empty when the
+/// engine refuses; its last_error() says why.
 inline std::vector<SrtpKeys> random_keys(SrtpEngine& engine, SrtpProfile profile, std::size_t count,
                                          Direction direction) {
   std::mt19937_64 random(1);

@@ -1,4 +1,4 @@
-// clock: TSC ticks against the kernel's raw clock, so that rates are in true seconds.
+// clock: measures the TSC against the kernel's raw clock, so that rates are in real seconds. One thread.
 #pragma once
 
 #include <rte_cycles.h>
@@ -16,8 +16,8 @@ inline std::uint64_t nanoseconds(clockid_t clock) {
 
 struct Clock {
   double tsc_hz = 0;         // measured against CLOCK_MONOTONIC_RAW
-  double claimed_hz = 0;     // DPDK's
-  double deviation_ppm = 0;  // of the one from the other
+  double claimed_hz = 0;     // what DPDK says
+  double deviation_ppm = 0;  // of tsc_hz from claimed_hz
 
   static Clock calibrate(std::uint64_t for_ns = 200'000'000) {
     const std::uint64_t begin = nanoseconds(CLOCK_MONOTONIC_RAW);

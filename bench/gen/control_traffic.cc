@@ -48,7 +48,7 @@ ControlTraffic::ControlTraffic(const Plan& plan, Source& source, double tsc_hz)
     if (plan.endpoints[i].ice) consenting_.push_back(i);
 }
 
-// Each endpoint in its turn, evenly over the interval.
+// The endpoints take turns, evenly distributed over the interval.
 void ControlTraffic::poll(std::uint64_t now, Counts& counts) {
   if (begun_ == 0) begun_ = now;
   const double elapsed_ms = static_cast<double>(now - begun_) * 1e3 / tsc_hz_;

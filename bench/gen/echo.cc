@@ -9,7 +9,7 @@ namespace {
 
 using dataplane::store_be16;
 
-constexpr std::size_t kEchoBytes = 32;  // with what makes an Ethernet frame long enough
+constexpr std::size_t kEchoBytes = 32;  // long enough for the shortest Ethernet frame
 constexpr std::uint8_t kRequest4 = 8, kReply4 = 0, kRequest6 = 128, kReply6 = 129;
 constexpr std::uint16_t kIdentifier = 0x5347;
 
@@ -17,7 +17,7 @@ constexpr std::uint16_t kIdentifier = 0x5347;
 
 std::vector<std::uint8_t> make_echo_request(const Plan& plan, std::uint16_t sequence) {
   const PlanEndpoint& from = plan.endpoints.front();
-  // Everything up to IP is as for the endpoint's media.
+  // Ethernet and IP addresses are those of the endpoint's media.
   const auto header =
       dataplane::make_header_template({plan.mac, from.address}, {plan.relay_mac, from.relay}, plan.vlan);
   std::vector<std::uint8_t> frame(header.l4_offset + kEchoBytes);

@@ -1,5 +1,6 @@
-// echo: a ping to the relay (RFC 792, RFC 4443 4.1). Its control plane takes frames in order, so an answer
-// says that it has taken all that was sent before: where our endpoints are, above all. Pure functions.
+// echo: a ping to the relay (RFC 792, RFC 4443 4.1). The relay's control plane handles frames in order. So
+// the answer to a ping shows that it has handled all frames from before, above all the addresses of our
+// endpoints. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace sluice::gen {
 /// From the plan's first endpoint to the address that it sends to.
 std::vector<std::uint8_t> make_echo_request(const Plan& plan, std::uint16_t sequence);
 
-/// Whether this frame answers one of those.
+/// Whether this frame answers such a request.
 [[nodiscard]] bool is_echo_reply(std::span<const std::uint8_t> frame);
 
 }  // namespace sluice::gen

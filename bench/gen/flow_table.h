@@ -1,5 +1,6 @@
-// flow_table: from a received frame's destination address, port and SSRC to its receiver, with all that the
-// sink keeps of it: half a cache line, touched once per packet. Filled at start; the sink's thread owns it.
+// flow_table: finds the receiver of a frame by destination address, UDP port and SSRC. An entry has
+// everything that the sink keeps of a receiver. It is half a cache line, and a packet touches one entry. The
+// table is filled at the start. The sink's thread owns it.
 #pragma once
 
 #include <bit>
@@ -15,7 +16,7 @@ struct ReceiverFlow {
   std::uint64_t index;  // highest outgoing packet index: ROC || SEQ
   std::uint32_t receiver;
   std::uint32_t count;  // new packets in this trial
-  std::uint16_t shift;  // outgoing less incoming sequence number
+  std::uint16_t shift;  // outgoing sequence number minus incoming one
   bool seen;
   std::uint8_t spare[5];
 };
@@ -25,8 +26,7 @@ class FlowTable {
  public:
   explicit FlowTable(std::size_t flows) : slots_(std::bit_ceil(flows * 2 + 16)), mask_(slots_.size() - 1) {}
 
-  /// 64 bits that stand for the three; never 0. `address` is the first and last 8 bytes, or twice IPv4's
-  /// four.
+  /// A hash of address, port and SSRC; never 0. `address`: the IP address folded to 8 bytes.
   static std::uint64_t key(std::uint64_t address, std::uint16_t port, std::uint32_t ssrc) {
     std::uint64_t x = (address ^ std::uint64_t{port} << 40) * 0x9e3779b97f4a7c15ULL;
     x = (x ^ x >> 32 ^ ssrc) * 0xd6e8feb86659fd93ULL;
@@ -40,7 +40,7 @@ class FlowTable {
       if (slots_[at].key == key) return &slots_[at];
     return nullptr;
   }
-  /// nullptr when the key is there already.
+  /// nullptr when the table already has the key.
   ReceiverFlow* insert(std::uint64_t key, std::uint32_t receiver) {
     std::uint64_t at = key & mask_;
     for (; slots_[at].key != 0; at = (at + 1) & mask_)

@@ -1,5 +1,6 @@
-// huge_array: a large table in huge pages where there are any, so that a generator with 50,000 endpoints does
-// not spend its time on address translation. Zeroed; never grows.
+// huge_array: a large zeroed array of fixed size, in huge pages if some are free. With 50,000 endpoints the
+// generator would otherwise spend its time on TLB misses. The constructor throws std::bad_alloc when there is
+// no memory. One owner, any thread.
 #pragma once
 
 #include <sys/mman.h>

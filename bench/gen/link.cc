@@ -16,15 +16,15 @@ namespace {
 
 using dataplane::RingWay;
 
-// Packet pools keep a cache for each lcore number, and two processes must not share one: sluiced counts its
-// lcores from 0.
+// A packet pool has a cache for each lcore number, and two processes must not share a cache. sluiced numbers
+// its lcores from 0.
 constexpr unsigned kLcore = RTE_MAX_LCORE - 1;
 constexpr unsigned kPoolCache = 512;
 constexpr const char* kPoolKind = "lf_stack";  // as sluiced\'s pools are: see make_pool
 constexpr const char* kPoolName = "sluice_gen_packets";
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr std::uint32_t kLoopPackets = 8192;
-constexpr std::size_t kGiveBack = 64;  // as many as are received at once
+constexpr std::size_t kGiveBack = 64;  // the most that the player receives at once
 
 bool is_pci(const std::string& device) {
   return device.rfind("net_", 0) != 0;
@@ -103,7 +103,7 @@ bool Link::attach(const LinkOptions& options, std::string& error) {
   return queues_ != 0;
 }
 
-// What an earlier run left in shared memory is used again: packets of it may still be on their way.
+// Uses the pool again that an earlier run left in shared memory: the relay may still hold packets of it.
 bool Link::make_pool(const LinkOptions& options, std::string& error) {
   if (!options.ring.empty()) pool_ = rte_mempool_lookup(kPoolName);
   if (pool_ == nullptr)
@@ -114,7 +114,8 @@ bool Link::make_pool(const LinkOptions& options, std::string& error) {
             std::to_string(options.mbufs / 400) + " MiB of huge pages): " + why();
     return false;
   }
-  // Packets of sluiced's pools return through our table of pool kinds: it must be in the same order.
+  // A pool names its kind by the index in a table of each process. So the two tables must have the same
+  // order.
   rte_mempool* theirs = options.ring.empty() ? nullptr : rte_mempool_lookup("sluice_packets_0");
   if (theirs != nullptr && theirs->ops_index != pool_->ops_index) {
     error = "this process and sluiced load DPDK's memory pool drivers in different order";

@@ -1,5 +1,6 @@
-// link: where packets go out and come in: the far end of a ring: port of sluiced (as a secondary DPDK
-// process, no copy), a DPDK device of our own, or a ring to ourselves. And the packet pool. One thread.
+// link: sends and receives packets, and has the packet pool. A link is one of three: the other end of a ring:
+// port of sluiced (as a secondary DPDK process, without a copy), a DPDK device, or a ring that leads back to
+// this process. One thread.
 #pragma once
 
 #include <rte_ethdev.h>
@@ -18,9 +19,9 @@ namespace sluice::gen {
 
 struct LinkOptions {
   std::string ring;         // sluiced's ring:NAME
-  std::string file_prefix;  // of sluiced's first ring port, when that is another
+  std::string file_prefix;  // the name of sluiced's first ring port, if it is another one
   std::string device;       // or a device: PCI address or vdev
-  bool loop = false;        // or nothing but a ring to ourselves
+  bool loop = false;        // or a ring that leads back to this process
   std::uint16_t core = 0;
   std::uint32_t mbufs = 65535;
 };
@@ -32,10 +33,10 @@ class Link {
 
   std::uint16_t queues() const { return queues_; }
   rte_mempool* pool() const { return pool_; }
-  /// Of a device; a ring's far end has none.
+  /// The MAC of a device. nullopt for rings.
   [[nodiscard]] std::optional<dataplane::MacAddress> mac() const { return mac_; }
 
-  /// How many were taken.
+  /// Returns how many packets the link took. The caller still owns the others.
   std::size_t send(std::uint16_t queue, rte_mbuf** packets, std::size_t count) {
     if (to_.empty()) return rte_eth_tx_burst(port_, queue, packets, static_cast<std::uint16_t>(count));
     return rte_ring_sp_enqueue_burst(to_[queue], reinterpret_cast<void**>(packets),
@@ -47,8 +48,8 @@ class Link {
                                      static_cast<unsigned>(count), nullptr);
   }
 
-  /// Done with what came in by that queue. Buffers of sluiced return to it, as a NIC returns what it has
-  /// sent.
+  /// Frees packets that came by that queue. Buffers of sluiced return to sluiced, as a NIC returns buffers
+  /// that it has sent.
   void give_back(std::uint16_t queue, rte_mbuf** packets, std::size_t count);
 
  private:
@@ -59,7 +60,7 @@ class Link {
   [[nodiscard]] bool make_pool(const LinkOptions& options, std::string& error);
 
   std::vector<rte_ring*> to_, from_;
-  std::vector<rte_ring*> home_;       // per queue; none: what comes in is freed here
+  std::vector<rte_ring*> home_;       // per queue, for buffers that return; empty: they are freed here
   std::vector<rte_mempool*> theirs_;  // the pool that home_ is for
   std::uint16_t port_ = 0;
   std::uint16_t queues_ = 1;

@@ -1,5 +1,5 @@
-// sluice-gen: loads a relay with live-encrypted RTP, checks what it makes of it, and finds the highest rate
-// that it carries. docs/sluice-gen.md tells how. Everything runs on one thread.
+// sluice-gen: loads a relay with live-encrypted RTP, checks the packets that the relay sends, and finds the
+// highest rate without loss. docs/sluice-gen.md describes it. Everything runs on one thread.
 #include <sched.h>
 #include <signal.h>
 
@@ -45,7 +45,7 @@ struct CommandLine {
   bool share_cpu = false;
 };
 
-/// On standard error, while it goes on.
+/// Prints a row for the trial on standard error, as progress. Returns the trial.
 gen::Trial told(gen::Trial trial) {
   std::fputs(gen::table_row(trial).c_str(), stderr);
   for (const std::string& reason : trial.failure_reasons)
@@ -99,7 +99,8 @@ int run_search(const CommandLine& line, const gen::Plan& plan, const gen::Clock&
   return kExitFailure;
 }
 
-/// Orders from standard input, one a line, until its end; an answer a line on standard output.
+/// Reads orders from standard input, one a line, until it ends. Writes one line with the answer to standard
+/// output for each.
 int serve(const CommandLine& line, const gen::Plan& plan, const gen::Clock& clock, gen::Player& player) {
   std::cout << nlohmann::json{{"plan", gen::to_json(plan)}, {"clock", gen::to_json(clock)}}.dump()
             << std::endl;
@@ -124,9 +125,8 @@ int serve(const CommandLine& line, const gen::Plan& plan, const gen::Clock& cloc
   return failures == 0 ? kExitOk : kExitFailure;
 }
 
-/// Ahead of everything that has no such priority: a thread that sleeps must get the CPU when it wakes. This
-/// thread
-/// only.
+/// Gives this thread a real-time priority: after a sleep it must get the CPU at once. False, with the reason
+/// in `error`, when the kernel refuses.
 bool go_first(std::string& error) {
   const sched_param priority{.sched_priority = 1};
   if (sched_setscheduler(0, SCHED_FIFO, &priority) == 0) return true;
@@ -243,7 +243,7 @@ int main(int argc, char** argv) {
     return kExitUsage;
   }
   struct sigaction action = {};
-  action.sa_handler = on_signal;  // without SA_RESTART: it ends the wait for an order
+  action.sa_handler = on_signal;  // without SA_RESTART, so that a signal ends the wait for an order
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
   try {

@@ -41,7 +41,7 @@ std::vector<std::uint8_t> NeighborAnswers::answer_arp(std::span<const std::uint8
   std::copy(mac_.begin(), mac_.end(), out.begin() + 6);
   std::uint8_t* reply = out.data() + at;
   store_be16(reply + 6, 2);
-  std::copy_n(arp + 8, 10, reply + 18);  // whom it is for
+  std::copy_n(arp + 8, 10, reply + 18);  // the target is the sender of the request
   std::copy(mac_.begin(), mac_.end(), reply + 8);
   std::copy_n(arp + 24, 4, reply + 14);
   out.resize(std::max<std::size_t>(out.size(), 60));

@@ -1,5 +1,5 @@
-// neighbor_answers: says where the plan's endpoints are when the relay asks (ARP, RFC 826; neighbour
-// solicitation, RFC 4861): all at one MAC address. One thread.
+// neighbor_answers: answers the relay's questions for the MAC of the plan's endpoints (ARP, RFC 826;
+// neighbour solicitation, RFC 4861). All endpoints have the same MAC. One thread.
 #pragma once
 
 #include <set>
@@ -13,7 +13,7 @@ namespace sluice::gen {
 class NeighborAnswers {
  public:
   explicit NeighborAnswers(const Plan& plan);
-  /// The frame to send back; empty when this was no question, or not for us.
+  /// The frame to send back. Empty when `frame` is no such question, or not for one of the endpoints.
   std::vector<std::uint8_t> answer(std::span<const std::uint8_t> frame) const;
 
  private:

@@ -1,7 +1,7 @@
-// orders: what `sluice-gen serve` is asked, a JSON object a line (docs/sluice-gen.md):
+// orders: the orders to `sluice-gen serve`, one JSON object a line (docs/sluice-gen.md):
 //   {"run": {"rate": 1e6, "seconds": 1}}
 //   {"search": {"start": 1e5, "seconds": 1, "loss": 1e-6, "precision": 0.01}}
-// Pure.
+// Pure functions, any thread.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,8 @@ namespace sluice::gen {
 
 using Order = std::variant<TrialOptions, SearchOptions>;
 
-/// nullopt, with what is wrong and what is allowed in `error`. What is not said stays as it is by default.
+/// On failure nullopt, with what is wrong and what is allowed in `error`. Members that the line does not have
+/// keep their defaults.
 [[nodiscard]] std::optional<Order> read_order(std::string_view line, std::string& error);
 
 }  // namespace sluice::gen

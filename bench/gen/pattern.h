@@ -1,6 +1,6 @@
-// pattern: what a packet carries. A window of one block of random bytes, placed by stream and sequence
-// number: costs nothing to make, and a packet that lands at the wrong place or is changed on its way is found
-// out.
+// pattern: the payload of the packets. It is a part of one block of random bytes, chosen by stream and
+// sequence number. It costs nothing to make, and shows a packet that was changed or that reached the wrong
+// receiver. Constant after construction.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ class Pattern {
     std::mt19937_64 random(0x5163656e);
     for (std::uint8_t& byte : bytes_) byte = static_cast<std::uint8_t>(random());
   }
-  /// At least 1400 bytes.
+  /// The payload of a packet: 1400 bytes may be read.
   const std::uint8_t* of(std::uint32_t stream, std::uint16_t sequence) const {
     const std::uint64_t mixed = (std::uint64_t{stream} << 16 | sequence) * 0x9e3779b97f4a7c15ULL;
     return bytes_.data() + (mixed >> 53);

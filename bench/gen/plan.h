@@ -1,5 +1,5 @@
-// plan: what sluice-gen plays: endpoints with their keys, the streams that they send and the receivers that
-// must hear them. Read once from JSON (docs/sluice-gen.md has the format); constant afterwards. Main
+// plan: what sluice-gen plays: endpoints with their keys, the streams that they send, and the receivers that
+// must get them. It is read once from JSON (docs/sluice-gen.md has the format), and constant afterwards. Main
 // thread.
 #pragma once
 
@@ -17,21 +17,21 @@
 namespace sluice::gen {
 
 struct PlanIce {
-  std::string ufrag;       // the relay's, which a check asks for
-  std::string password;    // the relay's, which signs it
-  std::string peer_ufrag;  // ours
+  std::string ufrag;       // of the relay, for the user name of a check
+  std::string password;    // of the relay; signs a check
+  std::string peer_ufrag;  // of the generator
 };
 
 /// A peer of the relay, as the generator plays it.
 struct PlanEndpoint {
-  config::SocketAddress address;  // ours
-  config::SocketAddress relay;    // where its RTP goes
+  config::SocketAddress address;  // of the generator
+  config::SocketAddress relay;    // of the relay, for RTP
   config::SocketAddress relay_rtcp;
-  std::uint16_t rtcp_port = 0;                 // ours
-  std::optional<crypto::SrtpProfile> profile;  // none: plain RTP
-  crypto::MasterKey send_key;                  // what we seal with
-  crypto::MasterKey receive_key;               // what the relay seals with
-  std::uint16_t queue = 0;                     // of the port, where it has several
+  std::uint16_t rtcp_port = 0;                 // of the generator
+  std::optional<crypto::SrtpProfile> profile;  // nullopt: plain RTP
+  crypto::MasterKey send_key;                  // the generator seals with it
+  crypto::MasterKey receive_key;               // the relay seals with it
+  std::uint16_t queue = 0;                     // of the port, if it has several
   std::optional<PlanIce> ice;
 };
 
@@ -40,8 +40,8 @@ struct PlanStream {
   std::uint32_t ssrc = 0;
   std::uint8_t payload_type = 0;
   std::uint16_t payload_bytes = 0;
-  double packets_per_second = 1;  // its weight
-  std::uint32_t outputs = 1;      // packets that the relay sends for one of its
+  double packets_per_second = 1;  // relative to the other streams
+  std::uint32_t outputs = 1;      // packets that the relay sends for one packet of this stream
 };
 
 /// The relay sends `stream` to `endpoint` under `ssrc`.
@@ -67,7 +67,7 @@ struct Plan {
 inline constexpr std::size_t kMaxPlanObjects = 1'000'000;
 inline constexpr std::uint16_t kMaxPayloadBytes = 1400;
 
-/// nullopt with everything that names the wrong place in `error`.
+/// On failure nullopt, with the problem and its place in `error`.
 [[nodiscard]] std::optional<Plan> read_plan(std::string_view json, std::string& error);
 [[nodiscard]] std::optional<Plan> read_plan_file(const std::string& path, std::string& error);
 

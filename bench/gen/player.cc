@@ -13,16 +13,16 @@ namespace sluice::gen {
 namespace {
 
 constexpr std::size_t kReceiveBurst = 64;
-constexpr std::uint32_t kSlowEvery = 16;   // turns between looks at what is slow
+constexpr std::uint32_t kSlowEvery = 16;   // turns; one in so many does the slow work
 constexpr double kWarmUpRate = 20'000;     // packets/s
-constexpr double kSettleSeconds = 2;       // for what is on its way to come, at most
-constexpr double kQuietSeconds = 0.02;     // nothing for so long: it has all come
+constexpr double kSettleSeconds = 2;       // longest wait for the last packets of a trial
+constexpr double kQuietSeconds = 0.02;     // without media for this long, all packets have come
 constexpr double kLateSeconds = 0.0005;    // packets that are due for longer are not sent
-constexpr double kNapLateSeconds = 0.002;  // the same, where we sleep between bursts
+constexpr double kNapLateSeconds = 0.002;  // the same for a player that sleeps between bursts
 constexpr double kReached = 0.995;         // of the rate asked for
 constexpr timespec kNap{0, 100'000};
 constexpr double kEchoEvery = 0.05;   // s
-constexpr double kEchoSeconds = 0.5;  // a relay that answers no ping is waited for no longer
+constexpr double kEchoSeconds = 0.5;  // longest wait for a relay that answers no ping
 
 double microseconds(std::uint32_t steps, const Clock& clock) {
   return steps * static_cast<double>(LatencyHistogram::kTicksPerStep) * 1e6 / clock.tsc_hz;
@@ -82,7 +82,7 @@ std::size_t Player::drain_queue(std::uint16_t queue) {
   std::array<rte_mbuf*, kReceiveBurst> packets;
   const std::size_t count = link_.receive(queue, packets.data(), packets.size());
   if (count == 0) return 0;
-  // Mirrored, as many as the relay would have sent.
+  // When mirrored, as many times as the relay would have sent the packet.
   for (std::uint32_t copy = 0; copy < copies_; ++copy)
     sink_.take(std::span(packets).first(count), rte_rdtsc(), counts_);
   link_.give_back(queue, packets.data(), count);
@@ -109,15 +109,16 @@ void Player::settle(double seconds) {
   const std::uint64_t end = rte_rdtsc() + ticks(seconds);
   std::uint64_t last = rte_rdtsc();
   for (std::uint64_t now = last; now < end && now < last + ticks(kQuietSeconds); now = rte_rdtsc()) {
-    const std::uint64_t media = counts_.received;  // reports come all the time
+    const std::uint64_t media = counts_.received;  // only media counts, since reports never stop
     const bool idle = turn(0, now).received == 0;
     if (counts_.received != media) last = now;
     if (idle) nap();
   }
 }
 
-// The relay asked where endpoints are when it was told of them, before we came, and asks again after a second
-// only. Of the rest that waits nothing is ours: it was meant for a generator before this one.
+// The relay asked for the addresses of the endpoints when they were created, before this process started, and
+// asks again only after a second. So this answers the questions that wait. All other packets that wait were
+// for an earlier generator, and are freed.
 void Player::answer_earlier_questions() {
   std::array<rte_mbuf*, kReceiveBurst> packets;
   for (std::uint16_t queue = 0; queue < link_.queues(); ++queue)
@@ -131,8 +132,8 @@ void Player::answer_earlier_questions() {
     }
 }
 
-// Until the relay has taken it in. Media that come before it knows a plain sender's address are dropped as a
-// stranger's, and so are copies for a receiver whose address it does not know.
+// Answers the relay's questions until it has handled the answers. Before that, the relay drops copies for a
+// receiver whose MAC it does not know, and media of a plain sender whose address it does not know.
 void Player::tell_where_we_are() {
   answer_earlier_questions();
   std::uint16_t asked = 0;
@@ -143,7 +144,7 @@ void Player::tell_where_we_are() {
       control_.frames.push_back(make_echo_request(plan_, asked++));
     send_frames();
     turn(0, now);
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);  // the relay's control plane may be on this CPU
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &kNap, nullptr);  // the relay's control thread may need this CPU
   }
 }
 
@@ -201,8 +202,8 @@ Trial Player::run(const TrialOptions& options) {
     std::size_t due = kBurst;
     if (options.rate > 0) {
       const auto target = static_cast<std::uint64_t>(static_cast<double>(now - begin) * per_tick);
-      // Who comes late, after the host looked away, must not send it all at once: that would measure the
-      // host.
+      // When the host has taken the CPU away for a while, do not send all late packets at once: that would
+      // measure the host.
       if (target - planned > most_late) {
         counts_.skipped += target - planned - most_late;
         planned = target - most_late;
@@ -214,7 +215,7 @@ Trial Player::run(const TrialOptions& options) {
     const std::uint64_t after = rte_rdtsc();
     if (done.sent != 0 || done.received != 0) busy += after - now;
     now = after;
-    // Only what is less than a burst is left, in either direction.
+    // Sleeps only when less than a burst is left in both directions.
     if (naps_ && due < kBurst && done.received < kReceiveBurst) {
       nap();
       now = rte_rdtsc();

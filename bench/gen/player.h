@@ -1,5 +1,5 @@
-// player: one thread that plays a plan over a link: warms it up, and runs trials at a rate. Everything of a
-// turn is in turn(): packets that are due, packets that came, and now and then what is slow.
+// player: plays a plan over a link: a warm-up, then trials at a rate. One call of turn() sends the packets
+// that are due and takes the packets that came. At every few turns it also does the slow work. One thread.
 #pragma once
 
 #include <atomic>
@@ -18,22 +18,24 @@
 namespace sluice::gen {
 
 struct TrialOptions {
-  double rate = 0;  // packets/s in; 0: as fast as it goes
+  double rate = 0;  // packets/s to the relay; 0: as fast as possible
   double seconds = 2;
   bool verify = true;
 };
 
 class Player {
  public:
-  /// `mirrored`: the link is a loop of our own; each packet is then sunk as often as the relay would copy it.
+  /// `mirrored`: the link leads back to this process. The sink then takes each packet as many times as the
+  /// relay would copy it.
   Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr<crypto::SrtpEngine> engine,
          bool mirrored, std::atomic<bool>& stop);
 
-  /// From now on sleeps between bursts, so that others on this CPU get what it need not have: for trials at a
-  /// fixed rate, by a thread that gets the CPU as soon as it wakes (SCHED_FIFO).
+  /// From now on the player sleeps between bursts, so that other threads can use the CPU. For trials at a
+  /// fixed rate. REQUIRES: this thread gets the CPU as soon as it wakes (SCHED_FIFO).
   void share_cpu() { naps_ = true; }
 
-  /// One packet of each stream, until every receiver has heard one. False, with the reason, after `seconds`.
+  /// Sends packets of each stream until every receiver has got one. False, with the reason in `error`, when
+  /// one has got none after `seconds`.
   [[nodiscard]] bool warm_up(double seconds, std::string& error);
   Trial run(const TrialOptions& options);
 

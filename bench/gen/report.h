@@ -1,4 +1,4 @@
-// report: results for people and for programs.
+// report: results as text for people and as JSON for programs. Pure functions.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,7 +14,7 @@ namespace sluice::gen {
 nlohmann::json to_json(const Trial& trial);
 nlohmann::json to_json(const SearchResult& result);
 nlohmann::json to_json(const Clock& clock);
-nlohmann::json to_json(const Plan& plan);  // how much of everything; no keys
+nlohmann::json to_json(const Plan& plan);  // the numbers of its objects; no keys
 
 std::string table_head();
 std::string table_row(const Trial& trial);

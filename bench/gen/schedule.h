@@ -1,5 +1,5 @@
-// schedule: the order in which streams send, in proportion to their rates and evenly interleaved, as one list
-// that is walked round and round. Made once; constant afterwards.
+// schedule: the order in which streams send, in proportion to their rates and evenly interleaved. It is one
+// list that the source repeats. Made once, constant afterwards. Pure function.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace sluice::gen {
 
-/// Each stream comes at least once; the list has at most about `longest` entries (or one per stream, where
-/// there are more streams).
+/// Each stream is in the list at least once. The list has about `longest` entries at most, or one per stream
+/// if there are more streams.
 std::vector<std::uint32_t> make_schedule(const std::vector<double>& rates, std::size_t longest = 1 << 20);
 
 }  // namespace sluice::gen

@@ -6,12 +6,12 @@
 namespace sluice::gen {
 namespace {
 
-constexpr double kLowest = 1000;        // packets/s: no relay worth measuring is slower
-constexpr double kNarrowLoss = 0.01;    // above these it is no accident
+constexpr double kLowest = 1000;        // packets/s; the search tries no lower rate
+constexpr double kNarrowLoss = 0.01;    // a trial above this limit or the next has not failed by accident
 constexpr double kNarrowBehind = 0.03;  // of the trial's time
-constexpr double kAllBusy = 0.9;        // below, it was not we who could not send more
-constexpr int kOtherLooks = 3;          // at a rate that fails narrowly
-constexpr std::size_t kMaxTrials = 40;  // a host that disturbs each must not make it endless
+constexpr double kAllBusy = 0.9;        // a generator that is less busy than this could send more
+constexpr int kOtherLooks = 3;          // more trials at a rate that fails narrowly
+constexpr std::size_t kMaxTrials = 40;  // so that the search ends on a host that disturbs every trial
 
 class Search {
  public:
@@ -51,14 +51,15 @@ class Search {
     }
   }
 
-  // The rate that a failed trial let through is near to the limit, so strides from it up are short at first.
+  // The rate that got through in a failed trial is near the limit, so the steps up from it are small at
+  // first.
   double next() {
     if (first_guess_ > low_ && first_guess_ < high_) return std::exchange(first_guess_, 0);
     return std::min((low_ + high_) / 2, confirmed_ ? low_ * (1 + stride_) : high_);
   }
 
-  // A short trial has passed at low_, and all whole ones above it have failed, or enough of them. Half of
-  // that, then, until one passes: a low rate with something to say about it is better than none.
+  // Only a short trial has passed at low_, and the whole trials above it have failed. So this halves the rate
+  // until a whole trial passes, since a result at a low rate is better than none.
   void confirm() {
     const double rate = low_;
     if (step(rate, options_.seconds)) return;
@@ -66,7 +67,7 @@ class Search {
   }
 
   bool ended() const { return stopped_() || result_.trials.size() >= kMaxTrials; }
-  // We sent less than was asked for: all that we could, or what the host let us.
+  // Whether the generator sent less than was asked for because it was busy, and not because of the host.
   static bool our_limit(const Trial& trial) {
     return trial.generator_limited && trial.busy_share >= kAllBusy;
   }
@@ -86,20 +87,21 @@ class Search {
     return trial;
   }
 
-  /// Whether the relay carried that rate; moves one end of the bracket there.
+  /// Whether the relay carried that rate. Moves one end of the bracket to it.
   bool step(double rate, double seconds) {
     Trial trial = keep(run_(rate, seconds));
-    // Too little was sent, or a little was lost: perhaps the host looked away. Near the limit a ring holds a
-    // millisecond, and a host that takes its CPU for longer every second spoils most trials.
+    // If too little was sent, or a little was lost, the host may have taken the CPU away. Near the limit a
+    // ring holds one millisecond of packets. A host that takes a CPU for longer every second spoils most
+    // trials.
     const auto again = [&] { return trial.generator_limited || (!passes(trial) && narrow(trial)); };
     for (int look = 0; look < kOtherLooks && again() && !stopped_(); ++look)
       trial = keep(run_(rate, seconds));
     if (!passes(trial)) {
       high_ = rate;
       stride_ = options_.precision;
-      // What came through although too much was sent is near to what it can.
+      // The rate that came through although too much was sent is near the limit.
       first_guess_ = rate * (1 - shortfall(trial)) * 0.98;
-      // A whole trial knows better than the short one that low_ is from.
+      // A whole trial is more exact than the short trial that low_ comes from.
       if (!confirmed_ && seconds >= options_.seconds && first_guess_ <= low_) low_ = first_guess_ / 2;
       return false;
     }
@@ -109,7 +111,7 @@ class Search {
     low_ = std::max(low_, our_limit(trial) ? std::min(rate, trial.input_pps) : rate);
     if (our_limit(trial)) {
       result_.generator_limited = true;
-      high_ = 0;  // nothing above can be tried
+      high_ = 0;  // no higher rate can be tried
     }
     return true;
   }
@@ -119,8 +121,8 @@ class Search {
   const std::function<bool()>& stopped_;
   SearchResult result_;
   double low_ = 0, high_ = 0, first_guess_ = 0;
-  bool confirmed_ = false;  // low_, by a whole trial
-  double stride_;           // up from low_, as a share of it
+  bool confirmed_ = false;  // whether a whole trial has passed at low_
+  double stride_;           // the next step up from low_, as a share of it
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// search: the highest rate at which the relay loses nothing worth naming and keeps up, and its latency below
-// it. Pure: runs trials through a function, so that tests bring a relay of their own.
+// search: finds the highest rate at which the relay loses almost nothing and keeps up, then measures the
+// latency at lower rates. It runs the trials by calling a function, so tests can use a simulated relay.
 #pragma once
 
 #include <functional>
@@ -11,26 +11,26 @@
 namespace sluice::gen {
 
 struct SearchOptions {
-  double start_rate = 100'000;  // packets/s in
+  double start_rate = 100'000;  // packets/s to the relay
   double max_rate = 100e6;
   double max_loss = 1e-6;
-  double max_behind_seconds = 0.005;  // more waits at a trial's end: it was not carried but queued
+  double max_behind_seconds = 0.005;  // if more is missing at the end of a trial, the relay only queued it
   double precision = 0.01;
-  double seconds = 2;                           // of a trial
-  double scout_seconds = 0.1;                   // of those that only look for the bracket; at most `seconds`
-  std::vector<double> latency_at = {0.5, 0.9};  // of the rate found
+  double seconds = 2;          // of a whole trial
+  double scout_seconds = 0.1;  // of the short trials that find the bracket; at most `seconds`
+  std::vector<double> latency_at = {0.5, 0.9};  // shares of the rate that was found
 };
 
 struct SearchResult {
   std::vector<Trial> trials;  // in order
-  std::optional<Trial> best;  // nothing: even the lowest rate tried lost packets
+  std::optional<Trial> best;  // nullopt: the relay lost packets even at the lowest rate tried
   std::vector<std::pair<double, Trial>> latency;
-  bool generator_limited = false;  // the relay may be faster than we are
+  bool generator_limited = false;  // the relay may be faster than the generator
 };
 
-/// `run` makes one trial. Doubles by short trials until packets are lost, then closes in by whole ones; a
-/// rate that fails narrowly is tried up to three times more, for a host that looked away for a moment is not
-/// the relay's fault. `stopped` ends it early.
+/// `run` makes one trial. The search doubles the rate in short trials until packets are lost, then narrows it
+/// down with whole trials. It tries a rate that fails narrowly up to three times more, since the host may
+/// have taken the CPU away for a moment. It ends early when `stopped` returns true.
 SearchResult search(const SearchOptions& options,
                     const std::function<Trial(double rate, double seconds)>& run,
                     const std::function<bool()>& stopped);

@@ -8,11 +8,11 @@ namespace sluice::gen {
 namespace {
 
 constexpr std::size_t kRtpHeader = 12;
-// Of an untagged IPv4 frame without IP options.
+// Offset of RTP in an untagged IPv4 frame without IP options.
 constexpr std::uint16_t kPlainRtp = 42;
 
-// A first packet has the roll-over counter 0 (RFC 3711 3.3.1); kept one turn higher, so that there is a
-// number before it.
+// A first packet has the roll-over counter 0 (RFC 3711 3.3.1). The sink stores it higher by one, so that
+// there is an index before the first one.
 constexpr std::uint64_t kFirstRoc = 1 << 16;
 
 std::uint64_t folded(const std::uint8_t* address, bool is_v6) {
@@ -73,7 +73,7 @@ std::vector<std::uint32_t> Sink::silent_receivers() {
   return out;
 }
 
-// What most packets are, in a few loads; the rest takes the long way.
+// Recognizes the form of most packets by a few loads. look_closer() parses the others.
 Sink::Media Sink::look_at(const rte_mbuf* packet) const {
   const auto* frame = rte_pktmbuf_mtod(packet, const std::uint8_t*);
   const std::uint16_t length = packet->data_len;
@@ -142,13 +142,13 @@ void Sink::count(const Media& media, const std::uint8_t* frame, std::uint32_t no
   if (until_sample_ != 0 && --until_sample_ == 0) keep(*flow, rtp, media.length);
 }
 
-// The relay numbers its packets as it likes, but by a constant.
+// The relay's numbers differ from the sender's by a constant, which the first packet shows.
 void Sink::count_first(ReceiverFlow& flow, std::uint16_t sequence) {
   const std::uint32_t stream = mirrored_ ? flow.receiver : plan_.receivers[flow.receiver].stream;
   flow.seen = true;
   --silent_;
   flow.shift = static_cast<std::uint16_t>(sequence - source_.stream(stream).index);
-  // One before it, so that it counts as new.
+  // The index before this packet, so that the packet counts as new.
   flow.index = kFirstRoc + sequence - 1;
 }
 

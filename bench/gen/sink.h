@@ -1,6 +1,6 @@
-// sink: takes what the relay sends: finds each packet's receiver, counts, measures its latency from the clear
-// RTP header, and keeps one in a thousand, by chance, to be opened after the trial. One thread; allocates at
-// start only.
+// sink: takes the packets that the relay sends. It finds the receiver of each packet, counts it, and measures
+// its latency by the RTP header, which is not encrypted. It keeps one packet in a thousand, chosen at random,
+// to be opened after the trial. One thread; only the constructor allocates.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace sluice::gen {
 
-/// A packet as it came, to be opened later. `index` and `shift` are its receiver's at that moment.
+/// A packet as it came, to be opened later. `index` and `shift` are those of its receiver at that moment.
 struct Sample {
   std::uint64_t index;
   std::uint32_t receiver;
@@ -27,10 +27,11 @@ struct Sample {
 
 class Sink {
  public:
-  /// `mirrored`: what comes back is what was sent, at the relay's address (a loop of our own).
+  /// `mirrored`: the packets come back as they were sent, with the relay's address (Link's loop). Throws
+  /// std::runtime_error when two receivers have the same address and SSRC.
   Sink(const Plan& plan, const Source& source, bool mirrored);
 
-  /// Counts, and leaves the packets to the caller. `now`: TSC when they were taken from the link.
+  /// Counts the packets, which the caller still owns. `now`: the TSC time when they came from the link.
   void take(std::span<rte_mbuf* const> packets, std::uint64_t now, Counts& counts);
 
   void begin_trial(bool sampling);
@@ -38,13 +39,13 @@ class Sink {
   std::span<const Sample> samples() const { return samples_; }
   const std::uint8_t* bytes_of(const Sample& sample) const { return sample_bytes_.data() + sample.offset; }
 
-  /// Receivers that have heard nothing yet.
+  /// The number of receivers that have not got any packet yet.
   std::size_t silent() const { return silent_; }
   std::vector<std::uint32_t> silent_receivers();
 
-  /// What is not media: the whole frame. Called in take().
+  /// take() calls it for each frame that is not media.
   std::function<void(std::span<const std::uint8_t> frame)> on_other;
-  /// New media, when set: (receiver, outgoing sequence number). For NACKs.
+  /// take() calls it, if set, for each new media packet, with the outgoing sequence number. For NACKs.
   std::function<void(std::uint32_t receiver, std::uint16_t sequence)> on_media;
 
   static constexpr std::uint32_t kSampleEvery = 1000;
@@ -72,7 +73,7 @@ class Sink {
   std::vector<std::uint8_t> sample_bytes_;
   std::vector<Sample> samples_;
   std::size_t sample_end_ = 0;
-  std::uint32_t until_sample_ = 0;  // 0: none are taken
+  std::uint32_t until_sample_ = 0;  // packets until the next sample; 0: no samples
   std::uint64_t random_ = 0x853c49e6748fea9bULL;
 };
 

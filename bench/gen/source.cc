@@ -14,7 +14,7 @@ namespace sluice::gen {
 namespace {
 
 constexpr std::size_t kRtpHeader = 12;
-// A port whose packets did not come over a wire has nothing to check: as virtio says it.
+// Packets that do not come over a wire need no check of checksums. virtio marks them in the same way.
 constexpr std::uint64_t kGoodChecksums = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
 std::vector<std::uint32_t> order_of(const Plan& plan) {
@@ -58,15 +58,14 @@ void Source::make_stream(const Plan& plan, std::size_t index) {
   flow.payload_length = wanted.payload_bytes;
   flow.sealed = endpoint.profile.has_value();
   flow.queue = static_cast<std::uint16_t>(endpoint.queue % link_.queues());
-  // Below 2^15, so that a first packet that gets lost leaves no doubt about the roll-over counter (RFC
-  // 3711 3.3.1).
+  // Below 2^15, so that the roll-over counter is clear even when the first packet is lost (RFC 3711 3.3.1).
   flow.index = flow.first_index = random() % 0x8000;
   const auto header = dataplane::make_header_template({plan.mac, endpoint.address},
                                                       {plan.relay_mac, endpoint.relay}, plan.vlan);
   const std::size_t tag = flow.sealed ? crypto::profile_info(*endpoint.profile).rtp_tag_length : 0;
   const std::size_t length = kRtpHeader + wanted.payload_bytes + tag;
   dataplane::write_headers_for_offload(header, flow.header.data(), static_cast<std::uint16_t>(length));
-  // No UDP checksum, which IPv4 allows: an SRTP tag covers more, and a ring needs none.
+  // No UDP checksum. IPv4 allows that, an SRTP tag covers more, and a ring needs none.
   dataplane::store_be16(flow.header.data() + header.l4_offset + 6, 0);
   std::uint8_t* ip = flow.header.data() + header.l3_offset;
   if (!header.is_v6)
@@ -87,7 +86,7 @@ void Source::send(std::size_t count, Counts& counts) {
     if (++at_ == order_.size()) at_ = 0;
   }
   send_of(streams.data(), count, counts);
-  // The next turn's.
+  // Prefetches the streams of the next burst.
   for (std::size_t i = 0, at = at_; i < kBurst; ++i) {
     prefetch(streams_[order_[at]]);
     if (++at == order_.size()) at = 0;
@@ -112,7 +111,8 @@ void Source::send_of(const std::uint32_t* streams, std::size_t count, Counts& co
   for (std::size_t i = 0; i < job_count_; ++i)
     if (jobs_[i].status != crypto::SrtpStatus::kOk)
       throw std::runtime_error("sealing failed: " + engine_->last_error());
-  // Over IPv6 the checksum is no choice (RFC 8200 8.1), and a wire needs it.
+  // Over IPv6 the UDP checksum is required (RFC 8200 8.1). It is written only for packets that go over a
+  // wire.
   if (link_.mac())
     for (std::size_t i = 0; i < count; ++i)
       if (const StreamFlow& flow = streams_[streams[i]]; flow.is_v6) {

@@ -1,5 +1,6 @@
-// source: makes and sends the streams of the plan: headers from templates, payload from the pattern, sealed
-// live, packet by packet, with the sender's own key. One thread; allocates at start only.
+// source: makes and sends the streams of the plan. The headers come from templates, the payload comes from
+// the pattern, and each packet is sealed with the key of its sender when it is sent. One thread; only the
+// constructor allocates.
 #pragma once
 
 #include <array>
@@ -17,7 +18,7 @@ namespace sluice::gen {
 
 inline constexpr std::size_t kBurst = 32;
 
-/// What one stream sends: two cache lines.
+/// The state of one stream that is sent: two cache lines.
 struct alignas(64) StreamFlow {
   std::array<std::uint8_t, 80>
       header;           // Ethernet, IP, UDP and RTP; sequence number and timestamp to be filled
@@ -35,13 +36,13 @@ struct alignas(64) StreamFlow {
 };
 static_assert(sizeof(StreamFlow) == 128);
 
-/// When the packets of a burst really left: their timestamps were taken before they were sealed.
+/// When the packets of a burst left. Their RTP timestamps are older, since they are taken before the sealing.
 class Departures {
  public:
   void note(std::uint32_t timestamp, std::uint32_t late_by) {
     entries_[timestamp % entries_.size()] = {timestamp, late_by};
   }
-  /// Steps of 64 ticks from the link to `now`.
+  /// The age of a packet since it left, in steps of 64 TSC ticks.
   std::uint32_t age(std::uint32_t timestamp, std::uint32_t now) const {
     const Entry& entry = entries_[timestamp % entries_.size()];
     return now - timestamp - (entry.timestamp == timestamp ? entry.late_by : 0);
@@ -61,7 +62,7 @@ class Source {
 
   /// Sends the next `count` (at most kBurst) packets of the schedule.
   void send(std::size_t count, Counts& counts);
-  /// One packet of each of these (at most kBurst) streams, out of turn.
+  /// Sends one packet of each of these (at most kBurst) streams, outside of the schedule.
   void send_of(const std::uint32_t* streams, std::size_t count, Counts& counts);
 
   const StreamFlow& stream(std::size_t index) const { return streams_[index]; }

@@ -28,7 +28,7 @@ srtp_profile_t library_profile(crypto::SrtpProfile profile) {
   return srtp_profile_reserved;
 }
 
-/// One at a time: libsrtp2 on NSS finds keys in lists.
+/// A libsrtp2 session for one receiver. There is one at a time, since libsrtp2 on NSS finds keys in lists.
 class Opener {
  public:
   Opener(const crypto::MasterKey& key, std::uint32_t ssrc) : ssrc_(ssrc) {
@@ -57,7 +57,7 @@ class Opener {
   std::uint32_t ssrc_;
 };
 
-/// Empty when all is well.
+/// The difference between the packet and what was sent; empty when there is none.
 std::string compare(std::span<const std::uint8_t> packet, const Sample& sample, const PlanStream& wanted,
                     std::uint32_t stream, const Pattern& pattern) {
   if (packet.size() != kRtpHeader + wanted.payload_bytes)

@@ -1,5 +1,5 @@
-// verify: opens the sink's samples with libsrtp2, used directly: another implementation than the one that the
-// relay and the generator seal with. After a trial, never during one.
+// verify: opens the sink's samples by calling libsrtp2. It is another implementation than the engine that the
+// relay and the generator seal with, if that is ipsec_mb. Called after a trial, never during one.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ struct Verdict {
   std::vector<std::string> reasons;  // the first few
 };
 
-/// `mirrored` as in Sink: what came is what we sealed ourselves.
+/// `mirrored` as in Sink: the samples are then packets that the generator itself has sealed.
 Verdict verify(const Plan& plan, const Sink& sink, const Pattern& pattern, bool mirrored);
 
 }  // namespace sluice::gen

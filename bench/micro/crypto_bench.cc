@@ -1,12 +1,12 @@
-// crypto_bench: what SRTP costs on this machine, in TSC cycles per packet: each engine, profile, payload
-// length and batch size, sealing and opening, with the keys of 8192 endpoints (libsrtp: 256) in turn, as a
-// busy relay has them. "raw" is the bound: the same bytes through intel-ipsec-mb's calls alone (bare_crypto).
+// crypto_bench: what SRTP costs on this machine, in TSC cycles per packet, for each engine, profile, payload
+// length and batch size, sealing and opening. It uses the keys of 8192 endpoints (libsrtp: 256) in turn, as a
+// busy relay does. "raw" is the bound: the same bytes through the bare calls of intel-ipsec-mb (bare_crypto).
 //
 //   crypto_bench --benchmark_filter='protect/ipsec_mb/AEAD_AES_128_GCM'
 //
-// The names are operation/engine/profile/payload length/batch size. Only the engine's call is timed; the
-// packets are in the cache, as they are when a NIC has just delivered them. Frequencies drift: compare ratios
-// of one run.
+// The names are operation/engine/profile/payload length/batch size. Only the engine's call is timed. The
+// packets are in the cache, as they are when a NIC has just delivered them. The frequency of a CPU changes,
+// so compare only ratios of one run.
 #include <benchmark/benchmark.h>
 #include <x86intrin.h>
 
@@ -30,8 +30,8 @@
 namespace sluice::crypto {
 namespace {
 
-/// libsrtp on NSS finds its keys in lists, so that every packet pays for the number of keys: at 1024 twice to
-/// four times as much as at 256, at 8192 over ten times.
+/// libsrtp on NSS finds its keys in lists, so the cost of a packet grows with the number of keys. With 1024
+/// keys it is two to four times the cost with 256 keys, with 8192 keys more than ten times.
 std::size_t key_count(EngineKind kind) {
   return kind == EngineKind::kIpsecMb ? 8192 : 256;
 }
@@ -45,7 +45,7 @@ constexpr std::size_t kBatchMax = CryptoLoop::kBatchMax;
 struct KeySet {
   std::unique_ptr<SrtpEngine> engine;
   std::vector<SrtpKeys> keys;
-  std::uint64_t next_index = 0;  // goes on over all runs, so that no index comes twice
+  std::uint64_t next_index = 0;  // continues over all runs, so that no index repeats
 
   KeySet(EngineKind kind, SrtpProfile profile, Direction direction) : keys(key_count(kind)) {
     std::string error;
@@ -57,7 +57,7 @@ struct KeySet {
       meet_ssrc(one);
     }
   }
-  /// What libsrtp sets up at the first packet of an SSRC is not the price of a packet.
+  /// Sends a first packet of the SSRC, so that the set-up of libsrtp's stream is not timed.
   void meet_ssrc(const SrtpKeys& one);
   KeySet(const KeySet&) = delete;
   KeySet& operator=(const KeySet&) = delete;
@@ -66,7 +66,8 @@ struct KeySet {
   }
 };
 
-/// The sets of the run before are kept: benchmarks are in the order of their keys, and memory is bounded.
+/// Keeps one set for each direction. The benchmarks are in the order of their keys, so most find their set
+/// here, and memory stays bounded.
 KeySet& key_set(EngineKind kind, SrtpProfile profile, Direction direction) {
   struct Slot {
     EngineKind kind;
@@ -84,7 +85,8 @@ KeySet& key_set(EngineKind kind, SrtpProfile profile, Direction direction) {
 
 void KeySet::meet_ssrc(const SrtpKeys& one) {
   if (engine->kind() != EngineKind::kLibsrtp) return;
-  // Which way it goes does not matter to libsrtp, but only a packet that passes leaves its stream behind.
+  // libsrtp does not care about the direction. A sealed packet always leaves a stream; a packet that fails to
+  // open does not.
   Packet packet;
   write_header(packet.bytes.data(), 0);
   RtpProtectJob job{.keys = &one,
@@ -131,7 +133,7 @@ class Meter {
   std::size_t packets_ = 0;
 };
 
-/// Out of place from one plaintext, as a fan-out has it.
+/// Seals out of place from one plaintext, as in a fan-out.
 void protect(benchmark::State& state, EngineKind kind, SrtpProfile profile, std::size_t payload,
              std::size_t batch) {
   KeySet& set = key_set(kind, profile, Direction::kSend);
@@ -167,8 +169,8 @@ void unprotect(benchmark::State& state, EngineKind kind, SrtpProfile profile, st
                std::size_t batch) {
   KeySet& sender = key_set(kind, profile, Direction::kSend);
   KeySet& receiver = key_set(kind, profile, Direction::kReceive);
-  // Sealing touches the sender's keys only and long before, so that the receiver's are cold: 1024 packets at
-  // a time.
+  // Seals 1024 packets at a time. Sealing reads only the sender's keys, so the receiver's keys are in no near
+  // cache when the packets are opened.
   const std::size_t sealed_count = std::min<std::size_t>(1024, sender.keys.size());
   std::vector<Packet> sealed(sealed_count);
   std::vector<std::uint16_t> lengths(sealed_count);
@@ -217,7 +219,7 @@ void unprotect(benchmark::State& state, EngineKind kind, SrtpProfile profile, st
 
 /// The library alone, sealing.
 void raw(benchmark::State& state, SrtpProfile profile, std::size_t payload, std::size_t batch) {
-  static std::unique_ptr<CryptoLoop> loop;  // kept over the batch sizes, as key_set() does
+  static std::unique_ptr<CryptoLoop> loop;  // kept over the batch sizes, like the sets of key_set()
   static BareWork made;
   const BareWork work{profile, payload, true, key_count(EngineKind::kIpsecMb)};
   if (std::string error; !loop || !(made == work)) {

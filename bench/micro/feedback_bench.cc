@@ -1,6 +1,7 @@
 // feedback_bench: what one received RTCP packet costs a worker, in TSC cycles, from receive to transmit and
-// with all that it causes: 64 rooms of one publisher and five receivers, and in each turn one packet of a
-// kind from each room. Packets are sealed by libsrtp2 beforehand; only the worker's turn is timed.
+// with everything that it causes. There are 64 rooms of one publisher and five receivers. In each turn, each
+// room sends one packet of the same kind. libsrtp2 seals the packets beforehand; only the worker's turn is
+// timed.
 //
 //   feedback_bench [turns per case, default 400]
 #include <fmt/format.h>
@@ -55,7 +56,7 @@ class Rooms {
     }
   }
 
-  /// Cycles per RTCP packet of one turn. `packets`: how many left for each, in `out`.
+  /// The cycles per RTCP packet of one turn. Sets `out` to the packets that left for each of them.
   double turn(Kind kind, double& out) {
     publish(kind == Kind::kNackNeverCame);
     std::vector<Bytes> frames;
@@ -108,7 +109,7 @@ class Rooms {
     return static_cast<double>(cycles) / kRooms;
   }
 
-  // One media packet in each room, a second of media apart; with a gap before it where `gap`.
+  // Sends one media packet in each room, and lets 0.2 s pass. With `gap`, the packet before it is lost.
   void publish(bool gap) {
     for (int step = 0; step < (gap ? 2 : 1); ++step) {
       sequence_ = static_cast<std::uint16_t>(sequence_ + 1);
@@ -131,7 +132,7 @@ class Rooms {
     const std::uint32_t ssrc = 0x51000000 + from.slot;
     Bytes bytes(200);
     RtcpWriter writer(bytes);
-    // A route's first packet has index 100, whatever its number was at the publisher.
+    // The first packet of a route has index 100, whatever number the publisher gave it.
     const auto newest = static_cast<std::uint16_t>(99 + sequence_ - first_gap());
     std::array<std::uint8_t, 24> body{};
     bool fits = false;
@@ -158,7 +159,7 @@ class Rooms {
     return bytes;
   }
 
-  // What the first packet that came had before it.
+  // How many numbers the publisher used before the first packet that came.
   std::uint16_t first_gap() {
     if (first_ == 0) first_ = sequence_;
     return static_cast<std::uint16_t>(first_ - 1);

@@ -1,7 +1,8 @@
-// lend_bench: what it costs to carry a room over to another worker, in TSC cycles: the lender's part for each
-// packet that it lends (unprotect, the loan, taking the buffer back), and the borrower's for each copy that
-// leaves, beside the same receivers on the publisher's own worker. Both workers take turns in one thread, so
-// a buffer is as warm for the borrower as it will ever be.
+// lend_bench: what it costs to serve receivers of a room on another worker, in TSC cycles. It prints the
+// lender's cycles for each packet that it lends (unprotect, the loan, taking the buffer back), and the
+// borrower's cycles for each copy that leaves. For comparison it prints the cycles for the same receivers on
+// the publisher's worker. Both workers run in turn on one thread. So the borrower finds the buffers in the
+// CPU's caches, more often than on two CPUs.
 //
 //   lend_bench [batches, default 2000]
 #include <fmt/format.h>

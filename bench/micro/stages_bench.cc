@@ -1,6 +1,6 @@
-// stages_bench: what a turn of the worker's loop costs, in TSC cycles per packet out, for each case of
-// stages_load: receive to transmit over net_ring, in batches of 64 over as many endpoints as are asked for.
-// Only the worker's turn is timed.
+// stages_bench: what a turn of the worker's loop costs, in TSC cycles per packet that leaves, for each case
+// of stages_load. It covers receive to transmit over net_ring, with the given number of endpoints. Only the
+// worker's turn is timed.
 //
 //   stages_bench [ENDPOINTS [TURNS [CASE]]]
 //

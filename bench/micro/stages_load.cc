@@ -61,7 +61,7 @@ StagesLoad::StagesLoad(const StagesCase& c, std::size_t endpoints, std::unique_p
   } else {
     add_broadcasts(std::max<std::size_t>(1, endpoints / (c.fanout + 1)));
   }
-  for (std::size_t sent = 0; sent < senders_.size(); sent += batch_) {  // streams are born
+  for (std::size_t sent = 0; sent < senders_.size(); sent += batch_) {  // the worker creates the streams
     fill(1);
     turn();
     empty();
@@ -125,14 +125,14 @@ void StagesLoad::add_route(const Peer& from, const Peer& to) {
   plane_->add_route(plane_->add_source(from, route), to, route);
 }
 
-/// Both ways, as calls are.
+/// Adds calls in both directions, if both have the same kind of endpoint.
 void StagesLoad::add_calls(std::size_t calls) {
   for (std::size_t i = 0; i < calls; ++i) {
     const Peer a = add_peer(case_.from);
     const Peer b = add_peer(case_.to);
     add_route(a, b);
     add_sender(a);
-    if (case_.from != case_.to) continue;  // the other way is another case
+    if (case_.from != case_.to) continue;  // the other direction is another case
     add_route(b, a);
     add_sender(b);
   }
@@ -174,7 +174,7 @@ void StagesLoad::build(Sender& sender, rte_mbuf* mbuf) {
   auto* frame = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   std::memcpy(frame, sender.frame.data(), sender.frame.size());
   mbuf->data_len = mbuf->pkt_len = total;
-  // As a NIC delivers it: lengths that fit, checksums looked at.
+  // As a NIC delivers it: the lengths fit, and the checksums are known to be good.
   mbuf->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
   store_be16(frame + 16, static_cast<std::uint16_t>(total - 14));
   store_be16(frame + 24, 0);

@@ -1,6 +1,7 @@
-// stages_load: packets for a whole worker: endpoints, routes and senders of one case, sealed live by a crypto
-// engine of the senders' own, with every stage as sluiced runs it and a port of rings. Filling and emptying
-// the port is apart from the worker's turn, so that only the turn is timed. One thread at a time.
+// stages_load: a whole worker with the load of one case: endpoints, routes and senders. The worker runs every
+// stage as in sluiced, over a port of rings. The senders seal their packets with a separate crypto engine.
+// The port is filled and emptied outside of the worker's turn, so only the turn is timed. One thread at a
+// time.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -30,18 +31,20 @@ std::span<const StagesCase> stages_cases();
 
 class StagesLoad final : public bench::WaveTask {
  public:
-  /// Worker 0 of a plane of so many. `c` outlives it.
+  /// Worker 0 of a plane of `workers` workers. `c` outlives this object.
   StagesLoad(const StagesCase& c, std::size_t endpoints, std::size_t workers = 1);
-  /// Worker `index` of the same plane, with a port, endpoints and keys of its own. `first` outlives it.
+  /// Worker `index` of the plane of `first`, with its own port, endpoints and keys. `first` outlives this
+  /// object.
   StagesLoad(StagesLoad& first, std::size_t index, std::size_t endpoints);
   ~StagesLoad() override;
 
   std::size_t senders() const { return senders_.size(); }
   std::size_t receivers() const { return ssrc_; }
-  /// What one turn takes in.
+  /// The number of packets that one turn receives.
   std::size_t batch() const { return batch_; }
 
-  /// Buffers are allocated by way of a cache that each thread has while the EAL knows it.
+  /// Registers and unregisters the thread with the EAL. Only a registered thread has a cache of packet
+  /// buffers.
   void enter() override;
   void leave() override;
   void fill(std::size_t turns) override;
@@ -49,7 +52,7 @@ class StagesLoad final : public bench::WaveTask {
   std::size_t empty() override;
 
  private:
-  /// A frame with its headers, and the keys that it is sealed with.
+  /// A frame with its headers, and the keys that seal its packets.
   struct Sender {
     Bytes frame;
     std::size_t rtp_offset;
@@ -75,7 +78,7 @@ class StagesLoad final : public bench::WaveTask {
   std::size_t batch_ = 0;
   std::size_t at_ = 0;  // the next sender
   std::uint32_t ssrc_ = 0;
-  std::vector<rte_mbuf*> frames_;  // filled, and from `taken_` on not yet received
+  std::vector<rte_mbuf*> frames_;  // filled; the worker has received those before `taken_`
   std::size_t taken_ = 0;
 };
 

@@ -1,13 +1,13 @@
-// unit_bench: what the small rooms cost that every packet passes, in TSC cycles for each: frame and RTP
-// headers, packet index, replay window, look-ups, header templates, rings, packet cache. A figure here says
-// which room a change touched; what a packet costs in all, where rooms wait for each other's memory, say
-// stages_bench and scripts/bench.
+// unit_bench: what the small parts of the packet's way cost, in TSC cycles per packet: frame and RTP headers,
+// packet index, replay window, look-ups, header templates, rings, packet cache. A figure shows which part a
+// change affected. stages_bench and scripts/bench show what a packet costs in total, where the parts compete
+// for the caches.
 //
 //   unit_bench --benchmark_filter=parse
 //
-// Each room works on batches of 64 different packets in the cache, as in a turn: Google Benchmark's times are
-// of a batch, `cycles` of one packet. Frequencies drift: compare rows of one run. A room that answers wrongly
-// ends the run (exit code 1).
+// Each part works on batches of 64 different packets in the cache, as in a turn. Google Benchmark's times are
+// those of a batch, `cycles` those of one packet. The frequency of a CPU changes, so compare only rows of one
+// run. A wrong result of a part ends the run (exit code 1).
 #include <benchmark/benchmark.h>
 #include <x86intrin.h>
 
@@ -43,8 +43,8 @@ constexpr std::uint16_t kRtpBytes = 172;  // 20 ms of telephone audio
   std::exit(1);
 }
 
-/// Runs `work` for each of a batch's 64 packets, over and over. `work` returns whether the room answered as
-/// it must.
+/// Runs `work` for each of the 64 packets of a batch, again and again. `work` returns whether the result was
+/// right. `room`: the name of the part, for the message when it was not.
 template <typename Work>
 void each(benchmark::State& state, const char* room, Work work) {
   std::uint64_t right = 0;
@@ -150,12 +150,12 @@ void mid_extension(benchmark::State& state) {
        [&](std::size_t i) { return find_extension(packets[i], view, 1).size() == 3; });
 }
 
-/// A stream of each packet of a batch.
+/// Each packet of a batch belongs to another stream.
 void packet_index(benchmark::State& state, bool ahead) {
   std::array<std::uint64_t, kBatch> highest;
   highest.fill(0x2fff0);
-  // Ahead: every packet is the next, also where the sequence number starts over. Behind: each comes late by
-  // ten.
+  // `ahead`: every packet is the next one, also where the sequence number wraps around. Otherwise each packet
+  // is ten behind.
   each(state, "estimate_packet_index", [&](std::size_t i) {
     const std::uint64_t index = highest[i] + 1 - (ahead ? 0 : 11);
     const std::uint64_t estimate =
@@ -182,7 +182,7 @@ void replay_window(benchmark::State& state, bool reordered) {
 
 // ---- Tables and rings
 
-/// Entries are looked up in an order that no prefetcher foresees.
+/// Looks the entries up in random order, so that the CPU cannot prefetch them.
 void look_up(benchmark::State& state, std::size_t entries) {
   FlatTable<SsrcKey> table(entries);
   std::vector<SsrcKey> keys;
@@ -191,7 +191,7 @@ void look_up(benchmark::State& state, std::size_t entries) {
     if (!table.insert(keys.back(), i)) return fail("FlatTable::insert");
   }
   std::shuffle(keys.begin(), keys.end(), std::mt19937_64(1));
-  keys.insert(keys.end(), keys.begin(), keys.begin() + kBatch);  // so that no batch has to wrap
+  keys.insert(keys.end(), keys.begin(), keys.begin() + kBatch);  // so that no batch wraps around
   std::size_t at = 0;
   each(state, "FlatTable::find", [&](std::size_t i) {
     if (i == 0) at = at + kBatch >= entries ? 0 : at + kBatch;
@@ -208,7 +208,7 @@ void look_up_in_vain(benchmark::State& state, std::size_t entries) {
   each(state, "FlatTable::find", [&](std::size_t) { return table.find({0xffff, ++unknown}) == kNoSlot; });
 }
 
-/// Both ends in one thread: what remains when the other end is not met.
+/// Both ends are in one thread, so this is the cost without any effect of the other end.
 void ring(benchmark::State& state) {
   SpscRing<void*> ring(1024);
   for (std::size_t i = 0; i < kBatch; ++i)
@@ -222,7 +222,7 @@ void ring(benchmark::State& state) {
 // ---- Packet cache
 
 constexpr std::size_t kCacheMib = 64;
-constexpr std::uint64_t kNewest = 4096;  // of those looked up; they are all still there
+constexpr std::uint64_t kNewest = 4096;  // number of packets to look up; the cache still has all of them
 
 void keep(benchmark::State& state, std::size_t bytes) {
   PacketCache cache(kCacheMib);
@@ -238,7 +238,7 @@ void keep(benchmark::State& state, std::size_t bytes) {
   if (place == nullptr || cache.open(place, last).size() != bytes) fail("PacketCache::keep");
 }
 
-/// As retransmit does it: all are located and fetched before the first is opened.
+/// As retransmit does it: locates and prefetches all packets of a batch before it opens the first one.
 void open_kept(benchmark::State& state, std::size_t bytes) {
   PacketCache cache(kCacheMib);
   cache.warm();

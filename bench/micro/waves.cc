@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::size_t kWarmWaves = 3;
 
-/// Where two threads wait for each other, spinning, so that both leave in the same tenth of a microsecond.
+/// Two threads wait here for each other. They spin, so that both go on within a tenth of a microsecond.
 class Meeting {
  public:
-  /// False when the other will not come.
+  /// False when the other thread has cancelled.
   bool wait() {
     const std::uint64_t present = generation_.load(std::memory_order_relaxed);
     if (arrived_.fetch_add(1, std::memory_order_acq_rel) == 1) {
@@ -49,7 +49,7 @@ Wave take_turns(WaveTask& task) {
   wave.timed_to = __rdtsc();
   for (std::size_t i = 0; i < kTrailTurns; ++i) task.turn();
   wave.busy_to = __rdtsc();
-  // Every turn brings as many packets.
+  // Every turn has the same number of packets.
   const double packets = static_cast<double>(task.empty()) * kTimedTurns / kTurns;
   wave.cycles_per_packet = static_cast<double>(cycles) / packets;
   return wave;
@@ -66,7 +66,7 @@ class Entered {
   WaveTask& task_;
 };
 
-/// `meeting` null: this thread alone.
+/// Runs the waves of one side. `meeting` is null when the side runs alone.
 void run_side(const Side& side, std::size_t count, Meeting* meeting, std::vector<Wave>& waves) {
   pin_this_thread(side.cpu);
   const Entered entered(*side.task);
@@ -79,7 +79,7 @@ void run_side(const Side& side, std::size_t count, Meeting* meeting, std::vector
   waves.erase(waves.begin(), waves.begin() + kWarmWaves);
 }
 
-/// What run_side throws, for the thread that waits for it.
+/// Calls run_side(), and keeps its exception for the thread that waits.
 void guarded(const Side& side, std::size_t count, Meeting* meeting, std::vector<Wave>& waves,
              std::exception_ptr& problem) {
   try {

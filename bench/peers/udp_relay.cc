@@ -1,12 +1,12 @@
-// udp_relay: a relay of UDP datagrams and nothing else, over kernel sockets with epoll, recvmmsg and
-// sendmmsg: the floor of what any relay built on sockets spends. One thread. No cryptography, no rewriting,
-// no latching.
+// udp_relay: relays UDP datagrams over kernel sockets with epoll, recvmmsg and sendmmsg, and does nothing
+// else: no cryptography, no rewriting, no latching. So it shows the least that a relay on sockets must spend.
+// One thread.
 //
 //   udp_relay --address IP --table FILE
 //
-// A line of FILE is one endpoint: LOCAL_PORT PEER_IP PEER_PORT ENDPOINT, where ENDPOINT is the line (from 0)
-// whose peer gets what arrives here; it leaves from that line's port, as media must. Prints "ready" when all
-// sockets are bound, and its counts as JSON on SIGTERM.
+// A line of FILE is one endpoint: LOCAL_PORT PEER_IP PEER_PORT ENDPOINT. ENDPOINT is the number of another
+// line, counted from 0. Datagrams that arrive at LOCAL_PORT go to the peer of that line, from its local port.
+// The program prints "ready" when all sockets are bound, and its counts as JSON on SIGTERM.
 #include <arpa/inet.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -85,7 +85,7 @@ std::vector<Endpoint> read_table(const char* path, const char* address) {
   return endpoints;
 }
 
-/// Room for a batch of datagrams, set up once.
+/// Memory for a batch of datagrams, set up once.
 class Batch {
  public:
   Batch() {
@@ -96,7 +96,8 @@ class Batch {
     }
   }
 
-  /// One round: what waits at `from`, to the peer of `to`. False when less than a batch waited.
+  /// Relays at most a batch of the datagrams that wait at `from` to the peer of `to`. False when less than a
+  /// batch waited.
   bool relay(const Endpoint& from, Endpoint& to, Counts& counts) {
     for (unsigned i = 0; i < kBatch; ++i) {
       parts_[i].iov_len = kDatagramBytes;
