@@ -1,14 +1,14 @@
-// workers_bench: what two workers at once cost each other. Two threads, each on a CPU of its own with a
-// worker of one plane that has ports, endpoints and keys of its own, take the turns of sluiced's loop: each
-// alone, and both at once; and beside them two bare crypto loops of the same packets, alone and at once,
-// since what two CPUs share (a core's units, caches, memory) they share for everybody. All in one run and by
-// turns, because a host's own load moves cycles by more than what is looked for. docs/benchmarking.md, Two
-// workers at once.
+// workers_bench: how much two workers slow each other down. Two threads run on two CPUs. Each has a worker of
+// the same plane, with separate ports, endpoints and keys. The workers do the turns of sluiced's loop, first
+// each one alone, then both at once. Two bare crypto loops with the same packets do the same: they show the
+// effect of what two CPUs share for any program (units of a core, caches, memory). All measurements of a run
+// take turns, because the load of the host changes the cycles by more than the effect that is measured. See
+// docs/benchmarking.md, Two workers at once.
 //
 //   workers_bench [--case N] [--endpoints N] [--rounds N] [--waves N] [--cpus A,B] [--json FILE]
 //
-// Exit code: 0 measured, 1 could not be measured, 2 wrong arguments, 77 this machine cannot do it now: there is
-// one CPU only, or others keep the two busy.
+// Exit code: 0 measured, 1 could not be measured, 2 wrong arguments, 77 this machine cannot measure it now:
+// there is only one CPU, or other processes keep the two CPUs busy.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -35,8 +35,8 @@ using dataplane::test::StagesLoad;
 
 constexpr double kNeeded = 0.9;
 constexpr int kWrongArguments = 2;
-constexpr int kCannotNow = 77;      // meson test takes it for "skipped"
-constexpr std::size_t kTries = 10;  // per round that is asked for
+constexpr int kCannotNow = 77;      // to meson test it means "skipped"
+constexpr std::size_t kTries = 10;  // most rounds for each round that must count
 
 struct Options {
   std::size_t case_number = 2;
@@ -47,33 +47,34 @@ struct Options {
   std::string json_file;
 };
 
-/// Of one side: cycles per packet out, and how much of its rate it keeps beside the other; that of each round
-/// may differ, and nine of ten lie above ratio_low.
+/// The figures of one side: cycles per packet that leaves, alone and with both sides busy, and the share of
+/// its rate that the side keeps when both are busy. In nine of ten rounds this share is above ratio_low.
 struct Figures {
   double alone = 0, both = 0, ratio = 0, ratio_low = 0;
 };
 
 struct Result {
   std::array<Figures, 2> workers;
-  std::optional<std::array<Figures, 2>> bare;  // none where nothing is encrypted
-  double slower = 1;                           // a loop without memory, beside another
-  std::size_t waves = 0, uncovered = 0;        // of those at once
+  std::optional<std::array<Figures, 2>> bare;  // nullopt when the case has no encryption
+  double slower = 1;                           // of slower_beside_another()
+  std::size_t waves = 0, uncovered = 0;        // with both sides at once
 };
 
-/// Other processes have the CPUs.
+/// Other processes use the CPUs.
 class BusyCpus : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Two tasks of a kind, through all rounds.
+/// Two tasks of one kind, and their results over all rounds.
 class Pair {
  public:
   Pair(WaveTask& first, WaveTask& second, const std::array<unsigned, 2>& cpus, std::size_t waves)
       : sides_{Side{&first, cpus[0]}, Side{&second, cpus[1]}}, waves_(waves) {}
 
-  /// Odd rounds in reverse order, so that what grows or sinks steadily cancels. A round in which the two were
-  /// hardly ever busy at the same time, because others had the CPUs, is not counted.
+  /// Runs one round. With `reverse` it measures in reverse order. Alternate the order, so that a steady drift
+  /// cancels out. A round does not count when the two sides were rarely busy at the same time, because other
+  /// processes used the CPUs.
   void round(bool reverse, Result& result) {
     std::optional<Cycles> at_once;
     if (reverse) at_once = both(result);
@@ -92,7 +93,8 @@ class Pair {
 
   std::size_t counted() const { return alone_[0].size(); }
 
-  /// The ratio is taken within each round. `rounds` is how many should count.
+  /// The medians over the rounds that count. The ratio is computed within each round. Throws BusyCpus when
+  /// fewer than `rounds` rounds count.
   std::array<Figures, 2> figures(std::size_t rounds) const {
     if (counted() < rounds)
       throw BusyCpus(
@@ -125,7 +127,7 @@ class Pair {
   const std::array<Side, 2> sides_;
   const std::size_t waves_;
   std::size_t tried_ = 0;
-  std::array<std::vector<double>, 2> alone_, both_;  // per round that counts
+  std::array<std::vector<double>, 2> alone_, both_;  // one value per round that counts
 };
 
 Result measure(const StagesCase& c, const Options& options, const std::array<unsigned, 2>& cpus) {
@@ -155,12 +157,13 @@ Result measure(const StagesCase& c, const Options& options, const std::array<uns
   return result;
 }
 
-/// The rate that a worker keeps, as a share of what a bare loop keeps.
+/// The share of its rate that a worker keeps, divided by the share that a bare loop keeps.
 double of_bare(const Result& result, std::size_t side) {
   return result.workers[side].ratio / (*result.bare)[side].ratio;
 }
 
-/// What two threads of one core cannot do, no worker can.
+/// Whether each worker keeps enough of its rate. Two threads of one core cannot keep that much. So on such
+/// CPUs it is enough to keep nearly as much as the bare loops.
 bool enough(const Result& result) {
   const bool own_cores = std::string_view(share_a_core(result.slower)) == "no";
   for (std::size_t side = 0; side < 2; ++side) {
