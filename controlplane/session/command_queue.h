@@ -1,7 +1,7 @@
-// command_queue: the way down to one worker. Commands go into the worker's ring in the order they were sent;
-// when the ring is full they wait here, in order, and go as soon as it has free entries. Nothing is lost on
-// the way but injected frames past a bound, which are datagrams: they are freed and counted. Control thread
-// only.
+// command_queue: the commands to one worker, in the order in which they were sent. A command goes into the
+// worker's ring at once when the ring has a free entry. Otherwise it waits here, and flush() moves it into
+// the ring later. No command is lost, except injected frames past kInjectBacklog: those are counted and
+// freed. Control thread only.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@ namespace sluice::control {
 
 class CommandQueue {
  public:
-  /// Most commands that may wait before further injected frames are dropped. State-changing commands always
-  /// wait: they are bounded by the slots that they name.
+  /// The number of waiting commands at which inject() begins to drop frames. Other commands always wait: the
+  /// number of slots bounds them.
   static constexpr std::size_t kInjectBacklog = 8192;
 
   CommandQueue(MediaPlane& plane, std::size_t worker);
@@ -23,16 +23,16 @@ class CommandQueue {
   CommandQueue(const CommandQueue&) = delete;
   CommandQueue& operator=(const CommandQueue&) = delete;
 
-  /// REQUIRES: not kInject.
+  /// Sends any command but kInject, or queues it. Never fails. REQUIRES: the kind is not kInject.
   void send(const dataplane::Command& command);
-  /// A whole frame out of that DPDK port. False when there was no buffer or no free entry: the datagram is
-  /// lost.
+  /// Sends a whole Ethernet frame out of the DPDK port `port_id`. False when there is no buffer for it, or
+  /// when kInjectBacklog commands wait already; the frame is then counted as dropped.
   [[nodiscard]] bool inject(std::uint16_t port_id, std::span<const std::uint8_t> frame);
-  /// Moves what waits into the ring. True when nothing waits any more.
+  /// Moves waiting commands into the ring. True when none waits any more.
   [[nodiscard]] bool flush();
 
   std::size_t pending() const { return waiting_.size(); }
-  std::uint64_t deferred() const { return deferred_; }  // commands that ever had to wait
+  std::uint64_t deferred() const { return deferred_; }  // commands that had to wait, since start
   std::uint64_t frames_dropped() const { return frames_dropped_; }
 
  private:

@@ -1,6 +1,6 @@
-// context: what the modules of the session layer share: the registry, each worker's records, the UDP ports,
-// the deferred work and the counts, each of which guards itself, and the short ways to them (records, slot,
-// emit, inject). Control thread only.
+// context: what the modules of the session layer share: the options, the data plane, the registry, the
+// records of each worker, UDP ports, deferred work and counts. Its functions are shortcuts to them. Control
+// thread only.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,9 @@ struct Context {
   Context(SessionOptions given, MediaPlane& media, std::unique_ptr<crypto::SrtpEngine> srtp);
 
   TimePoint now() const { return options.clock ? options.clock() : std::chrono::steady_clock::now(); }
+  /// A cryptographic random number, from SessionOptions::random.
   std::uint32_t random32();
+  /// Gives an event about the object to SessionOptions::on_event.
   void emit(const Session& session, EventBody body);
   void emit(const Endpoint& endpoint, EventBody body);
   void emit(const Route& route, EventBody body);
@@ -35,7 +37,7 @@ struct Context {
   WorkerRecords& records(const Session& session) { return *workers[session.worker]; }
   WorkerRecords& records(const Endpoint& endpoint) { return *workers[endpoint.worker]; }
   WorkerRecords& records(const Source& source) { return *workers[source.worker]; }
-  /// A route lives where it leads.
+  /// A route lives on the worker of the endpoint that it leads to.
   WorkerRecords& records(const Route& route) { return *workers[route.to->worker]; }
   const dataplane::PortInfo& port(const Endpoint& endpoint) const { return plane.port(endpoint.port_index); }
   dataplane::EndpointSlot& slot(const Endpoint& endpoint) {
@@ -43,12 +45,12 @@ struct Context {
   }
   dataplane::RouteSlot& slot(const Route& route) { return records(route).memory.routes[route.ref.slot]; }
 
-  /// A UDP datagram from one of our addresses, as a whole frame through that endpoint's worker. It is lost,
-  /// and counted, when it is too long or the worker cannot take it.
+  /// Sends a UDP datagram from one of our addresses, as a whole frame, by the worker of `endpoint`. A
+  /// datagram that is longer than the port's MTU, or that the worker cannot take, is lost and counted.
   void inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local, const dataplane::LinkEnd& remote,
                   std::span<const std::uint8_t> payload);
 
-  /// Calls back later, when nothing is half done.
+  /// Adds the callbacks to `deferred` and empties `done`. They run later, when no operation is half done.
   void complete(std::vector<Done>& done);
 
   SessionOptions options;
@@ -64,7 +66,7 @@ struct Context {
   bool stopping = false;
 
  private:
-  std::vector<std::uint8_t> frame_;  // scratch of inject_udp
+  std::vector<std::uint8_t> frame_;  // buffer of inject_udp
 };
 
 }  // namespace sluice::control

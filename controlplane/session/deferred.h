@@ -1,6 +1,6 @@
-// deferred: what was found out in the middle of something that still uses the objects it is about, and so
-// must wait until nothing is half done. Sessions drains it at the end of every request and of every turn of
-// the loop. Control thread only.
+// deferred: work that must wait until no operation is half done. Some code finds out that an object must go
+// while its callers still use that object; it adds the work here. Sessions drains the queue at the end of
+// every request and of every turn of the loop. Control thread only.
 #pragma once
 
 #include <deque>
@@ -13,14 +13,15 @@
 
 namespace sluice::control {
 
-/// An endpoint has to go. Nothing happens when another has its slot by then, or it is on its way out.
+/// An endpoint must be removed. Nothing happens if the slot has another tenant by then, or if the removal has
+/// begun already.
 struct PendingRemoval {
   std::size_t worker = 0;
   dataplane::SlotRef endpoint;
   std::string reason;
 };
 
-/// An endpoint has failed. It stays, inert, so that operators can see why.
+/// An endpoint has failed. It stays without function, so that operators can see the reason.
 struct PendingFailure {
   std::size_t worker = 0;
   dataplane::SlotRef endpoint;
@@ -28,12 +29,12 @@ struct PendingFailure {
   std::string text;  // more about the reason
 };
 
-/// A session has been empty for too long.
+/// A session has had no endpoint for limits.idle_timeout_s.
 struct IdleSession {
   std::string id;
 };
 
-/// A removal is over: who asked for it is called back.
+/// A removal is complete: `done` is called.
 struct Completion {
   Done done;
 };
@@ -44,9 +45,9 @@ class Deferred {
 
   void add(Work work) { queue_.push_back(std::move(work)); }
 
-  /// Calls `carry_out` with each piece of work, in the order they were added, until none is left; what is
-  /// added meanwhile is done as well. False, with nothing done, when it is called from within `carry_out`:
-  /// the call further out does the rest, so that callbacks that make requests never nest.
+  /// Calls `carry_out` with each piece of work, in the order of add(), until the queue is empty. Work that is
+  /// added meanwhile is done as well. Returns false and does nothing when it is called from within
+  /// `carry_out`: the outer call does the rest. So callbacks that make requests never nest.
   template <typename CarryOut>
   [[nodiscard]] bool drain(CarryOut&& carry_out) {
     if (draining_) return false;
@@ -60,7 +61,7 @@ class Deferred {
   }
 
  private:
-  /// A callback may throw.
+  /// Resets the flag even if a callback throws.
   struct Draining {
     explicit Draining(bool& flag) : flag_(flag) { flag_ = true; }
     ~Draining() { flag_ = false; }

@@ -1,6 +1,6 @@
-// endpoint_keys: SRTP keys into an endpoint's place on its worker, and out of it. Written after the slot is
-// the endpoint's and before kKeysReady, wiped after the worker has let go; the worker looks at them between
-// the two. Control thread only.
+// endpoint_keys: expands an endpoint's SRTP keys into the memory of its worker, and wipes them there. The
+// control thread writes keys after it has taken the slot and before it sends kKeysReady. It wipes them after
+// the worker has acknowledged the removal. Between the two the worker reads them. Control thread only.
 #pragma once
 
 #include <string>
@@ -9,15 +9,19 @@
 
 namespace sluice::control {
 
-/// Expands both directions. False with the engine's reason in `error`; then nothing is left in the slot.
+/// Expands the keys of both directions. False with the engine's reason in `error`; then the slot holds no
+/// key.
 [[nodiscard]] bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
                                const crypto::MasterKey& receive, std::string& error);
-/// Tells the worker that media may flow. REQUIRES: expand_keys said true, the endpoint is installed.
+/// Sends kKeysReady: from now on media may flow. REQUIRES: expand_keys returned true, and the endpoint is
+/// installed.
 void announce_keys(Context& context, Endpoint& endpoint);
-/// REQUIRES: the worker was not told that they are ready, or has let go of the slot.
+/// Wipes the keys of both directions. REQUIRES: kKeysReady was not sent, or the worker has acknowledged the
+/// removal of the endpoint.
 void wipe_keys(Context& context, const Endpoint& endpoint);
 
-/// key || salt, as SDES writes it, in two. REQUIRES: the length that the profile has.
+/// Splits `bytes`, which are key || salt as in SDES, into key and salt. REQUIRES: `bytes` has the length that
+/// `profile` asks for.
 crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes);
 
 }  // namespace sluice::control

@@ -1,5 +1,5 @@
-// endpoint_plan: an endpoint.create request held against the configuration and the ports: every default
-// filled in, or the first thing that is wrong with it. Pure functions; control thread.
+// endpoint_plan: checks an endpoint.create request against the configuration and the ports, and fills in the
+// defaults. The result is a complete plan, or the first error. Pure functions; control thread.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +16,17 @@ struct EndpointPlan {
   config::IpAddress local_address;
   bool rtcp_mux = false;
   dataplane::LatchPolicy latch{};
-  bool latch_deadline = false;          // kOnce may latch within the configured window only
-  std::optional<RemoteAddress> remote;  // rtcp_port filled in
+  bool latch_deadline = false;          // kOnce may latch within media.latch_window_ms only
+  std::optional<RemoteAddress> remote;  // with its rtcp_port filled in
   std::optional<crypto::SrtpProfile> profile;
 };
 
-/// `profiles`: those that may be used, in order of preference.
+/// `profiles`: the profiles that may be used, in order of preference.
 [[nodiscard]] std::variant<EndpointPlan, RequestError> plan_endpoint(
     const EndpointCreate& request, MediaPlane& plane, std::span<const crypto::SrtpProfile> profiles);
 
-/// A remote address as given, with its family checked and the RTCP port filled in. REQUIRES: check() of the
-/// request it is in found nothing.
+/// Checks the address family of `remote` and fills in its RTCP port. REQUIRES: check() of the request that
+/// holds `remote` found nothing.
 [[nodiscard]] std::variant<RemoteAddress, RequestError> plan_remote(const RemoteAddress& remote,
                                                                     config::IpFamily family, bool rtcp_mux);
 

@@ -1,7 +1,9 @@
-// endpoints: the life of an endpoint: created (slot, ports, keys), connected (the peer's side becomes known),
-// failed, and removed in the order that the design asks for: no new admission, close_notify while transmit is
-// live, routes and sources, the slot; then, after the worker's ack, keys wiped and port and slot free.
-// Control thread only.
+// endpoints: the life of an endpoint. create() takes a slot, UDP ports and keys. connect() takes what becomes
+// known of the peer later. fail() leaves a failed endpoint in place.
+//
+// remove() follows the order of docs/architecture.md: no new admission; close_notify while transmit is live;
+// routes and sources; the endpoint. After the worker's acknowledgement the keys are wiped, and UDP ports and
+// slot are free. Control thread only.
 #pragma once
 
 #include "controlplane/session/context.h"
@@ -17,27 +19,32 @@ class Endpoints {
   Endpoints(Context& context, Routing& routing, RemoteAddresses& remotes, WebrtcTransport& webrtc)
       : context_(context), routing_(routing), remotes_(remotes), webrtc_(webrtc) {}
 
-  /// REQUIRES: the session has no endpoint of that id and is not being removed.
+  /// Returns the new endpoint, or the error; then all that was taken for it is freed. REQUIRES: the session
+  /// has no endpoint of that id and is not being removed.
   [[nodiscard]] Result<Endpoint*> create(Session& session, const EndpointCreate& request);
-  /// nullopt, or why the peer's side is refused. REQUIRES: the endpoint is not being removed.
+  /// Takes what the request says about the peer. nullopt, or the error; then the endpoint is as before.
+  /// REQUIRES: the endpoint is not being removed.
   [[nodiscard]] std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
 
-  /// The first step of a removal: no more admission, and close_notify on its way. Where many go, all of them
-  /// are told before the first is taken down.
+  /// The first step of a removal: admits no new peer and sends close_notify. A caller that removes many
+  /// endpoints calls this for all of them before it calls remove() for the first.
   void say_goodbye(Endpoint& endpoint, std::string_view reason);
-  /// Begins the removal; on_removed ends it. Nothing when it is already on its way out.
+  /// Begins the removal; on_removed ends it. Does nothing when it has begun already.
   void remove(Endpoint& endpoint, std::string_view reason);
-  /// It stays, inert, for people to see why, until it is removed or reclaimed.
+  /// Marks the endpoint as failed. It stays without function, so that operators can see the reason, until it
+  /// is removed or reclaimed as idle.
   void fail(Endpoint& endpoint, std::string_view reason, std::string_view text);
 
-  /// The worker's ack. A stale reference is counted and nothing else.
+  /// Takes the worker's acknowledgement. A stale reference is counted and changes nothing else.
   void on_removed(WorkerRecords& records, dataplane::SlotRef ref);
-  /// Frees what is left when the worker has acked the endpoint and all that hung on it; the session may go
-  /// with it.
+  /// Frees the endpoint when the worker has acknowledged the removal of the endpoint, of the routes to it and
+  /// of its sources; else does nothing. Also ends its session when that is being removed and has no other
+  /// endpoint.
   void finish(Endpoint& endpoint);
+  /// Takes the worker's note that it now sends to another address. A stale reference is counted.
   void on_latched(WorkerRecords& records, const dataplane::Note& note);
 
-  /// Ends a session that is being removed and has nothing left.
+  /// Ends a session that is being removed and has no endpoint left; else does nothing.
   void finish(Session& session);
 
  private:

@@ -1,6 +1,6 @@
-// errors: why a request is refused, as the sessions tell it and every front end renders it: the kind, a
-// message for people, and the detail that a program acts on. Nothing here knows JSON, HTTP or any other wire.
-// Plain values and pure functions; control thread.
+// errors: why a request is refused: the kind, a message for people, and the detail that programs read.
+// Sessions returns these values; each front end renders them. Nothing here knows JSON, HTTP or another
+// format. Plain values and pure functions; control thread.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ enum class ErrorKind : std::uint8_t {
   kInternal,
 };
 
-/// `param` by its path in docs/api.md: "dtls.fingerprints[0].value".
+/// `param` is the path of the parameter in docs/api.md: "dtls.fingerprints[0].value".
 struct InvalidParameter {
   std::string param;
   std::string found;
@@ -34,23 +34,23 @@ struct InvalidParameter {
 struct NotFound {
   std::string kind;  // "session", "endpoint", "route"
   std::string id;
-  std::string session;  // where it was looked for; empty for sessions themselves
+  std::string session;  // the session that was searched; empty when `kind` is "session"
 };
 
 struct LimitReached {
   std::string limit;
   std::uint64_t value = 0;
-  // Of worker_load_percent: where the least loaded worker stands, and which one that is.
+  // For worker_load_percent only: the least loaded worker, and its load in percent.
   std::optional<unsigned> found = {};
   std::optional<std::size_t> worker = {};
 };
 
-/// The object that has the id. Shared, as an error is copied on its way and the object is large.
+/// The object that has the id already. It is shared because errors are copied and the object is large.
 struct Conflict {
   std::shared_ptr<const ExistingObject> existing;
 };
 
-/// A conflict that no object causes names the parameter; wrong states and internal errors have no detail.
+/// kConflict without an existing object has InvalidParameter. kWrongState and kInternal have no detail.
 using ErrorDetail = std::variant<std::monostate, InvalidParameter, NotFound, LimitReached, Conflict>;
 
 struct RequestError {
@@ -62,14 +62,14 @@ struct RequestError {
 /// "profile: found X; allowed: Y"
 [[nodiscard]] RequestError refuse_parameter(std::string_view param, std::string_view found,
                                             std::string_view allowed);
-/// "no endpoint "x" in session "y""; `session` empty for sessions themselves.
+/// "no endpoint "x" in session "y""; `session` is empty when `kind` is "session".
 [[nodiscard]] RequestError refuse_unknown(std::string_view kind, std::string_view id,
                                           std::string_view session = {});
 [[nodiscard]] RequestError refuse_limit(std::string_view limit, std::uint64_t value);
-/// limits.worker_load_percent: even `worker`, the least loaded, is at `found`.
+/// The limit is limits.worker_load_percent; the load of `worker`, the least loaded one, is `found` percent.
 [[nodiscard]] RequestError refuse_load(unsigned allowed, unsigned found, std::size_t worker);
 [[nodiscard]] RequestError refuse_state(std::string message);
-/// What is asked for would be right if something else did not have it.
+/// kConflict: the value is valid, but another object uses it.
 [[nodiscard]] RequestError refuse_conflict(std::string_view param, std::string_view found,
                                            std::string_view allowed);
 [[nodiscard]] RequestError refuse_existing(const EndpointView& existing);

@@ -1,5 +1,5 @@
-// events: what happens to sessions and what they hold, as the sessions tell it: one type each, with what
-// there is to say. Front ends render them. Plain values; control thread.
+// events: what happens to sessions, endpoints, routes and streams: one type for each event, with its data.
+// Sessions sends them; front ends render them. Plain values; control thread.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct SessionRemoved {
 struct EndpointCreated {
   static constexpr std::string_view kType = "endpoint.created";
 };
-/// Keys and a remote are known.
+/// The endpoint's keys and a remote address are known.
 struct EndpointConnected {
   static constexpr std::string_view kType = "endpoint.connected";
   std::optional<crypto::SrtpProfile> profile;  // none for plain RTP
@@ -32,11 +32,11 @@ struct EndpointConnected {
 struct EndpointFailed {
   static constexpr std::string_view kType = "endpoint.failed";
   std::string reason;  // "handshake_timeout"
-  std::string text;    // more about it, for people
+  std::string text;    // more about the reason, for people
 };
 struct EndpointLatched {
   static constexpr std::string_view kType = "endpoint.latched";
-  bool is_rtcp = false;  // where RTCP has a port of its own
+  bool is_rtcp = false;  // true for the RTCP address of an endpoint without rtcp-mux
   config::SocketAddress address;
 };
 struct EndpointRemoved {
@@ -47,10 +47,10 @@ struct EndpointRemoved {
 struct RouteCreated {
   static constexpr std::string_view kType = "route.created";
 };
-/// The first packet of the new source has gone out.
+/// The worker has sent the first packet of the new source.
 struct RouteSwitched {
   static constexpr std::string_view kType = "route.switched";
-  std::string from;  // the endpoint
+  std::string from;  // the endpoint of the new source
 };
 struct RouteRemoved {
   static constexpr std::string_view kType = "route.removed";
@@ -69,7 +69,7 @@ using EventBody = std::variant<SessionCreated, SessionRemoved, EndpointCreated, 
                                EndpointFailed, EndpointLatched, EndpointRemoved, RouteCreated, RouteSwitched,
                                RouteRemoved, StreamStarted, StreamEnded>;
 
-/// Whose it is: of a session alone, or of an endpoint or a route in it.
+/// The object that the event is about: a session, or an endpoint or a route of that session.
 struct Event {
   std::string session;
   std::string endpoint = {};
@@ -77,7 +77,7 @@ struct Event {
   EventBody body = {};
 };
 
-/// Its name in docs/api.md: "session.created".
+/// The name of the event in docs/api.md: "session.created".
 [[nodiscard]] inline std::string_view event_type(const Event& event) {
   return std::visit([](const auto& body) { return body.kType; }, event.body);
 }

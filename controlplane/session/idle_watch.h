@@ -1,13 +1,15 @@
 // idle_watch: finds endpoints and sessions that are out of use. Control thread only; time is passed in.
 //
-// An endpoint lives while something from its peer arrives and holds up: media or RTCP that passed its checks,
-// or an ICE check with the right password. Packets that we send keep no endpoint alive, with one exception:
-// an rtp or sdes endpoint whose address the operator has signalled may rightly only receive, so a stream that
-// is sent to it counts. An endpoint whose address was merely latched, and whose peer fell silent, is
-// reclaimed even while others still send to it. Silence is counted from the creation or the last sign of
-// life: `limits.idle_timeout_s`, 0 = for ever. A failed endpoint stays that long for people to see. A webrtc
-// endpoint whose consent has run out (RFC 7675) goes at once. A session without endpoints goes after the same
-// time.
+// An endpoint is alive while valid packets of its peer arrive: media or RTCP that passed its checks, or an
+// ICE check with the right password. Packets that we send do not keep an endpoint alive, with one exception:
+// an rtp or sdes endpoint whose address the operator has signalled may be a pure receiver, so packets to it
+// count. They do not count when the address was only latched: if that peer falls silent, the endpoint is
+// reclaimed even while others still send to it.
+//
+// An endpoint that is silent for limits.idle_timeout_s is reclaimed; 0 = never. The time runs from the
+// creation or from the last sign of life. A failed endpoint stays that long after its failure, so that
+// operators can see the reason. A webrtc endpoint whose consent has run out (RFC 7675) is removed at once. A
+// session without endpoints is removed after the same time.
 #pragma once
 
 #include "controlplane/session/context.h"
@@ -20,8 +22,8 @@ class IdleWatch {
  public:
   IdleWatch(Context& context, WebrtcTransport& webrtc) : context_(context), webrtc_(webrtc) {}
 
-  /// Forgets ICE pairs that went stale. What is idle is added to Context::deferred. Returns when to come
-  /// again.
+  /// Adds what is idle to Context::deferred, and forgets ICE pairs without fresh checks. Returns when to call
+  /// it again.
   TimePoint tick(TimePoint now);
 
  private:

@@ -1,6 +1,6 @@
-// media_plane: the data plane as the sessions need it: the workers' memories, the ports, the steering table,
-// frames. The one real implementation stands on DataPlane; tests play the workers themselves. Control thread
-// only.
+// media_plane: the interface of the data plane that the session layer uses: the workers' memory, the ports,
+// the steering table, frames. make_media_plane() implements it over DataPlane; tests implement it themselves
+// and play the workers. Control thread only.
 #pragma once
 
 #include <cstddef>
@@ -22,26 +22,27 @@ class MediaPlane : public PlaneStatus {
  public:
   virtual dataplane::WorkerMemory& memory(std::size_t worker) = 0;
 
-  /// The queue, and so the worker, that the port's hardware brings a local UDP port to; nullopt when that
-  /// is not known.
+  /// The queue, and with it the worker, to which the hardware of `port` brings packets for a local UDP port.
+  /// nullopt when that is not known.
   [[nodiscard]] virtual std::optional<std::uint8_t> brings_to(std::size_t port,
                                                               std::uint16_t udp_port) const = 0;
 
-  /// Which worker owns a local UDP port. Said before the endpoint is installed.
+  /// Makes `worker` the owner of a local UDP port. Call it before the endpoint of that UDP port is installed.
   virtual void steer(std::uint16_t udp_port, std::size_t worker) = 0;
 
-  /// A frame for Command::mbuf of kInject; nullptr when there is no buffer for it.
+  /// Copies `bytes` into a buffer for Command::mbuf of kInject. nullptr when no buffer is free.
   [[nodiscard]] virtual rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) = 0;
   virtual void free_frame(rte_mbuf* frame) = 0;
+  /// The bytes of a punted frame; valid until free_punt().
   virtual std::span<const std::uint8_t> punt_frame(const dataplane::Punt& punt) const = 0;
   virtual void free_punt(const dataplane::Punt& punt) = 0;
 
-  /// The clock of every *_tsc field.
+  /// The clock of all fields named *_tsc.
   virtual std::uint64_t tsc_hz() const = 0;
   virtual std::uint64_t tsc_now() const = 0;
 };
 
-/// `plane` outlives what is returned.
+/// `plane` outlives the result.
 std::unique_ptr<MediaPlane> make_media_plane(dataplane::DataPlane& plane);
 
 }  // namespace sluice::control

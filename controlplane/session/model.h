@@ -1,6 +1,6 @@
-// requests: what operators may ask and what they get, as plain values: the parameters and the objects of
-// docs/api.md. api.h turns them to and from JSON (once, for daemon and CLI); sessions.h carries them out;
-// rules.h says what their members may be, errors.h why one is refused. Control thread.
+// model: the requests and objects of docs/api.md as plain values. api.h turns requests from and to JSON, for
+// daemon and command line; api_views.h renders objects. sessions.h carries requests out, rules.h says which
+// values are valid, errors.h says why one is refused. Plain values; any thread.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 
 namespace sluice::control {
 
-/// Where a peer is. rtcp_port 0 = rtp_port with mux, else rtp_port + 1.
+/// A peer's address. In a request, rtcp_port 0 means rtp_port with rtcp-mux, else rtp_port + 1.
 struct RemoteAddress {
   config::IpAddress address;
   std::uint16_t rtp_port = 0;
@@ -26,7 +26,8 @@ struct RemoteAddress {
   bool operator==(const RemoteAddress&) const = default;
 };
 
-/// As signalling carries it (RFC 8122 5): case counts in neither, so equal ones compare equal in any.
+/// A certificate fingerprint as signalling carries it (RFC 8122 5). The comparison ignores case in both
+/// members.
 struct Fingerprint {
   std::string algorithm;  // "sha-256", "sha-384", "sha-512"
   std::string value;      // "AB:CD:..."
@@ -42,16 +43,16 @@ struct Fingerprint {
   }
 };
 
-enum class DtlsSetup : std::uint8_t { kPassive, kActive };  // sluice's own role (RFC 5763)
+enum class DtlsSetup : std::uint8_t { kPassive, kActive };  // the role of sluice (RFC 5763)
 enum class IceTransport : std::uint8_t { kOwn, kShared };
 
 using SrtpKeyBytes = crypto::Secret<crypto::kMaxMasterKey + crypto::kMaxMasterSalt>;  // key || salt
 
 struct EndpointCreate {
   std::string session;
-  std::string id;  // empty = the daemon makes one
+  std::string id;  // empty = the daemon makes an id
   dataplane::EndpointKind kind{};
-  std::string port;  // empty = the first
+  std::string port;  // name in [[ports]]; empty = the first one
   std::optional<config::IpFamily> family;
   std::optional<bool> rtcp_mux;
   std::uint8_t mid_extension_id = 0;  // 0 = none
@@ -62,7 +63,7 @@ struct EndpointCreate {
   // sdes
   std::optional<crypto::SrtpProfile> profile;
   SrtpKeyBytes receive_key;
-  SrtpKeyBytes send_key;  // empty = made
+  SrtpKeyBytes send_key;  // empty = the daemon makes a key
   // webrtc
   IceTransport transport = IceTransport::kOwn;
   DtlsSetup setup = DtlsSetup::kPassive;
@@ -81,7 +82,7 @@ struct EndpointConnect {
   std::string ice_password;
 };
 
-/// Which stream of an endpoint. At most one of ssrc, payload_types and mid; none = any.
+/// Selects a stream of an endpoint. At most one of ssrc, payload_types and mid is set; none = any stream.
 struct SourceSelector {
   std::string endpoint;
   std::optional<std::uint32_t> ssrc;
@@ -104,9 +105,9 @@ struct RouteCreate {
   std::optional<std::uint32_t> ssrc;
   std::uint32_t clock_rate = 0;  // Hz, required
   std::vector<NumberMapping> payload_types;
-  std::optional<std::vector<NumberMapping>> header_extensions;  // given: others are taken out
+  std::optional<std::vector<NumberMapping>> header_extensions;  // when set, other extensions are removed
   bool keyframe_on_switch = false;
-  std::optional<bool> retransmit;  // default: the receiver is webrtc, and there is a packet cache
+  std::optional<bool> retransmit;  // unset: true for a webrtc receiver if there is a packet cache
 };
 
 struct RouteSwitch {
@@ -121,7 +122,7 @@ struct EndpointView {
   std::string session, id;
   dataplane::EndpointKind kind{};
   EndpointState state{};
-  std::string reason;  // of kFailed
+  std::string reason;  // of kFailed and kRemoving
   std::string port;
   config::IpFamily family{};
   config::IpAddress local_address;
@@ -137,8 +138,8 @@ struct EndpointView {
   // webrtc
   IceTransport transport{};
   DtlsSetup setup{};
-  Fingerprint fingerprint;              // ours
-  std::string ice_ufrag, ice_password;  // ours
+  Fingerprint fingerprint;              // sluice's own
+  std::string ice_ufrag, ice_password;  // sluice's own
   std::string ice_state, dtls_state;
   // counts
   std::uint64_t packets_received = 0, bytes_received = 0, packets_sent = 0, bytes_sent = 0, auth_failures = 0;
@@ -164,16 +165,16 @@ struct StreamView {
   std::uint32_t ssrc = 0;
   std::uint8_t payload_type = 0;
   std::uint64_t packet_count = 0, byte_count = 0;
-  double bitrate = 0;  // bit/s over the last second or so
+  double bitrate = 0;  // bit/s over about the last second
   std::int64_t packets_lost = 0;
   double jitter_s = 0;
   std::uint64_t nack_count = 0, pli_count = 0, fir_count = 0;
   bool ended = false;
   std::uint32_t routes = 0;
-  std::uint64_t last_packet_ms = 0;  // ago
+  std::uint64_t last_packet_ms = 0;  // milliseconds since the last packet
 };
 
-/// What stands in the way of a creation.
+/// The object that already has the id of a creation.
 struct ExistingObject {
   std::variant<EndpointView, RouteView> view;
 };
@@ -182,7 +183,7 @@ struct SessionView {
   std::string id;
   std::string state;  // "active", "removing"
   std::size_t worker = 0;
-  std::vector<std::size_t> workers;  // that its endpoints live on
+  std::vector<std::size_t> workers;  // the workers that its endpoints live on
   std::string created_at;            // RFC 3339, UTC
   std::size_t endpoints = 0, routes = 0;
 };

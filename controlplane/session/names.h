@@ -1,5 +1,5 @@
-// names: what the values of the requests' enumerations are called, in requests, in objects and in messages:
-// one table each. Constants, any thread.
+// names: the text of each enumeration value, as requests, objects and messages write it. One table for each
+// enumeration. Constants and pure functions; any thread.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 
 namespace sluice::control {
 
+/// The names of an enumeration: Choices<E>::kNames is a list of pairs (value, name).
 template <typename E>
 struct Choices;
 
@@ -67,6 +68,7 @@ struct Choices<EndpointState> {
                                      std::pair{EndpointState::kRemoving, std::string_view("removing")}};
 };
 
+/// The name of a value; "unknown" for a value that is not in the table.
 template <typename E>
 [[nodiscard]] constexpr std::string_view choice_name(E value) {
   for (const auto& [choice, name] : Choices<E>::kNames)
@@ -74,7 +76,7 @@ template <typename E>
   return "unknown";
 }
 
-/// "fixed, once": those of a range of values, or of all.
+/// The names of the given values, as a list: "fixed, once".
 template <typename Values>
 [[nodiscard]] std::string choice_list(const Values& values) {
   std::string list;

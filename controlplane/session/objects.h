@@ -1,9 +1,9 @@
-// objects: what the control thread knows of each session, endpoint, source and route. Plain records; the
-// modules around them (endpoints, routing, webrtc_transport ...) do the work. Control thread only.
+// objects: what the control thread knows of each session, endpoint, source and route. Plain records; other
+// modules (endpoints, routing, webrtc_transport ...) work on them. Control thread only.
 //
-// Ownership: the registry owns sessions, a session owns its endpoints and routes, a worker's table owns
-// sources. An object that is being removed stays where it is until its worker has acked, then all of it goes
-// at once.
+// Ownership: the registry owns sessions. A session owns its endpoints and routes. WorkerRecords owns sources.
+// An object that is being removed stays until its worker has acknowledged the removal; then the whole object
+// is deleted.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ struct Source;
 struct Route;
 struct WebrtcPeer;
 
-/// What makes two sources of one endpoint the same.
+/// Two sources of one endpoint are the same when their keys are equal.
 struct SourceKey {
   std::optional<std::uint32_t> ssrc;
   std::vector<std::uint8_t> payload_types;
@@ -47,24 +47,26 @@ struct SourceKey {
   auto operator<=>(const SourceKey&) const = default;
 };
 
-/// On the worker of its endpoint, its home, or the mirror of one there on a worker whose endpoints are sent
-/// it.
+/// A source on its endpoint's worker (its home), or a mirror of that source on another worker. A mirror
+/// exists on each worker that has a route from the source.
 struct Source {
   SourceKey key;
   Endpoint* endpoint = nullptr;
   std::size_t worker = 0;
-  Source* home = nullptr;  // of a mirror
+  Source* home = nullptr;  // set in a mirror only
   dataplane::SlotRef ref;
-  std::size_t routes = 0;  // that hang on it; for a home its mirrors count one each
+  std::size_t routes = 0;  // routes that it feeds here; a home source also counts each mirror as one
 };
 
-/// Which source of an endpoint.
+/// Names a source of an endpoint: the home source when `worker` is the endpoint's worker, else the mirror on
+/// `worker`.
 struct SourcePlace {
   const SourceKey& key;
-  std::size_t worker;  // the endpoint's: the source itself; another: its mirror there
+  std::size_t worker;
 };
 
-/// The sources of one endpoint, found by where they are and what they select. They hold their own keys.
+/// Orders the sources of one endpoint by worker and key. The set finds them by SourcePlace; the keys are
+/// those in the sources.
 struct BySourcePlace {
   using is_transparent = void;
   static SourcePlace place(const Source* source) { return {source->key, source->worker}; }
@@ -78,7 +80,8 @@ struct BySourcePlace {
 };
 using Sources = std::set<Source*, BySourcePlace>;
 
-/// Most endpoints have a route or two, a publisher many thousands: lists that need no memory of their own.
+/// Intrusive lists need no memory per list: most endpoints have one or two routes, but a publisher may have
+/// thousands.
 using RouteHook =
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 
@@ -92,7 +95,7 @@ struct Route {
   Source* source = nullptr;
   dataplane::SlotRef ref;
   OutgoingSsrcs::Lease lease;
-  bool retransmit = false;  // as asked for, or by default
+  bool retransmit = false;  // as requested, or the default
   bool removing = false;
   std::vector<Done> done;
   RouteHook in_incoming, in_outgoing;
@@ -107,44 +110,44 @@ struct Endpoint {
   std::string id;
   Session* session = nullptr;
   std::size_t worker = 0;
-  std::size_t block = 0;  // in Session::blocks
+  std::size_t block = 0;  // index in Session::blocks
   dataplane::SlotRef ref;
 
   std::size_t port_index = 0;
   config::IpFamily family{};
-  dataplane::LinkEnd local;  // with the RTP port
+  dataplane::LinkEnd local;  // MAC, IP address and RTP port
   std::uint16_t rtcp_port = 0;
   bool rtcp_mux = false;
   bool shared_port = false;
   dataplane::LatchPolicy latch{};
   std::uint32_t local_ssrc = 0;
 
-  std::optional<RemoteAddress> remote;  // where we send now, as far as we know
-  bool remote_signalled = false;        // by the operator: sending there counts as life
-  bool remote_installed = false;        // the worker has a template for it
+  std::optional<RemoteAddress> remote;  // the address that we send to now, as far as we know
+  bool remote_signalled = false;  // the operator named it: packets that we send there keep the endpoint alive
+  bool remote_installed = false;  // the worker has a header template for it
 
   std::optional<crypto::SrtpProfile> profile;
-  SrtpKeyBytes send_key;  // sdes: given or made
+  SrtpKeyBytes send_key;  // of sdes: given in the request, or made
   bool keys_ready = false;
-  bool connected = false;  // the event was sent: keys and a remote are known
+  bool connected = false;  // EndpointConnected was sent: keys and a remote are known
 
   bool failed = false;
-  bool removing = false;  // no admission any more; the peer was told
-  bool teardown = false;  // the worker was told
-  bool acked = false;     // the worker let go of the slot
-  std::string reason;     // of failed; then of the removal
+  bool removing = false;  // the removal has begun: no new peer, close_notify sent
+  bool teardown = false;  // kRemoveEndpoint was sent
+  bool acked = false;     // the worker has acknowledged the removal
+  std::string reason;     // of the failure, later of the removal
   std::vector<Done> done;
 
-  // Life, as the idle watch sampled it.
+  // What the idle watch saw when it last looked.
   TimePoint created_at;
   TimePoint last_alive;
-  TimePoint last_flow;  // packets either way
+  TimePoint last_flow;  // last time when packets flowed in or out
   std::uint64_t seen_received_tsc = 0;
   std::uint64_t seen_sent = 0;
   bool ever_flowed = false;
 
-  Sources sources;                // those that routes may join, and their mirrors on other workers
-  std::size_t sources_dying = 0;  // removed, not yet acked
+  Sources sources;                // the sources in use, and their mirrors on other workers
+  std::size_t sources_dying = 0;  // sources whose removal the worker has not yet acknowledged
   IncomingRoutes incoming;        // routes that lead here
   OutgoingRoutes outgoing;        // routes that are fed from here
   std::unique_ptr<OutgoingSsrcs> ssrcs;
@@ -155,14 +158,14 @@ struct Endpoint {
 };
 
 struct Session {
-  /// Endpoints that are placed together. A session begins with one block, on its own worker; a larger one has
-  /// more (limits.session_block), each where there was room.
+  /// Endpoints that are placed together on one worker. A session begins with one block on its own worker.
+  /// When a block has limits.session_block endpoints, Placement adds another one.
   struct Block {
     std::size_t worker = 0;
     std::size_t endpoints = 0;
   };
 
-  /// Whether some endpoint may live there.
+  /// Whether a block of the session is on that worker.
   [[nodiscard]] bool uses(std::size_t where) const {
     return std::any_of(blocks.begin(), blocks.end(),
                        [&](const Block& block) { return block.worker == where; });
@@ -178,7 +181,7 @@ struct Session {
   std::map<std::string, std::unique_ptr<Endpoint>> endpoints;
   std::map<std::string, std::unique_ptr<Route>> routes;
   TimePoint empty_since;
-  std::optional<std::list<Session*>::iterator> empty_entry;  // in Registry::empty_sessions()
+  std::optional<std::list<Session*>::iterator> empty_entry;  // while empty: its place in the registry
 };
 
 }  // namespace sluice::control

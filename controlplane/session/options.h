@@ -1,5 +1,5 @@
-// options: what the sessions are given at the start: the configuration, the crypto that may be used, and the
-// outside world as functions, so that tests can replace it. Control thread.
+// options: what Sessions gets at the start: the configuration, the SRTP profiles and DTLS context to use, and
+// functions for the outside world, which tests replace. Control thread.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@ struct SessionOptions {
 
   config::Config config;
   std::vector<crypto::SrtpProfile> profiles;  // configured and self-tested, in order of preference
-  std::shared_ptr<const DtlsContext> dtls;    // with the same profiles; nullptr: webrtc endpoints are refused
+  std::shared_ptr<const DtlsContext> dtls;    // with the same profiles; nullptr: webrtc is refused
   std::function<void(const Event&)> on_event = {};
   Random random;
   std::function<std::chrono::steady_clock::time_point()> clock =

@@ -1,10 +1,11 @@
-// outgoing_ssrcs: every SSRC that was ever sent to one endpoint under its keys, and from which packet index
-// each may go on. A nonce is made of key, SSRC and index; so a route that comes back with an SSRC continues
+// outgoing_ssrcs: every SSRC that was ever sent to one endpoint under its keys, and the next unused packet
+// index of each. A nonce is made of key, SSRC and index. So a new route with a remembered SSRC continues
 // after the last index, and no nonce repeats. Control thread only.
 //
-// Bounded: at most `capacity` SSRCs are remembered. Past that a route that leaves the SSRC to us takes over
-// the remembered SSRC that has rested longest, and a route that names a fresh one is refused. Where nothing
-// is encrypted no nonce can repeat, and the longest rested is forgotten instead.
+// At most `capacity` SSRCs are remembered. When the table is full and the endpoint is encrypted, lease_any()
+// reuses the SSRC that has been without a route for longest, and lease() refuses an SSRC that is not in the
+// table. Without encryption no nonce can repeat, so the table forgets the SSRC that has been without a route
+// for longest.
 #pragma once
 
 #include <cstddef>
@@ -20,24 +21,26 @@ class OutgoingSsrcs {
  public:
   using Random = std::function<std::uint32_t()>;
 
+  /// An SSRC, and the first packet index that a route may send with it.
   struct Lease {
     std::uint32_t ssrc = 0;
     std::uint64_t first_index = 0;
   };
   enum class Refusal : std::uint8_t {
-    kTaken,      // a live route uses that SSRC, or it is the endpoint's own
-    kFull,       // no space to remember a fresh SSRC
+    kTaken,      // a route uses that SSRC, or it is the endpoint's own
+    kFull,       // no capacity for an SSRC that is not remembered
     kExhausted,  // that SSRC has used up its indices (RFC 3711: 2^48 packets)
   };
 
   OutgoingSsrcs(std::uint32_t local_ssrc, std::size_t capacity, bool encrypted)
       : local_ssrc_(local_ssrc), capacity_(capacity), encrypted_(encrypted) {}
 
-  /// A given SSRC.
+  /// Leases the SSRC `ssrc` to a route. nullopt with the reason in `refusal`.
   [[nodiscard]] std::optional<Lease> lease(std::uint32_t ssrc, const Random& random, Refusal& refusal);
-  /// Any SSRC. nullopt only when all that are remembered are live or exhausted and no more fit.
+  /// Leases any SSRC to a route. nullopt only when the table is full and each SSRC in it is in use or
+  /// exhausted.
   [[nodiscard]] std::optional<Lease> lease_any(const Random& random);
-  /// The route is gone from its worker, which sent nothing at or past `next_index`.
+  /// Ends a lease. REQUIRES: the worker has removed the route, and has sent nothing at or past `next_index`.
   void end(const Lease& lease, std::uint64_t next_index);
 
   /// For tests.
@@ -47,7 +50,7 @@ class OutgoingSsrcs {
   struct Entry {
     std::uint64_t next_index = 0;
     bool live = false;
-    std::list<std::uint32_t>::iterator rest;  // in resting_ when not live
+    std::list<std::uint32_t>::iterator rest;  // position in resting_ when not live
   };
   [[nodiscard]] std::optional<Lease> resume(std::uint32_t ssrc, Entry& entry);
   Lease begin(std::uint32_t ssrc, const Random& random);
@@ -57,7 +60,7 @@ class OutgoingSsrcs {
   std::size_t capacity_;
   bool encrypted_;
   std::map<std::uint32_t, Entry> entries_;
-  std::list<std::uint32_t> resting_;  // longest first
+  std::list<std::uint32_t> resting_;  // not live; the longest unused first
 };
 
 }  // namespace sluice::control

@@ -13,21 +13,22 @@ namespace sluice::control {
 
 class Placement {
  public:
-  /// All outlive this.
+  /// The arguments outlive this object.
   Placement(const SessionOptions& options, const Workers& workers, const LoadMeter& load)
       : options_(options), workers_(workers), load_(load) {}
 
-  /// Where a new session belongs: the least loaded worker, by steps of 5 %; among equals the one with the
-  /// fewest endpoints, then the one with the fewest sessions, which will have endpoints soon.
+  /// The worker for a new session: the one with the least expected load, in steps of 5 %. Among equals, the
+  /// one with the fewest endpoints, then the one with the fewest sessions, since sessions get endpoints soon.
   [[nodiscard]] WorkerRecords& least_loaded() const;
-  /// limits.worker_load_percent as a share.
+  /// limits.worker_load_percent as a share, 0..1.
   [[nodiscard]] double load_limit() const { return options_.config.limits.worker_load_percent / 100.0; }
-  /// Why `home`, the least loaded, takes no new session; nothing when it does.
+  /// nullopt, or the error when the load of `home`, the least loaded worker, is above the limit.
   [[nodiscard]] std::optional<RequestError> check_load(const WorkerRecords& home) const;
 
-  /// The block of the session that a new endpoint joins: the first that is not full, or a new one, on the
-  /// worker with the fewest of its blocks, and the least load among those. nullopt when no worker has a slot
-  /// left.
+  /// The block of `session` that a new endpoint joins: the first block that is not full and whose worker has
+  /// a free slot. When there is none, a new block is added to the session. It goes to a worker below the load
+  /// limit if there is one; among these to the one with the fewest blocks of this session, then to the least
+  /// loaded one. With a single worker a block is never full. nullopt when no worker has a free endpoint slot.
   [[nodiscard]] std::optional<std::size_t> find_block(Session& session) const;
 
  private:

@@ -1,5 +1,5 @@
-// plane_status: the data plane as those see it who only report on it: the ports, the workers' counters, the
-// cores that they run on. Read-only. Control thread.
+// plane_status: the read-only part of the data plane's interface, for code that only reports: the ports, the
+// workers' counters and their CPUs. Control thread.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// punt_dispatch: takes in what the workers hand up: a bounded number at a time, each to who deals with its
-// kind, each freed. The bytes are a stranger's: they are read through dataplane/wire/frame.h only. Control
-// thread only.
+// punt_dispatch: takes punted packets from the workers, a bounded number per turn, gives each to the module
+// for its kind, and frees it. The bytes are not trusted: only dataplane/wire/frame.h parses their headers.
+// Control thread only.
 #pragma once
 
 #include "controlplane/session/context.h"
@@ -11,12 +11,12 @@ namespace sluice::control {
 
 class PuntDispatch {
  public:
-  static constexpr std::size_t kPuntsPerTurn = 256;  // of one worker
+  static constexpr std::size_t kPuntsPerTurn = 256;  // per worker
 
   PuntDispatch(Context& context, RemoteAddresses& remotes, WebrtcTransport& webrtc)
       : context_(context), remotes_(remotes), webrtc_(webrtc) {}
 
-  /// False when there may be more.
+  /// Handles up to kPuntsPerTurn packets of one worker. False when there may be more.
   [[nodiscard]] bool drain(WorkerRecords& records, TimePoint now);
 
  private:

@@ -1,5 +1,5 @@
-// registry: every session, and through it every endpoint and route, found by id, with the error that a
-// request gets when there is none. It owns the sessions. Control thread only.
+// registry: owns the sessions, and finds every session, endpoint and route by id. For a request it also makes
+// the error when there is no such object. Control thread only.
 #pragma once
 
 #include <cstdint>
@@ -18,43 +18,46 @@ namespace sluice::control {
 
 /// Which objects a request may name.
 enum class Liveness : std::uint8_t {
-  kAny,      // also those that are being removed
-  kStaying,  // not those: kErrorState
+  kAny,      // also objects that are being removed
+  kStaying,  // others only; kWrongState for one that is being removed
 };
 
 class Registry {
  public:
   using Sessions = std::unordered_map<std::string, std::unique_ptr<Session>>;
 
-  /// `random` outlives this.
+  /// `random` outlives this object.
   explicit Registry(const SessionOptions::Random& random) : random_(random) {}
 
-  /// A fresh id: the prefix and 80 random bits.
+  /// A new id: the prefix and 80 random bits.
   [[nodiscard]] std::string make_id(std::string_view prefix) const;
 
-  /// nullptr when there is none of that id.
+  /// These return nullptr when no object has that id.
   [[nodiscard]] Session* find_session(const std::string& id) const;
   [[nodiscard]] Endpoint* find_endpoint(const Session& session, const std::string& id) const;
   [[nodiscard]] Route* find_route(const Session& session, const std::string& id) const;
 
-  /// The same for a request: never nullptr, but the error that names what is missing.
+  /// These return an error instead, kNotFound or kWrongState, and never nullptr.
   [[nodiscard]] Result<Session*> need_session(const std::string& id, Liveness liveness) const;
   [[nodiscard]] Result<Endpoint*> need_endpoint(const Session& session, const std::string& id,
                                                 Liveness liveness) const;
   [[nodiscard]] Result<Route*> need_route(const Session& session, const std::string& id,
                                           Liveness liveness) const;
-  /// With the session looked up first. `liveness` is asked of both.
+  /// These look the session up first. `liveness` applies to both objects.
   [[nodiscard]] Result<Endpoint*> need_endpoint(const std::string& session, const std::string& id,
                                                 Liveness liveness) const;
   [[nodiscard]] Result<Route*> need_route(const std::string& session, const std::string& id,
                                           Liveness liveness) const;
 
   [[nodiscard]] const Sessions& sessions() const { return sessions_; }
+  /// Takes ownership. REQUIRES: no session has that id.
   Session& add(std::unique_ptr<Session> session);
+  /// Deletes the session. REQUIRES: it was added.
   void erase(const Session& session);
 
-  /// Sessions without endpoints, longest empty first.
+  /// Sessions without endpoints, the longest empty one first.
   [[nodiscard]] const std::list<Session*>& empty_sessions() const { return empty_sessions_; }
+  /// These add the session to empty_sessions() as the last one, and take it out.
   void mark_empty(Session& session, TimePoint now);
   void mark_occupied(Session& session);
 

@@ -1,6 +1,6 @@
-// remote_addresses: where each endpoint's media goes. An address (signalled, latched, or nominated by ICE)
-// and the next hop's MAC make the header template that the worker sends with; this class asks the neighbours,
-// tells the worker, and tells it again when the next hop's MAC changes. Control thread only.
+// remote_addresses: where each endpoint's media goes. An address comes from signalling, from latching or from
+// ICE. With the MAC of the next hop it makes the header template that the worker sends with. This class finds
+// the MAC, tells the worker, and tells it again when the MAC of the next hop changes. Control thread only.
 #pragma once
 
 #include <map>
@@ -15,31 +15,33 @@ class RemoteAddresses {
  public:
   explicit RemoteAddresses(Context& context);
 
-  /// nullopt when there is a way from that port to the address: on-link, or by a gateway.
+  /// nullopt when that port can reach the address, on-link or by a gateway; else the error.
   [[nodiscard]] std::optional<RequestError> check(std::size_t port, const config::IpAddress& address) const;
-  /// The operator says where an rtp or sdes peer is.
+  /// The operator has named the address of an rtp or sdes peer.
   void signal(Endpoint& endpoint, const RemoteAddress& remote);
-  /// The worker has moved there by itself, to the MAC that the media came from: only a later change of MAC
-  /// matters.
+  /// The worker already sends to this address, at the MAC that the media came from. So the first MAC that is
+  /// found is not sent to the worker, only a later change.
   void latched(Endpoint& endpoint, dataplane::Component component, const config::SocketAddress& address);
-  /// ICE chose this address; its checks come from that MAC.
+  /// ICE chose this address; the peer's checks come from `mac`.
   void select(Endpoint& endpoint, const config::SocketAddress& address, const dataplane::MacAddress& mac);
+  /// Stops following the endpoint's addresses. Call it before the endpoint is removed.
   void forget(const Endpoint& endpoint);
-  /// Says that the endpoint is connected, once, when its keys and a remote are known.
+  /// Sends EndpointConnected, once, when the endpoint's keys and a remote address are known.
   void note_connected(Endpoint& endpoint);
 
-  /// ARP, neighbour discovery and ICMP.
+  /// Takes a frame of ARP, neighbour discovery or ICMP.
   void on_frame(std::size_t port, std::span<const std::uint8_t> frame, TimePoint now);
+  /// Timers of the neighbours. Returns when to call it again.
   TimePoint tick(TimePoint now);
 
  private:
-  // One address that an endpoint sends to, and the MAC that the worker was told last, if any.
+  // An address that an endpoint sends to, and the MAC that was last found for it, if any.
   struct Leg {
     std::size_t worker = 0;
     dataplane::SlotRef endpoint;
     dataplane::Component component{};
     config::SocketAddress remote;
-    bool wait_for_change = false;  // the first MAC is the worker's own finding
+    bool wait_for_change = false;  // the worker has the first MAC already
     std::optional<dataplane::MacAddress> mac;
   };
   struct Place {
@@ -63,7 +65,7 @@ class RemoteAddresses {
   Context& context_;
   Neighbors neighbors_;
   std::map<Place, std::map<std::uint64_t, Leg>> places_;
-  std::unordered_map<std::uint64_t, Place> legs_;  // leg_key -> where to find it
+  std::unordered_map<std::uint64_t, Place> legs_;  // leg_key -> its place in places_
   TimePoint next_keep_up_{};
 };
 

@@ -1,4 +1,4 @@
-// result: what a request answers with: a value, or why it was refused. Plain values; any thread.
+// result: what a request returns: a value, or why it was refused. Plain values; any thread.
 #pragma once
 
 #include <variant>
@@ -13,7 +13,7 @@ using Result = std::variant<T, RequestError>;
 template <typename T>
 struct Created {
   T object;
-  bool created = true;  // false: it was there already, with the same parameters
+  bool created = true;  // false: it existed already, with the same parameters
 };
 
 }  // namespace sluice::control

@@ -1,5 +1,4 @@
-// route_plan: what a route request asks for, checked before anything is taken for it. Pure functions; control
-// thread.
+// route_plan: checks a route request before any slot or SSRC is taken for it. Pure functions; control thread.
 #pragma once
 
 #include <optional>
@@ -9,14 +8,15 @@
 
 namespace sluice::control {
 
-/// Whether that stream can be told among those of `from`. nullopt: it can.
+/// nullopt, or the error when `from` has no way to tell which stream the selector means.
 [[nodiscard]] std::optional<RequestError> check_source(const SourceSelector& selector, const Endpoint& from);
-/// Whether what the request asks for can be sent to `to`; not its source.
+/// nullopt, or the error when `to` cannot be sent what the request asks for. Does not check its source.
 [[nodiscard]] std::optional<RequestError> check_route(const RouteCreate& request, const Endpoint& to);
 
 /// Whether two requests ask for the same route.
 [[nodiscard]] bool same_parameters(const RouteCreate& a, const RouteCreate& b);
 
+/// The key of the selected source. The order of the payload types does not matter.
 [[nodiscard]] SourceKey source_key(const SourceSelector& selector, std::uint32_t clock_rate);
 
 }  // namespace sluice::control

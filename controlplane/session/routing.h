@@ -1,9 +1,11 @@
 // routing: routes and the sources that feed them. Routes with an equal selector and clock rate share one
-// source; a source lives as long as a route hangs on it. A route to an endpoint on another worker than its
-// source's hangs there on a mirror of the source (dataplane/stages/lend.h), which lives as long, and keeps
-// its home. Commands go down in the order that a worker relies on: a source before the routes on it, a
-// route's end before its source's. Between workers no order is needed: what is lent names the mirror with its
-// generation. Control thread only.
+// source. A source lives as long as a route uses it. A route to an endpoint on another worker uses a mirror
+// of the source there (dataplane/stages/lend.h). The mirror lives as long as a route uses it, and keeps the
+// home source alive.
+//
+// A worker gets a source before the routes that use it, and the removal of a route before that of its source.
+// Commands to different workers need no order: a loan names the mirror with its generation. Control thread
+// only.
 #pragma once
 
 #include "controlplane/session/context.h"
@@ -14,31 +16,33 @@ class Routing {
  public:
   explicit Routing(Context& context) : context_(context) {}
 
-  /// REQUIRES: the session has no route of that id; both ends are its own and not being removed.
+  /// Returns the new route, or the error; then all that was taken for it is freed. REQUIRES: the session has
+  /// no route of that id; both endpoints belong to it and are not being removed.
   [[nodiscard]] Result<Route*> create(Session& session, Endpoint& from, Endpoint& to,
                                       const RouteCreate& request);
-  /// nullopt, or why the route stays as it is. REQUIRES: `from` is of the route's session; neither is being
-  /// removed.
+  /// Feeds the route from another source. nullopt, or the error; then the route is as before. REQUIRES:
+  /// `from` is in the route's session; neither it nor the route is being removed.
   [[nodiscard]] std::optional<RequestError> switch_to(Route& route, Endpoint& from,
                                                       const SourceSelector& selector);
-  /// Tells the worker; on_route_removed finishes it. Nothing when it is already on its way out.
+  /// Begins the removal; on_route_removed ends it. Does nothing when it has begun already.
   void remove(Route& route);
-  /// Removes every route to and from the endpoint, and with them its sources.
+  /// Begins the removal of every route to and from the endpoint, and so of its sources.
   void detach(Endpoint& endpoint);
 
-  /// The worker's acks. They return the endpoint that the route led to, or the source was of, which may have
-  /// waited for it; nullptr when the reference is stale: that is counted and nothing else.
+  /// Take the worker's acknowledgement. They return the endpoint that the route led to, or that the source
+  /// belongs to: its removal may have waited for this. nullptr for a stale reference, which is counted.
   Endpoint* on_route_removed(WorkerRecords& records, dataplane::SlotRef ref);
   Endpoint* on_source_removed(WorkerRecords& records, dataplane::SlotRef ref);
+  /// Takes the worker's note that the first packet of a new source has left.
   void on_switched(WorkerRecords& records, dataplane::SlotRef ref);
 
  private:
-  /// Slots for a source that is not there yet: on its endpoint's worker, and for a mirror of it.
+  /// Slots for a source that does not exist yet, and for a mirror that does not exist yet.
   struct SourceSlots {
     std::optional<SlotLease> home;
     std::optional<SlotLease> mirror;
   };
-  /// What was taken for a new route. The slots go back unless it is published.
+  /// What was taken for a new route. The slots return to their pools unless publish() commits them.
   struct Reserved {
     SlotLease slot;
     SourceSlots source_slots;
@@ -50,10 +54,11 @@ class Routing {
   Route& publish(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request,
                  Reserved reserved);
   [[nodiscard]] Result<OutgoingSsrcs::Lease> lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc);
-  /// What join_source will need. nullopt when a worker has no source slot left.
+  /// Takes the slots that join_source will need. nullopt when a worker has no free source slot.
   [[nodiscard]] std::optional<SourceSlots> reserve_source(std::size_t worker, const Endpoint& from,
                                                           const SourceKey& key);
-  /// Finds or installs. REQUIRES: `slots` were reserved for the same, and nothing has changed since.
+  /// Finds or installs the source, or its mirror on `worker`, and counts one more route on it. REQUIRES:
+  /// `slots` were reserved for the same arguments, and nothing has changed since.
   Source& join_source(std::size_t worker, Endpoint& from, const SourceKey& key, SourceSlots slots);
   Source& join_home(Endpoint& from, const SourceKey& key, std::optional<SlotLease> lease);
   Source& join_mirror(std::size_t worker, Endpoint& from, const SourceKey& key, SourceSlots slots);

@@ -1,7 +1,7 @@
-// rules: what a request may hold, as far as that can be told from the request alone. Each rule is stated here
-// once: the sessions refuse by it, whichever front end asks, and the front ends describe it from here. What
-// depends on ports, on configuration or on other objects is checked where these are known (endpoint_plan,
-// route_plan). Pure functions and constants, any thread.
+// rules: which values a request may hold, as far as the request alone can tell. Each rule is stated here
+// once: the sessions check requests by it, and the front ends describe it to users. What depends on ports,
+// configuration or other objects is checked in endpoint_plan and route_plan. Pure functions and constants,
+// any thread.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +20,9 @@
 
 namespace sluice::control {
 
-/// Of sessions, endpoints and routes alike.
+/// The id of a session, endpoint or route.
 inline constexpr TextRule kObjectId{.min = 1, .max = 128, .punctuation = "._:@-"};
-/// RFC 8866 9 has the token; its length is what a slot holds.
+/// RFC 8866 9 defines the token; a slot limits its length.
 inline constexpr TextRule kMid{
     .min = 1, .max = dataplane::kMaxMidLength, .punctuation = "!#$%&'*+-.^_`{|}~", .name = "an SDP token"};
 
@@ -30,18 +30,18 @@ inline constexpr Range kUdpPort{1, 65535};
 inline constexpr Range kSsrc{0, 0xffffffff};
 inline constexpr Range kClockRateHz{1, 1000000};
 inline constexpr Range kPayloadType{0, 127};       // RFC 3550 5.1
-inline constexpr Range kRtcpPayloadTypes{64, 95};  // look like RTCP where both share a port (RFC 5761 4)
+inline constexpr Range kRtcpPayloadTypes{64, 95};  // look like RTCP on a shared port (RFC 5761 4)
 inline constexpr Range kHeaderExtensionId{1, 14};  // one-byte headers (RFC 8285 4.2)
 inline constexpr Range kMidExtensionId{0, kHeaderExtensionId.max};  // 0 = none
 inline constexpr Range kDscp{0, 63};                                // RFC 2474 3
 
 inline constexpr std::size_t kMaxFingerprints = 8;
-inline constexpr std::size_t kMaxPayloadTypes = dataplane::kMaxPayloadTypes;  // of a selector, or mapped
-inline constexpr std::size_t kMaxExtensionMappings = kHeaderExtensionId.max;  // one from each
+inline constexpr std::size_t kMaxPayloadTypes = dataplane::kMaxPayloadTypes;  // of a selector or route
+inline constexpr std::size_t kMaxExtensionMappings = kHeaderExtensionId.max;  // one for each id
 
-/// The kinds of endpoint that a parameter is for.
+/// The kinds of endpoint that have a parameter.
 struct ForKinds {
-  std::array<dataplane::EndpointKind, 2> kinds;  // one alone: twice
+  std::array<dataplane::EndpointKind, 2> kinds;  // a single kind stands twice
 
   [[nodiscard]] constexpr bool has(dataplane::EndpointKind kind) const {
     return kind == kinds[0] || kind == kinds[1];
@@ -51,39 +51,40 @@ struct ForKinds {
 inline constexpr ForKinds kForRtp{{dataplane::EndpointKind::kRtp, dataplane::EndpointKind::kRtp}};
 inline constexpr ForKinds kForSdes{{dataplane::EndpointKind::kSdes, dataplane::EndpointKind::kSdes}};
 inline constexpr ForKinds kForWebrtc{{dataplane::EndpointKind::kWebrtc, dataplane::EndpointKind::kWebrtc}};
-/// What ICE does not find out.
+/// For parameters that a webrtc endpoint gets from ICE instead.
 inline constexpr ForKinds kForSignalled{{dataplane::EndpointKind::kRtp, dataplane::EndpointKind::kSdes}};
 
-/// The latches of a kind, the usual one first. None for webrtc: ICE chooses the address.
+/// The latch policies of a kind, the default first. None for webrtc: ICE chooses the address.
 [[nodiscard]] std::span<const dataplane::LatchPolicy> latches_of(dataplane::EndpointKind kind);
-/// What is asked for, or what is usual. REQUIRES: check(request) found nothing.
+/// The latch that the request asks for, or the default. REQUIRES: check(request) found nothing.
 [[nodiscard]] dataplane::LatchPolicy effective_latch(const EndpointCreate& request);
 
-/// One host that a datagram can be sent to.
+/// Whether a datagram can be sent to the address as one host: neither multicast nor unspecified.
 [[nodiscard]] bool is_host_address(const config::IpAddress& address);
 inline constexpr std::string_view kHostAddressText = "the unicast IPv4 or IPv6 address of one host";
 
-/// Whether a key||salt of some profile has that many bytes; how many it has of each.
+/// Whether a key||salt of some profile has `length` bytes; the text lists the number of bytes for each
+/// profile.
 [[nodiscard]] bool is_master_length(std::size_t length);
 [[nodiscard]] std::string master_lengths_text();
-/// nullopt when the key has the length of that profile.
+/// nullopt when the key has the length that the profile asks for.
 [[nodiscard]] std::optional<RequestError> check_key(std::string_view param, const SrtpKeyBytes& key,
                                                     crypto::SrtpProfile profile);
 
-/// Refusals that more than one place gives, worded once.
+/// Errors that more than one place makes.
 [[nodiscard]] RequestError refuse_missing(std::string_view param);
 [[nodiscard]] RequestError refuse_for_kind(std::string_view param, std::string_view allowed);
 [[nodiscard]] RequestError refuse_count(std::string_view param, std::size_t found, std::size_t most);
 
-/// nullopt when the request is well formed; else the first thing that is wrong.
+/// nullopt when the request is valid; else the first error.
 [[nodiscard]] std::optional<RequestError> check(const EndpointCreate& request);
 [[nodiscard]] std::optional<RequestError> check(const EndpointConnect& request);
 [[nodiscard]] std::optional<RequestError> check(const RouteCreate& request);
 [[nodiscard]] std::optional<RequestError> check(const RouteSwitch& request);
-/// Of what is created: empty, for one that is made up, or an object id.
+/// The id of a new object: empty (the daemon makes one) or an object id.
 [[nodiscard]] std::optional<RequestError> check_new_id(std::string_view id);
 [[nodiscard]] std::optional<RequestError> check_selector(const SourceSelector& selector);
-/// Of stream.list: an endpoint is one of a session.
+/// Of stream.list: an endpoint needs its session.
 [[nodiscard]] std::optional<RequestError> check_stream_filter(std::string_view session,
                                                               std::string_view endpoint);
 

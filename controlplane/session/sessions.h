@@ -1,30 +1,32 @@
-// sessions: the registry and life cycle of sessions, endpoints and routes; the sole user of the workers'
-// mailboxes. It allocates slots and ports, fills slots, expands keys, feeds punts to ICE and DTLS, and
-// follows the teardown order: close_notify and BYE while transmit is live, remove, wait for the ack, wipe
-// keys, free port and slot.
+// sessions: the interface of the session layer: the life of sessions, endpoints and routes. Only this layer
+// uses the workers' mailboxes. It allocates slots and UDP ports, fills slots, expands keys, and gives punts
+// to ICE, DTLS and the neighbours. It tears down in the order of docs/architecture.md: close_notify and BYE
+// while transmit is live; remove; wait for the acknowledgement; wipe keys; free UDP port and slot.
 //
-// Control thread only; nothing here blocks. Requests that must wait for a worker's ack call `done` later,
-// from poll(), or at once when there is nothing to wait for. A `done` may make further requests; an event
-// sink may not.
+// Control thread only; no function blocks. A removal calls `done` when the worker has acknowledged it: later,
+// from poll(), or at once when there is nothing to wait for. `done` may make further requests;
+// SessionOptions::on_event must not.
 //
-// What is decided here beyond docs/api.md:
+// Rules beyond docs/api.md:
 //
-// An id is free again once its object is gone from the worker; asking for it before is
-// ErrorKind::kWrongState.
+// An id is free again when the worker has acknowledged the removal of its object. A creation with that id
+// before then gets ErrorKind::kWrongState.
 //
-// A peer that fails in DTLS, or whose keys cannot be installed, leaves its endpoint `failed` and inert,
-// until it is removed or has been there for limits.idle_timeout_s (then with reason `failed`). Keys that
-// cannot be installed at the creation of an sdes endpoint refuse it.
+// If DTLS fails before the keys are ready, or the keys cannot be installed, the endpoint becomes `failed`. It
+// stays without function until it is removed, or until limits.idle_timeout_s has passed (then it is removed
+// with reason `failed`). A DTLS failure while the keys are in use removes the endpoint. If the keys of an
+// sdes endpoint cannot be installed, its creation is refused.
 //
-// Every SSRC sent to an endpoint is remembered with its next packet index for as long as the endpoint
-// lives, 4 times limits.routes_per_endpoint of them. Past that a route that leaves the SSRC to us
-// continues the longest rested one, and one that names a fresh SSRC is refused. Across endpoints nothing
-// is remembered: a sendKey that the operator gives must never have been used before.
+// Every SSRC sent to an encrypted endpoint is remembered with its next packet index for as long as the
+// endpoint lives, up to 4 times limits.routes_per_endpoint of them (outgoing_ssrcs.h). Past that a route
+// without a given SSRC reuses the remembered SSRC that has been unused for longest, and a route with a new
+// SSRC is refused. Endpoints share no such memory: a sendKey that the operator gives must never have been
+// used before.
 //
-// A new session goes to the least loaded worker, and is refused when that one is above
-// limits.worker_load_percent. What belongs to a session that was admitted is taken whatever the load.
+// A new session goes to the least loaded worker. It is refused when the load of that worker is above
+// limits.worker_load_percent. Endpoints and routes of an admitted session are not refused for load.
 //
-// Idle: see idle_watch.h. Limits that a refusal may name: sessions, worker_load_percent,
+// Idle reclaim: see idle_watch.h. An error of kLimitReached names one of: sessions, worker_load_percent,
 // endpoints_per_worker, media_ports, routes_per_worker, routes_per_endpoint, outgoing_ssrcs_per_endpoint.
 #pragma once
 
@@ -52,19 +54,24 @@ class Sessions {
   using Options = SessionOptions;
   using Totals = control::Totals;
 
-  /// `plane` outlives this. `engine` is the control thread's own instance, of the kind that the workers use.
+  /// `plane` outlives this object. `engine` is an instance for the control thread alone, of the same kind as
+  /// the workers' engines.
   Sessions(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine);
   ~Sessions();
 
+  /// A creation with the id and the parameters of an existing object returns that object. An empty id: the
+  /// daemon makes one.
   [[nodiscard]] Result<Created<SessionView>> create_session(const std::string& id);
   [[nodiscard]] Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
   [[nodiscard]] Result<EndpointView> connect_endpoint(const EndpointConnect& request);
   [[nodiscard]] Result<Created<RouteView>> create_route(const RouteCreate& request);
   [[nodiscard]] Result<RouteView> switch_route(const RouteSwitch& request);
+  /// `done` gets nullopt when the object is gone, or the error kNotFound at once.
   void remove_session(const std::string& id, Done done);
   void remove_endpoint(const std::string& session, const std::string& id, Done done);
   void remove_route(const std::string& session, const std::string& id, Done done);
 
+  /// Lists are sorted by session and id. An unknown id gives kNotFound.
   std::vector<SessionView> list_sessions() const;
   [[nodiscard]] Result<SessionView> get_session(const std::string& id) const;
   [[nodiscard]] Result<std::vector<EndpointView>> list_endpoints(
@@ -90,23 +97,25 @@ class Sessions {
   struct WorkerLoad {
     std::size_t endpoints, routes, streams, sessions;
     LoadMeter::Reading reading;
-    std::optional<double> capacity_left_pps;  // until limits.worker_load_percent
+    std::optional<double> capacity_left_pps;  // that may be added below limits.worker_load_percent
   };
   WorkerLoad worker_load(std::size_t worker) const;
 
   Totals totals() const;
 
-  /// Drains notes and punts of all workers, retries pending commands. Call after every wake-up; false when
-  /// there may be more.
+  /// Takes notes and punts of all workers, and sends waiting commands. Call it after every wake-up of the
+  /// control thread. False when there may be more.
   [[nodiscard]] bool poll(Clock::time_point now);
-  /// Timers: DTLS retransmission, ICE consent, idle reclaim, neighbours, bit rates. Returns when it wants to
-  /// be called next.
+  /// Timers: DTLS retransmission, ICE consent, idle reclaim, neighbours, bit rates, load. Returns when to
+  /// call it again.
   Clock::time_point tick(Clock::time_point now);
 
-  /// From now on. REQUIRES: `config` differs from the present one in live keys only (config/reload.h).
+  /// Uses `config` from now on. REQUIRES: `config` differs from the present one in live keys only
+  /// (config/reload.h).
   void reconfigure(const config::Config& config);
 
-  /// Orderly end: refuses new objects, tears everything down; `done` when every worker has acked everything.
+  /// Refuses new objects and removes every session. Calls `done` when the workers have acknowledged all
+  /// removals.
   void shut_down(std::function<void()> done);
 
  private:

@@ -1,9 +1,9 @@
-// slot_pool: which slots of one of a worker's tables are free, and the generation that each tenant gets. A
-// slot comes back only after the worker has said that it let go. The last slot freed is the first reused, so
-// that memory stays warm and untouched slots stay untouched; a stale reference is told by its generation,
-// whatever the order. Control thread only.
+// slot_pool: which slots of one table of a worker are free, and the generation of each tenant. A slot returns
+// here only after the worker has acknowledged the removal. The slot that was freed last is reused first: its
+// memory is still in the CPU's caches, and unused memory stays untouched. This is safe, because a stale
+// reference has another generation. Control thread only.
 //
-// Memory: grows with the highest slot ever in use, then never again. Generation 0 is never given: zeroed
+// Memory grows with the highest slot in use and never shrinks. Generation 0 is never given, since zeroed
 // memory has it.
 #pragma once
 
@@ -40,8 +40,8 @@ class SlotPool {
     return dataplane::SlotRef{slot, tenant.generation};
   }
 
-  /// False, and nothing changes, when `ref` is not the present tenant: a second release, or a stale
-  /// reference.
+  /// False when `ref` is not the present tenant (a second release, or a stale reference); then nothing
+  /// changes.
   [[nodiscard]] bool release(dataplane::SlotRef ref) {
     if (!holds(ref)) return false;
     tenants_[ref.slot].used = false;
@@ -57,7 +57,7 @@ class SlotPool {
 
   std::size_t capacity() const { return capacity_; }
   std::size_t used() const { return tenants_.size() - free_.size(); }
-  /// No slot at or past this was ever given.
+  /// The first slot that was never given.
   std::size_t high_water() const { return tenants_.size(); }
 
  private:
@@ -70,7 +70,7 @@ class SlotPool {
   std::vector<std::uint32_t> free_;
 };
 
-/// A slot that goes back to its pool unless it is committed. The pool outlives it.
+/// A slot that returns to its pool unless it is committed. The pool outlives the lease.
 class SlotLease {
  public:
   /// nullopt when every slot is taken.

@@ -1,6 +1,6 @@
-// stream_watch: what flows in. Reads the workers' stream tables while they work, by the protocol of
-// stream_slot.h, takes a sample of each stream a second for its bit rate, and has streams forgotten that
-// stopped. Control thread only.
+// stream_watch: the incoming streams. It reads the workers' stream tables while the workers write them, by
+// the protocol of stream_slot.h. Once a second it samples each stream for its bit rate, and asks the worker
+// to retire a stream that is silent for limits.stream_timeout_s. Control thread only.
 #pragma once
 
 #include "controlplane/session/context.h"
@@ -12,18 +12,18 @@ class StreamWatch {
  public:
   explicit StreamWatch(Context& context) : context_(context), samples_(context.workers.size()) {}
 
-  /// Returns when to come again.
+  /// Returns when to call it again.
   TimePoint tick(TimePoint now);
 
-  /// Streams that have carried media; of one session or endpoint, or of all (nullptr).
+  /// The streams that have carried media: of one session or endpoint, or of all (nullptr).
   std::vector<StreamView> list(const Session* session, const Endpoint* endpoint) const;
-  /// Streams of a worker, those among them that have only sent RTCP.
+  /// The number of streams of a worker, including those that have only carried RTCP.
   std::size_t count(std::size_t worker) const;
 
  private:
   struct Sample {
-    std::uint32_t tenancy = 0;    // of the stream that it is of
-    std::uint32_t forgotten = 0;  // tenancy that the worker was asked to forget
+    std::uint32_t tenancy = 0;    // of the sampled stream
+    std::uint32_t forgotten = 0;  // tenancy of the last kStreamIdle sent; 0 = none
     std::uint64_t bytes = 0;
     TimePoint at{};
     double bitrate = 0;

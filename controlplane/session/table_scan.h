@@ -1,5 +1,5 @@
-// table_scan: a look at every slot of every worker once a second, a bounded number at a time, so that a full
-// table never holds the control thread up. Plain arithmetic; control thread.
+// table_scan: visits every slot of every worker once a second, a bounded number per turn, so that a full
+// table does not block the control thread. Pure arithmetic; control thread.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,8 @@ class TableScan {
   static constexpr std::size_t kSlotsPerTurn = 4096;
   static constexpr std::chrono::seconds kPeriod{1};
 
-  /// `size(worker)` says how many slots to look at, `look(worker, slot)` does it. Returns when to come again.
+  /// Visits up to kSlotsPerTurn slots. `size(worker)` is the number of slots to visit, `look(worker, slot)`
+  /// visits one. Returns when to call it again.
   template <typename Size, typename Look>
   TimePoint turn(TimePoint now, std::size_t workers, Size size, Look look) {
     if (now < next_) return next_;

@@ -1,4 +1,4 @@
-// totals: what the sessions have counted since the start, for metrics and tests. Control thread.
+// totals: what Sessions has counted since the start, for metrics and tests. Plain values; control thread.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@ struct Totals {
   std::uint64_t endpoints_created = 0, endpoints_removed = 0, endpoints_idle_reclaimed = 0,
                 endpoints_failed = 0;
   std::uint64_t routes_created = 0, routes_removed = 0;
-  std::uint64_t pending_commands = 0;    // waiting now for space in a worker's ring; the one that can fall
-  std::uint64_t deferred_commands = 0;   // that ever had to wait
-  std::uint64_t frames_dropped = 0;      // of ours, because no buffer or no space was left
-  std::uint64_t datagrams_too_long = 0;  // of ours, longer than the port's MTU
+  std::uint64_t pending_commands = 0;  // commands that wait for a ring now; the only value here that can fall
+  std::uint64_t deferred_commands = 0;   // commands that had to wait
+  std::uint64_t frames_dropped = 0;      // frames to send: no buffer, or a full queue
+  std::uint64_t datagrams_too_long = 0;  // datagrams to send: longer than the port's MTU
   std::uint64_t ice_dropped = 0;         // STUN for no endpoint, or that failed its checks
-  std::uint64_t dtls_dropped = 0;  // DTLS for no endpoint, or from an address that STUN has not validated
-  std::uint64_t stale_punts = 0;   // for an endpoint that is gone
+  std::uint64_t dtls_dropped = 0;        // no endpoint, a failed one, or no validated address
+  std::uint64_t stale_punts = 0;         // of an endpoint that is gone or being removed
   std::uint64_t stale_notes = 0;
 };
 

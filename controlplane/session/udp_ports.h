@@ -1,7 +1,7 @@
-// udp_ports: which local UDP port an endpoint gets. One that the port's hardware brings to the endpoint's
-// worker, when it knows how to (dataplane/port/port_steering.h) and has one left; else any, and the workers
-// hand over. A port belongs to a worker from the moment it is given; the steering table hears of it here.
-// Control thread only.
+// udp_ports: which local UDP port an endpoint gets. The best is one that the port's hardware brings to the
+// endpoint's worker (dataplane/port/port_steering.h). When there is none, any other is given, and the workers
+// hand packets off. acquire() makes the worker the owner of the UDP port in the steering table. Control
+// thread only.
 #pragma once
 
 #include <cstddef>
@@ -21,10 +21,10 @@ class UdpPorts {
  public:
   UdpPorts(const config::Config& config, MediaPlane& plane);
 
-  /// For an endpoint of `worker` on the port of that index: one UDP port, or a pair. nullopt when all are
-  /// taken.
+  /// Takes one UDP port or a pair for an endpoint of `worker` on the port `port_index`. nullopt when none is
+  /// free.
   [[nodiscard]] std::optional<PortLease> acquire(std::size_t worker, std::size_t port_index, bool pair);
-  /// REQUIRES: it was acquired as such and committed.
+  /// Frees what acquire() gave. REQUIRES: `pair` as in acquire(), and no lease holds it.
   void release(std::uint16_t udp_port, bool pair);
 
   std::uint16_t min() const { return ports_.min(); }
@@ -33,18 +33,19 @@ class UdpPorts {
   std::size_t free() const { return ports_.free(); }
 
  private:
-  /// Of UDP ports that every DPDK port treats alike: the queue that each brings them to, if that is known.
+  /// UDP ports of one kind are treated alike by every DPDK port. A kind holds, for each DPDK port, the queue
+  /// that the UDP port is brought to, if that is known.
   using Kind = std::vector<std::optional<std::uint8_t>>;
 
   static std::vector<Kind> find_kinds(const config::Config& config, const MediaPlane& plane);
   static Kind kind_of(const MediaPlane& plane, std::uint16_t udp_port);
 
   MediaPlane& plane_;
-  std::vector<Kind> kinds_;  // sorted; a block of the allocator each
+  std::vector<Kind> kinds_;  // sorted; each is a block of the allocator
   PortAllocator ports_;
 };
 
-/// UDP ports that go back unless they are committed. The UdpPorts outlive it.
+/// UDP ports that are freed unless they are committed. The UdpPorts object outlives the lease.
 class PortLease {
  public:
   PortLease(UdpPorts& ports, std::uint16_t udp_port, bool pair)

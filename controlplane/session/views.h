@@ -1,5 +1,5 @@
-// views: what the API shows of the objects: plain copies, with the counters as the workers have them now.
-// Pure reading; control thread.
+// views: the objects as the API shows them: plain copies, with the workers' counters as they are now. Nothing
+// is changed; control thread.
 #pragma once
 
 #include "controlplane/session/context.h"

@@ -1,5 +1,5 @@
-// webrtc_peer: what a webrtc endpoint has besides its slot: its ICE agent, its DTLS association, and which of
-// the validated pairs the worker knows. A plain record, which webrtc_transport changes. Control thread only.
+// webrtc_peer: what a webrtc endpoint has besides its slot: its ICE agent, its DTLS association, and the
+// validated address pairs. A plain record; webrtc_transport changes it. Control thread only.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@
 namespace sluice::control {
 
 struct WebrtcPeer {
-  // A pair that checks validated, and the MAC that they came from.
+  // A validated pair, and the MAC that its checks came from.
   struct Path {
     IcePair pair;
     dataplane::MacAddress mac{};
@@ -26,23 +26,23 @@ struct WebrtcPeer {
   WebrtcPeer(IceCredentials credentials, std::chrono::milliseconds consent_timeout)
       : ice(std::move(credentials), consent_timeout) {}
 
-  /// ICE or DTLS has begun.
+  /// Whether the peer has validated a pair.
   [[nodiscard]] bool under_way() const { return ice.pair_count() != 0; }
   /// nullptr when the pair is not validated.
   [[nodiscard]] Path* find(const IcePair& pair);
-  /// Fills in the parts of the view that are webrtc's.
+  /// Fills in the members of the view that only webrtc endpoints have.
   void describe(EndpointView& view) const;
 
   IceLite ice;
   std::unique_ptr<DtlsTransport> dtls;
-  std::vector<std::string> ufrags;  // ours that lead here: two while an ICE restart is under way
+  std::vector<std::string> ufrags;  // our ufrags in use: two during an ICE restart
   std::string remote_ufrag;
-  std::vector<Fingerprint> fingerprints;  // the peer's
-  std::vector<Path> paths;                // validated; on a shared port the worker has a tuple for each
-  std::optional<IcePair> current;         // where we send
-  std::optional<DtlsTransport::TimePoint> timer;  // as it stands in WebrtcTransport's timers
+  std::vector<Fingerprint> fingerprints;          // the peer's
+  std::vector<Path> paths;                        // validated; a shared port has a tuple of each
+  std::optional<IcePair> current;                 // the pair that we send on
+  std::optional<DtlsTransport::TimePoint> timer;  // its entry in WebrtcTransport::timers_
   Fingerprint own_fingerprint;
-  IceLite::TimePoint last_check{};  // of the peer's that held
+  IceLite::TimePoint last_check{};  // time of the peer's last valid check
 };
 
 }  // namespace sluice::control

@@ -1,11 +1,11 @@
-// webrtc_transport: ICE and DTLS of every webrtc endpoint, joined to its slot: which check is for whom, which
-// address is validated and nominated, handshakes and their timers, keys into the slot, close_notify at the
-// end. Control thread only.
+// webrtc_transport: connects ICE and DTLS of each webrtc endpoint with its slot. It finds the endpoint of
+// each check, follows which address is validated and nominated, runs handshakes and their timers, expands the
+// keys into the slot, and sends close_notify at the end. Control thread only.
 //
-// Invariants: a datagram leaves only to an address that STUN has validated, or as the answer to a STUN
-// request, from the address that was asked; DTLS is looked at only when it comes from a validated address. On
-// a shared port the worker hears of a validated 5-tuple before the peer hears that it is validated, so that
-// the DTLS that follows finds its way.
+// Invariants: a datagram leaves only to an address that STUN has validated, or as the response to a STUN
+// request from that address; a response leaves from the address that was asked. DTLS is read only from a
+// validated address. On a shared port the worker gets the command for a validated 5-tuple before the peer
+// gets the response, so the worker knows the 5-tuple when the peer's DTLS arrives.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@
 
 namespace sluice::control {
 
-/// A UDP datagram of a peer, out of a punted frame.
+/// A UDP datagram of a peer, taken from a punted frame.
 struct Datagram {
   std::size_t port_index = 0;
   std::span<const std::uint8_t> payload;
@@ -32,22 +32,24 @@ class WebrtcTransport {
  public:
   WebrtcTransport(Context& context, RemoteAddresses& remotes) : context_(context), remotes_(remotes) {}
 
-  /// Makes the ICE agent and the DTLS association. nullopt, or why they cannot be had.
+  /// Makes the ICE agent and the DTLS association. nullopt, or the error; then the endpoint has neither.
   [[nodiscard]] std::optional<RequestError> prepare(Endpoint& endpoint);
-  /// The endpoint is installed: from now on its checks are answered.
+  /// From now on checks to the endpoint are answered. REQUIRES: prepare() returned nullopt, and the endpoint
+  /// is installed.
   void open(Endpoint& endpoint);
-  /// The peer's description. Another ufrag than before is an ICE restart (RFC 8445 9); fingerprints cannot
-  /// change once DTLS has begun.
+  /// Takes the peer's description. A ufrag that differs from the one before is an ICE restart (RFC 8445 9).
+  /// Fingerprints cannot change once DTLS has begun. nullopt, or the error; then nothing has changed.
   [[nodiscard]] std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
-  /// No more admission; close_notify on its way. Everything that points here from outside is undone.
+  /// Accepts no more checks, sends close_notify, and removes every entry for the endpoint from the tables of
+  /// this class.
   void close(Endpoint& endpoint);
 
-  /// `endpoint`: whose port or 5-tuple it came to; nullptr on a shared port from a stranger.
+  /// `endpoint` is the owner of the UDP port or 5-tuple; nullptr for an unknown 5-tuple on a shared port.
   void on_stun(const WorkerRecords& records, Endpoint* endpoint, const Datagram& datagram, TimePoint now);
   void on_dtls(Endpoint* endpoint, const Datagram& datagram, TimePoint now);
-  /// DTLS timers. Returns when to come again.
+  /// Runs the DTLS timers that are due. Returns when to call it again.
   TimePoint tick(TimePoint now);
-  /// Pairs whose checks have stopped are forgotten.
+  /// Forgets the pairs without fresh checks.
   void expire(Endpoint& endpoint, TimePoint now);
 
  private:
@@ -69,7 +71,7 @@ class WebrtcTransport {
   void send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram);
   void on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,
                const crypto::MasterKey& receive);
-  /// Something of the endpoint's DTLS has moved: when is it to be looked at again?
+  /// Updates the DTLS timer of the endpoint. Call it after every call into its DTLS transport.
   void arm(Endpoint& endpoint);
   IceCredentials fresh_credentials() const;
   void set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints);
@@ -77,7 +79,7 @@ class WebrtcTransport {
   Context& context_;
   RemoteAddresses& remotes_;
   std::unordered_map<std::string, Endpoint*> by_ufrag_;
-  std::map<TupleKey, Endpoint*> tuples_;  // on shared ports
+  std::map<TupleKey, Endpoint*> tuples_;  // of shared ports
   std::set<std::pair<TimePoint, Endpoint*>> timers_;
 };
 

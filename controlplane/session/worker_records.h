@@ -1,5 +1,5 @@
-// worker_records: one worker as the control thread sees it: which of its slots are taken and by which object,
-// and the queue of commands to it. Control thread only.
+// worker_records: one worker as the control thread sees it: the tenants of its slots, and the queue of
+// commands to it. Control thread only.
 #pragma once
 
 #include <cstddef>
@@ -17,20 +17,20 @@ namespace sluice::control {
 struct WorkerRecords {
   WorkerRecords(MediaPlane& plane, std::size_t worker);
 
-  /// nullptr when that slot has another tenant by now, or none.
+  /// nullptr when the slot is free or has another tenant.
   [[nodiscard]] Endpoint* endpoint(dataplane::SlotRef ref) const;
   [[nodiscard]] Source* source(dataplane::SlotRef ref) const;
   [[nodiscard]] Route* route(dataplane::SlotRef ref) const;
 
-  /// Says who has the slot. REQUIRES: the slot is taken in its pool.
+  /// Enters the tenant of a slot. REQUIRES: the slot is taken in its pool.
   void put(Endpoint& endpoint);
   void put(Route& route);
   Source& put(std::unique_ptr<Source> source);
 
-  /// Frees the slot. REQUIRES: the worker has let go of it.
+  /// Frees the slot. REQUIRES: the worker has acknowledged the removal.
   void drop(const Endpoint& endpoint);
   void drop(const Route& route);
-  /// The source ends here: this table owns it.
+  /// The same; also deletes the source, since this table owns it.
   void drop(const Source& source);
 
   std::size_t index;
@@ -42,7 +42,7 @@ struct WorkerRecords {
   std::vector<Endpoint*> endpoints;              // by slot
   std::vector<std::unique_ptr<Source>> sources;  // by slot
   std::vector<Route*> routes;                    // by slot
-  std::size_t sessions = 0;
+  std::size_t sessions = 0;                      // sessions that began on this worker
 };
 
 using Workers = std::vector<std::unique_ptr<WorkerRecords>>;
