@@ -1,5 +1,5 @@
-// api_errors: errors as JSON-RPC has them: the codes, messages and `data` of docs/api.md, made here and
-// nowhere else: from what the sessions refuse, and for what only a line of JSON-RPC can have wrong. Pure
+// api_errors: errors as JSON-RPC has them: the codes, messages and `data` of docs/api.md. Only this module
+// makes them: from the errors of the session layer, and for lines that are not valid JSON-RPC. Pure
 // functions, any thread.
 #pragma once
 
@@ -26,20 +26,20 @@ inline constexpr int kErrorPermission = -32013;
 struct ApiError {
   int code = kErrorInternal;
   std::string message;
-  OrderedJson data = nullptr;  // null: there is nothing to tell
+  OrderedJson data = nullptr;  // null: no detail
 };
 
 [[nodiscard]] ApiError to_api_error(const RequestError& error);
 
 /// The line is not JSON, or not a whole line.
 [[nodiscard]] ApiError parse_error(std::string message);
-/// JSON, but no request; `param` is the part of it that is wrong.
+/// The line is JSON, but not a request; `param` is the part that is wrong.
 [[nodiscard]] ApiError invalid_request(std::string message, std::string_view param, std::string_view found,
                                        std::string_view allowed);
-/// `near`: those that may have been meant.
+/// `near`: methods with a similar name.
 [[nodiscard]] ApiError unknown_method(std::string_view method, const std::vector<std::string>& near,
                                       const std::vector<std::string>& allowed);
-/// The peer may not speak here.
+/// The peer may not use the API.
 [[nodiscard]] ApiError not_permitted(std::string_view found, std::string_view allowed);
 
 /// {"code": ..., "message": ..., "data": ...}

@@ -1,7 +1,7 @@
-// api_fields: the three readers of a request's definition. A request is defined by one function template
+// api_fields: three visitors that read a request's definition. A request is defined by one function template
 //   template <typename Visitor> void describe(Visitor& v, TheRequest& r)
-// that names each field once; Decoder fills it from JSON, Encoder writes it to JSON, Describer lists its
-// parameters. For api.cc alone. Any thread, one visitor each.
+// that names each field once. Decoder fills the request from JSON, Encoder writes it to JSON, and Describer
+// lists its parameters. Only api.cc includes this. Any thread; each visitor is used by one.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,7 +19,7 @@
 
 namespace sluice::control::fields {
 
-/// Stops at the first thing wrong; error() has it.
+/// Stops at the first error and writes it to `error`.
 class Decoder {
  public:
   Decoder(const Json& object, std::string path, std::optional<RequestError>& error)
@@ -30,7 +30,7 @@ class Decoder {
     if (const Json* json = take(field)) read(*json, path_of(field.name), field, value);
   }
 
-  /// An object in the JSON whose members lie flat in the request.
+  /// Reads an object of the JSON whose members are direct members of the request.
   template <typename Members>
   void group(const Field& field, Members&& members) {
     const Json* json = take(field);
@@ -41,7 +41,7 @@ class Decoder {
     inner.finish();
   }
 
-  /// Fields of some kinds of endpoint; not nested.
+  /// Reads fields that only some kinds of endpoint have. Calls of only() do not nest.
   template <typename Members>
   void only(const ForKinds& kinds, dataplane::EndpointKind kind, Members&& members) {
     if (!kinds.has(kind)) forbidden_unless_ = kinds.text();
@@ -49,7 +49,7 @@ class Decoder {
     forbidden_unless_.clear();
   }
 
-  /// After the last field: nothing else may be there.
+  /// Call it after the last field: any other member of the JSON is an error.
   void finish() {
     if (error_) return;
     for (const auto& [name, value] : object_.items()) {
@@ -130,7 +130,7 @@ class Encoder {
     }
   }
 
-  /// Left out when there is nothing to say in it.
+  /// Leaves the object out when all its members are empty.
   template <typename Members>
   void group(const Field& field, Members&& members) {
     OrderedJson object = OrderedJson::object();

@@ -1,5 +1,5 @@
-// api_requests: the definitions of the requests: which fields each has, said once (api_fields.h reads them
-// three ways). For api.cc alone.
+// api_requests: the definitions of the requests: the fields of each, stated once for the three visitors of
+// api_fields.h. Only api.cc includes this. Templates and constants, any thread.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace sluice::control::fields {
 
-/// What else is said about a method, by its request's type.
+/// The texts of a method, by the type of its request.
 struct MethodText {
   std::string_view name;
   std::string_view summary;
@@ -55,7 +55,7 @@ void describe(V& v, SourceSelector& r) {
   v.field({.name = "mid", .help = "or the stream with this mid", .text = &kMid}, r.mid);
 }
 
-/// As wide as payload types are; header extension ids have a rule of their own.
+/// The range is that of payload types. The rule for header extension ids is checked in rules.cc.
 template <typename V>
 void describe(V& v, NumberMapping& r) {
   v.field({.name = "from", .help = "as it comes in", .required = true, .range = kPayloadType}, r.from);

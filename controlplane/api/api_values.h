@@ -1,6 +1,6 @@
-// api_values: how one value of a parameter is read from JSON, written to JSON and described; what it
-// may be is in rules.h. For
-// api.cc alone, through api_fields.h. Errors never repeat a key or a password. Pure functions, any thread.
+// api_values: how one value of a parameter is read from JSON, written to JSON and described. rules.h says
+// which values are valid. Only api.cc uses this, through api_fields.h. Errors never repeat a key or a
+// password. Pure functions, any thread.
 #pragma once
 
 #include <array>
@@ -19,14 +19,14 @@
 
 namespace sluice::control::fields {
 
-/// What is said about a parameter where it is defined.
+/// The definition of a parameter.
 struct Field {
   std::string_view name{};
   std::string_view help{};
   bool required = false;
-  const TextRule* text = nullptr;  // of strings; nullptr = any
-  Range range{};                   // of integers
-  std::size_t max_items = 0;       // of lists
+  const TextRule* text = nullptr;  // for strings; nullptr = any
+  Range range{};                   // for integers
+  std::size_t max_items = 0;       // for lists
 };
 
 struct Mismatch {
@@ -34,7 +34,7 @@ struct Mismatch {
   std::string allowed;
 };
 
-/// Any T: type_name, allowed, read, write, is_default.
+/// Value<T> has kType, allowed, read, write, is_default. read() returns nullopt, or what is wrong.
 template <typename T>
 struct Value;
 
@@ -58,7 +58,7 @@ struct Value<bool> {
   static bool is_default(bool value) { return !value; }
 };
 
-/// The integer in field.range, or what is wrong.
+/// The integer, or what is wrong: not an integer, or outside field.range.
 std::variant<std::int64_t, Mismatch> read_integer(const Json& json, const Field& field);
 
 template <typename T>

@@ -1,5 +1,5 @@
-// method: the requests of the API as values, and what is said of each: its name, help and parameters.
-// Requests with more than ids are in session/model.h. Plain values, any thread.
+// method: the requests of the API as values, and the name, help and parameters of each. Requests with more
+// than ids are in session/model.h. Plain values, any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@
 
 namespace sluice::control {
 
-// The requests that session/model.h does not have. An empty session, id or endpoint in a list request means
+// The requests that session/model.h does not have. In a list request an empty session or endpoint means
 // "all".
 struct VersionGet {};
 struct SessionCreate {
-  std::string id;  // empty = the daemon makes one
+  std::string id;  // empty = the daemon makes an id
 };
 struct SessionList {};
 struct SessionGet {
@@ -60,7 +60,8 @@ using Request = std::variant<VersionGet, SessionCreate, SessionList, SessionGet,
                              RouteCreate, RouteSwitch, RouteList, RouteGet, RouteRemove, StreamList, PortList,
                              WorkerList, DropList, EventSubscribe, Shutdown>;
 
-/// One parameter, for help, for sluicectl's options and for the test that holds docs/api.md to the code.
+/// One parameter: for help, for sluicectl's options, and for the test that compares docs/api.md with the
+/// code.
 struct Param {
   std::string name{};
   std::string help{};
@@ -76,7 +77,7 @@ struct Param {
 struct Method {
   std::string_view name;     // "endpoint.create"
   std::string_view summary;  // one line
-  std::string_view example;  // sluicectl's arguments
+  std::string_view example;  // arguments of sluicectl
   std::vector<Param> params;
 };
 

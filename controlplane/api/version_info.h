@@ -1,5 +1,5 @@
-// version_info: what this process is made of: sluice itself and the libraries that it is linked to at this
-// moment, which is not always what it was built with. Plain values; any thread. versions.h gathers them.
+// version_info: the versions of sluice and of the libraries that it is linked to at run time, which may
+// differ from those that it was built with. versions.h fills it in. Plain values; any thread.
 #pragma once
 
 #include <string>
