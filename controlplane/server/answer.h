@@ -1,4 +1,4 @@
-// answer: what a request's handler says, and the lines that it becomes. Control thread.
+// answer: the result of a request's handler, and the line that it becomes. Control thread.
 #pragma once
 
 #include <functional>
@@ -13,11 +13,11 @@ namespace sluice::control {
 
 struct Outcome {
   std::variant<OrderedJson, ApiError> result;
-  bool subscribe = false;  // events follow the answer on this connection
+  bool subscribe = false;  // send events on this connection after the answer
 };
 
-/// Called once, at once or later. Dropped uncalled, it answers with an internal error, so that no peer waits
-/// for ever.
+/// The callback that a handler answers with: at once or later, one time only. If it is destroyed without a
+/// call, the peer gets an internal error, so that no peer waits for ever.
 class Answer {
  public:
   explicit Answer(std::function<void(Outcome)> deliver);
@@ -30,9 +30,9 @@ class Answer {
 
 using RequestHandler = std::function<void(const std::string& method, const Json& params, Answer answer)>;
 
-/// The line that answers the request of that id.
+/// The line that answers the request with that id.
 [[nodiscard]] std::string answer_line(const Json& id, const Outcome& outcome);
-/// The error as an answer line, for peers that have no request to answer yet.
+/// The error as an answer line without a request id.
 [[nodiscard]] std::string error_line(const ApiError& error);
 
 }  // namespace sluice::control

@@ -1,5 +1,6 @@
-// api_connection: one peer of the API: its requests in, its answers and events out, in order. For api_server
-// alone. Control thread; lives as long as its server or a pending operation holds it.
+// api_connection: one connection of the API: it reads requests and writes answers and events, in order. Only
+// api_server uses it. Control thread. A connection lives as long as its server or a pending operation holds
+// it.
 #pragma once
 
 #include <array>
@@ -23,7 +24,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
  public:
   static constexpr std::size_t kRequestsPerTurn = 64;
   static constexpr std::size_t kMaxPending = 1024;          // requests without an answer yet
-  static constexpr std::size_t kMaxQueuedBytes = 4u << 20;  // of answers; above it no more is read
+  static constexpr std::size_t kMaxQueuedBytes = 4u << 20;  // of answers; above this the socket is not read
   static constexpr std::size_t kEventBytesPerWrite = 256u << 10;
 
   using Socket = boost::asio::local::stream_protocol::socket;
@@ -32,15 +33,15 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
                 std::function<void(const std::shared_ptr<ApiConnection>&)> on_closed);
 
   void start() { read(); }
-  /// No more requests; closes when what is pending has been answered and written.
+  /// Reads no more requests. Closes the connection when all pending requests are answered and written.
   void drain();
-  /// At once.
+  /// Closes the connection at once. Answers that are not yet written are lost.
   void close();
 
  private:
   struct Pending {
     Json id;
-    bool is_notification = false;  // the peer wants no answer
+    bool is_notification = false;  // the peer expects no answer
     bool is_done = false;
     bool subscribe = false;
     std::string line;
@@ -78,8 +79,8 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
   bool is_closed_ = false;
 
   std::deque<std::shared_ptr<Pending>> pending_;  // in the order of the requests
-  std::size_t queued_bytes_ = 0;                  // answers that the peer has not taken yet
-  std::string output_;                            // released, not yet given to the kernel
+  std::size_t queued_bytes_ = 0;                  // size of the answers that the peer has not read yet
+  std::string output_;                            // released by release_answers(), not yet written
   std::string writing_;
   bool is_writing_ = false;
   std::shared_ptr<EventQueue> events_;

@@ -1,5 +1,5 @@
-// api_handlers: what each request of api.h does: asks the sessions and the data plane, and renders what they
-// say. Control thread; nothing here blocks: a removal answers when the worker has acknowledged it.
+// api_handlers: carries out the requests of api.h: it calls Sessions, reads the data plane, and renders the
+// results. Control thread; nothing here blocks: a removal is answered when the worker has acknowledged it.
 #pragma once
 
 #include <chrono>
@@ -22,16 +22,18 @@ class ApiHandlers {
     const PlaneStatus& plane;
     Versions versions;
     crypto::EngineKind engine{};
-    std::vector<crypto::SrtpProfile> profiles;  // on offer
-    std::function<void()> on_shutdown;          // begins the orderly end; may be called again
+    std::vector<crypto::SrtpProfile> profiles;  // the ones that are offered to peers
+    std::function<void()> on_shutdown;          // begins the orderly shutdown; may be called again
   };
 
   explicit ApiHandlers(Context context);
 
+  /// Carries out one request and calls `answer`, at once or later. An invalid request is answered with an
+  /// error.
   void handle(const std::string& method, const Json& params, Answer answer);
 
  private:
-  struct RequestDispatcher;  // one request's way through: api_handlers.cc
+  struct RequestDispatcher;  // handles one request: api_handlers.cc
 
   OrderedJson version() const;
   OrderedJson ports() const;

@@ -1,9 +1,8 @@
 // api_server: JSON-RPC 2.0, one request a line, on a Unix stream socket (docs/api.md). It knows framing,
-// order, limits and who may connect; what the requests mean is the handler's affair.
+// order, limits and which users may connect. The handler knows what the requests mean.
 //
-// Control thread. Nothing blocks: a connection works off a bounded number of requests per turn of the loop,
-// and is not read from while too many of its answers wait, be it for the handler or for the peer to read
-// them.
+// Control thread. Nothing blocks: a connection handles a bounded number of requests per turn of the loop. It
+// is not read while too many of its requests wait for the handler, or too many answers wait for the peer.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -30,17 +29,17 @@ class ApiServer {
   struct Options {
     std::size_t max_connections = 64;
     std::size_t max_line_bytes = 1048576;
-    LogSink log;  // refusals and failures of the socket
+    LogSink log;  // gets refusals and failures of the socket
   };
 
-  /// `listen_fd` is the server's from here. `hub` and `io` outlive it.
+  /// Takes ownership of `listen_fd`. `hub` and `io` outlive this object.
   ApiServer(boost::asio::io_context& io, int listen_fd, Options options, EventHub& hub,
             RequestHandler handler);
   ~ApiServer();
 
-  /// No new connections and no new requests; answers that are due still go out, then the connections close.
+  /// Accepts no more connections and requests. Pending answers are still sent; then the connections close.
   void drain();
-  /// True when drain() has nothing left to wait for.
+  /// True when no connection is open.
   bool drained() const { return connections_.empty(); }
   std::size_t connections() const { return connections_.size(); }
 

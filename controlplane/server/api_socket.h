@@ -1,6 +1,6 @@
-// api_socket: the Unix socket that the API is served on, claimed before anything else of the daemon starts.
-// One daemon per path: a path that somebody answers on is refused, one that a dead daemon left behind is
-// taken over, and anything else that lies there is left alone. Control thread.
+// api_socket: the Unix socket of the API. The daemon claims it before it starts anything else, so that each
+// path has one daemon. A socket that another daemon answers on is refused; one that a dead daemon has left is
+// replaced; a file that is no socket is left alone. Control thread.
 #pragma once
 
 #include <sys/types.h>
@@ -14,15 +14,15 @@ namespace sluice::control {
 
 class ApiSocket {
  public:
-  /// Makes the directory (0755) when it is missing, binds and listens. Connections wait in the backlog until
+  /// Makes the directory (0755) if it is missing, binds and listens. Connections wait in the backlog until
   /// the server accepts them. nullptr with the reason in `error`.
   static std::unique_ptr<ApiSocket> claim(const config::Api& api, std::string& error);
-  /// Closes, and removes the path if it still is ours.
+  /// Closes the socket if it was not released, and removes the path if it still is this socket.
   ~ApiSocket();
   ApiSocket(const ApiSocket&) = delete;
   ApiSocket& operator=(const ApiSocket&) = delete;
 
-  /// The listening socket, the caller's from here. -1 the second time.
+  /// Gives the listening socket to the caller, who must close it. -1 when it was released before.
   int release_fd();
   const std::string& path() const { return path_; }
 

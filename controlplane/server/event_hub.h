@@ -1,6 +1,7 @@
-// event_hub: events to those who follow them. Each event is rendered once; each subscriber has a bounded
-// queue of shared lines that it takes from at its own pace. A subscriber that is too slow loses events, is
-// told how many, in their place, and slows no other subscriber down. Control thread.
+// event_hub: distributes events to subscribers. Each event is rendered once. Each subscriber has a bounded
+// queue of shared lines and takes from it when it can write. A subscriber that is too slow loses events and
+// gets one events.lost with their number in their place. It does not slow down other subscribers. Control
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -15,19 +16,20 @@
 
 namespace sluice::control {
 
-/// One subscriber's events, as lines for the wire.
+/// The events of one subscriber, as lines.
 class EventQueue {
  public:
   using Line = std::shared_ptr<const std::string>;
   static constexpr std::size_t kMaxLines = 10000;
 
-  /// `on_ready` is called when the queue was empty and no longer is.
+  /// `on_ready` is called when the queue was empty and gets a line.
   explicit EventQueue(std::function<void()> on_ready, std::size_t max_lines = kMaxLines)
       : on_ready_(std::move(on_ready)), max_lines_(max_lines) {}
 
+  /// Adds a line. A queue that is full counts it as lost instead.
   void push(Line line);
-  /// nullptr when there is nothing. After a loss, one events.lost stands where the lost ones would have
-  /// stood.
+  /// The next line; nullptr when there is none. After a loss, one events.lost takes the place of the lost
+  /// events.
   Line pop();
   std::size_t size() const { return lines_.size(); }
 
@@ -35,13 +37,14 @@ class EventQueue {
   std::function<void()> on_ready_;
   std::size_t max_lines_;
   std::deque<Line> lines_;
-  std::uint64_t lost_ = 0;  // since the queue overflowed; nothing is taken in until half of it has gone
+  std::uint64_t lost_ = 0;  // since the queue overflowed; it takes nothing more until it is half empty
 };
 
 class EventHub {
  public:
-  /// The queue is dropped when this hub alone holds it.
+  /// The hub forgets a queue when no subscriber holds it any more.
   void subscribe(const std::shared_ptr<EventQueue>& queue) { subscribers_.push_back(queue); }
+  /// Renders the event and adds it to the queue of each subscriber.
   void publish(const Event& event);
 
  private:

@@ -1,5 +1,5 @@
-// port_view: a network port as docs/api.md shows it. Apart from the other views, since the command line,
-// which shares those, links no ports. Pure function, any thread.
+// port_view: a network port as docs/api.md shows it. It is separate from api_views because sluicectl links
+// api_views and must not link DPDK's ports. Pure function, any thread.
 #pragma once
 
 #include "controlplane/base/json.h"
