@@ -1,6 +1,6 @@
-// crypto_choice: which SRTP engine this process uses and which profiles it offers: those configured that the
-// self-test of the engine in use has passed. Also the table of `sluiced --self-test`. Control thread, at
-// start.
+// crypto_choice: chooses the SRTP engine of this process and the profiles that it offers: those configured
+// profiles that pass the engine's self-test. It also makes the table of `sluiced --self-test`. Control
+// thread, at start.
 #pragma once
 
 #include <string>
@@ -15,20 +15,21 @@ struct CryptoChoice {
   crypto::EngineKind engine{};
   std::string library;                        // the engine's description
   std::vector<crypto::SrtpProfile> profiles;  // in the configured order of preference; never empty
-  std::vector<std::string> warnings;          // profiles that are configured and not offered, and why
+  std::vector<std::string> warnings;          // configured profiles that are not offered, and why
 };
 
-/// Runs the self-test of the engine that is configured, or that suits the CPU. False with the reason in
-/// `error`, which names profiles and library, when there is nothing left to offer.
+/// Runs the self-test of the configured engine, or of the one that suits the CPU. False with the reason in
+/// `error` when no engine can be used or no profile is left; the reason then names the profiles and the
+/// library.
 [[nodiscard]] bool choose_crypto(const config::Crypto& wanted, CryptoChoice& choice, std::string& error);
 
-/// What `choose_crypto` makes of a report; apart, so that tests can fail a profile.
+/// The part of choose_crypto() after the self-test. It is separate so that tests can let a profile fail.
 [[nodiscard]] bool choose_profiles(const std::vector<std::string>& wanted,
                                    const crypto::SelfTestReport& report, CryptoChoice& choice,
                                    std::string& error);
 
-/// Runs the self-tests of all engines and writes a line per engine and profile to `text`. True when
-/// everything that this machine can run has passed, and something can be run.
+/// Runs the self-tests of all engines and writes a line for each engine and profile to `text`. True when at
+/// least one engine can run here, and every profile of every such engine has passed.
 [[nodiscard]] bool self_test_table(std::string& text);
 
 }  // namespace sluice::control

@@ -1,7 +1,8 @@
-// event_loop: the control thread's loop: the workers' rings, the API's sockets, timers and signals in turns,
-// each turn bounded, and asleep when there is nothing. Workers wake it through the ControlWaker's eventfd.
+// event_loop: the loop of the control thread. A turn handles the workers' rings, timers, and the handlers of
+// sockets and signals; each part is bounded. The thread sleeps when there is nothing to do; workers wake it
+// through the eventfd of ControlWaker.
 //
-// Control thread. Only stop() may be called from inside the work.
+// Control thread. Functions of Work must call no function of this class but stop() and io().
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -21,21 +22,21 @@ class EventLoop {
 
   struct Work {
     std::function<bool(Clock::time_point)> poll;  // drains the rings; false when there may be more
-    std::function<Clock::time_point(Clock::time_point)> tick;  // timers; says when to call it next
+    std::function<Clock::time_point(Clock::time_point)> tick;  // timers; returns when to call it next
   };
 
-  /// Handlers that run before the rings are looked at again, and for how long. Whichever is reached first.
+  /// The limits of one turn, whichever is reached first: the number of handlers that run, and their time.
   static constexpr std::size_t kMaxHandlersPerTurn = 64;
   static constexpr std::chrono::milliseconds kMaxHandlerTime{2};
-  /// tick() is called at least this often: what a request has just begun may need it sooner than it said.
+  /// tick() is called at least this often: a request may need a timer earlier than tick() has said before.
   static constexpr std::chrono::milliseconds kMaxTickInterval{10};
 
-  /// `waker` outlives this.
+  /// `waker` outlives this object.
   explicit EventLoop(dataplane::ControlWaker& waker);
   ~EventLoop();
 
   boost::asio::io_context& io() { return io_; }
-  /// Until stop().
+  /// Runs turns until stop() is called.
   void run(const Work& work);
   void stop() { is_stopped_ = true; }
 

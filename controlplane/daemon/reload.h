@@ -1,9 +1,9 @@
-// reloading: SIGHUP. The configuration file is read again; what may change while sluiced runs takes effect,
-// what else differs is said to need a restart, and a file with errors changes nothing. All of it is told in
-// the log, which is opened anew as well, so that it may have been moved away. Control thread only.
+// reload: SIGHUP reads the configuration file again. Live settings take effect. Other settings that differ
+// are logged as needing a restart. A file with errors is logged and changes nothing. After a valid file the
+// log file is opened again, so that it can be moved away before. Control thread only.
 //
-// Live keys act on what comes after: time limits of DTLS and ICE on webrtc endpoints that are created from
-// then on, the latch window likewise; the others at once.
+// A live setting acts on what happens later. The time limits of DTLS and ICE and the latch window act on
+// endpoints that are created from then on; the others act at once.
 #pragma once
 
 #include <string>
@@ -15,10 +15,11 @@ namespace sluice::control {
 
 class ConfigReload {
  public:
-  /// `running` is what `path` held at the start. `sessions` outlives this.
+  /// `running` is the configuration that was read from `path` at the start. `sessions` outlives this object.
   ConfigReload(std::string path, config::Config running, Sessions& sessions)
       : path_(std::move(path)), running_(std::move(running)), sessions_(sessions) {}
 
+  /// Reads the file and applies it, or logs its errors.
   void reload();
   const config::Config& running() const { return running_; }
 

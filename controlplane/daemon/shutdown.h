@@ -1,6 +1,6 @@
-// shutdown: how the daemon stops: no new objects, close_notify and BYE to every peer, every worker's ack,
-// the last answers and events to the API's peers, then the loop ends. Bounded: after Limits::whole it says
-// what has not ended and ends the loop all the same. Control thread.
+// shutdown: how the daemon stops. It creates no new objects, sends close_notify and BYE to every peer, waits
+// for every worker's acknowledgement, sends the last answers and events to the API's peers, and then ends the
+// loop. After Limits::whole it logs what has not ended and ends the loop anyway. Control thread.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -16,17 +16,17 @@ namespace sluice::control {
 class ShutdownSequence {
  public:
   struct Limits {
-    std::chrono::milliseconds whole{15000};     // for everything
-    std::chrono::milliseconds patience{10000};  // before this a second signal changes nothing
+    std::chrono::milliseconds whole{15000};     // for the whole shutdown
+    std::chrono::milliseconds patience{10000};  // a second begin() before this changes nothing
     std::chrono::milliseconds flush{1000};      // for the last answers and events
   };
 
-  /// All outlive this.
+  /// The arguments outlive this object.
   ShutdownSequence(EventLoop& loop, Sessions& sessions, ApiServer& server, Limits limits);
 
-  /// `why` is for the log. Again, after Limits::patience: gives up waiting.
+  /// Begins the shutdown; `why` is logged. A second call after Limits::patience ends the loop at once.
   void begin(std::string_view why);
-  /// After the loop's end: whether every session was gone by then.
+  /// Read it after the end of the loop: true when every session was removed.
   [[nodiscard]] bool is_clean() const { return is_clean_; }
 
  private:

@@ -1,4 +1,4 @@
-// versions: asks sluice and its libraries for their versions. Once, at start, on the control thread.
+// versions: gets the versions of sluice and its libraries. Called once, at start, on the control thread.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace sluice::control {
 
 [[nodiscard]] Versions gather_versions();
 
-/// For `sluiced --version`: a name and a version a line.
+/// The text of `sluiced --version`: one line for each, a name and a version.
 [[nodiscard]] std::string to_text(const Versions& versions);
 
 }  // namespace sluice::control
