@@ -1,5 +1,6 @@
-// bounds: what a number or a text may be, with the words that say so. A rule is one constant of these types,
-// at its owner's; checks and descriptions read that constant. Pure values, any thread.
+// bounds: the values that a number or a text may have, and the words for them. A rule is one constant of
+// these types, in the header of its owner. Checks, help and error messages all use that constant. Pure
+// values, any thread.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +10,7 @@
 
 namespace sluice::control {
 
-/// Inclusive.
+/// Both ends are inclusive.
 struct Range {
   std::int64_t min = 0;
   std::int64_t max = 0;
@@ -19,12 +20,12 @@ struct Range {
   [[nodiscard]] std::string allowed() const;  // "an integer 1..14"
 };
 
-/// ASCII letters, digits and some punctuation, so many of them.
+/// `min` to `max` characters: ASCII letters, digits and the given punctuation.
 struct TextRule {
   std::size_t min = 0;
   std::size_t max = 0;
   std::string_view punctuation;
-  std::string_view name = {};  // of texts that have one: "an SDP token"; else the characters are told
+  std::string_view name = {};  // a name for the text: "an SDP token"; else the characters are listed
   bool is_secret = false;      // never repeated in an error
 
   [[nodiscard]] bool fits(std::string_view text) const;
@@ -33,7 +34,7 @@ struct TextRule {
   [[nodiscard]] std::string found(std::string_view text) const;
 };
 
-/// In quotation marks on one line, other bytes than printable ASCII as \xNN, cut short when long.
+/// The text in quotation marks on one line, cut if long. Bytes other than printable ASCII become \xNN.
 [[nodiscard]] std::string quoted(std::string_view text);
 
 }  // namespace sluice::control

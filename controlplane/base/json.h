@@ -1,6 +1,6 @@
-// json: reading JSON that strangers wrote, and writing JSON that fits on one line. Reading is bounded (depth,
-// no duplicate names, no exception leaves here); writing replaces bytes that are not UTF-8. Pure functions,
-// any thread.
+// json: reads JSON that is not trusted, and writes JSON on one line. Reading is bounded: limited depth, no
+// duplicate names, and no exception leaves it. Writing replaces bytes that are not UTF-8. Pure functions, any
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -11,23 +11,24 @@
 
 namespace sluice::control {
 
-/// What comes in: names sorted, so that a hostile object of many members costs n log n.
+/// For input. Names are sorted, so that an attacker's object with n members costs n log n.
 using Json = nlohmann::json;
-/// What goes out: names in the order in which docs/api.md has them.
+/// For output. Names keep the order of docs/api.md.
 using OrderedJson = nlohmann::ordered_json;
 
 inline constexpr std::size_t kMaxJsonDepth = 64;
 
-/// The value, or why the text is not one, for people.
+/// The value, or the reason in words why the text is not valid JSON.
 std::variant<Json, std::string> parse_json(std::string_view text);
 
-/// Compact, without a line feed anywhere, whatever the strings hold.
+/// The value as compact JSON. It never contains a line feed, whatever its strings hold.
 std::string to_line(const OrderedJson& value);
 
-/// What was found, for an error message: the value on one line, cut short when long.
+/// The value for an error message, on one line, cut if long. For an object or a list only its type, since it
+/// may hold keys.
 std::string found_text(const Json& value);
 
-/// A member's name as a stranger wrote it, for an error message: on one line, cut short when long.
+/// A member's name in untrusted input for an error message, on one line, cut if long.
 std::string name_text(std::string_view name);
 
 /// "a string", "an object", ...

@@ -1,5 +1,5 @@
-// line_buffer: bytes of a stream cut into lines of a bounded length. What it holds is at most one over-long
-// line and one read. Owned by one connection; any thread, one at a time.
+// line_buffer: cuts the bytes of a stream into lines of bounded length. It holds at most one line that is too
+// long, and the bytes of one read. Each connection has its own. Any thread, but one at a time.
 #pragma once
 
 #include <algorithm>
@@ -14,6 +14,7 @@ class LineBuffer {
  public:
   explicit LineBuffer(std::size_t max_line_bytes) : max_line_bytes_(max_line_bytes) {}
 
+  /// Adds the bytes of one read. Lines that next() returned before become invalid.
   void append(std::string_view bytes) {
     if (begin_ > 0) {  // once per read, not per line
       bytes_.erase(0, begin_);
@@ -23,7 +24,7 @@ class LineBuffer {
     bytes_.append(bytes);
   }
 
-  /// The next whole line without its line feed, valid until append(). nullopt: none is whole yet.
+  /// The next whole line without its line feed; valid until append(). nullopt when no whole line is there.
   std::optional<std::string_view> next() {
     const std::size_t end = bytes_.find('\n', std::max(begin_, searched_));
     if (end == std::string::npos) {
@@ -36,7 +37,7 @@ class LineBuffer {
     return line;
   }
 
-  /// After next() said nullopt: what is there of a line that has not ended.
+  /// The start of a line without its end. REQUIRES: next() returned nullopt.
   std::string_view rest() const { return std::string_view(bytes_).substr(begin_); }
   bool rest_is_too_long() const { return rest().size() > max_line_bytes_; }
   std::size_t max_line_bytes() const { return max_line_bytes_; }
@@ -44,7 +45,7 @@ class LineBuffer {
  private:
   std::size_t max_line_bytes_;
   std::string bytes_;
-  std::size_t begin_ = 0;     // of the first line not taken yet
+  std::size_t begin_ = 0;     // start of the first line not taken yet
   std::size_t searched_ = 0;  // no line feed between begin_ and here
 };
 

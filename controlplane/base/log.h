@@ -1,6 +1,6 @@
-// log: what the daemon tells its operators, a line each: a sentence for people with key=value fields behind
-// it. Keys and passwords are never among them. Any part of the control plane may log: this knows nothing of
-// the daemon. Control thread (workers never log; they count).
+// log: the log of the daemon for its operators: one line for each entry, a sentence followed by key=value
+// fields. It never contains keys or passwords. Every module of the control plane may log; this module depends
+// on none of them. Control thread (workers never log; they count).
 #pragma once
 
 #include <fmt/format.h>
@@ -13,14 +13,15 @@
 
 namespace sluice::control::log {
 
-/// To standard error until this is called. False with the reason in `error` when the file cannot be opened.
+/// Sets the level, and opens settings.file if it is set. Without a file the log stays where it is, at first
+/// on standard error. False with the reason in `error` when the file cannot be opened; then nothing changes.
 [[nodiscard]] bool start(const config::Log& settings, std::string& error);
 
 [[nodiscard]] bool is_enabled(config::LogLevel level);
 void write(config::LogLevel level, std::string_view line);
 
-/// `text` as the value of a field: quoted where it holds blanks or quotes, with control characters escaped,
-/// so that nothing that a peer says can make a line of its own.
+/// `text` as the value of a field. Text with blanks or quotes is quoted and control characters are escaped,
+/// so that text from a peer cannot start a new line.
 [[nodiscard]] std::string value(std::string_view text);
 
 template <typename... Args>

@@ -1,5 +1,5 @@
-// openssl_ptr: owning pointers to OpenSSL's objects, and its error queue as text. Any thread; the queue is
-// the thread's.
+// openssl_ptr: owning pointers to OpenSSL objects, and OpenSSL's error queue as text. Any thread; each thread
+// has its own queue.
 #pragma once
 
 #include <openssl/bio.h>
@@ -33,8 +33,8 @@ using EvpKdfPtr = std::unique_ptr<EVP_KDF, OpensslFree<EVP_KDF_free>>;
 using EvpKdfCtxPtr = std::unique_ptr<EVP_KDF_CTX, OpensslFree<EVP_KDF_CTX_free>>;
 using EvpCipherCtxPtr = std::unique_ptr<EVP_CIPHER_CTX, OpensslFree<EVP_CIPHER_CTX_free>>;
 
-/// The reason of the oldest queued error (the first cause), "no reason given" when there is none. Empties the
-/// queue.
+/// The text of the oldest error in the queue, which is the first cause; "no reason given" when the queue is
+/// empty. Empties the queue.
 inline std::string take_openssl_error() {
   const unsigned long code = ERR_peek_error();
   std::array<char, 256> text{};
