@@ -1,4 +1,5 @@
-// cli_client: sluicectl's end of the API's socket: blocking, one request at a time.
+// cli_client: sluicectl's connection to the API. It blocks, and has one request at a time. Used by the only
+// thread of sluicectl.
 #pragma once
 
 #include <chrono>
@@ -14,16 +15,18 @@ class Client {
  public:
   static constexpr std::chrono::seconds kAnswerLimit{30};
 
-  /// False with the reason in `error`, which names the socket and says how to start the daemon.
+  /// Connects. False with the reason in `error`, which names the socket and says how to start the daemon.
   bool open(const std::string& path, std::string& error);
   ~Client();
   Client() = default;
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// The answer as it came ("result" or "error" inside), or nullopt with the reason in `error`.
+  /// The whole answer, with "result" or "error" in it. nullopt with the reason in `error`, also when no
+  /// answer comes within kAnswerLimit.
   std::optional<OrderedJson> call(std::string_view method, const OrderedJson& params, std::string& error);
-  /// The next notification; waits for as long as it takes. nullopt when the daemon has gone.
+  /// The next notification; waits without a limit. nullopt with the reason in `error` when the connection
+  /// ends.
   std::optional<OrderedJson> next_notification(std::string& error);
 
  private:

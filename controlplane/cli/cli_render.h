@@ -1,5 +1,5 @@
-// cli_render: what sluicectl shows people: the result of each method as a table or as a list of members. Pure
-// functions, any thread. Results come from outside: what is missing in one shows as "-", never as a failure.
+// cli_render: what sluicectl prints: the result of a method as a table or as a list of members. Pure
+// functions, any thread. A member that is missing in a result is shown as "-"; it is never an error.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace sluice::control::cli {
 
-/// With a line feed at the end.
+/// The text ends with a line feed.
 std::string render_result(std::string_view method, const OrderedJson& result);
 
 /// The params of an event notification, on one line.
 std::string render_event(const OrderedJson& params);
 
-/// "a.b  value", a line each, lists of plain values on one line.
+/// The members of an object, one "a.b  value" on each line. A list of plain values takes one line.
 std::string render_members(const OrderedJson& object);
 
 }  // namespace sluice::control::cli

@@ -1,4 +1,4 @@
-// cli_table: aligned text tables and human units for sluicectl. Pure functions, any thread.
+// cli_table: aligned text tables, and numbers with units, for sluicectl. Pure functions, any thread.
 #pragma once
 
 #include <cassert>
@@ -19,13 +19,14 @@ class Table {
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  /// REQUIRES: one cell a column.
+  /// REQUIRES: one cell for each column.
   void add(std::vector<std::string> cells) {
     assert(cells.size() == columns_.size());
     rows_.push_back(std::move(cells));
   }
   bool empty() const { return rows_.empty(); }
-  /// Two blanks between columns, none at the ends of lines. Control characters in cells are shown as '?'.
+  /// The table with two blanks between columns and none at the end of a line. Control characters in cells
+  /// become '?'.
   std::string text() const;
 
  private:
@@ -39,9 +40,9 @@ std::string human_bitrate(double bits_per_s);  // 64.0 kbit/s
 std::string human_ms(double ms);               // 0.8 ms, 35 ms, 1.2 s, 3 min
 std::string human_share(double share);         // 12.3%
 
-/// As many bytes as a terminal shows columns, for text that is ASCII or simple UTF-8.
+/// The number of columns that a terminal needs for `text`, for ASCII or simple UTF-8.
 std::size_t display_width(std::string_view text);
-/// With control characters replaced: what the API answers is not to steer a terminal.
+/// `text` with control characters replaced, so that the API's answers cannot control a terminal.
 std::string printable(std::string_view text);
 
 }  // namespace sluice::control::cli
