@@ -1,9 +1,10 @@
-// dtls_alert: an alert record of our own making (RFC 5246 7.2, RFC 6347 4.1, RFC 5288). OpenSSL sends the
-// alerts of its own errors, but has no call for one that the application wants, such as "the keys could not
-// be installed" after the handshake. So the record is sealed here with the connection's own write key, under
-// the next numbers.
+// dtls_alert: makes an alert record (RFC 5246 7.2, RFC 6347 4.1, RFC 5288). OpenSSL sends the alerts of its
+// own errors, but has no call for an alert that the application wants, such as "the keys could not be
+// installed" after the handshake. So this module seals the record itself, with the connection's write key and
+// the next sequence number.
 //
-// Thread: control. After it OpenSSL must write nothing more on that connection: its numbers would repeat.
+// Thread: control. After make_alert() OpenSSL must not write on that connection: it would repeat the record's
+// numbers.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@
 
 namespace sluice::control {
 
-/// RFC 5246 7.2. The values are those on the wire.
+/// The values on the wire (RFC 5246 7.2).
 enum class DtlsAlert : std::uint8_t {
   kCloseNotify = 0,
   kHandshakeFailure = 40,
@@ -23,12 +24,12 @@ enum class DtlsAlert : std::uint8_t {
   kInternalError = 80,
 };
 
-/// "bad_certificate" and the like, for any alert number (IANA "TLS Alerts").
+/// The name of an alert number (IANA "TLS Alerts"): "bad_certificate"; "unknown_alert" for other numbers.
 std::string_view dtls_alert_name(int number);
 
-/// One datagram with the alert: in plain text while the last record sent was of epoch 0, sealed with AES-GCM
-/// after. Fatal but for close_notify. Empty when OpenSSL refuses. REQUIRES: `last` is the
-/// position of the last record that `ssl` sent; the cipher is one of DtlsContext's.
+/// One datagram with the alert: in plain text while the last record sent was of epoch 0, else sealed with
+/// AES-GCM. close_notify is a warning, the others are fatal. Empty when OpenSSL refuses. REQUIRES: `last` is
+/// the position of the last record that `ssl` sent; the cipher is one of DtlsContext's.
 std::vector<std::uint8_t> make_alert(SSL* ssl, DtlsAlert alert, const DtlsWritePosition& last,
                                      DtlsRole our_role);
 

@@ -1,9 +1,9 @@
-// dtls_certificate: the ECDSA P-256 certificate that sluice shows in DTLS handshakes, self-made or read from
-// PEM files.
+// dtls_certificate: the ECDSA P-256 certificate that sluice shows in DTLS handshakes: made at the start, or
+// read from PEM files.
 //
-// Threads: made on the control thread; immutable afterwards. Shared by the contexts that use it, so that
-// rotation is making a new one for later endpoints while calls that run keep theirs. The private key never
-// leaves OpenSSL's object.
+// Threads: made on the control thread; immutable afterwards. Contexts share it, so a new certificate can be
+// made for later endpoints while running calls keep the old one. The private key never leaves OpenSSL's
+// object.
 #pragma once
 
 #include <chrono>
@@ -16,14 +16,14 @@ namespace sluice::control {
 
 class DtlsCertificate {
  public:
-  /// A new P-256 key and a self-signed certificate for it, valid from a day ago (peers' clocks differ) for
-  /// `lifetime`. The name in it says nothing about the host (RFC 8827 6.5). nullptr with the reason in
-  /// `error` when OpenSSL refuses.
+  /// A new P-256 key and a self-signed certificate for it. It is valid from one day ago, since peers' clocks
+  /// differ, until `lifetime` from now. Its name says nothing about the host (RFC 8827 6.5). nullptr with the
+  /// reason in `error` when OpenSSL refuses.
   static std::shared_ptr<const DtlsCertificate> self_made(
       std::string& error, std::chrono::hours lifetime = std::chrono::hours(24 * 365));
-  /// The first certificate of `certificate_path` with the unencrypted key of `key_path`. nullptr with the
-  /// reason in `error` for a file that cannot be read or parsed, a key that is not P-256, or a pair that does
-  /// not belong together. Validity dates are not looked at: the peer checks the fingerprint.
+  /// The first certificate of `certificate_path` and the unencrypted key of `key_path`. nullptr with the
+  /// reason in `error` when a file cannot be read or parsed, the key is not P-256, or the two do not belong
+  /// together. Validity dates are not checked, since the peer checks the fingerprint.
   static std::shared_ptr<const DtlsCertificate> load_pem(const std::string& certificate_path,
                                                          const std::string& key_path, std::string& error);
 

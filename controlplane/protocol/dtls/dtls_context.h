@@ -1,8 +1,8 @@
 // dtls_context: what all DTLS handshakes with one certificate have in common (one OpenSSL SSL_CTX): DTLS 1.2,
-// ECDHE with AES-GCM, the SRTP profiles on offer, and that the peer must show a certificate, which its
-// transport then compares with the signalled fingerprints instead of asking a CA (RFC 5763 5).
+// ECDHE with AES-GCM, the offered SRTP profiles, and that the peer must show a certificate. The transport
+// compares that certificate with the signalled fingerprints; no CA is asked (RFC 5763 5).
 //
-// Threads: control. Immutable once made; shared by the transports of its endpoints, which keep it alive.
+// Thread: control. Immutable once made. The transports share it and keep it alive.
 #pragma once
 
 #include <memory>
@@ -15,10 +15,11 @@
 
 namespace sluice::control {
 
-/// Judges a peer's certificate in a handshake. SSL_set_app_data of each SSL of a context points to one.
+/// Checks the peer's certificate in a handshake. SSL_set_app_data of each SSL of a context points to a
+/// PeerVerifier.
 class PeerVerifier {
  public:
-  /// False ends the handshake, with the alert that OpenSSL makes of the error set in `store`.
+  /// False ends the handshake; OpenSSL then sends the alert for the error that is set in `store`.
   [[nodiscard]] virtual bool verify_peer(X509_STORE_CTX* store, SSL* ssl) = 0;
 
  protected:

@@ -1,5 +1,5 @@
-// dtls_fingerprint: the hash of a certificate as signalling carries it (RFC 8122 5), read, printed and
-// compared. Plain values, any thread. A fingerprint is public: it is compared with memcmp.
+// dtls_fingerprint: the hash of a certificate as signalling carries it (RFC 8122 5): parsed, printed and
+// compared. Plain values, any thread. A fingerprint is public, so the comparison need not take constant time.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ struct x509_st;  // OpenSSL's X509
 
 namespace sluice::control {
 
-/// In order of strength. SHA-1 and MD5 are not among them: a fingerprint is all that ties the media to the
+/// In order of strength. SHA-1 and MD5 are not accepted, since only the fingerprint ties the media to the
 /// signalling.
 enum class FingerprintHash : std::uint8_t { kSha256, kSha384, kSha512 };
 
@@ -30,7 +30,7 @@ inline constexpr std::array<FingerprintHashInfo, 3> kFingerprintHashes{
      {FingerprintHash::kSha384, "sha-384", 48},
      {FingerprintHash::kSha512, "sha-512", 64}}};
 
-/// By its name in any case; nullptr for another.
+/// Finds a hash by its name, in any case; nullptr for an unknown name.
 [[nodiscard]] constexpr const FingerprintHashInfo* find_fingerprint_hash(std::string_view name) {
   for (const FingerprintHashInfo& info : kFingerprintHashes)
     if (std::equal(name.begin(), name.end(), info.name.begin(), info.name.end(),
@@ -39,7 +39,7 @@ inline constexpr std::array<FingerprintHashInfo, 3> kFingerprintHashes{
   return nullptr;
 }
 
-/// How many pairs of hex digits with colons between; nullopt for a text that is none.
+/// The number of pairs of hex digits, with colons between; nullopt when `text` has another form.
 [[nodiscard]] constexpr std::optional<std::size_t> count_hex_pairs(std::string_view text) {
   if (text.size() % 3 != 2) return std::nullopt;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -54,12 +54,12 @@ struct DtlsFingerprint {
   FingerprintHash hash = FingerprintHash::kSha256;
   std::vector<std::uint8_t> digest;
 
-  /// `algorithm` as in a=fingerprint, in any case; `value` pairs of hex digits with colons between, in any
-  /// case. nullopt, with `error` saying what was found and what is allowed, for an algorithm that is not one
-  /// of the three or a value that is not of its length.
+  /// `algorithm` is as in a=fingerprint, `value` is pairs of hex digits with colons between; case does not
+  /// matter. nullopt when the algorithm is not one of the three or the value has another length; `error` then
+  /// says what was found and what is allowed.
   [[nodiscard]] static std::optional<DtlsFingerprint> parse(std::string_view algorithm,
                                                             std::string_view value, std::string& error);
-  /// Of the certificate's DER form.
+  /// The hash of the certificate's DER form; an empty digest when OpenSSL refuses.
   static DtlsFingerprint of(const x509_st* certificate, FingerprintHash hash);
 
   std::string value() const;  // "AB:CD:..."
@@ -67,8 +67,8 @@ struct DtlsFingerprint {
   bool operator==(const DtlsFingerprint&) const = default;
 };
 
-/// Whether the certificate is the one that these fingerprints promise: among those of the strongest hash that
-/// is there, one matches (RFC 8122 5). False for an empty set.
+/// Whether one of the expected fingerprints is the certificate's. Only those of the strongest hash among them
+/// count (RFC 8122 5). False for an empty set.
 [[nodiscard]] bool fingerprints_match(std::span<const DtlsFingerprint> expected, const x509_st* certificate);
 
 }  // namespace sluice::control

@@ -1,7 +1,7 @@
-// dtls_record: the record layer as it lies in a datagram (RFC 6347 4.1). What a stranger can say in plain
-// text is looked at here before OpenSSL sees it, since OpenSSL ends a handshake over a malformed plain-text
-// record; and what OpenSSL sends is looked at for the numbers that the next record would bear. Pure functions
-// over bytes; any thread.
+// dtls_record: the DTLS record layer in a datagram (RFC 6347 4.1). A malformed plain-text record, which any
+// host can send, would make OpenSSL end the handshake. So screen_datagram() checks these records before
+// OpenSSL sees them. last_record() finds the numbers of the last record that OpenSSL sent, for dtls_alert.
+// Pure functions over bytes; any thread.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace sluice::control {
 
-/// Who sluice is in the handshake: RFC 5763 5, a=setup. Active sends the ClientHello.
+/// The role of sluice in the handshake (RFC 5763 5, a=setup). The active side sends the ClientHello.
 enum class DtlsRole : std::uint8_t { kActive, kPassive };
 
 enum class DtlsContentType : std::uint8_t {
@@ -22,20 +22,20 @@ enum class DtlsContentType : std::uint8_t {
 };
 
 inline constexpr std::size_t kDtlsRecordHeader = 13;
-inline constexpr std::size_t kDtlsMaxDatagram = 2048;  // a longer one is refused; ours are at most an MTU
+inline constexpr std::size_t kDtlsMaxDatagram = 2048;  // a longer one is refused; we send at most an MTU
 
-/// What is left of a datagram after the records that cannot be the peer's.
+/// The part of a datagram that may come from the peer.
 struct DtlsScreened {
-  std::vector<std::uint8_t> records;  // whole records in their order; empty: nothing to do
-  std::uint32_t refused = 0;          // records, or a rest of the datagram, that were left out
-  bool handshake = false;             // has a plain-text handshake message, or a part of one
+  std::vector<std::uint8_t> records;  // whole records in their order; may be empty
+  std::uint32_t refused = 0;          // records, or the rest of the datagram, left out
+  bool handshake = false;             // has a plain-text handshake message or a part of one
   bool certificate = false;           // has a part of the peer's Certificate message
 };
 
-/// Keeps the records that are whole, of a known type and version and, in epoch 0 (plain text), well-formed
-/// for a peer of `our_role`: a ChangeCipherSpec of one byte 1, an alert of two bytes, handshake messages
-/// whose fragment lies within the message and within the record and whose type that peer sends (RFC 5246 7.4,
-/// RFC 6347 4.2.2). Records of later epochs are authenticated by OpenSSL and pass as they are.
+/// Keeps the records that are whole and of a known type and version. In epoch 0 (plain text) they must also
+/// be valid for a peer of `our_role`: a ChangeCipherSpec is one byte 1, an alert is two bytes, the fragment
+/// of a handshake message lies within message and record, and the peer sends messages of that type (RFC 5246
+/// 7.4, RFC 6347 4.2.2). OpenSSL authenticates records of later epochs, so they pass unchecked.
 DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole our_role);
 
 /// The numbers of the last record that was sent.
@@ -45,7 +45,7 @@ struct DtlsWritePosition {
   std::uint64_t explicit_nonce = 0;  // first 8 bytes of the payload, in epoch 1 and later (RFC 5288 3)
 };
 
-/// Of the last record of one datagram that OpenSSL wrote; nullopt when it holds none.
+/// The numbers of the last record in a datagram that OpenSSL wrote; nullopt when it has no whole record.
 [[nodiscard]] std::optional<DtlsWritePosition> last_record(std::span<const std::uint8_t> datagram);
 
 }  // namespace sluice::control

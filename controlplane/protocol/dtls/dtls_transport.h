@@ -1,17 +1,17 @@
-// dtls_transport: the DTLS-SRTP handshake of one endpoint (RFC 5764, RFC 5763, RFC 6347), datagrams in,
-// datagrams out, and the association's life until close_notify. It yields the SRTP keys and carries no data:
-// application data is ignored.
+// dtls_transport: the DTLS-SRTP association of one endpoint, from the handshake until close_notify (RFC 5764,
+// RFC 5763, RFC 6347). Datagrams come in by receive() and leave by a callback. It gives the SRTP keys and
+// carries no data: application data is ignored.
 //
-// Thread: control. Sockets and time are the caller's; OpenSSL draws its own randomness, and measures its
-// retransmission timers with the wall clock (gettimeofday), so that next_timeout() is when to look, not a
-// promise to send.
+// Thread: control. The caller has the sockets and passes time in. OpenSSL uses its own random numbers. It
+// also measures its retransmission timers with the wall clock (gettimeofday), so at next_timeout() on_timer()
+// must be called, but may have nothing to send.
 //
-// Invariants: the peer's certificate is compared with the signalled fingerprints inside the handshake, so
-// keys exist only for the right peer. While the fingerprints are not known, the peer's Certificate message
-// waits in a bounded queue. A datagram that is damaged, cut or made up in its framing changes nothing. One of
-// on_failed and on_closed comes at most once, and nothing after it; on_connected at most once and before.
+// Invariants: the handshake itself compares the peer's certificate with the signalled fingerprints, so keys
+// exist only for the right peer. Until the fingerprints are known, the peer's Certificate message waits in a
+// bounded queue. Records that are damaged, cut or malformed change nothing. Of on_failed and on_closed at
+// most one is called, once, and it is the last callback. on_connected is called at most once, before it.
 //
-// A callback may call fail() and close(); it must not destroy the transport.
+// A callback may call fail() and close(), and must not destroy the transport.
 #pragma once
 
 #include <chrono>
@@ -39,31 +39,32 @@ enum class DtlsState : std::uint8_t { kNew, kHandshaking, kConnected, kFailed, k
 std::string_view dtls_state_name(DtlsState state);
 
 enum class DtlsFailure : std::uint8_t {
-  kFingerprintMismatch,  // the peer's certificate is not the signalled one; it was told bad_certificate
-  kNoSrtpProfile,        // none in common; it was told handshake_failure
+  kFingerprintMismatch,  // the peer's certificate has no signalled fingerprint; bad_certificate was sent
+  kNoSrtpProfile,        // none in common; handshake_failure was sent
   kHandshakeTimeout,
-  kAlertReceived,  // the peer ended it; the text names the alert
-  kProtocolError,  // OpenSSL's reason is the text
+  kAlertReceived,  // the peer sent a fatal alert; the text names it
+  kProtocolError,  // the text is OpenSSL's reason
   kInternalError,  // fail() was called
 };
 
-/// "fingerprint_mismatch" and the like, for events and metrics.
+/// The name of a failure for events and metrics: "fingerprint_mismatch".
 std::string_view dtls_failure_name(DtlsFailure failure);
 
 struct DtlsOptions {
   DtlsRole role = DtlsRole::kPassive;
-  std::uint16_t mtu = 1200;  // bytes of the longest datagram to send, the UDP payload; at least kDtlsMtuMin
+  std::uint16_t mtu = 1200;  // most bytes of UDP payload to send; at least kDtlsMtuMin
   std::chrono::milliseconds handshake_timeout{15000};
-  // First retransmission of a flight; doubles to kDtlsRetransmitMax. RFC 6347 4.2.4.1 suggests 1 s for the
-  // open internet; the path has just been measured by ICE checks, and a lost flight is silence on the phone.
+  // Time until the first retransmission of a flight; it doubles up to kDtlsRetransmitMax. RFC 6347 4.2.4.1
+  // suggests 1 s for the open internet. Here ICE checks have just shown that the path works, and the user
+  // hears nothing until a lost flight is sent again.
   std::chrono::milliseconds retransmit_initial{500};
 };
 inline constexpr std::chrono::milliseconds kDtlsRetransmitMax{8000};
-/// OpenSSL does not go below 256 bytes, and does not count the 24 bytes that AES-GCM adds to the last flight.
+/// OpenSSL needs at least 256 bytes, and does not count the 24 bytes that AES-GCM adds to the last flight.
 inline constexpr std::uint16_t kDtlsMtuMin = 256 + 24;
 
-/// Datagrams with the peer's Certificate that wait for the fingerprints; further ones are left to its
-/// retransmission.
+/// Datagrams that wait with the peer's Certificate for the fingerprints. More are dropped; the peer sends
+/// them again.
 inline constexpr std::size_t kDtlsMaxHeld = 8;
 
 class DtlsTransport final : private PeerVerifier {
@@ -71,21 +72,21 @@ class DtlsTransport final : private PeerVerifier {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   struct Callbacks {
-    /// One datagram to the peer. Must not call back into the transport.
+    /// Sends one datagram to the peer. It must not call the transport.
     std::function<void(std::span<const std::uint8_t> datagram)> send;
-    /// The handshake is done: keys to protect what we send and to unprotect what we receive.
+    /// The handshake is done. `send` protects what we send, `receive` unprotects what we receive.
     std::function<void(crypto::SrtpProfile profile, const crypto::MasterKey& send,
                        const crypto::MasterKey& receive)>
         on_connected;
     std::function<void(DtlsFailure failure, const std::string& text)> on_failed;
-    /// The peer's close_notify. Ours has been sent in answer.
+    /// The peer has sent close_notify. It has been answered with ours when the handshake was done.
     std::function<void()> on_closed;
   };
 
   struct Counters {
     std::uint64_t datagrams_sent = 0;
     std::uint64_t datagrams_received = 0;
-    std::uint64_t datagrams_refused = 0;  // empty, longer than kDtlsMaxDatagram, or no space to hold
+    std::uint64_t datagrams_refused = 0;  // empty, longer than kDtlsMaxDatagram, or no space to hold it
     std::uint64_t records_refused = 0;    // damaged or out of place: see screen_datagram
     std::uint64_t retransmissions = 0;    // flights
   };
@@ -101,28 +102,29 @@ class DtlsTransport final : private PeerVerifier {
   DtlsState state() const { return state_; }
   const Counters& counters() const { return counters_; }
 
-  /// What the peer's certificate must be (RFC 8122); an empty set is ignored. May come at any time before the
-  /// handshake is done; what waited for it is worked off at once, and the handshake's time then starts anew.
-  /// Ignored afterwards: a change of certificate needs a new association (RFC 8842 4).
+  /// The fingerprints that the peer's certificate must have (RFC 8122); an empty set is ignored. They may
+  /// come at any time before the handshake is done. Datagrams that waited for them are then processed, and
+  /// the time limit of the handshake starts again. Later calls are ignored, since another certificate needs a
+  /// new association (RFC 8842 4).
   void set_fingerprints(std::vector<DtlsFingerprint> fingerprints, TimePoint now);
 
-  /// Active role: sends the ClientHello. Call once ICE has a validated pair. Does nothing in the passive
-  /// role, which starts with the peer's first datagram, or when already started.
+  /// In the active role, sends the ClientHello. Call it when ICE has a validated pair. Does nothing in the
+  /// passive role, which starts with the peer's first datagram, or when the handshake has begun already.
   void start(TimePoint now);
 
-  /// One UDP payload of the peer. The caller has checked that it came over a validated ICE pair.
+  /// Takes one UDP payload of the peer. REQUIRES: it came over a validated ICE pair.
   void receive(std::span<const std::uint8_t> datagram, TimePoint now);
 
-  /// When to call on_timer; nullopt while nothing is due.
+  /// When to call on_timer(); nullopt when no timer runs.
   [[nodiscard]] std::optional<TimePoint> next_timeout() const;
-  /// Retransmits what is due and ends a handshake that took too long. Harmless when early.
+  /// Sends again what is due, and ends a handshake that takes too long. Does nothing when called early.
   void on_timer(TimePoint now);
 
-  /// Ends the association from our side: close_notify to a peer that is connected or in the handshake. No
-  /// callback.
+  /// Ends the association from our side: sends close_notify to a peer that is connected or in the handshake.
+  /// Calls no callback.
   void close();
-  /// Ends it because we cannot go on, say for keys that would not install: fatal internal_error, then
-  /// on_failed.
+  /// Ends the association because of an error on our side, such as keys that cannot be installed: sends a
+  /// fatal internal_error, then calls on_failed.
   void fail(const std::string& text);
 
  private:
@@ -142,7 +144,8 @@ class DtlsTransport final : private PeerVerifier {
   void note_timer(TimePoint now);
   void begin(TimePoint now);
 
-  // The BIO below OpenSSL: one write is one datagram, one read takes the datagram that receive() brought.
+  // The BIO that OpenSSL reads and writes: one write is one datagram, one read takes the datagram of
+  // receive().
   static BIO_METHOD* bio_method();
   static int bio_write(BIO* bio, const char* data, int length);
   static int bio_read(BIO* bio, char* data, int length);
@@ -155,9 +158,9 @@ class DtlsTransport final : private PeerVerifier {
   SslPtr ssl_;
   DtlsState state_ = DtlsState::kNew;
   std::vector<DtlsFingerprint> fingerprints_;
-  std::deque<std::vector<std::uint8_t>> held_;  // records, at most kDtlsMaxHeld datagrams
-  std::span<const std::uint8_t> incoming_;      // what the next BIO read takes; only within feed()
-  std::optional<DtlsFailure> verdict_;          // of verify_peer, more telling than OpenSSL's own reason
+  std::deque<std::vector<std::uint8_t>> held_;  // records of at most kDtlsMaxHeld datagrams
+  std::span<const std::uint8_t> incoming_;      // what the next BIO read takes; set only in feed()
+  std::optional<DtlsFailure> verdict_;          // set by verify_peer; says more than OpenSSL's reason
   std::optional<DtlsWritePosition> last_sent_;
   std::optional<TimePoint> handshake_deadline_;
   std::optional<TimePoint> retransmit_at_;

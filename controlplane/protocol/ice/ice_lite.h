@@ -1,14 +1,14 @@
 // ice_lite: the ICE-lite agent of one endpoint (RFC 8445 2.5 and 7.3, RFC 8839 credentials, RFC 7675
-// consent). It answers the peer's connectivity checks, remembers which address pairs they validated and which
-// one the peer nominated, and tells when the peer's consent has run out. It sends no checks of its own and is
+// consent). It answers the peer's connectivity checks, keeps the address pairs that they validated and the
+// pair that the peer nominated, and says when the peer's consent has run out. It sends no checks and is
 // always the controlled side.
 //
-// Thread: control. Time is passed in; randomness too. Nothing here touches a socket: the caller sends
-// `response` from the address that was asked (`to`) to the one that asked (`from`).
+// Thread: control. Time and random bytes are passed in. It has no socket: the caller sends the response, from
+// the address that was asked (`to`) to the address that the request came from (`from`).
 //
-// Invariants: a datagram moves state only after its FINGERPRINT, USERNAME and MESSAGE-INTEGRITY were found
-// right. An unauthenticated request is answered with an error no longer than itself, or not at all. At most
-// kIceMaxPairs pairs.
+// Invariants: a datagram changes state only when its FINGERPRINT, USERNAME and MESSAGE-INTEGRITY are right.
+// An unauthenticated request gets an error that is not longer than the request, or no response. There are at
+// most kIceMaxPairs pairs.
 #pragma once
 
 #include <array>
@@ -31,15 +31,15 @@ namespace sluice::control {
 /// Fills the span with unpredictable bytes.
 using RandomSource = std::function<void(std::span<std::uint8_t>)>;
 
-/// ufrag and password as RFC 8839 5.4 has them, anybody's.
+/// ufrag and password of either side (RFC 8839 5.4).
 inline constexpr TextRule kIceUfrag{.min = 4, .max = 256, .punctuation = "+/"};
 inline constexpr TextRule kIcePassword{.min = 22, .max = 256, .punctuation = "+/", .is_secret = true};
 
-inline constexpr std::size_t kIceUfragChars = 8;  // of ours; 6 bits each: 48 bits; RFC 8839 5.4 asks for 24
-inline constexpr std::size_t kIcePasswordChars = 24;  // of ours; 144 bits; RFC 8839 5.4 asks for 128
+inline constexpr std::size_t kIceUfragChars = 8;      // 6 bits each: 48 bits; RFC 8839 5.4 asks for 24
+inline constexpr std::size_t kIcePasswordChars = 24;  // 144 bits; RFC 8839 5.4 asks for 128
 inline constexpr std::size_t kIceMaxPairs = 16;
 
-/// One generation of our own credentials. The ufrag is random: it encodes nothing.
+/// Our credentials of one ICE generation. The ufrag is random and has no meaning.
 struct IceCredentials {
   std::string ufrag;
   crypto::Secret<32> password;  // kIcePasswordChars ice-chars; wipes itself
@@ -49,13 +49,14 @@ struct IceCredentials {
   }
 };
 
-/// New credentials of ice-chars (RFC 8839 5.4). `taken` says whether a ufrag is in use in this daemon; it is
-/// asked until it says no, so that on a shared port one ufrag finds one endpoint.
+/// New credentials of ice-chars (RFC 8839 5.4). `taken` says whether a ufrag is in use in this daemon. It is
+/// asked about new ufrags until one is free, so that on a shared port a ufrag names one endpoint.
 IceCredentials make_ice_credentials(const RandomSource& random,
                                     const std::function<bool(std::string_view ufrag)>& taken);
 
-/// The local part of USERNAME of a STUN request: which endpoint a check on a shared port is for. nullopt for
-/// anything that is not a well-formed request with "local:remote". Says nothing about authenticity.
+/// The local ufrag in the USERNAME of a STUN request. It names the endpoint of a check on a shared port.
+/// nullopt when the packet is not a STUN request, or has no USERNAME with a valid ufrag before a colon.
+/// Nothing is authenticated here.
 [[nodiscard]] std::optional<std::string> peek_username_ufrag(std::span<const std::uint8_t> packet);
 
 /// Our address and the peer's.
@@ -66,13 +67,13 @@ struct IcePair {
   bool operator==(const IcePair&) const = default;
 };
 
-/// Why a datagram did not count as a check.
+/// Why a datagram was not accepted as a check, and the error code of the response.
 enum class IceRefusal : std::uint8_t {
   kNone,
-  kNotARequest,  // silent: indications keep a NAT binding and ask nothing; we sent no request to be answered
-  kNotBinding,   // silent: another method, of no use without TURN
-  kNoFingerprint,      // silent: not ICE (RFC 8445 7.1)
-  kBadFingerprint,     // silent: not STUN, or damaged
+  kNotARequest,        // no response: indications ask nothing; a response answers no request of ours
+  kNotBinding,         // no response: another method, of no use without TURN
+  kNoFingerprint,      // no response: not ICE (RFC 8445 7.1)
+  kBadFingerprint,     // no response: not STUN, or damaged
   kNoCredentials,      // 400: USERNAME or MESSAGE-INTEGRITY is missing
   kMalformedUsername,  // 401: not "local:remote" of ice-chars
   kWrongLocalUfrag,    // 401: not ours
@@ -80,71 +81,71 @@ enum class IceRefusal : std::uint8_t {
   kBadIntegrity,       // 401: wrong password, or tampered with
   kUnknownAttribute,   // 420, authenticated
   kBadRole,            // 400, authenticated: both roles, or a role attribute of a wrong length
-  kRoleConflict,       // 487, authenticated: the peer says that it is controlled, which is our part
+  kRoleConflict,       // 487, authenticated: the peer says that it is controlled, which is our role
 };
 inline constexpr std::size_t kIceRefusals = 13;
 
-/// "wrong_local_ufrag" and the like, for logs, events and metrics.
+/// The name of a refusal for logs, events and metrics: "wrong_local_ufrag".
 std::string_view ice_refusal_name(IceRefusal refusal);
 
-/// What a datagram brought about.
+/// The effect of a datagram.
 struct IceOutcome {
-  std::vector<std::uint8_t> response;  // to send back, from `to` to `from`; empty: send nothing
+  std::vector<std::uint8_t> response;  // send it from `to` to `from`; empty: send nothing
   IceRefusal refusal = IceRefusal::kNone;
   bool validated = false;                    // the pair is new
   bool nominated = false;                    // the pair has just become the nominated one
-  std::optional<IcePair> evicted;            // the pair that it replaced
-  std::optional<std::string> retired_ufrag;  // the generation before a restart ended: forget this ufrag
+  std::optional<IcePair> evicted;            // the pair that was removed for it
+  std::optional<std::string> retired_ufrag;  // a restart is complete: forget this ufrag
 };
 
 class IceLite {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// `consent_timeout`: how long a pair lives without a check of the peer (RFC 7675 5.1: 30 s).
+  /// `consent_timeout`: how long a pair is valid without a check of the peer (RFC 7675 5.1: 30 s).
   IceLite(IceCredentials credentials, std::chrono::milliseconds consent_timeout);
 
   const IceCredentials& credentials() const { return current_.credentials; }
 
-  /// The peer's ufrag, once its description is here. Until then any well-formed remote part is accepted: a
-  /// check may overtake the answer and must be responded to (RFC 8445 7.3), and it is our own password that
-  /// authenticates it. From then on a check of the current generation must name exactly this ufrag, and the
-  /// pairs that another one validated are forgotten: they are returned. RFC 8445 leaves the remote part
-  /// unchecked; checking it keeps late checks of an abandoned negotiation or a forked call from validating a
-  /// pair.
+  /// Sets the peer's ufrag. Until then any well-formed remote part of USERNAME is accepted: a check may
+  /// arrive before the peer's answer and must be responded to (RFC 8445 7.3), and our own password
+  /// authenticates it. From then on a check of the current generation must have this ufrag. Returns the pairs
+  /// of this generation that were validated under another ufrag; they are forgotten. RFC 8445 does not ask to
+  /// check the remote part. The check keeps late requests of an abandoned negotiation or a forked call from
+  /// validating a pair.
   std::vector<IcePair> set_remote_ufrag(std::string ufrag);
 
-  /// ICE restart (RFC 8445 9): new credentials, remote ufrag unset. Pairs and nomination stay, and checks
-  /// under the old credentials keep them alive, until the first valid check under the new ones. Returns the
-  /// ufrag that no longer leads here: that of the generation before the one being replaced, when a restart
-  /// was still under way.
+  /// ICE restart (RFC 8445 9): new credentials, remote ufrag unset. Until the first valid check with the new
+  /// credentials, pairs and nomination stay, and checks with the old credentials are accepted too. If a
+  /// restart was already under way, returns the ufrag of the oldest generation, which is no longer accepted.
   [[nodiscard]] std::optional<std::string> restart(IceCredentials credentials);
 
-  /// Answers one STUN message that came `from` the peer `to` us. Hostile input is refused and counted, never
-  /// asserted.
+  /// Handles one STUN message that came `from` the peer `to` us. Any input is allowed; invalid input is
+  /// refused and counted.
   IceOutcome on_request(const StunView& view, const config::SocketAddress& from,
                         const config::SocketAddress& to, TimePoint now);
 
-  /// Whether a fresh check of the peer validated this pair: the gate for DTLS and for sending anything.
+  /// Whether the peer has validated this pair within the consent timeout. Ask it before DTLS is read from the
+  /// pair or anything is sent to it.
   [[nodiscard]] bool is_validated(const IcePair& pair, TimePoint now) const;
 
-  /// Where to send: the nominated pair; before nomination the one checked last. nullopt when nothing is
-  /// validated.
+  /// The pair to send on: the nominated one; before nomination the one that was checked last. nullopt when
+  /// there is none.
   [[nodiscard]] std::optional<IcePair> selected() const;
   [[nodiscard]] std::optional<IcePair> nominated() const;
   std::size_t pair_count() const { return pairs_.size(); }
 
-  /// True when the selected pair had no valid check for the consent timeout: stop sending (RFC 7675 5.1).
-  /// False before the first valid check: an endpoint that never connected is reclaimed by its session's idle
-  /// time.
+  /// True when the selected pair had no valid check for the consent timeout: the caller must stop sending
+  /// (RFC 7675 5.1). False while there is no pair: the session layer reclaims an endpoint that never
+  /// connected.
   [[nodiscard]] bool consent_expired(TimePoint now) const;
 
-  /// Forgets the pairs without a fresh check, but for the selected one, whose end consent_expired tells.
-  /// Returns them.
+  /// Forgets the pairs without a check within the consent timeout, except the selected one, which
+  /// consent_expired() reports. Returns the forgotten pairs.
   std::vector<IcePair> expire(TimePoint now);
 
   std::uint64_t refused(IceRefusal refusal) const { return refused_[static_cast<std::size_t>(refusal)]; }
-  /// Error answers kept back because they would have been longer than the request. For tests.
+  /// Error responses that were not sent because they were longer than the request. For tests.
   std::uint64_t kept_back() const { return kept_back_; }
 
  private:
@@ -156,12 +157,12 @@ class IceLite {
   struct Pair {
     IcePair addresses;
     std::uint32_t generation = 0;
-    std::string remote_ufrag;  // under which the peer validated it
+    std::string remote_ufrag;  // the ufrag under which the peer validated it
     TimePoint checked_at;
     bool nominated = false;
   };
 
-  // Which generation USERNAME names, and the remote part; or why not.
+  // The generation that USERNAME names and its remote part, or why it is refused.
   struct Username {
     IceRefusal refusal = IceRefusal::kNone;
     bool previous = false;

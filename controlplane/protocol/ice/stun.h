@@ -1,8 +1,8 @@
-// stun: a bounds-checked view of received STUN messages and a writer of those we send (RFC 8489, the ICE
-// attributes of RFC 8445 16.1). Formats only: who may ask and what is answered is ice_lite's affair.
+// stun: a bounds-checked view of received STUN messages, and a writer of STUN messages (RFC 8489, the ICE
+// attributes of RFC 8445 16.1). Formats only: ice_lite decides who is answered and how.
 //
-// Threads: plain values, any thread. Invariant: a StunView exists only for a message whose header and every
-// attribute lie within the datagram, so reading an attribute never fails for want of bytes.
+// Threads: plain values, any thread. Invariant: a StunView exists only for a message whose header and
+// attributes all lie within the datagram, so reading an attribute cannot run past the end.
 #pragma once
 
 #include <array>
@@ -18,7 +18,8 @@ namespace sluice::control {
 
 enum class StunClass : std::uint8_t { kRequest, kIndication, kResponse, kError };
 
-/// Attribute types, IANA "STUN Attributes". Those below 0x8000 must be understood or refused (RFC 8489 14).
+/// Attribute types (IANA "STUN Attributes"). A message with an unknown type below 0x8000 must be refused (RFC
+/// 8489 14).
 enum class StunAttribute : std::uint16_t {
   kMappedAddress = 0x0001,
   kUsername = 0x0006,
@@ -42,7 +43,7 @@ inline constexpr std::uint32_t kStunMagicCookie = 0x2112a442;
 inline constexpr std::size_t kStunHeaderBytes = 20;
 /// A longer datagram is not read as STUN; an ICE check is about 100 bytes.
 inline constexpr std::size_t kStunMaxBytes = 1500;
-/// Attributes of one message that are looked at, and unknown ones that are remembered for a 420.
+/// The most attributes of a message, and the most unknown ones that are kept for a 420.
 inline constexpr std::size_t kStunMaxAttributes = 32;
 inline constexpr std::size_t kStunMaxUnknown = 8;
 
@@ -54,28 +55,28 @@ struct StunError {
   std::string_view reason;
 };
 
-/// What a received message says. Points into the datagram, which must outlive the view.
+/// A received message. It points into the datagram, which must outlive the view.
 class StunView {
  public:
-  /// nullopt for anything that is not one whole STUN message: header (5), magic cookie, length equal to the
-  /// datagram's and a multiple of 4, every attribute within, nothing behind FINGERPRINT, at most
+  /// nullopt for anything that is not one whole STUN message: header (5), magic cookie, a length that equals
+  /// the datagram's and is a multiple of 4, all attributes within it, nothing after FINGERPRINT, at most
   /// kStunMaxAttributes attributes.
   [[nodiscard]] static std::optional<StunView> parse(std::span<const std::uint8_t> datagram);
 
   StunClass message_class() const { return class_; }
-  /// 12 bits; kStunBinding for all that ICE uses.
+  /// 12 bits; ICE uses kStunBinding only.
   std::uint16_t method() const { return method_; }
   const StunTransactionId& transaction_id() const { return transaction_id_; }
   std::size_t size() const { return bytes_.size(); }
 
-  /// The first attribute of that type in front of MESSAGE-INTEGRITY (those behind it are not protected and
-  /// are ignored, RFC 8489 14.5, but for FINGERPRINT). Its value without the padding.
+  /// The value, without padding, of the first attribute of that type. Attributes after MESSAGE-INTEGRITY are
+  /// not protected; they are ignored, except FINGERPRINT (RFC 8489 14.5). nullopt when there is none.
   [[nodiscard]] std::optional<std::span<const std::uint8_t>> find(StunAttribute type) const;
   [[nodiscard]] bool has(StunAttribute type) const { return find(type).has_value(); }
 
   /// At most 508 bytes (RFC 8489 14.3); nullopt when absent, empty or longer.
   [[nodiscard]] std::optional<std::string_view> username() const;
-  /// nullopt when absent or of a wrong length; has() tells the two apart.
+  /// nullopt when absent or of a wrong length; has() says whether it is there.
   [[nodiscard]] std::optional<std::uint32_t> priority() const;
   [[nodiscard]] std::optional<std::uint64_t> ice_controlling() const;
   [[nodiscard]] std::optional<std::uint64_t> ice_controlled() const;
@@ -86,14 +87,13 @@ class StunView {
   [[nodiscard]] std::optional<std::string_view> software() const;
   [[nodiscard]] bool use_candidate() const { return has(StunAttribute::kUseCandidate); }
 
-  /// Comprehension-required attributes that sluice does not know, in order, the first kStunMaxUnknown of
-  /// them.
+  /// Comprehension-required attributes that sluice does not know, in order, at most kStunMaxUnknown of them.
   std::span<const std::uint16_t> unknown_required() const { return {unknown_.data(), unknown_count_}; }
 
-  /// True when FINGERPRINT is there, is last, and is the message's CRC-32 xor 0x5354554e (14.7).
+  /// True when FINGERPRINT is there and is the message's CRC-32 xor 0x5354554e (14.7).
   [[nodiscard]] bool fingerprint_ok() const;
-  /// True when MESSAGE-INTEGRITY is there and is the HMAC-SHA1 of what stands before it under `key` (14.5).
-  /// For ICE the key is the password itself (9.1.1). Compared in constant time.
+  /// True when MESSAGE-INTEGRITY is there and is the HMAC-SHA1, under `key`, of the bytes before it (14.5).
+  /// For ICE the key is the password itself (9.1.1). The comparison takes constant time.
   [[nodiscard]] bool integrity_ok(std::span<const std::uint8_t> key) const;
   [[nodiscard]] bool integrity_ok(std::string_view password) const;
 
@@ -118,13 +118,13 @@ class StunView {
   std::size_t unknown_count_ = 0;
 };
 
-/// Builds one message, attribute by attribute, in the order called. MESSAGE-INTEGRITY goes behind all but
-/// FINGERPRINT, FINGERPRINT last.
+/// Builds one message, attribute by attribute, in the order of the calls. The caller adds MESSAGE-INTEGRITY
+/// after all attributes but FINGERPRINT, and FINGERPRINT last.
 class StunWriter {
  public:
   StunWriter(StunClass message_class, std::uint16_t method, const StunTransactionId& transaction_id);
 
-  /// REQUIRES: value.size() <= 65535 - 4. Padded with zero bytes to a multiple of 4.
+  /// Pads the value with zero bytes to a multiple of 4. REQUIRES: value.size() <= 65535 - 4.
   void add(StunAttribute type, std::span<const std::uint8_t> value);
   void add_text(StunAttribute type, std::string_view text);
   void add_u32(StunAttribute type, std::uint32_t value);
@@ -147,8 +147,8 @@ class StunWriter {
   std::vector<std::uint8_t> bytes_;
 };
 
-/// CRC-32 of ISO 3309 as FINGERPRINT uses it (RFC 8489 14.7), without the final xor with
-/// 0x5354554e. Outside of this module, for tests.
+/// CRC-32 of ISO 3309 as FINGERPRINT uses it (RFC 8489 14.7), without the final xor with 0x5354554e. Declared
+/// here for tests.
 std::uint32_t crc32(std::span<const std::uint8_t> bytes);
 
 }  // namespace sluice::control

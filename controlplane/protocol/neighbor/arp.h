@@ -1,4 +1,4 @@
-// arp: ARP packets for IPv4 over Ethernet (RFC 826, RFC 5227), read and written. Formats only; any thread.
+// arp: reads and writes ARP packets for IPv4 over Ethernet (RFC 826, RFC 5227). Formats only; any thread.
 #pragma once
 
 #include <optional>
@@ -18,15 +18,16 @@ struct ArpPacket {
   dataplane::MacAddress target_mac{};
   config::IpAddress target_ip;
 
-  /// `bytes` is the Ethernet payload, padding and all. nullopt for other hardware, other protocols, other
-  /// operations, a packet that is cut, or a sender MAC that no station can have.
+  /// `bytes` is the Ethernet payload with its padding. nullopt for other hardware, protocols or operations, a
+  /// packet that is cut, or a sender MAC that is not one of a single station.
   [[nodiscard]] static std::optional<ArpPacket> parse(std::span<const std::uint8_t> bytes);
 };
 
-/// Who has `target`? To `to`: broadcast, or the station that had it last (RFC 1122 2.3.2.1 unicast poll).
+/// Asks for the MAC of `target`. `to` is the broadcast MAC, or the station that had the address last (unicast
+/// poll, RFC 1122 2.3.2.1).
 std::vector<std::uint8_t> make_arp_request(const NeighborPort& port, const dataplane::MacAddress& to,
                                            const config::IpAddress& sender, const config::IpAddress& target);
-/// `ours` is at the port's MAC.
+/// Answers `request`: `ours` is at the port's MAC.
 std::vector<std::uint8_t> make_arp_reply(const NeighborPort& port, const config::IpAddress& ours,
                                          const ArpPacket& request);
 

@@ -1,6 +1,5 @@
-// link_frame: the headers of the frames that the control plane makes itself (ARP, neighbour discovery, ICMP):
-// Ethernet with the port's 802.1Q tag, IPv4, IPv6, the ICMPv6 checksum. Plain functions over a growing
-// vector; any thread.
+// link_frame: the headers of frames that the control plane makes (ARP, neighbour discovery, ICMP): Ethernet
+// with the port's 802.1Q tag, IPv4, IPv6, the ICMPv6 checksum. Functions over a growing vector; any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +12,9 @@
 
 namespace sluice::control {
 
-/// A port of ours as its neighbours see it.
+/// A port with its addresses, as its neighbours see it.
 struct NeighborPort {
-  std::uint16_t index = 0;  // the caller's name for it, given back with each callback
+  std::uint16_t index = 0;  // the caller's number for it, given to each callback
   dataplane::MacAddress mac{};
   std::vector<config::IpPrefix> addresses;
   std::optional<config::IpAddress> gateway;  // IPv4, on-link
@@ -23,17 +22,18 @@ struct NeighborPort {
   std::uint16_t vlan = 0;  // 0 = untagged
 };
 
-/// Of packets that may leave the link. Neighbour discovery has its own, 255 (RFC 4861 6.1).
+/// The hop limit of packets that may leave the link. Neighbour discovery uses 255 (RFC 4861 6.1).
 inline constexpr std::uint8_t kHopLimit = 64;
 inline constexpr dataplane::MacAddress kBroadcastMac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/// True for a MAC that one station can have: neither group address nor all zero.
+/// Whether one station can have the MAC: it is neither a group address nor all zero.
 [[nodiscard]] bool is_unicast_mac(const dataplane::MacAddress& mac);
-/// REQUIRES: six bytes from `offset`.
+/// The MAC at `offset`. REQUIRES: `bytes` has six bytes there.
 dataplane::MacAddress mac_at(std::span<const std::uint8_t> bytes, std::size_t offset);
-/// 33:33 and the address's last four bytes (RFC 2464 7). REQUIRES: an IPv6 address.
+/// The Ethernet multicast address of a group: 33:33 and the group's last four bytes (RFC 2464 7). REQUIRES:
+/// an IPv6 address.
 dataplane::MacAddress multicast_mac(const config::IpAddress& group);
-/// ff02::1:ffXX:XXXX (RFC 4291 2.7.1). REQUIRES: an IPv6 address.
+/// The solicited-node group of an address, ff02::1:ffXX:XXXX (RFC 4291 2.7.1). REQUIRES: an IPv6 address.
 config::IpAddress solicited_node(const config::IpAddress& address);
 /// ff02::1
 config::IpAddress all_nodes();
@@ -43,18 +43,19 @@ config::IpAddress link_local_of(const dataplane::MacAddress& mac);
 /// Starts a frame: Ethernet header, with an 802.1Q tag when `port` has one.
 std::vector<std::uint8_t> start_frame(const NeighborPort& port, const dataplane::MacAddress& to,
                                       std::uint16_t ether_type);
-/// 20 bytes, no options, don't-fragment, its checksum set (RFC 791). `payload_bytes` follow.
+/// Appends an IPv4 header (RFC 791): 20 bytes, no options, don't-fragment, with its checksum. The caller then
+/// appends `payload_bytes`.
 void append_ipv4(std::vector<std::uint8_t>& frame, const config::IpAddress& from, const config::IpAddress& to,
                  std::uint8_t protocol, std::size_t payload_bytes);
-/// 40 bytes (RFC 8200 3).
+/// Appends an IPv6 header: 40 bytes (RFC 8200 3). The caller then appends `payload_bytes`.
 void append_ipv6(std::vector<std::uint8_t>& frame, const config::IpAddress& from, const config::IpAddress& to,
                  std::uint8_t protocol, std::size_t payload_bytes, std::uint8_t hop_limit);
 void append(std::vector<std::uint8_t>& frame, std::span<const std::uint8_t> bytes);
-/// Zero-fills to Ethernet's shortest frame: 60 bytes without FCS. Software ports do not do it for us.
+/// Pads the frame with zero bytes to Ethernet's minimum of 60 bytes without FCS, since software ports do not.
 void pad_frame(std::vector<std::uint8_t>& frame);
 
-/// Over the pseudo-header (RFC 8200 8.1) and `message`: what belongs into the checksum field while that is
-/// zero; zero for a message whose checksum is right.
+/// The checksum over the pseudo-header (RFC 8200 8.1) and `message`. With a zero checksum field, the result
+/// is the value for that field. With the right value in the field, the result is zero.
 std::uint16_t icmpv6_checksum(const config::IpAddress& from, const config::IpAddress& to,
                               std::span<const std::uint8_t> message);
 

@@ -1,11 +1,11 @@
-// neighbors: what a port owes its link: ARP and neighbour-discovery answers for its own addresses, answers to
-// pings, and the MACs of the next hops that media goes to.
+// neighbors: what the control thread does on the link of each port: it answers ARP, neighbour discovery and
+// pings for the port's addresses, and finds the MACs of the next hops of media.
 //
-// Thread: control. Time is passed in, frames leave through a callback; no sockets, no DPDK.
+// Thread: control. Time is passed in, frames leave by a callback; no sockets, no DPDK.
 //
-// Invariants: a frame that is malformed, of another VLAN, or not for us moves nothing and is counted. A MAC
-// is learnt only from an answer that was asked for (see neighbor_table.h), so no host talks a live gateway
-// away. What is answered per second is bounded.
+// Invariants: a frame that is malformed, of another VLAN, or not for us changes nothing and is counted. A MAC
+// is learnt only from an answer to a question (neighbor_table.h), so another host cannot take over a gateway
+// that answers. The number of answers per second is bounded.
 #pragma once
 
 #include <array>
@@ -25,13 +25,13 @@ namespace sluice::control {
 
 /// Why a frame was not answered and not used.
 enum class NeighborDrop : std::uint8_t {
-  kMalformed,  // cut, wrong lengths, checksum or hop limit
+  kMalformed,  // cut, or wrong lengths; ARP and ND also checksum and hop limit
   kOtherVlan,
-  kNotForUs,   // another's address, or an Ethernet destination that is neither ours nor a group
-  kBadSource,  // a source that must not be answered: group, broadcast, unspecified, ours
-  kUnasked,    // an answer to no question of ours
+  kNotForUs,   // not our address, or an Ethernet destination that is neither ours nor a group
+  kBadSource,  // a source that must not be answered: group, broadcast, loopback, unspecified, ours
+  kUnasked,    // an answer without a question of ours
   kRateLimited,
-  kUnknownType,  // of ICMP, or a protocol that is not served
+  kUnknownType,  // ICMP but no valid echo request, or another protocol
   kUnknownPort,
 };
 inline constexpr std::size_t kNeighborDrops = 8;
@@ -41,10 +41,11 @@ class Neighbors {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   struct Callbacks {
-    /// One frame out of that port, Ethernet header to payload, without FCS. Must not call back.
+    /// Sends one frame out of that port, from Ethernet header to payload, without FCS. It must not call this
+    /// class.
     std::function<void(std::uint16_t port_index, std::span<const std::uint8_t> frame)> send;
-    /// The next hop has a MAC now, or another one than before. Keyed by next hop, which next_hop() tells of a
-    /// destination. May call resolve().
+    /// The next hop has a MAC now, or another one than before. next_hop() maps a destination to its next hop.
+    /// It may call resolve().
     std::function<void(std::uint16_t port_index, const config::IpAddress& next_hop,
                        const dataplane::MacAddress& mac)>
         on_resolved;
@@ -54,37 +55,38 @@ class Neighbors {
     std::uint64_t arp_answered = 0;
     std::uint64_t nd_answered = 0;
     std::uint64_t echo_answered = 0;
-    std::uint64_t asked = 0;      // requests and solicitations of ours
-    std::uint64_t learned = 0;    // answers taken
-    std::uint64_t conflicts = 0;  // another station says that it has one of our addresses
+    std::uint64_t asked = 0;      // questions that we sent
+    std::uint64_t learned = 0;    // answers that gave a MAC
+    std::uint64_t conflicts = 0;  // another station claims one of our addresses
     std::array<std::uint64_t, kNeighborDrops> drops{};
   };
 
-  /// A port with an IPv6 address answers for its link-local fe80:: EUI-64 too.
+  /// A port with an IPv6 address also answers for its link-local fe80:: EUI-64 address.
   Neighbors(std::vector<NeighborPort> ports, Callbacks callbacks);
   Neighbors(const Neighbors&) = delete;
   Neighbors& operator=(const Neighbors&) = delete;
 
-  /// Announces every address (RFC 5227 2.3: ARP requests for oneself, twice; RFC 4861 7.2.6: unsolicited
-  /// advertisements) and starts to resolve the gateways, which are kept up from then on.
+  /// Announces every address twice (ARP requests for the own address, RFC 5227 2.3; unsolicited
+  /// advertisements, RFC 4861 7.2.6). Starts to resolve the gateways, which stay resolved from then on.
   void start(TimePoint now);
 
-  /// One frame that came in by that port: ARP, ICMP or ICMPv6. Others are counted as kUnknownType.
+  /// Takes one frame that came in by that port: ARP, ICMP or ICMPv6. Others are counted as kUnknownType.
   void on_frame(std::uint16_t port_index, std::span<const std::uint8_t> bytes, TimePoint now);
 
-  /// Where a packet to `destination` goes first: itself when it is on-link, else the gateway of its family.
-  /// nullopt for an unknown port, an address of the port itself, a group or broadcast, or where there is no
-  /// way.
+  /// The next hop to `destination`: the destination itself when it is on-link, else the gateway of its
+  /// family. nullopt for an unknown port, an address of the port itself, a group or broadcast address, or
+  /// without a gateway.
   [[nodiscard]] std::optional<config::IpAddress> next_hop(std::uint16_t port_index,
                                                           const config::IpAddress& destination) const;
 
-  /// The MAC of the next hop. nullopt when there is none yet: asking then goes on by itself, and on_resolved
-  /// tells. The keeper of the MAC calls this again at least every few minutes: an entry that is not looked up
-  /// for kNeighborWanted is no longer kept up, and a change of its MAC no longer told.
+  /// The MAC of the next hop. nullopt when it is not known yet: the table then asks, and on_resolved reports
+  /// the answer. A caller that keeps the MAC must call this again every few minutes: after kNeighborWanted
+  /// without a call the entry is not kept up to date, and a change of its MAC is not reported.
   std::optional<dataplane::MacAddress> resolve(std::uint16_t port_index, const config::IpAddress& destination,
                                                TimePoint now);
 
-  /// Timers: retries, refreshes, the second announcement. Returns when to call again, at most a second ahead.
+  /// Timers: retries, refreshes, the second announcement. Returns when to call it again, at most a second
+  /// ahead.
   TimePoint tick(TimePoint now);
 
   const Counters& counters() const { return counters_; }
@@ -92,7 +94,7 @@ class Neighbors {
   std::size_t table_size() const { return table_.size(); }
 
  private:
-  // So many answers a second, and as many at once.
+  // At most `per_second` answers in a second, which may come all at once.
   struct Allowance {
     std::uint32_t per_second = 0;
     std::uint32_t left = 0;
