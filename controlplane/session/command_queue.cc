@@ -38,7 +38,7 @@ bool CommandQueue::flush() {
 }
 
 void CommandQueue::push(const dataplane::Command& command) {
-  // Order is what the worker relies on: nothing overtakes a command that waits.
+  // The worker relies on the order: no command may overtake one that waits.
   if (flush() && memory_.commands.push(command)) return memory_.bell.wake();
   waiting_.push_back(command);
   ++deferred_;

@@ -59,7 +59,7 @@ void Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& loc
   frame_.resize(header.length + payload.size());
   std::memcpy(frame_.data() + header.length, payload.data(), payload.size());
   dataplane::write_headers(header, frame_.data(), static_cast<std::uint16_t>(payload.size()));
-  (void)records(endpoint).commands.inject(info.id, frame_);  // the queue counts what it loses
+  (void)records(endpoint).commands.inject(info.id, frame_);  // CommandQueue counts lost frames
 }
 
 void Context::complete(std::vector<Done>& done) {

@@ -14,7 +14,8 @@ namespace {
 using dataplane::EndpointKind;
 using dataplane::LatchPolicy;
 
-/// The first configured address of that family; a link-local one only when there is no other.
+/// The first configured address of that family; a link-local one only when there is no other. nullopt when
+/// the port has none.
 std::optional<config::IpAddress> address_of(const dataplane::PortInfo& port, config::IpFamily family) {
   std::optional<config::IpAddress> found;
   for (const config::IpPrefix& prefix : port.addresses) {
@@ -72,7 +73,7 @@ std::optional<RequestError> choose_profile(const EndpointCreate& request,
   plan.profile = request.profile.value_or(profiles.front());
   if (std::find(profiles.begin(), profiles.end(), *plan.profile) == profiles.end())
     return refuse_parameter("profile", choice_name(*plan.profile), choice_list(profiles));
-  // Of the usual profile the request itself could not tell.
+  // check(request) could not compare the key lengths with a default profile.
   if (auto error = check_key("receiveKey", request.receive_key, *plan.profile)) return error;
   return request.send_key.empty() ? std::nullopt : check_key("sendKey", request.send_key, *plan.profile);
 }
@@ -87,8 +88,8 @@ std::variant<EndpointPlan, RequestError> plan_endpoint(const EndpointCreate& req
   if (auto error = choose_port(request, plane, plan)) return *error;
   if (auto error = choose_address(request, plane.port(plan.port_index), plan)) return *error;
   plan.latch = effective_latch(request);
-  // RTP bleed: the first to send may take a plain endpoint, so only from a named network, or for a short
-  // while.
+  // A plain endpoint latches to the first sender, which may be an attacker (RTP bleed). So it latches only to
+  // an address in a named network, or for a short time.
   plan.latch_deadline = plan.latch == LatchPolicy::kOnce && !request.latch_network;
   if (request.kind != EndpointKind::kRtp)
     if (auto error = choose_profile(request, profiles, plan)) return *error;

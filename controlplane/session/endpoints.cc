@@ -17,10 +17,10 @@ using dataplane::Command;
 using dataplane::CommandKind;
 using dataplane::EndpointKind;
 
-/// A new endpoint and what was taken for it. All of it goes back unless it is published.
+/// A new endpoint and what was taken for it. Slot and UDP ports are freed unless publish() commits them.
 struct Endpoints::Reserved {
   SlotLease slot;
-  std::optional<PortLease> ports;  // its own; nothing on a shared port
+  std::optional<PortLease> ports;  // empty for a shared port
   std::unique_ptr<Endpoint> endpoint;
 };
 

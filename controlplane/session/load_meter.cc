@@ -10,9 +10,9 @@ constexpr double kRiseSeconds = 0.1;
 constexpr double kFallSeconds = 1;
 constexpr double kMemorySeconds = 1;
 constexpr double kExpectedSeconds = 3;
-// One session may weigh much or nothing. What is expected of a new one is the mean, and not more than this.
+// The expected load of a new session is the mean over all sessions, but at most this.
 constexpr double kMostExpected = 0.01;
-// Fewer samples, or batches that vary less (variance to square of the mean), draw no line.
+// With fewer samples, or a smaller ratio of variance to squared mean, the samples give no line.
 constexpr double kFewSamples = 100;
 constexpr double kLeastVariance = 0.02;
 constexpr double kFullBatch = 64;  // packets received
@@ -59,7 +59,8 @@ LoadMeter::TimePoint LoadMeter::tick(TimePoint now) {
   return next_;
 }
 
-/// Cycles of a turn without its packets: where the line through the samples begins.
+/// The cycles of a turn without its packets: where the line through the samples starts. 0 when the samples
+/// give no line.
 double LoadMeter::turn_cost(const Amounts& recent) {
   if (recent.samples < kFewSamples) return 0;
   const double work = recent.work / recent.samples;

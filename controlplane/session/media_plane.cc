@@ -1,4 +1,3 @@
-// media_plane over the real data plane. Control thread.
 #include "controlplane/session/media_plane.h"
 
 #include "dataplane/shared/punt.h"

@@ -4,7 +4,7 @@
 
 namespace sluice::control {
 
-// Here, where WebrtcPeer is complete.
+// These need the complete type WebrtcPeer.
 Endpoint::Endpoint() = default;
 Endpoint::~Endpoint() = default;
 

@@ -5,11 +5,12 @@
 namespace sluice::control {
 namespace {
 
-// A route is not begun so close to the last index (RFC 3711 9.2) that it would have to end within the hour.
+// No route begins past this index, since it would soon reach the last one, 2^48 (RFC 3711 9.2). The 2^32
+// indices that are left last for an hour at a million packets per second.
 constexpr std::uint64_t kLastFirstIndex = (std::uint64_t{1} << 48) - (std::uint64_t{1} << 32);
 
-// RFC 3711 3.3.1: a first sequence number below 2^15 keeps a receiver that misses the first packets out of
-// ROC doubt.
+// The first sequence number is below 2^15. So a receiver that misses the first packets still guesses the
+// roll-over counter right (RFC 3711 3.3.1).
 constexpr std::uint32_t kFirstIndexMask = 0x7fff;
 
 }  // namespace

@@ -32,8 +32,8 @@ std::optional<std::size_t> Placement::find_block(Session& session) const {
   const std::size_t most = workers_.size() == 1 ? SIZE_MAX : options_.config.limits.session_block;
   for (std::size_t i = 0; i < session.blocks.size(); ++i)
     if (session.blocks[i].endpoints < most && has_slot(*workers_[session.blocks[i].worker])) return i;
-  // A conference that fills in a moment grows faster than loads are measured: its blocks are spread evenly
-  // over the workers that may take more, and only then put where the load is least.
+  // A conference may fill up before its load is measured. So the number of its blocks decides before the
+  // load, among the workers below the load limit.
   const auto rank = [&](const WorkerRecords& records) {
     const auto blocks =
         std::count_if(session.blocks.begin(), session.blocks.end(),

@@ -10,7 +10,7 @@ PortAllocator::PortAllocator(std::uint16_t min, std::uint16_t max, std::size_t b
   const auto usable = [&](std::uint32_t port) {
     return port >= min && port <= max && (port < excluded_min || port > excluded_max);
   };
-  // Ranges are cut at pair boundaries, as even as they get.
+  // Without a given function all blocks have the same size, give or take one pair.
   const std::uint32_t first_pair = min / 2u;
   const std::size_t pairs = max / 2u - first_pair + 1;
   for (std::size_t i = 0; i < pairs; ++i) {
@@ -46,8 +46,8 @@ std::optional<std::uint16_t> PortAllocator::acquire_single(std::size_t wanted) {
   if (block.pairs.count == 0) return std::nullopt;
   const std::uint32_t even = block.pairs.head;
   unlink(block.pairs, even);
-  // The other half keeps its age, but joins its list at the tail: order among halves is by when they became
-  // halves.
+  // The other half keeps its time of release but goes to the end of the list of halves, which is ordered by
+  // the time when a port became a half.
   node(even + 1).freed_at = node(even).freed_at;
   append(block_at(even + 1).halves, even + 1);
   take(even, Use::kSingle);

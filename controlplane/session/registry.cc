@@ -22,7 +22,7 @@ Result<Object*> need(Object* found, std::string_view kind, const std::string& id
 }  // namespace
 
 std::string Registry::make_id(std::string_view prefix) const {
-  // A made-up id never meets another, so nothing checks for one.
+  // 80 random bits do not repeat, so nothing checks whether the id exists.
   static constexpr std::string_view kDigits = "abcdefghijklmnopqrstuvwxyz234567";
   std::array<std::uint8_t, 16> bytes{};
   random_(bytes);

@@ -9,7 +9,7 @@
 namespace sluice::control {
 namespace {
 
-// Well within kNeighborWanted.
+// Well below kNeighborWanted, so that no entry in use expires.
 constexpr std::chrono::seconds kKeepUpPeriod{60};
 
 std::vector<NeighborPort> link_ports(const MediaPlane& plane) {
@@ -62,7 +62,7 @@ TimePoint RemoteAddresses::tick(TimePoint now) {
   return neighbors_.tick(now);
 }
 
-// An entry without look-ups is no longer kept up, and a change of its MAC no longer reported.
+// Without look-ups the neighbour table stops keeping an entry up to date and reporting changes of its MAC.
 void RemoteAddresses::keep_up(TimePoint now) {
   if (now < next_keep_up_) return;
   next_keep_up_ = now + kKeepUpPeriod;
@@ -110,7 +110,7 @@ void RemoteAddresses::follow(Endpoint& endpoint, Component component, const conf
   const auto port = static_cast<std::uint16_t>(endpoint.port_index);
   const auto next_hop = neighbors_.next_hop(port, address.ip);
   if (!next_hop)
-    return;  // a latched peer by a way back that we do not have: the worker answers the way it came
+    return;  // no next hop for a latched peer: the worker sends to the MAC that the media came from
   const Place place{port, *next_hop};
   legs_.emplace(key, place);
   Leg& leg = places_[place][key];

@@ -36,7 +36,7 @@ bool same_parameters(const RouteCreate& a, const RouteCreate& b) {
 
 SourceKey source_key(const SourceSelector& selector, std::uint32_t clock_rate) {
   SourceKey key{selector.ssrc, selector.payload_types, selector.mid, clock_rate};
-  // The same set told in another order is the same source.
+  // The same set of payload types in another order is the same source.
   std::sort(key.payload_types.begin(), key.payload_types.end());
   key.payload_types.erase(std::unique(key.payload_types.begin(), key.payload_types.end()),
                           key.payload_types.end());

@@ -41,7 +41,7 @@ Result<Routing::Reserved> Routing::reserve(Endpoint& from, Endpoint& to, const R
   SourceKey key = source_key(request.from, request.clock_rate);
   auto source_slots = reserve_source(records.index, from, key);
   if (!source_slots) return refuse_limit("routes_per_worker", limits.routes_per_worker);
-  // Last: what follows cannot fail, so no lease of an SSRC is ever given back unused.
+  // The lease comes last: nothing after it can fail, so no lease is returned unused.
   const auto lease = lease_ssrc(to, request.ssrc);
   if (const auto* error = std::get_if<RequestError>(&lease)) return *error;
   return Reserved{std::move(*slot), std::move(*source_slots), std::move(key),
@@ -274,7 +274,7 @@ void Routing::remove(Route& route) {
 }
 
 void Routing::detach(Endpoint& endpoint) {
-  // remove() takes a route out of `outgoing`; `incoming` keeps it until the ack.
+  // remove() takes a route out of `outgoing`; `incoming` keeps it until the acknowledgement.
   while (!endpoint.outgoing.empty()) remove(endpoint.outgoing.front());
   for (Route& route : endpoint.incoming) remove(route);
 }

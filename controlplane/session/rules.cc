@@ -20,7 +20,7 @@ Refusal check_range(std::string_view param, std::int64_t found, const Range& ran
   return refuse_parameter(param, std::to_string(found), range.allowed());
 }
 
-/// `text` may be left out.
+/// An empty `text` is valid: the parameter was not given.
 Refusal check_text(std::string_view param, std::string_view text, const TextRule& rule) {
   if (text.empty() || rule.fits(text)) return std::nullopt;
   return refuse_parameter(param, rule.found(text), rule.allowed());
@@ -59,7 +59,7 @@ Refusal check_peer(const std::vector<Fingerprint>& fingerprints, std::string_vie
   return check_text("ice.password", password, kIcePassword);
 }
 
-/// Nothing that belongs to another kind.
+/// Refuses parameters of other kinds of endpoint.
 Refusal check_kind(const EndpointCreate& r) {
   struct Given {
     std::string_view param;
@@ -103,8 +103,8 @@ Refusal check_keys(const EndpointCreate& r) {
     if (!r.send_key.empty())
       if (auto error = check_key("sendKey", r.send_key, *r.profile)) return error;
   }
-  // One key both ways and one SSRC both ways (a route back to where it came from) would be one keystream
-  // twice.
+  // A route may lead back to the endpoint that its source is on. With one key and one SSRC in both
+  // directions, two packets would then be encrypted with the same keystream.
   if (r.send_key.size() == r.receive_key.size() &&
       CRYPTO_memcmp(r.send_key.data(), r.receive_key.data(), r.send_key.size()) == 0)
     return refuse_parameter("sendKey", "the receiveKey", "another key, or none for one that is made");
@@ -126,7 +126,7 @@ Refusal check_payload_types(const std::vector<NumberMapping>& mappings) {
   return std::nullopt;
 }
 
-/// An id stands for one extension in each packet (RFC 8285 5), so no two may end as one either.
+/// An id names one extension in each packet (RFC 8285 5). So no two ids may be mapped to the same id.
 Refusal check_extensions(const std::vector<NumberMapping>& mappings) {
   constexpr std::string_view kParam = "headerExtensions";
   if (mappings.size() > kMaxExtensionMappings)
@@ -152,7 +152,8 @@ std::string ForKinds::text() const {
 }
 
 std::span<const LatchPolicy> latches_of(EndpointKind kind) {
-  // Plain RTP authenticates nothing; with SRTP the first sender need not be believed.
+  // Plain RTP has no authentication, so a latch must trust the first sender. SRTP has it, so kOnce is never
+  // needed.
   static constexpr std::array kRtp{LatchPolicy::kFixed, LatchPolicy::kOnce};
   static constexpr std::array kSdes{LatchPolicy::kAuthenticated, LatchPolicy::kFixed};
   switch (kind) {

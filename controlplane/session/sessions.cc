@@ -1,6 +1,6 @@
-// sessions: the requests. The work is done in the modules behind them: endpoints, routing, remote_addresses,
-// webrtc_transport, punt_dispatch, idle_watch, stream_watch; what they share is in context. Control thread
-// only.
+// sessions: looks up what requests name, and calls the modules that do the work: endpoints, routing,
+// remote_addresses, webrtc_transport, punt_dispatch, idle_watch, stream_watch. They share Context. Control
+// thread only.
 #include "controlplane/session/sessions.h"
 
 #include <fmt/format.h>
@@ -27,7 +27,7 @@
 namespace sluice::control {
 namespace {
 
-// Notes of one worker that one turn takes in, so that no worker waits long for its turn.
+// The most notes of one worker in one turn, so that the notes of others do not wait long.
 constexpr std::size_t kNotesPerTurn = 4096;
 
 }  // namespace
@@ -46,7 +46,7 @@ struct Sessions::State {
   bool drain_notes(WorkerRecords& records);
   void on_note(WorkerRecords& records, const dataplane::Note& note);
 
-  // Requests: what they name is looked up here, once for every front end; the modules do the rest.
+  // Requests. These functions look up the named objects; the modules do the rest.
   Result<Created<SessionView>> create_session(const std::string& id);
   Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
   Result<EndpointView> connect_endpoint(const EndpointConnect& request);
@@ -54,20 +54,22 @@ struct Sessions::State {
   Result<RouteView> switch_route(const RouteSwitch& request);
   void remove_session(Session& session, std::string_view reason);
 
-  /// The session that a new object joins.
+  /// The session that a new object joins; kWrongState while the daemon is stopping.
   Result<Session*> session_for_new(const std::string& id) const;
-  /// Why no new object may have that id, whatever its parameters; `existing` has it now, if it is not
-  /// nullptr.
+  /// The error when no new object can have that id, whatever its parameters. `existing` is the object that
+  /// has it now, or nullptr.
   template <typename Object>
   static std::optional<RequestError> check_id(std::string_view kind, const std::string& id,
                                               const Object* existing);
-  /// The answer to a creation of what is there already.
+  /// The answer to a creation with the id of `existing`: that object if its parameters are the same, else
+  /// kConflict.
   template <typename View, typename Object, typename Request>
   Result<Created<View>> answer_existing(const Object& existing, const Request& request) {
     if (!same_parameters(existing.request, request)) return refuse_existing(view_of(context, existing));
     return Created<View>{view_of(context, existing), false};
   }
-  /// Begins the removal of what was found; `done` hears of its end, or why there is nothing to remove.
+  /// Begins the removal of the object and calls `done` at its end. If `found` is an error, calls `done` with
+  /// it.
   template <typename Object, typename Remove>
   void remove(const Result<Object*>& found, Done done, Remove remove_object);
   template <typename View, typename Object>
@@ -75,12 +77,13 @@ struct Sessions::State {
     if (const auto* error = std::get_if<RequestError>(&found)) return *error;
     return view_of(context, *std::get<Object*>(found));
   }
-  /// Of one session, or with an empty id of all; by session and id.
+  /// The objects of one session, or of all sessions when the id is empty, sorted by session and id.
   template <typename View, typename Object>
   Result<std::vector<View>> list(const std::string& session_id,
                                  std::map<std::string, std::unique_ptr<Object>> Session::*objects);
 
-  /// Deferred work is done here, when nothing is half done: at the end of every request and of every turn.
+  /// Does the deferred work and sends waiting commands. Called at the end of every request and of every turn,
+  /// when no operation is half done.
   void settle();
   template <typename T>
   T settled(T result) {
@@ -438,7 +441,7 @@ Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {
                 state_->webrtc.tick(now), state_->context.load.tick(now)});
   state_->settle();
   if (totals().pending_commands == 0) return next;
-  // A full ring makes no noise when it empties.
+  // Nothing wakes this thread when a full ring gets free entries, so it looks again soon.
   return std::min(next, now + std::chrono::milliseconds(1));
 }
 
@@ -453,10 +456,10 @@ void Sessions::reconfigure(const config::Config& config) {
 void Sessions::shut_down(std::function<void()> done) {
   state_->context.stopping = true;
   state_->shut_down_done = std::move(done);
-  // An empty session goes at once, out of the map that we would be walking.
+  // remove_session() erases an empty session at once, so the loop below must not run over the map.
   std::vector<Session*> all;
   for (const auto& [id, session] : state_->context.registry.sessions()) all.push_back(session.get());
-  // Every peer is told before anything is taken down.
+  // All peers are told before the first endpoint is removed.
   for (Session* session : all)
     for (const auto& [id, endpoint] : session->endpoints)
       state_->endpoints.say_goodbye(*endpoint, "shutdown");

@@ -38,8 +38,8 @@ std::optional<StreamRead> read_stream(const dataplane::StreamSlot& slot) {
   read.plis = slot.plis.read();
   read.firs = slot.firs.read();
   read.last_packet_tsc = slot.last_packet_tsc.read();
-  // Keeps the loads above from sinking below the second look at `tenancy`. ThreadSanitizer knows no fences;
-  // with every field atomic there is nothing for it to find here.
+  // Keeps the loads above before the second load of `tenancy`. ThreadSanitizer does not know fences; since
+  // every field is atomic, it reports no race without this one.
 #ifndef __SANITIZE_THREAD__
   std::atomic_thread_fence(std::memory_order_acquire);
 #endif
@@ -51,15 +51,15 @@ bool selects(const SourceKey& key, const StreamRead& stream) {
   if (key.ssrc) return *key.ssrc == stream.ssrc;
   if (!key.payload_types.empty())
     return std::binary_search(key.payload_types.begin(), key.payload_types.end(), stream.payload_type);
-  // Which stream has which mid is the worker's knowledge; that it feeds some source of this clock rate is
-  // shared.
+  // Only the worker knows which stream has which mid. The shared clock rate is that of a source that the
+  // stream feeds, so compare that.
   if (!key.mid.empty()) return stream.clock_rate == key.clock_rate;
   return true;
 }
 
 std::uint32_t routes_of(const Endpoint& endpoint, const StreamRead& stream) {
   std::size_t routes = 0;
-  // A mirror counts at home as one, and stands for all that hang on it.
+  // A home source counts each mirror as one route. The routes of the mirror replace that one.
   for (const Source* source : endpoint.sources)
     if (selects(source->key, stream)) routes += source->routes - (source->home == nullptr ? 0 : 1);
   return static_cast<std::uint32_t>(routes);
@@ -87,7 +87,7 @@ void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
   WorkerRecords& records = *context_.workers[worker];
   Sample& sample = samples_[worker][slot];
   const auto stream = read_stream(records.memory.streams[slot]);
-  if (!stream || !stream->endpoint.valid()) return;  // a mirror ends with its routes
+  if (!stream || !stream->endpoint.valid()) return;  // the stream of a mirror ends with its routes
   if (sample.tenancy != stream->tenancy) {
     sample = {stream->tenancy, sample.forgotten, stream->bytes, now, 0};
   } else if (now > sample.at) {
@@ -101,7 +101,7 @@ void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
       milliseconds_since(stream->last_packet_tsc, context_.plane.tsc_now(), context_.plane.tsc_hz());
   const std::uint64_t timeout_ms = std::uint64_t{context_.options.config.limits.stream_timeout_s} * 1000;
   if (silent_ms < timeout_ms) {
-    sample.forgotten = 0;  // a tenancy in use is odd; should this one fall silent again, say so again
+    sample.forgotten = 0;  // 0 is no tenancy: when the stream is silent again, send kStreamIdle again
     return;
   }
   if (sample.forgotten == stream->tenancy) return;

@@ -35,7 +35,8 @@ std::vector<UdpPorts::Kind> UdpPorts::find_kinds(const config::Config& config, c
 }
 
 std::optional<PortLease> UdpPorts::acquire(std::size_t worker, std::size_t port_index, bool pair) {
-  // What comes by itself, then what may, then what will not; of those alike, what there is most of.
+  // First the ports that the hardware brings to this worker, then those for which the queue is not known,
+  // then the others. Among equals, the kind with the most free ports.
   std::optional<std::size_t> best;
   std::tuple<int, std::size_t> best_rank;
   for (std::size_t i = 0; i < kinds_.size(); ++i) {

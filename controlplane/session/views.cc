@@ -10,7 +10,7 @@ namespace {
 EndpointState state_of(Context& context, const Endpoint& endpoint) {
   if (endpoint.removing) return EndpointState::kRemoving;
   if (endpoint.failed) return EndpointState::kFailed;
-  // What has flowed since the idle watch last looked counts as now.
+  // Packets since the idle watch last looked count as flowing now.
   const dataplane::EndpointSlot& slot = context.slot(endpoint);
   if (slot.last_received_tsc.read() != endpoint.seen_received_tsc ||
       slot.packets_sent.read() != endpoint.seen_sent)

@@ -8,8 +8,8 @@ void WebrtcPeer::describe(EndpointView& view) const {
   view.fingerprint = own_fingerprint;
   view.ice_ufrag = ice.credentials().ufrag;
   view.ice_password = ice.credentials().password_text();
-  // RFC 8445's words, as WebRTC's RTCIceTransportState has them: checking once a pair is valid, connected
-  // once nominated.
+  // The words of RFC 8445, as in WebRTC's RTCIceTransportState: checking once a pair is valid, connected once
+  // one is nominated.
   view.ice_state = ice.nominated() ? "connected" : ice.pair_count() != 0 ? "checking" : "new";
   view.dtls_state = dtls_state_name(dtls->state());
 }

@@ -11,7 +11,7 @@
 namespace sluice::control {
 namespace {
 
-constexpr std::chrono::milliseconds kShortest{5};  // between two looks at DTLS timers
+constexpr std::chrono::milliseconds kShortest{5};  // least time between two ticks
 constexpr std::chrono::seconds kLongest{1};
 
 }  // namespace
@@ -52,7 +52,7 @@ void WebrtcTransport::set_fingerprints(Endpoint& endpoint, const std::vector<Fin
   if (fingerprints.empty()) return;
   std::vector<DtlsFingerprint> parsed;
   std::string error;
-  for (const Fingerprint& fingerprint : fingerprints)  // checked when they were asked for (check_peer)
+  for (const Fingerprint& fingerprint : fingerprints)  // they are valid: check_peer() accepted them
     if (auto one = DtlsFingerprint::parse(fingerprint.algorithm, fingerprint.value, error))
       parsed.push_back(std::move(*one));
   endpoint.webrtc->fingerprints = fingerprints;
@@ -105,7 +105,7 @@ Endpoint* WebrtcTransport::find_by_ufrag(const WorkerRecords& records, const Dat
   const auto found = by_ufrag_.find(*ufrag);
   if (found == by_ufrag_.end()) return nullptr;
   Endpoint* endpoint = found->second;
-  // A ufrag holds where it was given for: this worker's shared port on this address.
+  // A ufrag is valid only where it was given: on the shared port of this worker, on this address.
   const bool here = endpoint->shared_port && endpoint->worker == records.index &&
                     endpoint->port_index == datagram.port_index && endpoint->local.address == datagram.to;
   return here ? endpoint : nullptr;
@@ -114,8 +114,8 @@ Endpoint* WebrtcTransport::find_by_ufrag(const WorkerRecords& records, const Dat
 void WebrtcTransport::on_stun(const WorkerRecords& records, Endpoint* endpoint, const Datagram& datagram,
                               TimePoint now) {
   const auto view = StunView::parse(datagram.payload);
-  // On a shared port the ufrag decides, whichever peer had that 5-tuple before: peers start anew from the
-  // same port.
+  // On a shared port the ufrag decides, even when another endpoint has the 5-tuple: a peer may start a new
+  // call from the same port.
   if (view && (endpoint == nullptr || endpoint->shared_port)) {
     Endpoint* named = find_by_ufrag(records, datagram);
     if (named != nullptr || view->message_class() == StunClass::kRequest) endpoint = named;
@@ -146,8 +146,8 @@ void WebrtcTransport::on_stun(const WorkerRecords& records, Endpoint* endpoint, 
 }
 
 void WebrtcTransport::on_dtls(Endpoint* endpoint, const Datagram& datagram, TimePoint now) {
-  // A peer that has not shown by STUN that it is there gets no handshake out of us: no amplification, and no
-  // ClientHello from elsewhere kills a call (CVE-2023-51443).
+  // A peer gets no handshake before a valid STUN check came from its address. So attackers cannot use sluice
+  // to amplify traffic, and a ClientHello from another address cannot end a call (CVE-2023-51443).
   if (endpoint == nullptr || !endpoint->webrtc || endpoint->failed ||
       !endpoint->webrtc->ice.is_validated({datagram.to, datagram.from}, now)) {
     ++context_.totals.dtls_dropped;
@@ -176,8 +176,7 @@ void WebrtcTransport::validated(Endpoint& endpoint, const IcePair& pair, const d
   const TupleKey key{pair.remote, pair.local.port};
   Endpoint*& holder = tuples_[key];
   if (holder == &endpoint) return;
-  holder =
-      &endpoint;  // taken over from another, if there was one: the worker's table has one entry per tuple
+  holder = &endpoint;  // may replace another endpoint: the worker has one entry per 5-tuple
   dataplane::Command bind;
   bind.kind = dataplane::CommandKind::kBindTuple;
   bind.ref = endpoint.ref;
@@ -200,8 +199,8 @@ void WebrtcTransport::forget(Endpoint& endpoint, const IcePair& pair) {
   context_.records(endpoint).commands.send(unbind);
 }
 
-// The nominated pair; before that the first that is valid, so that sending does not jump about between
-// candidates.
+// Sends on the nominated pair; before nomination on the first valid one, so that sending does not move
+// between candidates.
 void WebrtcTransport::choose_current(Endpoint& endpoint, bool nominated) {
   WebrtcPeer& peer = *endpoint.webrtc;
   if (peer.current && !nominated) return;
@@ -222,7 +221,7 @@ DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint) {
                                              const crypto::MasterKey& receive) {
     on_keys(endpoint, profile, send, receive);
   };
-  // What ends the endpoint waits until the transport is done with it.
+  // on_failed and on_closed run inside the transport, so the endpoint is removed later.
   callbacks.on_failed = [this, &endpoint](DtlsFailure failure, const std::string& text) {
     std::string reason(dtls_failure_name(failure));
     if (endpoint.keys_ready)
@@ -241,7 +240,7 @@ void WebrtcTransport::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t
   const auto path = std::find_if(peer.paths.begin(), peer.paths.end(),
                                  [&](const WebrtcPeer::Path& known) { return known.pair == peer.current; });
   if (path == peer.paths.end()) {
-    ++context_.totals.dtls_dropped;  // its pair is gone; the peer will ask again
+    ++context_.totals.dtls_dropped;  // the pair is gone; the peer sends again
     return;
   }
   context_.inject_udp(endpoint, {context_.port(endpoint).mac, path->pair.local},
@@ -253,7 +252,7 @@ void WebrtcTransport::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, c
   if (endpoint.removing || endpoint.keys_ready) return;
   std::string error;
   if (!expand_keys(context_, endpoint, send, receive, error)) {
-    // This one endpoint ends, with an alert to the peer; on_failed tells the rest.
+    // Fails this endpoint: the peer gets an alert, and on_failed does the rest.
     endpoint.webrtc->dtls->fail(
         fmt::format("{} keys cannot be installed: {}", crypto::profile_info(profile).name, error));
     return;
@@ -273,7 +272,7 @@ void WebrtcTransport::arm(Endpoint& endpoint) {
 }
 
 TimePoint WebrtcTransport::tick(TimePoint now) {
-  // Each due timer once: one that is due again at once waits for the next turn.
+  // Runs each due timer once. A timer that is due again at once waits for the next turn.
   std::vector<Endpoint*> due;
   for (auto timer = timers_.begin(); timer != timers_.end() && timer->first <= now; ++timer)
     due.push_back(timer->second);
