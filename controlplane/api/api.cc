@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kMethodCount = std::variant_size_v<Request>;
 using Decoded = std::variant<Request, ApiError>;
 
-/// What one member alone does not tell. Requests without such rules take the first.
+/// Checks the rules that concern more than one member. Requests without such rules use the first overload.
 std::optional<RequestError> check_whole(const auto&) {
   return std::nullopt;
 }
@@ -105,7 +105,7 @@ std::string_view method_name(const Request& request) {
 OrderedJson encode_params(const Request& request) {
   OrderedJson params = OrderedJson::object();
   fields::Encoder encoder(params);
-  Request copy = request;  // a description is read and written through one signature
+  Request copy = request;  // describe() takes a mutable request, for the Decoder
   std::visit([&](auto& r) { describe(encoder, r); }, copy);
   return params;
 }

@@ -28,7 +28,7 @@ int code_of(ErrorKind kind) {
   return kErrorInternal;
 }
 
-/// `data`, by what there is to tell.
+/// Makes `data`, one overload for each detail.
 struct Detail {
   OrderedJson operator()(std::monostate) const { return nullptr; }
   OrderedJson operator()(const InvalidParameter& detail) const {

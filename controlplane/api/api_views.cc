@@ -61,7 +61,7 @@ OrderedJson named(const char* name, OrderedJson value) {
   return object;
 }
 
-/// What each event has beside its type and whose it is.
+/// The members of each event besides its type and the ids of its objects.
 struct Fields {
   OrderedJson operator()(const auto&) const { return OrderedJson::object(); }
   OrderedJson operator()(const SessionRemoved& event) const { return named("reason", event.reason); }
