@@ -12,7 +12,7 @@ struct Answer::Once {
     if (!deliver) return;
     try {
       deliver({.result = to_api_error(refuse_internal("internal error: the request was dropped"))});
-    } catch (...) {  // out of memory: a destructor cannot report it
+    } catch (...) {  // out of memory: a destructor cannot report an error
     }
   }
   Once(const Once&) = delete;

@@ -17,7 +17,7 @@ bool is_blank(std::string_view text) {
   return text.find_first_not_of(kBlank) == std::string_view::npos;
 }
 
-/// What is wrong with the envelope, if anything.
+/// The error in the members of the request, if any; `params` is checked later.
 std::optional<ApiError> check_envelope(const Json& request) {
   if (!request.is_object()) {
     const bool is_batch = request.is_array();
@@ -83,7 +83,7 @@ void ApiConnection::on_end_of_input() {
   if (!is_input_over_ && !is_blank(lines_.rest()))
     refuse_line(parse_error("the last request has no line feed: half a request is not carried out"), true);
   is_input_over_ = true;
-  events_.reset();  // a peer that has hung up follows nothing
+  events_.reset();  // a peer that has closed the connection gets no events
   close_if_done();
 }
 
@@ -122,7 +122,7 @@ void ApiConnection::take_line(std::string_view line) {
 
 void ApiConnection::take_request(const Json& request) {
   if (auto error = check_envelope(request)) {
-    // An id that can be told is told back, so that the peer knows which request it was.
+    // A readable id is sent back, so that the peer knows which request is wrong.
     const bool has_id = request.is_object() && request.contains("id") && !request["id"].is_structured() &&
                         !request["id"].is_boolean();
     return finish(enqueue(has_id ? request["id"] : Json(nullptr), false), {.result = std::move(*error)});

@@ -33,7 +33,7 @@ OrderedJson render_created(const Created<View>& created) {
   return object;
 }
 
-/// Answers once the removal is over.
+/// Answers when the removal is complete.
 Sessions::Done when_removed(Answer answer, OrderedJson named) {
   return [answer = std::move(answer), named = std::move(named)](std::optional<RequestError> error) {
     if (error) return answer({.result = to_api_error(*error)});
@@ -49,7 +49,7 @@ OrderedJson named(const std::string& session, const std::string& id) {
 
 }  // namespace
 
-/// One overload a request.
+/// Carries out one request: one overload for each request type.
 struct ApiHandlers::RequestDispatcher {
   ApiHandlers& self;
   Answer answer;

@@ -19,7 +19,7 @@ using Protocol = boost::asio::local::stream_protocol;
 
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 
-/// nullopt for a peer that may speak.
+/// nullopt for a peer that may use the API.
 std::optional<ApiError> check_peer(int fd) {
   ucred peer{};
   socklen_t length = sizeof peer;
@@ -30,7 +30,7 @@ std::optional<ApiError> check_peer(int fd) {
   return not_permitted(found, allowed);
 }
 
-/// One line to a peer that is turned away. Its socket buffer is empty, so it either fits or the peer has
+/// Sends one line to a peer that is refused. The socket buffer is empty, so the line fits, unless the peer is
 /// gone.
 void turn_away(Protocol::socket& socket, const ApiError& error) {
   const std::string line = error_line(error);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kBacklog = 256;
 
-/// Closes a descriptor when it goes.
+/// Owns a descriptor and closes it.
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -40,7 +40,7 @@ std::string os_text() {
   return std::strerror(errno);
 }
 
-/// What to do where something is not permitted.
+/// The hint for an error that may come from missing privileges.
 std::string_view privilege_hint() {
   return geteuid() == 0 ? "" : "; sluiced is not running as root: start it as root, or set [api] socket";
 }
@@ -57,7 +57,7 @@ const sockaddr* as_sockaddr(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-/// Removes what a dead daemon left. False with the reason when the path is taken.
+/// Removes the socket of a dead daemon. False with the reason when the path is in use, or is no socket.
 bool clear_path(const std::string& path, const sockaddr_un& address, std::string& error) {
   struct stat status {};
   if (lstat(path.c_str(), &status) != 0) {
@@ -72,7 +72,7 @@ bool clear_path(const std::string& path, const sockaddr_un& address, std::string
   }
   const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const bool connected = connect(probe.get(), as_sockaddr(address), sizeof address) == 0;
-  if (connected || errno == EAGAIN) {  // EAGAIN: somebody listens, and their backlog is full
+  if (connected || errno == EAGAIN) {  // EAGAIN: a process listens, and its backlog is full
     ucred peer{};
     socklen_t length = sizeof peer;
     const bool known = connected && getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0;
@@ -89,7 +89,8 @@ bool clear_path(const std::string& path, const sockaddr_un& address, std::string
   return false;
 }
 
-/// Never wider than `mode`, not even for a moment.
+/// Binds, sets the file's mode and listens. The umask keeps the mode from being wider at any moment. False
+/// with the reason in `error`; then no path of ours is left.
 bool bind_with_mode(int fd, const std::string& path, const sockaddr_un& address, mode_t mode,
                     std::string& error) {
   const mode_t before = umask(static_cast<mode_t>(0777 & ~mode));
@@ -127,8 +128,7 @@ std::unique_ptr<ApiSocket> ApiSocket::claim(const config::Api& api, std::string&
     return nullptr;
   }
 
-  // Two daemons that start at the same moment take turns here, so that neither removes the other's fresh
-  // socket.
+  // The lock keeps two daemons that start at the same moment from removing each other's new socket.
   const Descriptor lock(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (lock.get() < 0 || flock(lock.get(), LOCK_EX) != 0) {
     error = fmt::format("API socket {}: directory {}: {}", api.socket, directory.string(), os_text());

@@ -9,7 +9,7 @@
 namespace sluice::control {
 namespace {
 
-/// The notification as it goes on the wire.
+/// The notification as a line.
 EventQueue::Line notification(OrderedJson params) {
   const OrderedJson line{{"jsonrpc", "2.0"}, {"method", "event"}, {"params", std::move(params)}};
   return std::make_shared<const std::string>(to_line(line) + "\n");
@@ -53,7 +53,7 @@ EventQueue::Line EventQueue::pop() {
 void EventHub::publish(const Event& event) {
   if (subscribers_.empty()) return;
   const auto line = notification(render(event, now()));
-  // By index: a subscriber's on_ready may end it, and must not find the list half changed.
+  // By index, since on_ready may end a subscriber while this loop runs.
   for (std::size_t i = 0; i < subscribers_.size(); ++i)
     if (const auto queue = subscribers_[i].lock()) queue->push(line);
   std::erase_if(subscribers_, [](const auto& subscriber) { return subscriber.expired(); });
