@@ -38,7 +38,7 @@ bool choose_profiles(const std::vector<std::string>& wanted, const crypto::SelfT
   std::string failures;
   for (const auto& name : wanted) {
     const auto profile = crypto::profile_from_name(name);
-    if (!profile) continue;  // the configuration's check names it
+    if (!profile) continue;  // the configuration check reports an unknown name
     if (report.passed(*profile)) {
       choice.profiles.push_back(*profile);
       continue;

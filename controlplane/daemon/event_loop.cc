@@ -15,7 +15,7 @@ EventLoop::~EventLoop() {
 void EventLoop::arm() {
   wakeups_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                       [this](boost::system::error_code error) {
-                        if (!error) arm();  // awake() has emptied it, or will
+                        if (!error) arm();  // awake() empties the eventfd
                       });
 }
 
@@ -38,7 +38,7 @@ void EventLoop::run(const Work& work) {
     if (run_handlers() > 0 || !is_drained) continue;
 
     waker_.about_to_wait();
-    // What was pushed before about_to_wait() did not wake this thread, so look once more.
+    // Entries pushed before about_to_wait() did not wake this thread, so look at the rings once more.
     if (work.poll(Clock::now()) && !is_stopped_) io_.run_one_until(next_tick);
     waker_.awake();
   }

@@ -7,7 +7,7 @@ namespace sluice::control {
 namespace {
 
 constexpr std::chrono::milliseconds kFlushPoll{5};
-constexpr std::size_t kMaxNamed = 20;  // of what did not end
+constexpr std::size_t kMaxNamed = 20;  // the most endpoints that the log names
 
 }  // namespace
 

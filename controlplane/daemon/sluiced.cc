@@ -1,6 +1,6 @@
-// sluiced: the daemon, and the one place where its parts are put together: configuration, crypto, the API's
-// socket, the data plane, the sessions, the API, in this order, and back again at the end. Everything here
-// runs on the control thread, which becomes DPDK's main lcore and so is bound to [workers] control_core.
+// sluiced: the daemon. It sets up the configuration, crypto, the API's socket, the data plane, the sessions
+// and the API, in this order, and ends them in reverse order. Everything here runs on the control thread.
+// That thread becomes DPDK's main lcore and so is bound to [workers] control_core.
 
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -49,7 +49,8 @@ constexpr int kExitUsage = 64;
 constexpr const char* kDefaultConfig = "/etc/sluice/sluice.toml";
 constexpr std::chrono::seconds kWorkerStopLimit{5};
 
-/// Signals reach the control thread alone: workers inherit the mask and never leave their loop for one.
+/// Blocks signals while the workers' threads start. Workers inherit the mask, so only the control thread gets
+/// signals.
 class SignalsHeldBack {
  public:
   SignalsHeldBack() {
@@ -71,7 +72,7 @@ void random_bytes(std::span<std::uint8_t> out) {
     throw std::runtime_error("OpenSSL has no random bytes");
 }
 
-/// The configuration, or nothing after every problem has been printed, one a line.
+/// The configuration, or nullopt after printing every problem, one on each line.
 std::optional<config::Config> load(const std::string& path) {
   auto loaded = config::load_file(path, config::Host::probe());
   if (auto* config = std::get_if<config::Config>(&loaded)) return std::move(*config);
@@ -80,7 +81,7 @@ std::optional<config::Config> load(const std::string& path) {
   return std::nullopt;
 }
 
-/// nullptr after saying why.
+/// nullptr after logging the reason.
 std::shared_ptr<const control::DtlsContext> make_dtls(const config::Dtls& settings,
                                                       const control::CryptoChoice& crypto) {
   std::string error;
@@ -103,11 +104,11 @@ void log_event(const control::Event& event) {
           log::value(fields.empty() ? "" : control::to_line(fields)));
 }
 
-/// Everything from the sessions on, over a data plane that polls. The parts call one another, so their
-/// callbacks name members that are made after them; nothing calls back before run().
+/// The sessions and everything above them, over a running data plane. The parts call one another, so
+/// callbacks use members that are constructed later; no callback runs before run().
 class Service {
  public:
-  /// All references outlive this.
+  /// All references outlive this object.
   Service(const config::Config& config, const std::string& path, const control::CryptoChoice& crypto,
           std::unique_ptr<crypto::SrtpEngine> engine, std::shared_ptr<const control::DtlsContext> dtls,
           control::ApiSocket& socket, control::EventLoop& loop, dataplane::DataPlane& plane)
@@ -146,7 +147,7 @@ class Service {
     follow_signals();
   }
 
-  /// Returns when all of it has ended: the exit code.
+  /// Returns the exit code when everything has ended.
   int run() {
     say_ready();
     loop_.run({.poll = [this](auto now) { return sessions_.poll(now); },
@@ -155,7 +156,7 @@ class Service {
   }
 
  private:
-  /// SIGTERM and SIGINT end the daemon; SIGHUP reads its configuration again.
+  /// SIGTERM and SIGINT end the daemon; SIGHUP reloads its configuration.
   void follow_signals() {
     signals_.async_wait([this](boost::system::error_code error, int number) {
       if (error) return;
@@ -197,7 +198,7 @@ class Service {
   control::ConfigReload reloading_;
 };
 
-/// The exit code, when everything has ended.
+/// Returns the exit code when everything has ended.
 int serve(const config::Config& config, const std::string& path, const control::CryptoChoice& crypto,
           control::ApiSocket& socket, std::shared_ptr<const control::DtlsContext> dtls,
           control::EventLoop& loop, dataplane::DataPlane& plane) {
@@ -249,7 +250,7 @@ int run(const config::Config& config, const std::string& path) {
   if (!plane->stop(kWorkerStopLimit)) {
     log::error("a worker did not stop within {} s; ending without it", kWorkerStopLimit.count());
     unlink(config.api.socket.c_str());
-    _exit(kExitFailure);  // it still uses the memory that an orderly return would free
+    _exit(kExitFailure);  // the worker still uses the memory that a return would free
   }
   log::info("stopped code={}", code);
   return code;
@@ -288,7 +289,7 @@ int act(const CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);  // a reader of our log or of --help-config may leave
+  signal(SIGPIPE, SIG_IGN);  // a reader of the log or of --help-config may close the pipe
   CommandLine line;
   CLI::App app("sluiced: a media relay that terminates SRTP, rewrites RTP and fans it out, on DPDK cores",
                "sluiced");

@@ -14,7 +14,7 @@
 namespace sluice::control {
 namespace {
 
-/// An engine's description, "NAME VERSION, WHAT", as VERSION and WHAT.
+/// Splits an engine's description, "NAME VERSION, WHAT", into VERSION and WHAT.
 std::pair<std::string, std::string> engine_version(crypto::EngineKind kind) {
   std::string error;
   const auto engine = crypto::make_engine(kind, error);
