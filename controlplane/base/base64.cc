@@ -52,7 +52,7 @@ std::optional<std::size_t> base64_decode(std::string_view text, std::span<std::u
       if (written < length) {
         out[written++] = byte;
       } else if (byte != 0) {
-        return std::nullopt;  // bits behind the end: another text for the same bytes
+        return std::nullopt;  // non-zero padding bits: another text for the same bytes
       }
     }
   }

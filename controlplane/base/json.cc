@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kMaxFoundLength = 80;
 
-/// Notes the first thing that the grammar allows and we do not.
+/// Finds the first thing that JSON allows and we do not: deep nesting, or a name twice in one object.
 class Guard {
  public:
   bool operator()(int depth, Json::parse_event_t event, Json& value) {
@@ -42,7 +42,7 @@ class Guard {
   std::string problem_;
 };
 
-/// nlohmann's messages open with "[json.exception.parse_error.101] "; people need the rest.
+/// Removes the "[json.exception.parse_error.101] " from the start of nlohmann's messages.
 std::string without_prefix(std::string_view message) {
   if (const auto end = message.find("] "); message.starts_with("[") && end != std::string_view::npos)
     message.remove_prefix(end + 2);
@@ -68,14 +68,14 @@ std::string to_line(const OrderedJson& value) {
 }
 
 std::string found_text(const Json& value) {
-  if (value.is_structured()) return std::string(type_text(value));  // may hold keys, may be long
+  if (value.is_structured()) return std::string(type_text(value));  // it may hold keys, and may be long
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   if (text.size() > kMaxFoundLength) text = text.substr(0, kMaxFoundLength - 3) + "...";
   return text;
 }
 
 std::string name_text(std::string_view name) {
-  std::string text = found_text(Json(name)).substr(1);  // less the quotes
+  std::string text = found_text(Json(name)).substr(1);  // without the quotes
   if (text.ends_with('"')) text.pop_back();
   return text;
 }

@@ -28,7 +28,7 @@ spdlog::level::level_enum spdlog_level(config::LogLevel level) {
 std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
   auto logger = std::make_shared<spdlog::logger>("sluiced", std::move(sink));
   logger->set_pattern(kPattern, spdlog::pattern_time_type::utc);
-  logger->flush_on(spdlog::level::debug);  // a line that was logged is there, whatever comes next
+  logger->flush_on(spdlog::level::debug);  // a logged line is not lost when the process ends
   return logger;
 }
 
