@@ -31,7 +31,7 @@ struct WriteKey {
   const EVP_CIPHER* cipher = nullptr;
 };
 
-// Epoch, then sequence number: the 8 bytes of the record header that TLS counts as one number.
+// Epoch and sequence number: the 8 bytes of the record header that TLS counts as one number.
 void store_position(std::uint8_t* p, std::uint16_t epoch, std::uint64_t sequence) {
   store_be16(p, epoch);
   store_be16(p + 2, static_cast<std::uint16_t>(sequence >> 32));
@@ -63,7 +63,7 @@ bool expand_key_block(SSL* ssl, std::span<std::uint8_t> block) {
   return ok;
 }
 
-// client key | server key | client salt | server salt: AEAD suites have no MAC keys.
+// The key block is client key | server key | client salt | server salt: AEAD suites have no MAC keys.
 bool derive_write_key(SSL* ssl, DtlsRole our_role, WriteKey& out) {
   const SSL_CIPHER* suite = SSL_get_current_cipher(ssl);
   if (suite == nullptr) return false;
@@ -184,7 +184,7 @@ std::vector<std::uint8_t> make_alert(SSL* ssl, DtlsAlert alert, const DtlsWriteP
     std::copy(plain.begin(), plain.end(), record.begin() + kDtlsRecordHeader);
     return record;
   }
-  // The nonce goes on from OpenSSL's last, so that none repeats under this key.
+  // The nonce continues after OpenSSL's last one, so that none repeats under this key.
   const std::uint64_t nonce = last.explicit_nonce + 1;
   store_be32(record.data() + kDtlsRecordHeader, static_cast<std::uint32_t>(nonce >> 32));
   store_be32(record.data() + kDtlsRecordHeader + 4, static_cast<std::uint32_t>(nonce));

@@ -39,7 +39,7 @@ bool fill_and_sign(X509* x509, EVP_PKEY* key, std::chrono::hours lifetime) {
          X509_sign(x509, key, EVP_sha256()) != 0;
 }
 
-// "EC prime256v1", "RSA 2048 bits": what was found instead.
+// What kind of key it is: "EC prime256v1", "RSA 2048 bits".
 std::string describe_key(EVP_PKEY* key) {
   std::array<char, 64> group{};
   std::size_t length = 0;
@@ -51,7 +51,7 @@ std::string describe_key(EVP_PKEY* key) {
          std::to_string(EVP_PKEY_get_bits(key)) + " bits";
 }
 
-// A key behind a passphrase is refused rather than asked for: a daemon cannot ask.
+// Refuses a key with a passphrase: a daemon has no user to ask.
 int no_passphrase(char*, int, int, void*) {
   return -1;
 }

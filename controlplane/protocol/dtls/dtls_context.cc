@@ -3,16 +3,17 @@
 namespace sluice::control {
 namespace {
 
-// AEAD with forward secrecy only (RFC 8827 6.5 asks for the first). All AES-GCM, which dtls_alert relies on.
-// RSA for the peers that show an RSA certificate as the server; ours is ECDSA.
+// Only AEAD with forward secrecy (RFC 8827 6.5 requires forward secrecy). All suites are AES-GCM, as
+// dtls_alert needs. The RSA suites are for peers that are the server and have an RSA certificate; ours is
+// ECDSA.
 constexpr const char* kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 
-// P-256 first: OpenSSL's is faster than its X25519, and every WebRTC peer has it.
+// P-256 comes first: OpenSSL computes it faster than X25519, and every WebRTC peer supports it.
 constexpr const char* kGroups = "P-256:X25519:P-384";
 
-// No session is ever resumed: keys of a call come from its own handshake, with its own fingerprint check.
+// No session is resumed: the keys of a call come from its own handshake, with its own fingerprint check.
 constexpr std::uint64_t kOptions = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
                                    SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE;
 
@@ -51,7 +52,7 @@ std::shared_ptr<const DtlsContext> DtlsContext::make(std::shared_ptr<const DtlsC
     return nullptr;
   }
   SSL_CTX_set_options(ctx.get(), kOptions);
-  SSL_CTX_set_mode(ctx.get(), SSL_MODE_RELEASE_BUFFERS);  // most of a call's life nothing is in them
+  SSL_CTX_set_mode(ctx.get(), SSL_MODE_RELEASE_BUFFERS);  // the buffers are empty for most of a call
   SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(ctx.get(), &verify_peer, nullptr);

@@ -20,7 +20,8 @@ std::uint64_t load_be48(const std::uint8_t* p) {
   return std::uint64_t{load_be16(p)} << 32 | load_be32(p + 2);
 }
 
-// RFC 5246 7.4, RFC 6347 4.3.2, RFC 6066 8 and RFC 5077 3.3 by number.
+// Whether the peer sends handshake messages of that type (RFC 5246 7.4, RFC 6347 4.3.2, RFC 6066 8, RFC 5077
+// 3.3).
 bool peer_sends(std::uint8_t handshake_type, DtlsRole our_role) {
   switch (handshake_type) {
     case kCertificate:
@@ -38,11 +39,11 @@ bool peer_sends(std::uint8_t handshake_type, DtlsRole our_role) {
     case 22:  // certificate_status
       return our_role == DtlsRole::kActive;
     default:
-      return false;  // finished (20) is never in plain text, hello_request (0) never in a first handshake
+      return false;  // finished (20) is never in plain text; a first handshake has no hello_request (0)
   }
 }
 
-// One record may hold several handshake messages, or pieces of them.
+// A record may hold several handshake messages, or parts of them.
 bool handshake_ok(std::span<const std::uint8_t> payload, DtlsRole our_role, bool& certificate) {
   if (payload.empty()) return false;
   while (!payload.empty()) {

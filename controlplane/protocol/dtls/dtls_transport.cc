@@ -15,7 +15,7 @@ constexpr std::string_view kExporterLabel = "EXTRACTOR-dtls_srtp";  // RFC 5764 
 constexpr std::uint16_t kGcmOverhead = 24;                          // explicit nonce and tag
 constexpr std::size_t kMaxKeyingMaterial = 2 * (crypto::kMaxMasterKey + crypto::kMaxMasterSalt);
 
-// RFC 5764 4.2: client key | server key | client salt | server salt.
+// The keying material is client key | server key | client salt | server salt (RFC 5764 4.2).
 bool export_keys(SSL* ssl, crypto::SrtpProfile profile, crypto::MasterKey& client,
                  crypto::MasterKey& server) {
   const crypto::SrtpProfileInfo info = crypto::profile_info(profile);
@@ -143,8 +143,8 @@ int DtlsTransport::bio_read(BIO* bio, char* data, int length) {
     BIO_set_retry_read(bio);
     return -1;
   }
-  // A read shorter than the datagram loses its rest, as with a socket; OpenSSL asks for more than
-  // kDtlsMaxDatagram.
+  // As with a socket, a read that is too short loses the rest of the datagram. OpenSSL reads with more than
+  // kDtlsMaxDatagram bytes.
   const std::size_t taken = std::min(self->incoming_.size(), static_cast<std::size_t>(std::max(length, 0)));
   std::memcpy(data, self->incoming_.data(), taken);
   self->incoming_ = {};
@@ -155,7 +155,8 @@ long DtlsTransport::bio_control(BIO*, int command, long, void*) {
   return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
-// OpenSSL asks for the length of each retransmission timer: first with 0, then with what we said last.
+// OpenSSL asks for the length of each retransmission timer: with 0 for the first, then with the previous
+// length.
 unsigned DtlsTransport::timer_duration_us(SSL* ssl, unsigned last_us) {
   const auto* self = static_cast<DtlsTransport*>(static_cast<PeerVerifier*>(SSL_get_app_data(ssl)));
   const std::chrono::microseconds initial = self->options_.retransmit_initial;
@@ -165,8 +166,8 @@ unsigned DtlsTransport::timer_duration_us(SSL* ssl, unsigned last_us) {
   return static_cast<unsigned>(next.count());
 }
 
-// The chain is no matter: the certificate itself must be the signalled one (RFC 5763 5). The error codes are
-// chosen for the alert that OpenSSL makes of them.
+// The certificate itself must have a signalled fingerprint; its chain does not matter (RFC 5763 5). OpenSSL
+// chooses the alert by the error code, so the codes are chosen for their alerts.
 bool DtlsTransport::verify_peer(X509_STORE_CTX* store, SSL* ssl) {
   if (SSL_get_selected_srtp_profile(ssl) == nullptr) {
     verdict_ = DtlsFailure::kNoSrtpProfile;
@@ -214,12 +215,12 @@ void DtlsTransport::receive(std::span<const std::uint8_t> datagram, TimePoint no
   counters_.records_refused += screened.refused;
   if (screened.records.empty()) return;
   if (state_ == DtlsState::kNew) {
-    // The active side has asked nothing yet that a datagram could answer; the passive side waits for a
+    // In the active role nothing was sent yet that a datagram could answer. The passive role waits for a
     // ClientHello.
     if (options_.role == DtlsRole::kActive || !screened.handshake) return;
     begin(now);
   }
-  // What comes behind a held Certificate waits with it: OpenSSL drops a ChangeCipherSpec that overtakes it.
+  // Datagrams after a held Certificate wait too: OpenSSL drops a ChangeCipherSpec that comes before it.
   const bool hold = screened.certificate || !held_.empty();
   if (hold && fingerprints_.empty() && state_ == DtlsState::kHandshaking) {
     if (held_.size() == kDtlsMaxHeld) {
@@ -253,8 +254,8 @@ void DtlsTransport::advance(TimePoint now) {
   note_timer(now);
 }
 
-// Everything behind the handshake: alerts, retransmitted Finished messages, application data that is
-// not wanted.
+// Reads what comes after the handshake: alerts, repeated Finished messages, and application data, which is
+// ignored.
 void DtlsTransport::read_rest() {
   std::array<std::uint8_t, kDtlsMaxDatagram> ignored;
   while (state_ == DtlsState::kConnected) {
@@ -302,7 +303,7 @@ void DtlsTransport::handle_result(int result) {
   if (verdict_ == DtlsFailure::kNoSrtpProfile) {
     return fail_with(*verdict_, "the peer and this endpoint have no SRTP profile in common");
   }
-  // RFC 6347 4.1.2.7: invalid records alone are no reason to end; OpenSSL gives none then.
+  // Invalid records alone do not end the association (RFC 6347 4.1.2.7); OpenSSL then queues no error.
   const unsigned long code = ERR_peek_error();
   if (code == 0) return;
   const int reason = ERR_GET_REASON(code);
@@ -315,7 +316,7 @@ void DtlsTransport::handle_result(int result) {
   fail_with(DtlsFailure::kProtocolError, take_openssl_error());
 }
 
-// RFC 5246 7.2.1: a close_notify is answered with one.
+// A close_notify is answered with one (RFC 5246 7.2.1).
 void DtlsTransport::handle_peer_close() {
   if (state_ == DtlsState::kConnected) SSL_shutdown(ssl_.get());
   end(DtlsState::kClosed);
@@ -335,7 +336,7 @@ void DtlsTransport::fail_with(DtlsFailure failure, const std::string& text) {
 }
 
 void DtlsTransport::send_alert(DtlsAlert alert) {
-  if (!last_sent_) return;  // the peer has heard nothing from us
+  if (!last_sent_) return;  // nothing was sent to the peer yet
   const auto datagram = make_alert(ssl_.get(), alert, *last_sent_, options_.role);
   if (datagram.empty()) return;
   last_sent_ = last_record(datagram);
@@ -349,8 +350,8 @@ void DtlsTransport::close() {
     SSL_shutdown(ssl_.get());
     ERR_clear_error();
   } else if (state_ == DtlsState::kHandshaking) {
-    // Not user_canceled first, as RFC 5246 7.2.2 has it: OpenSSL peers stumble over it in the middle of a
-    // handshake.
+    // RFC 5246 7.2.2 asks for user_canceled before this. Here it is left out, since OpenSSL peers fail on it
+    // in the middle of a handshake.
     send_alert(DtlsAlert::kCloseNotify);
   }
   if (state_ != DtlsState::kFailed) end(DtlsState::kClosed);
@@ -362,7 +363,7 @@ void DtlsTransport::fail(const std::string& text) {
   fail_with(DtlsFailure::kInternalError, text);
 }
 
-// OpenSSL says how long its timer still has to run by its own clock; from here on it counts on ours.
+// OpenSSL gives the time left by its own clock. From here on it is measured by ours.
 void DtlsTransport::note_timer(TimePoint now) {
   retransmit_at_.reset();
   timeval left{};
@@ -372,7 +373,7 @@ void DtlsTransport::note_timer(TimePoint now) {
 }
 
 std::optional<DtlsTransport::TimePoint> DtlsTransport::next_timeout() const {
-  const bool waits_for_us = !held_.empty();  // the peer's Certificate is here: its time is not running
+  const bool waits_for_us = !held_.empty();  // we hold the peer's Certificate: no time limit for the peer
   if (!handshake_deadline_ || waits_for_us) return retransmit_at_;
   if (!retransmit_at_) return handshake_deadline_;
   return std::min(*handshake_deadline_, *retransmit_at_);

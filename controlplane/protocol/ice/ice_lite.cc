@@ -6,7 +6,7 @@
 namespace sluice::control {
 namespace {
 
-// 64 ice-chars, so that six random bits choose one without bias.
+// 64 ice-chars, so that six random bits choose one of them, all with the same probability.
 constexpr std::string_view kIceChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 template <std::size_t N>
@@ -18,9 +18,9 @@ std::array<std::uint8_t, N> random_ice_chars(const RandomSource& random) {
 }
 
 struct ErrorAnswer {
-  std::uint16_t code;  // 0: silence
+  std::uint16_t code;  // 0: no response
   std::string_view reason;
-  bool authenticated;  // carries MESSAGE-INTEGRITY; only to who has shown that he knows the password
+  bool authenticated;  // carries MESSAGE-INTEGRITY; only for a peer that used the right password
 };
 
 ErrorAnswer answer_of(IceRefusal refusal) {
@@ -58,9 +58,8 @@ std::vector<std::uint8_t> error_response(const StunView& view, const ErrorAnswer
   return writer.take();
 }
 
-// ICE-lite is the controlled agent by definition when its peer is a full one (RFC 8445 6.1.1); checks come
-// from full agents only. So a peer that calls itself controlled is wrong whatever the tie-breakers say
-// (7.3.1.1).
+// An ICE-lite agent is the controlled one when its peer is a full agent (RFC 8445 6.1.1), and only full
+// agents send checks. So a peer that says it is controlled is wrong, whatever its tie-breaker (7.3.1.1).
 IceRefusal check_role(const StunView& view) {
   const bool controlling = view.has(StunAttribute::kIceControlling);
   const bool controlled = view.has(StunAttribute::kIceControlled);
@@ -134,7 +133,7 @@ IceLite::IceLite(IceCredentials credentials, std::chrono::milliseconds consent_t
 
 std::vector<IcePair> IceLite::set_remote_ufrag(std::string ufrag) {
   std::vector<IcePair> forgotten;
-  // Pairs of the generation before a restart stay: they keep the media going until the new one has its own.
+  // Pairs of the generation before a restart stay: media uses them until the new generation has its own.
   std::erase_if(pairs_, [&](const Pair& pair) {
     if (pair.generation != current_.id || pair.remote_ufrag == ufrag) return false;
     forgotten.push_back(pair.addresses);
@@ -168,7 +167,7 @@ IceLite::Username IceLite::check_username(const StunView& view) const {
   return {IceRefusal::kNone, previous, remote};
 }
 
-// RFC 8489 9.1.3 in its order, with FINGERPRINT in front of all: what fails there is not STUN for us (RFC
+// The order of RFC 8489 9.1.3, with FINGERPRINT first: without a right one a datagram is not STUN for us (RFC
 // 8445 7.1).
 IceOutcome IceLite::on_request(const StunView& view, const config::SocketAddress& from,
                                const config::SocketAddress& to, TimePoint now) {
@@ -208,8 +207,8 @@ IceOutcome IceLite::refuse(const StunView& view, IceRefusal refusal, std::string
   const ErrorAnswer answer = answer_of(refusal);
   if (answer.code == 0) return outcome;
   outcome.response = error_response(view, answer, answer.reason, password);
-  // A forged source address must not draw more bytes from us than were sent to us. The reason phrase goes
-  // first.
+  // A forged source address must not make us send more bytes than we received. First the reason phrase is
+  // left out, then the whole response.
   if (!answer.authenticated && outcome.response.size() > view.size())
     outcome.response = error_response(view, answer, {}, password);
   if (!answer.authenticated && outcome.response.size() > view.size()) {
@@ -219,8 +218,8 @@ IceOutcome IceLite::refuse(const StunView& view, IceRefusal refusal, std::string
   return outcome;
 }
 
-// The last USE-CANDIDATE wins. Full agents nominate once (RFC 8445 8.1.1), and those that move a call to
-// another network without a restart do it by nominating again.
+// The last USE-CANDIDATE decides. Full agents nominate once (RFC 8445 8.1.1), but those that move a call to
+// another network without a restart nominate again.
 void IceLite::accept(const IcePair& addresses, std::uint32_t generation, std::string_view remote_ufrag,
                      bool nominate, TimePoint now, IceOutcome& outcome) {
   const auto known = std::find_if(pairs_.begin(), pairs_.end(),
@@ -238,7 +237,8 @@ void IceLite::accept(const IcePair& addresses, std::uint32_t generation, std::st
 
 IceLite::Pair& IceLite::insert(const IcePair& addresses, IceOutcome& outcome) {
   if (pairs_.size() == kIceMaxPairs) {
-    // The longest unchecked one goes; never the nominated one, which compares as the newest.
+    // Removes the pair that was checked longest ago, and never the nominated one, which compares as the
+    // newest.
     const auto oldest = std::min_element(pairs_.begin(), pairs_.end(), [](const Pair& a, const Pair& b) {
       return std::pair(a.nominated, a.checked_at) < std::pair(b.nominated, b.checked_at);
     });

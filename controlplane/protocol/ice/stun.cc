@@ -43,7 +43,7 @@ constexpr std::size_t padded(std::size_t length) {
   return (length + 3) & ~std::size_t{3};
 }
 
-// RFC 8489 5: the class bits C1 and C0 lie between the method's bits.
+// The class bits C1 and C0 lie between the method's bits (RFC 8489 5).
 std::uint16_t encode_type(StunClass message_class, std::uint16_t method) {
   const unsigned c = static_cast<unsigned>(message_class);
   const unsigned m = method;
@@ -59,7 +59,7 @@ std::array<std::uint8_t, kHmacBytes> integrity_of(std::span<const std::uint8_t> 
              static_cast<std::uint16_t>(covered.size() - kStunHeaderBytes + kAttributeHeader + kHmacBytes));
   std::array<std::uint8_t, kHmacBytes> digest{};
   unsigned length = 0;
-  // An empty key is legal for HMAC, but OpenSSL takes a null pointer for "keep the old one".
+  // HMAC allows an empty key, but OpenSSL takes a null pointer as "keep the old key".
   static constexpr std::uint8_t kNoKey = 0;
   HMAC(EVP_sha1(), key.empty() ? &kNoKey : key.data(), static_cast<int>(key.size()), covered.data(),
        covered.size(), digest.data(), &length);
@@ -67,7 +67,7 @@ std::array<std::uint8_t, kHmacBytes> integrity_of(std::span<const std::uint8_t> 
 }
 
 std::uint32_t fingerprint_of(std::span<const std::uint8_t> before) {
-  // As above: the length field counts FINGERPRINT itself.
+  // As for the HMAC, the length field counts FINGERPRINT itself.
   std::array<std::uint8_t, 4> head{before[0], before[1], 0, 0};
   store_be16(head.data() + 2, static_cast<std::uint16_t>(before.size() - kStunHeaderBytes + 8));
   const std::uint32_t crc = crc32_update(crc32_update(0xffffffff, head), before.subspan(4));
@@ -104,8 +104,8 @@ std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// XOR-MAPPED-ADDRESS (14.2): the address is xored with the cookie, then the transaction id: header bytes 4
-// to 19.
+// XOR-MAPPED-ADDRESS (14.2): the address is xored with header bytes 4 to 19, which are the cookie and the
+// transaction id.
 void xor_with_header(std::span<std::uint8_t> address, const std::uint8_t* header) {
   for (std::size_t i = 0; i < address.size(); ++i) address[i] ^= header[4 + i];
 }
@@ -133,7 +133,7 @@ std::optional<StunView> StunView::parse(std::span<const std::uint8_t> datagram) 
 }
 
 bool StunView::parse_attributes() {
-  bool protected_part = true;  // false behind MESSAGE-INTEGRITY
+  bool protected_part = true;  // false after MESSAGE-INTEGRITY
   std::size_t offset = kStunHeaderBytes;
   while (offset < bytes_.size()) {
     if (bytes_.size() - offset < kAttributeHeader) return false;

@@ -10,15 +10,15 @@ using config::IpAddress;
 using dataplane::MacAddress;
 using dataplane::store_be16;
 
-constexpr std::size_t kNdBytes = 24;     // type, code, checksum, flags, target
-constexpr std::size_t kOptionBytes = 8;  // type, length in units of 8, MAC
+constexpr std::size_t kNdBytes = 24;       // type, code, checksum, flags, target
+constexpr std::size_t kOptionBytes = 8;    // type, length in units of 8, MAC
 constexpr std::uint8_t kNdHopLimit = 255;  // shows that no router forwarded it
 constexpr std::uint8_t kSourceOption = 1;
 constexpr std::uint8_t kTargetOption = 2;
 constexpr std::uint8_t kSolicitedFlag = 0x40;
 constexpr std::uint8_t kOverrideFlag = 0x20;
 
-// The first link-layer address option of type `wanted` into `found`. False for options that do not add up.
+// Finds the first link-layer address option of type `wanted`. False when the options are malformed.
 bool parse_options(std::span<const std::uint8_t> options, std::uint8_t wanted,
                    std::optional<MacAddress>& found) {
   while (!options.empty()) {

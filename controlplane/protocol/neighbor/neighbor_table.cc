@@ -47,7 +47,7 @@ bool NeighborTable::answer(const Key& key, const MacAddress& mac, TimePoint now)
 void NeighborTable::claim(const Key& key, const MacAddress& mac, TimePoint now) {
   const auto found = entries_.find(key);
   if (found == entries_.end() || found->second.state != State::kReachable || found->second.mac == mac) return;
-  // An answer less than a retry ago is newer than any doubt.
+  // The known station has answered within the last kNeighborRetry, so do not ask it again.
   if (found->second.due > now + kNeighborReachable - kNeighborRetry) return;
   ask(key, found->second, State::kPolling, now);
 }

@@ -19,7 +19,8 @@ constexpr std::chrono::seconds kAnnounceInterval{2};  // RFC 5227 1.1
 
 }  // namespace
 
-// Whole seconds' worth at a time: a steady flood gets its share in bursts, and no fractions are kept.
+// Refills once a second. So a steady flood gets its share at the start of each second, and no fractions are
+// kept.
 bool Neighbors::Allowance::take(TimePoint now) {
   if (now - refilled >= std::chrono::seconds(1)) {
     left = per_second;
@@ -64,7 +65,8 @@ bool Neighbors::is_ours(const Port& port, const IpAddress& ip) {
                                               [&](const IpPrefix& prefix) { return prefix.address == ip; });
 }
 
-// 255.255.255.255, or the last address of a prefix of ours (RFC 919); a /31 or /32 has none (RFC 3021).
+// Whether it is 255.255.255.255 or the last address of one of our prefixes (RFC 919); a /31 or /32 has no
+// broadcast address (RFC 3021).
 bool Neighbors::is_broadcast(const Port& port, const IpAddress& ip) {
   if (ip.is_v6()) return false;
   const std::uint32_t value = dataplane::load_be32(ip.bytes.data());
@@ -82,7 +84,8 @@ bool Neighbors::may_be_answered(const Port& port, const IpAddress& ip) {
          !is_ours(port, ip);
 }
 
-// RFC 4861 7.2.2, RFC 826: an address of ours that the target takes for a neighbour's.
+// The source of a question: an address of ours that the target takes for a neighbour's (RFC 4861 7.2.2, RFC
+// 826).
 IpAddress Neighbors::source_towards(const Port& port, const IpAddress& target) {
   if (target.is_v6() && target.is_link_local() && port.link_local) return *port.link_local;
   for (const IpPrefix& prefix : port.link.addresses)
@@ -125,7 +128,7 @@ void Neighbors::on_frame(std::uint16_t port_index, std::span<const std::uint8_t>
   const MacAddress to = mac_at(bytes, 0);
   if (to != port->link.mac && (to[0] & 1) == 0) return drop(NeighborDrop::kNotForUs);
   const MacAddress from = mac_at(bytes, 6);
-  // Not refused for being our own MAC: the kernel's end of a TAP port has the same one.
+  // Our own MAC is not refused: the kernel's side of a TAP port has the same one.
   if (!is_unicast_mac(from)) return drop(NeighborDrop::kBadSource);
   if (frame.ether_type == dataplane::kEtherTypeArp)
     return on_arp(*port, bytes.subspan(frame.l3_offset, frame.l3_length), now);
@@ -140,7 +143,7 @@ void Neighbors::on_arp(Port& port, std::span<const std::uint8_t> payload, TimePo
   const auto packet = ArpPacket::parse(payload);
   if (!packet) return drop(NeighborDrop::kMalformed);
   if (is_ours(port, packet->sender_ip) && packet->sender_mac != port.link.mac) ++counters_.conflicts;
-  // 0.0.0.0 asks whether an address is free (RFC 5227): it must hear that ours is not.
+  // 0.0.0.0 asks whether an address is free (RFC 5227), so it gets an answer when the address is ours.
   if (!packet->sender_ip.is_unspecified() && !may_be_answered(port, packet->sender_ip))
     return drop(NeighborDrop::kBadSource);
   if (packet->operation == ArpOperation::kReply) {
@@ -176,8 +179,8 @@ void Neighbors::on_solicitation(Port& port, const NdMessage& message, const MacA
   if (!to_us) return drop(NeighborDrop::kNotForUs);
   if (!port.answers.take(now)) return drop(NeighborDrop::kRateLimited);
   ++counters_.nd_answered;
-  // A duplicate address probe has no address to answer to: everybody hears that this one is taken (RFC
-  // 4861 7.2.4).
+  // A probe for a duplicate address has no address to answer to. So all nodes are told that the address is
+  // taken (RFC 4861 7.2.4).
   const IpAddress to_ip = probe ? all_nodes() : message.source;
   const MacAddress to = probe ? multicast_mac(to_ip) : message.link_layer.value_or(from);
   callbacks_.send(port.link.index, make_advertisement(port.link, message.target, to_ip, to));
@@ -190,7 +193,8 @@ void Neighbors::on_advertisement(Port& port, const NdMessage& message, const Mac
     return drop(NeighborDrop::kBadSource);
   }
   const bool asked_for = message.solicited && is_ours(port, message.destination);
-  // The answer to a poll need not repeat the link-layer address (RFC 4861 4.4): it came from there.
+  // The answer to a poll may leave out the link-layer address (RFC 4861 4.4). It is then the MAC that the
+  // answer came from.
   learn(port, message.target, message.link_layer.value_or(from), asked_for, now);
 }
 
