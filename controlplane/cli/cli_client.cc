@@ -40,7 +40,7 @@ bool Client::open(const std::string& path, std::string& error) {
 }
 
 void Client::limit_waiting(std::chrono::seconds limit) {
-  const timeval timeout{.tv_sec = limit.count(), .tv_usec = 0};  // 0 = as long as it takes
+  const timeval timeout{.tv_sec = limit.count(), .tv_usec = 0};  // 0 = no limit
   setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 }
 
@@ -91,13 +91,14 @@ std::optional<OrderedJson> Client::call(std::string_view method, const OrderedJs
   const bool is_sent = send(to_line(request) + "\n", send_error);
   limit_waiting(kAnswerLimit);
   for (;;) {
-    // A daemon that turns us away says why before it closes, so look even when the request could not be sent.
+    // A daemon that refuses the connection sends the reason before it closes, so read it even when the
+    // request could not be sent.
     auto answer = receive(error);
     if (!answer) {
       if (!is_sent) error = send_error;
       return std::nullopt;
     }
-    if (!answer->contains("id") && answer->contains("method")) continue;  // an event in between
+    if (!answer->contains("id") && answer->contains("method")) continue;  // an event before the answer
     if (!answer->contains("error") && !answer->contains("result")) {
       error = "the daemon's answer has neither a result nor an error";
       return std::nullopt;

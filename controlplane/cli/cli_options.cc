@@ -31,7 +31,7 @@ bool has_members(const Param& param, std::initializer_list<std::string_view> nam
                     [](const Param& member, std::string_view name) { return member.name == name; });
 }
 
-/// Written as people write it: ADDRESS:PORT, with the RTCP port behind a slash where it is given.
+/// A transport address is written ADDRESS:PORT, or ADDRESS:PORT/RTCPPORT.
 bool is_transport(const Param& param) {
   return has_members(param, {"address", "rtpPort", "rtcpPort"});
 }
@@ -50,7 +50,7 @@ void flatten(const std::vector<Param>& params, const std::vector<std::string>& p
     leaf.param.only_for = std::string(condition);
     for (const auto& name : path)
       if (name != "endpoint" || path.size() == 1)
-        leaf.option += "-" + kebab(name);  // --from says whose stream it is
+        leaf.option += "-" + kebab(name);  // "from.endpoint" is just --from
     leaves.push_back(std::move(leaf));
   }
 }
@@ -67,7 +67,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 bool convert(const Param& param, std::string_view text, OrderedJson& out, std::string& error);
 
-/// "198.18.0.2:4000", "[2001:db8::1]:4000/4001".
+/// Converts "198.18.0.2:4000" or "[2001:db8::1]:4000/4001". False with the reason in `error`.
 bool convert_transport(const Param& param, std::string_view text, OrderedJson& out, std::string& error) {
   const auto slash = text.rfind('/');
   const auto host = text.substr(0, slash);
@@ -88,7 +88,7 @@ bool convert_transport(const Param& param, std::string_view text, OrderedJson& o
           convert(param.members[2], text.substr(slash + 1), out["rtcpPort"], error));
 }
 
-/// "111:96", or "name=value,name=value".
+/// Converts "111:96" or "name=value,name=value". False with the reason in `error`.
 bool convert_object(const Param& param, bool is_mapping, std::string_view text, OrderedJson& out,
                     std::string& error) {
   if (is_transport(param)) return convert_transport(param, text, out, error);

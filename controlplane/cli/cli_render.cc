@@ -268,7 +268,7 @@ std::string render_members(const OrderedJson& object) {
   Table table({{"NAME"}, {"VALUE"}});
   collect_members(object, "", table);
   const std::string text = table.text();
-  return text.substr(text.find('\n') + 1);  // the titles say nothing here
+  return text.substr(text.find('\n') + 1);  // without the line of titles
 }
 
 std::string render_result(std::string_view method, const OrderedJson& result) {

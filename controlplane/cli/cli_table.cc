@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kGap = "  ";
 
-/// Three significant digits, by thousands.
+/// Three significant digits, with a prefix for each factor of 1000.
 std::string scaled(double value, std::string_view blank, std::string_view unit) {
   constexpr std::array<std::string_view, 6> kPrefixes{"", "k", "M", "G", "T", "P"};
   std::size_t prefix = 0;

@@ -1,5 +1,6 @@
-// sluicectl: the API's requests as sub-commands, made from the definitions in api.h. Tables for people,
-// --json for programs. Exit codes: 0 done, 1 the daemon refused, 2 no daemon to talk to, 64 usage.
+// sluicectl: the API's requests as sub-commands, made from the definitions in api.h. It prints tables for
+// people, or JSON for programs (--json). Exit codes: 0 done, 1 the daemon refused, 2 no connection to the
+// daemon, 64 usage.
 
 #include <fmt/format.h>
 #include <signal.h>
@@ -34,18 +35,18 @@ struct Settings {
   double watch_s = 0;
 };
 
-/// One sub-command and what was given to it.
+/// A sub-command and the values of its options.
 struct Command {
   struct Given {
     cli::Leaf leaf;
     CLI::Option* option = nullptr;
-    std::vector<std::string> values;  // of a list
-    std::string value;                // of anything else
+    std::vector<std::string> values;  // of a list option
+    std::string value;                // of any other option
     bool flag = false;
   };
   const Method* method = nullptr;
   CLI::App* app = nullptr;
-  std::list<Given> given;  // CLI11 keeps pointers into it
+  std::list<Given> given;  // CLI11 keeps pointers to the elements
 };
 
 int fail(int code, std::string_view message) {
@@ -58,7 +59,7 @@ void show(std::string_view text) {
   std::fflush(stdout);
 }
 
-/// Sub-commands of one object, "session", share a parent.
+/// The parent of a sub-command: those of one object, such as "session", share a parent.
 CLI::App* parent_of(CLI::App& root, const std::vector<std::string>& words,
                     std::map<std::string, CLI::App*>& parents) {
   if (words.size() == 1) return &root;
@@ -160,7 +161,8 @@ std::vector<std::string> values_of(const Command::Given& given) {
   return {given.value};
 }
 
-/// A sub-command's parameters, checked by the definitions that the daemon has too.
+/// Sends a sub-command's request. Its parameters are checked here first, with the definitions that the daemon
+/// uses.
 int run_command(const Settings& settings, const Command& command) {
   OrderedJson params = OrderedJson::object();
   std::string error;
@@ -174,7 +176,7 @@ int run_command(const Settings& settings, const Command& command) {
   return carry_out(settings, command.method->name, encode_params(std::get<Request>(decoded)));
 }
 
-/// `call METHOD [JSON]`: as given, checked by the daemon alone. "-" reads standard input.
+/// `call METHOD [JSON]`: sends the params as given; only the daemon checks them. "-" reads standard input.
 int run_call(const Settings& settings, const std::string& method, std::string text) {
   if (text == "-") text.assign(std::istreambuf_iterator<char>(std::cin), {});
   if (text.empty()) text = "{}";
