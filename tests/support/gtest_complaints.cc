@@ -1,5 +1,5 @@
-// gtest_complaints: what the harness complains of is a failure of the test that runs. Linked into each test
-// program that uses the harness.
+// gtest_complaints: turns a complaint of the harness into a failure of the test that runs. Each test program
+// that uses the harness links it.
 #include <gtest/gtest.h>
 
 #include "tests/support/harness.h"

@@ -21,7 +21,7 @@ namespace sluice::dataplane::test {
 namespace {
 
 constexpr unsigned kRingSize = 8192;
-constexpr const char* kPoolKind = "lf_stack";  // the plane's
+constexpr const char* kPoolKind = "lf_stack";  // as in the data plane
 
 std::string unique_name(const char* base) {
   static std::atomic<int> count{0};
@@ -102,7 +102,7 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   if (pool_ == nullptr) throw std::runtime_error("no pool");
   ring_ = make_ring();
   receive_ring_ = make_ring();
-  // Worker n receives and sends by queue n, and all queues lead to the one ring in and the one ring out.
+  // Worker n receives and sends by queue n. All queues of a direction share one ring.
   const auto queues = static_cast<std::uint16_t>(index + 1);
   std::vector<rte_ring*> receive_rings(queues, receive_ring_);
   std::vector<rte_ring*> transmit_rings(queues, ring_);
@@ -330,7 +330,7 @@ std::vector<rte_mbuf*> Harness::make_mbufs(const std::vector<Bytes>& frames) {
     bytes += frame.size();
     mbufs.push_back(mbuf);
   }
-  counters().received.add(mbufs.size());  // what the receive stage would have counted
+  counters().received.add(mbufs.size());  // these packets bypass the receive stage, which counts them
   counters().received_bytes.add(bytes);
   worker_->state().now = now_;
   return mbufs;

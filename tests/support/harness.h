@@ -1,6 +1,6 @@
 // harness: one worker with real stages, a real crypto engine and a port whose far end is a ring that the test
-// reads. Packets in, packets out; no NIC, no thread: the test calls turn() and owns the clock. Benchmarks use
-// it as well, so it knows no test framework: what is wrong it says by expect().
+// reads. There is no NIC and no thread: the test calls turn() and sets the clock. Benchmarks use the harness
+// too, so it does not use GoogleTest: it reports what is wrong by expect().
 #pragma once
 
 #include <cstdint>
@@ -20,21 +20,21 @@ namespace sluice::dataplane::test {
 
 using Bytes = std::vector<std::uint8_t>;
 
-/// What becomes of a complaint. At first it goes to stderr and ends the program; a test program makes a
-/// failed expectation of it (gtest_complaints.cc).
+/// Is called with each complaint. The default handler prints it to stderr and aborts the program. In a test
+/// program gtest_complaints.cc sets a handler that makes the running test fail.
 using ComplaintHandler = void (*)(const std::string& complaint);
 void set_complaint_handler(ComplaintHandler handler);
-/// Complains when `good` is false.
+/// Calls the complaint handler when `good` is false.
 void expect(bool good, const std::string& complaint);
 
-/// Brings up the EAL once for the whole program: no huge pages, no PCI, in memory. The calling thread is CPU
-/// 0's.
+/// Starts the EAL, once for the whole program: no huge pages, no PCI devices, no files shared with other
+/// processes. The calling thread becomes the lcore of CPU 0.
 void start_eal();
 
 inline constexpr MacAddress kOurMac{2, 0, 0, 0, 0, 1};
 inline const config::IpAddress kOurIp = config::IpAddress::v4(198, 18, 0, 1);
 
-/// A peer: where it is, and its side of the keys.
+/// A peer of an endpoint: the addresses and the keys of both directions.
 struct Peer {
   std::uint32_t slot = kNoSlot;
   EndpointKind kind{};
@@ -71,7 +71,7 @@ struct RouteOptions {
   bool retransmit = false;
 };
 
-/// What left by the port, parsed.
+/// A frame that left by the port, parsed.
 struct Sent {
   Bytes frame;
   Frame layers;
@@ -80,13 +80,14 @@ struct Sent {
 
 class Harness {
  public:
-  /// `workers`: how many the steering table knows; this harness is number 0. `peers`: the most there will be.
-  /// `port_does_checksums`: as a NIC's port, or one on rings shared with another process; what leaves then
-  /// lacks them.
+  /// `workers`: the number of workers in the steering table; this harness is worker 0. `peers`: the largest
+  /// number of peers. `port_does_checksums`: the worker leaves the checksums of outgoing frames to the port,
+  /// so the frames that the test reads have none.
   explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
                    std::uint32_t peers = 256, bool port_does_checksums = false);
-  /// Another worker of the same plane, with a port, a pool and slots of its own; it shares rings and nothing
-  /// else, so that each may take its turns on a thread of its own. `first` outlives it.
+  /// Another worker of the same plane, with its own port, pool and slots. They share the steering table and
+  /// the rings between workers, nothing else, so each may run on its own thread. REQUIRES: `first` lives
+  /// longer.
   Harness(Harness& first, std::size_t index, crypto::EngineKind engine = crypto::EngineKind::kIpsecMb,
           std::uint32_t peers = 256, bool port_does_checksums = false);
   ~Harness();
@@ -103,23 +104,24 @@ class Harness {
   Peer add_peer(const PeerOptions& options = {});
   void make_keys_ready(const Peer& peer);
   std::uint32_t add_source(const Peer& from, const RouteOptions& options);
-  /// The mirror here of a source at `home`, which lends it from now on. Its slot here.
+  /// Makes a mirror on this worker of a source of `home`, and `home` lends to it from now on. Returns the
+  /// slot of the mirror.
   std::uint32_t add_mirror(Harness& home, std::uint32_t source, const RouteOptions& options);
   std::uint32_t add_route(std::uint32_t source, const Peer& to, const RouteOptions& options);
   void switch_route(std::uint32_t route, std::uint32_t source);
   void command(const Command& command);
 
-  /// A UDP datagram from the peer to its endpoint, by way of Worker::process.
+  /// Hands Worker::process a UDP datagram from the peer to its endpoint.
   void deliver(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false);
   void deliver_frame(std::span<const std::uint8_t> frame);
   void deliver_frames(const std::vector<Bytes>& frames);  // as one batch of at most kBatch
   /// Puts frames where the port receives them, for a benchmark that times turns. REQUIRES: at most kBatch.
   void enqueue(std::span<rte_mbuf* const> frames);
   std::uint64_t turn_timed();  // TSC cycles of one turn of the loop
-  std::size_t drain();         // throws away what left; how many packets
+  std::size_t drain();         // frees the packets that left; returns their number
   Bytes frame_from(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false) const;
 
-  /// Ends the turn: seals reports, flushes, and returns what left.
+  /// Ends the turn: seals reports, flushes, and returns the frames that left.
   std::vector<Sent> sent();
   std::vector<Note> notes();
   std::vector<Punt> punts();
@@ -128,7 +130,7 @@ class Harness {
   void turn();
   void advance(double seconds);
   std::uint64_t tsc_hz() const { return 2'000'000'000; }
-  /// Buffers that are out of the pool.
+  /// The number of buffers that are out of the pool.
   std::size_t frames_in_use() const;
 
  private:
@@ -142,8 +144,8 @@ class Harness {
   std::unique_ptr<crypto::SrtpEngine> control_engine_;
   std::unique_ptr<Worker> worker_;
   rte_mempool* pool_ = nullptr;
-  rte_ring* ring_ = nullptr;          // what the port transmitted
-  rte_ring* receive_ring_ = nullptr;  // what the port receives: tests call process() instead
+  rte_ring* ring_ = nullptr;          // frames that the port transmitted
+  rte_ring* receive_ring_ = nullptr;  // frames that the port will receive, from enqueue()
   std::uint16_t port_id_ = 0;
   std::uint64_t now_ = 1'000'000'000;
   std::uint32_t peers_ = 0, sources_ = 0, routes_ = 0;
@@ -162,7 +164,7 @@ struct RtpOptions {
 };
 Bytes make_rtp(const RtpOptions& options);
 
-/// The truth: libsrtp2, used directly. One direction.
+/// The reference SRTP implementation: libsrtp2, used directly. One direction.
 class Oracle {
  public:
   Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size = 128);

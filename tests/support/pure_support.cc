@@ -200,7 +200,7 @@ PortInfo nowhere() {
   info.id = 3;
   info.name = "nowhere";
   info.mac = {2, 0, 0, 0, 0, 1};
-  info.queues = 0;  // so that a turn of the loop asks no driver
+  info.queues = 0;  // so that a turn of the loop calls no driver
   info.transmit_queues = 1;
   info.checks_udp_checksum = true;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
@@ -221,7 +221,7 @@ std::vector<Note> BareWorker::notes() {
   return all;
 }
 
-// What the worker owns of a slot is left alone, as the control thread leaves it: install sets it up.
+// Does not touch the fields that the worker owns, as in the control thread: the install command sets them.
 EndpointSlot& fill_endpoint(WorkerMemory& memory, SlotRef ref, std::uint16_t port) {
   EndpointSlot& slot = memory.endpoints[ref.slot];
   slot.generation = ref.generation;

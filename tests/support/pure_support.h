@@ -1,6 +1,5 @@
-// pure_support: what the tests that need neither EAL nor NIC share: a seeded random source, bytes that end at
-// a page that no code may touch, frames written field by field from the RFCs, and a worker's state without
-// ports.
+// pure_support: helpers for tests that need neither EAL nor NIC: a seeded random source, bytes that end at an
+// inaccessible page, frames written field by field from the RFCs, and a worker's state without a real port.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -31,8 +30,8 @@ std::uint64_t test_seed();
 std::uint64_t pick(Random& random, std::uint64_t low, std::uint64_t high);
 Bytes random_bytes(Random& random, std::size_t size);
 
-/// Room for bytes whose last one lies right before an inaccessible page: who reads or writes one too many
-/// dies.
+/// Memory whose last byte lies right before an inaccessible page: code that reads or writes past the end
+/// gets SIGSEGV.
 class GuardedRoom {
  public:
   static constexpr std::size_t kSize = std::size_t{1} << 17;
@@ -41,17 +40,17 @@ class GuardedRoom {
   GuardedRoom(const GuardedRoom&) = delete;
   GuardedRoom& operator=(const GuardedRoom&) = delete;
 
-  /// A copy of `bytes`, flush with the end; the earlier copy is gone.
+  /// Copies `bytes` to the end of the memory. Overwrites the earlier copy.
   std::span<std::uint8_t> hold(std::span<const std::uint8_t> bytes);
 
  private:
   std::uint8_t* base_;
 };
 
-/// RFC 1071 as the RFC says it: 16-bit words, carries brought around at once.
+/// The checksum of RFC 1071, in its simplest form: 16-bit words, each carry added at once.
 std::uint16_t reference_checksum(std::span<const std::uint8_t> bytes);
 
-/// One Ethernet frame, every field ours to set. UDP unless `protocol` says otherwise.
+/// The fields of one Ethernet frame. UDP unless `protocol` says otherwise.
 struct FrameSpec {
   MacAddress to{2, 0, 0, 0, 0, 1};
   MacAddress from{2, 0, 0, 0, 0, 2};
@@ -78,8 +77,8 @@ void fix_ipv4_checksum(Bytes& frame, std::size_t l3_offset = 14);
 
 config::Limits small_capacity();
 
-/// A worker's state with a real engine, one port that leads nowhere and no packet pool: everything that makes
-/// no packet works. Big: on the heap.
+/// A worker's state with a real engine, one port without a device, and no packet pool: all works that
+/// allocates no packet. It is large: allocate it on the heap.
 struct BareWorker {
   explicit BareWorker(const config::Limits& limits = small_capacity());
 
@@ -93,14 +92,14 @@ struct BareWorker {
   std::uint64_t stale() const { return memory.counters.stale_commands.read(); }
 };
 
-/// The slots' state that the control thread writes, as it would, and the install commands.
+/// Each writes the fields of a slot that the control thread writes before it sends the install command.
 EndpointSlot& fill_endpoint(WorkerMemory& memory, SlotRef ref, std::uint16_t port);
 SourceSlot& fill_source(WorkerMemory& memory, SlotRef ref, SlotRef endpoint);
 RouteSlot& fill_route(WorkerMemory& memory, SlotRef ref, SlotRef endpoint, SlotRef source,
                       std::uint32_t ssrc);
 Command make_command(CommandKind kind, SlotRef ref);
 
-/// The routes that hang on a source, in any order, after a check that the chunks keep their promises.
+/// The routes of a source, in any order. Checks the invariants of its route chunks first.
 std::vector<std::uint32_t> routes_of(const WorkerState& state, const SourceSlot& source);
 
 }  // namespace sluice::dataplane::test

@@ -17,7 +17,7 @@ TestFrame* frame_of(rte_mbuf* mbuf) {
   return reinterpret_cast<TestFrame*>(mbuf);
 }
 
-// A worker reads what it was handed; so does this one, for ThreadSanitizer's sake.
+// Reads all bytes, as a real worker would, so that ThreadSanitizer sees the accesses.
 std::uint32_t read_all(const void* data, std::size_t size) {
   const auto* bytes = static_cast<const std::uint8_t*>(data);
   return std::accumulate(bytes, bytes + size, 0u);
@@ -172,7 +172,7 @@ void ScriptedWorker::install_endpoint(SlotRef ref) {
 }
 
 void ScriptedWorker::remove_endpoint(SlotRef ref) {
-  // A stale removal is answered all the same: no caller may wait for ever.
+  // A stale removal is answered too, so that no caller waits for ever.
   if (!holds(endpoints, ref)) {
     breach("removes an endpoint that is not installed");
     return answer(NoteKind::kEndpointRemoved, ref);

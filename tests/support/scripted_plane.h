@@ -1,10 +1,10 @@
-// scripted_plane: a data plane for tests of the control plane, without DPDK's environment: the real
-// WorkerMemory and rings, and workers that the test plays: when they take commands, when they answer, what
-// they have counted. Each worker holds the control thread to the mailbox's contract (order, generations,
-// ownership) and writes down every breach.
+// scripted_plane: a data plane for tests of the control plane, without DPDK's environment. WorkerMemory and
+// rings are the real ones. The test plays the workers: it decides when they take commands, when they answer
+// and what they have counted. Each worker checks that the control thread keeps the mailbox's contract (order,
+// generations, ownership), and records every breach.
 //
-// A worker may be played by the test's own thread (turn()) or by one of its own (WorkerThread); everything
-// that a worker touches here a real one would touch too, so that ThreadSanitizer sees the same hand-overs.
+// A worker runs on the test's thread (turn()) or on its own thread (WorkerThread). It touches the same memory
+// as a real worker, so ThreadSanitizer sees the same accesses.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,7 @@
 
 namespace sluice::control::test {
 
-/// What stands for an mbuf.
+/// Takes the place of an mbuf.
 struct TestFrame {
   std::vector<std::uint8_t> bytes;
   std::uint16_t port_id = 0;
@@ -35,15 +35,16 @@ class ScriptedWorker {
       : memory_(memory), frames_(frames) {}
   ~ScriptedWorker();
 
-  /// Takes up to `commands` commands and pushes what answers fit. Returns how many it took.
+  /// Takes up to `commands` commands and pushes as many answers as fit. Returns the number of commands taken.
   std::size_t turn(std::size_t commands = 1u << 20);
-  /// Acks are made but kept until release_acks().
+  /// From now on the worker keeps its acknowledgements until release_acks().
   void hold_acks() { holding_ = true; }
   void release_acks() { holding_ = false; }
   std::size_t held_acks() const { return answers_.size(); }
 
   void tell(const dataplane::Note& note) { answers_.push_back(note); }
-  /// What next_index the worker says, for the route with that outgoing SSRC, when it is removed.
+  /// Adds `packets` to the next_index that the worker reports when the route with that outgoing SSRC is
+  /// removed.
   void advance_ssrc(std::uint32_t ssrc, std::uint64_t packets) { sent_[ssrc] += packets; }
 
   struct Remote {
@@ -60,15 +61,15 @@ class ScriptedWorker {
   };
 
   std::vector<std::string> breaches;  // of the mailbox's contract
-  std::vector<Remote> remotes;        // every kSetRemote
-  std::vector<Bound> bound;           // tuples bound now
+  std::vector<Remote> remotes;        // from every kSetRemote
+  std::vector<Bound> bound;           // 5-tuples that are bound now
   std::vector<TestFrame> injected;
-  std::vector<dataplane::SlotRef> keyed;             // every kKeysReady
-  std::vector<dataplane::SlotRef> forgotten;         // every kStreamIdle
+  std::vector<dataplane::SlotRef> keyed;             // from every kKeysReady
+  std::vector<dataplane::SlotRef> forgotten;         // from every kStreamIdle
   std::vector<dataplane::CommandKind> order;         // every command, in order
   std::map<std::uint32_t, std::uint32_t> endpoints;  // installed: slot -> generation
   std::map<std::uint32_t, std::uint32_t> sources;
-  std::map<std::uint32_t, dataplane::SlotRef> mirrors;                        // of the sources: slot -> home
+  std::map<std::uint32_t, dataplane::SlotRef> mirrors;                        // mirror slot -> home source
   std::map<std::pair<std::uint32_t, std::uint8_t>, dataplane::SlotRef> lent;  // slot, worker -> mirror
   std::map<std::uint32_t, std::uint32_t> routes;
   std::map<std::uint32_t, std::uint32_t> route_source;  // route slot -> source slot
@@ -126,14 +127,14 @@ class ScriptedPlane final : public MediaPlane {
   std::uint64_t tsc_now() const override { return tsc; }
 
   ScriptedWorker& worker(std::size_t index) { return *workers_[index]; }
-  /// As a worker's punt.
+  /// Pushes a punt as a worker would.
   bool punt(std::size_t worker, dataplane::PuntKind kind, std::span<const std::uint8_t> frame,
             dataplane::SlotRef endpoint = {});
   std::int64_t frames_alive() const { return frames_; }
 
   std::vector<dataplane::PortInfo> ports;
   std::map<std::uint16_t, std::size_t> steered;
-  /// What the hardware does. Set before the sessions are made.
+  /// The worker that the hardware brings a UDP port to. Set it before the sessions are made.
   std::function<std::optional<std::uint8_t>(std::size_t port, std::uint16_t udp_port)> landing;
   std::uint64_t tsc = 1000000;
   bool frames_exhausted = false;
