@@ -1,4 +1,4 @@
-"""Calls through sluice: for each party an endpoint made through the API, and the peer that talks to it.
+"""Calls through sluice: each party is an endpoint, made through the API, and the peer that talks to it.
 
     room = Room(net, rpc, "room-1", logs)
     alice = room.add("alice", "sdes", send={"VP8": {"pt": 96, "ssrc": 1000}}, profile="AEAD_AES_128_GCM")
@@ -30,13 +30,13 @@ PEER_PORT = 5000
 
 
 class Party:
-    """One side of a call: `endpoint` is the API's object, `peer` the process, `send` and `receive` what
-    flows."""
+    """One side of a call: `endpoint` is the API's object, `peer` the process. `send` and `receive` name the
+    streams: codec -> payload type and SSRC."""
 
     def __init__(self, id, kind, send, receive):
         self.id, self.kind, self.send, self.receive = id, kind, send or {}, receive or {}
         self.endpoint = self.peer = None
-        self.routes = {}  # codec -> route id, of what it receives
+        self.routes = {}  # codec -> id of the route that leads to this party
 
 
 class Room:
@@ -47,7 +47,7 @@ class Room:
         rpc.call("session.create", id=session)
 
     def _address(self, name, family):
-        """The namespace of that name, made on first use, and its address."""
+        """The namespace of that name and its address. The first use makes the namespace."""
         with self._address_lock:
             if name not in self.net.peers:
                 number = len(self.net.peers) + 16
@@ -63,7 +63,7 @@ class Room:
         sluice).
 
         options: rtcp_mux, profile (sdes), profiles and setup (webrtc, dtls; setup is sluice's role),
-        transport (webrtc, dtls: own or shared), namespace (default: one of its own), feedback, remote_unknown
+        transport (webrtc, dtls: own or shared), namespace (default: a new one), feedback, remote_unknown
         (sdes, rtp: sluice latches).
         """
         party = self.parties[id] = Party(id, kind, send, receive)
@@ -176,7 +176,8 @@ class Room:
     def _add_webrtc(
         self, party, spec, namespace, address, family, setup="passive", transport="own", offer=None, **create
     ):
-        """A publisher offers and sluice answers; a receiver gets sluice's offer. `setup` is sluice's role."""
+        """A publisher sends an offer and sluice answers; a receiver gets an offer of sluice. `setup` is
+        sluice's role."""
         offers = bool(party.send) if offer is None else offer
         party.peer = self._start_peer(namespace, spec | {"offer": offers})
         parameters = {
@@ -221,7 +222,7 @@ class Room:
         self._wait_connected(party)
 
     def _wait_connected(self, party, timeout_s=15):
-        """sluice's side too: it may finish the handshake a moment after the peer."""
+        """Waits until sluice's endpoint is connected too: it may finish the handshake later than the peer."""
         deadline = time.monotonic() + timeout_s
         while True:
             party.endpoint = self.rpc.call("endpoint.get", session=self.session, id=party.id)
@@ -235,14 +236,14 @@ class Room:
             time.sleep(0.05)
 
     def add_all(self, parties):
-        """Several at once, each a dict of add()'s arguments; a peer takes its second to start. In the order
-        given."""
+        """Adds several parties, four at a time, because a peer takes about a second to start. `parties`:
+        dicts of add()'s arguments. Returns the parties in the same order."""
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda arguments: self.add(**arguments), parties))
 
     def route(self, source, target, codec, later=(), **options):
-        """The SSRC and payload type that the target expects decide the rewrite. `later`: parties that the
-        route may be switched to, whose payload types it must map as well."""
+        """Makes a route that rewrites to the SSRC and payload type that the target expects. `later`: parties
+        that the route may be switched to; it maps their payload types too."""
         wanted = target.receive[codec]
         payload_types = sorted({party.send[codec]["pt"] for party in (source, *later)})
         route = self.rpc.call(

@@ -20,7 +20,7 @@ def load_config(path):
 
 
 def merged(config, changes):
-    """A copy of `config`; tables in `changes` replace key by key, a value of None removes the key."""
+    """A copy of `config` with `changes`. A table replaces only the keys that it has; None removes a key."""
     result = copy.deepcopy(config)
     for key, value in changes.items():
         if isinstance(value, dict) and isinstance(result.get(key), dict):
@@ -94,7 +94,8 @@ class Daemon:
         return Rpc(self.socket, timeout_s)
 
     def terminate(self, timeout_s=15):
-        """SIGTERM and the exit code. LabError when it does not end in time (it is killed then)."""
+        """Sends SIGTERM and returns the exit code. If sluiced does not end in time, kills it and raises
+        LabError."""
         if self.alive():
             self.process.send_signal(signal.SIGTERM)
         try:

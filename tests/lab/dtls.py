@@ -1,8 +1,7 @@
-"""DTLS-SRTP by OpenSSL's libssl through ctypes: a peer that is neither ours nor GStreamer's, with every SRTP
-profile.
+"""DTLS-SRTP by OpenSSL's libssl through ctypes. This peer shares no code with sluice or GStreamer and knows
+every SRTP profile.
 
-A Dtls is a state machine over memory: datagrams in by receive(), out by the list that take_datagrams()
-empties.
+A Dtls does no input or output: receive() takes a datagram, take_datagrams() returns those to send.
 """
 
 import ctypes
@@ -76,7 +75,7 @@ _ERR_error_string_n = _declare(_libcrypto, "ERR_error_string_n", None, ctypes.c_
 _ERR_clear_error = _declare(_libcrypto, "ERR_clear_error", None)
 
 _VERIFY_CALLBACK = ctypes.CFUNCTYPE(_int, _int, _pointer)
-_ACCEPT_ANY = _VERIFY_CALLBACK(lambda _ok, _context: 1)  # fingerprints are what counts, checked by the caller
+_ACCEPT_ANY = _VERIFY_CALLBACK(lambda _ok, _context: 1)  # the caller compares fingerprints instead
 
 _SSL_ERROR_WANT_READ, _SSL_ERROR_ZERO_RETURN = 2, 6
 _SSL_CTRL_SET_MTU, _DTLS_CTRL_HANDLE_TIMEOUT, _SSL_OP_NO_QUERY_MTU = 17, 74, 0x1000
@@ -98,7 +97,7 @@ class _SrtpProfile(ctypes.Structure):
 
 
 class Certificate:
-    """Self-made ECDSA P-256, in files that go with the object."""
+    """A self-signed ECDSA P-256 certificate, in files that are removed with the object."""
 
     def __init__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="sluice-lab-")
@@ -149,7 +148,7 @@ class Dtls:
             raise DtlsError(f"certificate: {self._library_error()}")
         _SSL_CTX_set_verify(self._context, _SSL_VERIFY_PEER_AND_REQUIRE, ctypes.cast(_ACCEPT_ANY, _pointer))
         names = ":".join(PROFILES[name][0] for name in profiles)
-        if _SSL_CTX_use_srtp(self._context, names.encode()) != 0:  # 0 is success, here only
+        if _SSL_CTX_use_srtp(self._context, names.encode()) != 0:  # unlike the others, returns 0 on success
             raise DtlsError(f"profiles {names}: {self._library_error()}")
         self._ssl = _SSL_new(self._context)
         self._in, self._out = _BIO_new(_BIO_s_mem()), _BIO_new(_BIO_s_mem())
@@ -182,7 +181,8 @@ class Dtls:
         return "; ".join(texts) or "no reason given"
 
     def _collect(self):
-        """What libssl wrote, cut into datagrams at record borders (13-byte header) of up to the MTU."""
+        """Cuts what libssl wrote into datagrams of whole records, up to the MTU. A record header has 13
+        bytes."""
         buffer = ctypes.create_string_buffer(65536)
         data = b""
         while (count := _BIO_read(self._out, buffer, len(buffer))) > 0:
@@ -225,7 +225,7 @@ class Dtls:
         self._step()
 
     def handle_timeout(self):
-        """To be called now and then while not connected: retransmits when it is time."""
+        """Retransmits when libssl's timer has run out. Call it repeatedly until connected."""
         _SSL_ctrl(self._ssl, _DTLS_CTRL_HANDLE_TIMEOUT, 0, None)
         self._collect()
 
@@ -267,13 +267,14 @@ class Dtls:
 
 
 def is_close_notify(datagram):
-    """A DTLS alert record. Once encrypted (epoch > 0) only its type is in the clear."""
+    """True for a DTLS alert record. Of an encrypted record (epoch > 0) only the type can be read."""
     return len(datagram) >= 13 and datagram[0] == 21
 
 
 def fragmented(record, size, first_sequence=40):
-    """A datagram with one handshake message, as datagrams with fragments of up to `size` bytes (RFC 6347
-    4.2.3). Their record numbers begin at `first_sequence`, within the replay window of those that follow."""
+    """Splits a datagram with one handshake message into datagrams with fragments of up to `size` bytes (RFC
+    6347 4.2.3). Their record numbers begin at `first_sequence`, which must be within the replay window of the
+    records that follow."""
     kind, length, message_number = record[13], int.from_bytes(record[14:17], "big"), record[17:19]
     body = record[25 : 25 + length]
     pieces = []

@@ -1,7 +1,7 @@
-"""The media side that all GStreamer peers share: encoders, decoders, and what passed through them.
+"""The media that all GStreamer peers share: encoders, decoders, and counts of what passed through them.
 
-A publisher's video is a ball over a plain background; the background's colour says whose video a receiver
-decoded.
+A publisher's video is a ball over a plain background. The background's colour tells which publisher's video a
+receiver decoded.
 """
 
 import gi
@@ -21,7 +21,8 @@ COLORS = {
 
 
 def nearest_color(y, u, v):
-    """BT.601 limited range, as videotestsrc and vp8 use below 720 lines."""
+    """The name of the nearest colour. YUV is BT.601 limited range, which videotestsrc and vp8 use below 720
+    lines."""
 
     def yuv(argb):
         r, g, b = (argb >> 16) & 255, (argb >> 8) & 255, argb & 255
@@ -103,8 +104,8 @@ def _rtp_caps(codec, spec):
 
 
 class Publisher:
-    """One encoder: source ! valve ! encoder ! payloader ! valve. The first valve stops the media, without a
-    gap in its sequence numbers; the second holds back what a `primed` publisher encodes before its start."""
+    """One encoder: source ! valve ! encoder ! payloader ! valve. The first valve stops the media without a
+    gap in the sequence numbers. The second drops what a `primed` publisher encodes before its start."""
 
     def __init__(self, pipeline, codec, spec, stats, primed=False):
         self.codec, self.stats = codec, stats
@@ -117,7 +118,7 @@ class Publisher:
         source_filter.set_property("caps", Gst.Caps.from_string(caps))
         rtp_filter = make("capsfilter")
         rtp_filter.set_property("caps", Gst.Caps.from_string(_rtp_caps(codec, spec)))
-        # Media flows only when told to: a call is set up first.
+        # No media flows before the "start" command, because the call must be set up first.
         self.source_valve = make("valve", drop=not primed)
         self.rtp_valve = make("valve", drop=primed, drop_mode="forward-sticky-events")
         self.encoder = encoder
@@ -158,12 +159,13 @@ class Publisher:
             self.rtp_valve.set_property("drop", False)
 
     def finish(self):
-        """End of stream: rtpbin says BYE. Sent past the first valve, which would keep it."""
+        """Ends the stream, so that rtpbin sends BYE. The event enters behind the first valve, which would
+        drop it."""
         self.encoder.get_static_pad("sink").send_event(Gst.Event.new_eos())
 
 
 class Decoder:
-    """depayloader ! decoder ! sink for one received stream; counts frames, and colours of video."""
+    """depayloader ! decoder ! sink for one received stream. Counts frames, and the colours of video."""
 
     FACTORIES = {"VP8": ("rtpvp8depay", "vp8dec"), "OPUS": ("rtpopusdepay", "opusdec")}
 
@@ -193,7 +195,7 @@ class Decoder:
             structure = pad.get_current_caps().get_structure(0)
             width, height = structure.get_int("width")[1], structure.get_int("height")[1]
             buffer = info.get_buffer()
-            # I420 with strides rounded up to 4; a corner that the ball rarely visits.
+            # I420, strides rounded up to 4. The pixel is in a corner that the ball rarely reaches.
             stride, chroma = (width + 3) // 4 * 4, ((width + 1) // 2 + 3) // 4 * 4
             size_y, size_u = stride * ((height + 1) // 2 * 2), chroma * ((height + 1) // 2)
             at = lambda offset: buffer.extract_dup(offset, 1)[0]
@@ -207,7 +209,7 @@ class Decoder:
 
 
 def jitterbuffer_losses(jitterbuffers):
-    """Packets that jitter buffers declared lost, came late or twice."""
+    """Sums over the jitter buffers: packets that were lost, came late or came twice."""
     totals = {"lost": 0, "late": 0, "duplicates": 0}
     for jitterbuffer in jitterbuffers:
         stats = jitterbuffer.get_property("stats")

@@ -1,8 +1,8 @@
-"""What every GStreamer peer has, whatever its transport: the pipeline, its statistics, its status lines, its
+"""The part of a GStreamer peer that does not depend on its transport: pipeline, statistics, status lines,
 commands.
 
-The probes run on streaming threads, the rest on the GLib main loop; counters are plain Python integers under
-the GIL.
+The probes run on streaming threads, the rest on the GLib main loop. Counters are plain Python integers: the
+GIL protects them.
 """
 
 import json
@@ -29,7 +29,7 @@ def say(event, **fields):
 
 
 class Peer:
-    """What every kind has: the pipeline, its statistics, the commands."""
+    """The base class of every kind: the pipeline, its statistics, the commands."""
 
     def __init__(self, spec):
         self.spec = spec
@@ -70,7 +70,7 @@ class Peer:
         if name == "rtpjitterbuffer":
             self.jitterbuffers.append(element)
         elif name == "srtpdec":
-            # At least the 64 that a strict receiver has, and not more.
+            # 64 is the least that RFC 3711 allows: the strictest receiver.
             element.set_property("replay-window-size", 64)
             self.srtp_decoders.append(element)
         elif name == "rtpbin":

@@ -32,8 +32,8 @@ CIPHERS = {
 
 class RtpPeer(Peer):
     """spec: kind, local {address, rtpPort, rtcpPort?}, remote {the same} | null, rtcpMux, crypto {profile,
-    sendKey, receiveKey} (base64; the peer's view) for sdes, ice and dtls for dtls, send and receive {codec:
-    {...}}, feedback: "pli" (default) or "fir", how it asks for key frames."""
+    sendKey, receiveKey} (base64, as the peer sees them) for kind sdes, ice and dtls for kind dtls, send and
+    receive {codec: {...}}, feedback "pli" (default) or "fir": how the peer asks for key frames."""
 
     def __init__(self, spec):
         super().__init__(spec)
@@ -64,7 +64,7 @@ class RtpPeer(Peer):
         self._build()
         say("ready", dtls=self._dtls_facts())
 
-    # ICE and DTLS of the `dtls` kind: done before the pipeline, kept alive beside it.
+    # Sets up ICE and DTLS of kind `dtls` before the pipeline starts, then renews consent every 2.5 s.
     def _set_up_ice_and_dtls(self):
         ice, dtls = self.spec["ice"], self.spec["dtls"]
         local, remote = self.spec["local"], self.spec["remote"]
@@ -102,7 +102,7 @@ class RtpPeer(Peer):
         return True
 
     def _not_media(self, datagram):
-        """STUN and DTLS that came in while media runs. Main loop."""
+        """Handles STUN and DTLS that arrive while media flows. Runs on the main loop."""
         if datagram[0] <= 3:
             self.stats["stunAnswers"] = self.stats.get("stunAnswers", 0) + 1
             return False
@@ -162,7 +162,7 @@ class RtpPeer(Peer):
     def _udpsrc(self, gio_socket):
         source = make("udpsrc", close_socket=False)
         source.set_property("socket", gio_socket)
-        # Without caps and with the arrival as timestamp, as rtpbin wants it.
+        # udpsrc stamps each packet with its arrival time, which rtpbin needs.
         self.pipeline.add(source)
         return source
 
@@ -180,7 +180,7 @@ class RtpPeer(Peer):
             rtp.get_static_pad("src").link(rtp_sink)
         if self.mux:
             if not self.decoder:
-                # rtpbin does not tell RTCP from RTP on one pad (srtpdec does).
+                # rtpbin cannot tell RTCP from RTP on one pad; srtpdec can.
                 self.rtcp_feed = make("appsrc", format="time", is_live=True, do_timestamp=True)
                 self.rtcp_feed.set_property("caps", Gst.Caps.from_string("application/x-rtcp"))
                 self.pipeline.add(self.rtcp_feed)
@@ -254,7 +254,7 @@ class RtpPeer(Peer):
 
 
 class StoredCertificate:
-    """Files that the parent made."""
+    """A certificate in files that the parent process made."""
 
     def __init__(self, certificate, key):
         self.certificate, self.key = certificate, key

@@ -1,6 +1,6 @@
-"""Peers of kind `webrtc`: webrtcbin, a whole ICE agent (libnice), with BUNDLE of its audio and video.
+"""Peers of kind `webrtc`: webrtcbin with a full ICE agent (libnice), and audio and video in one BUNDLE.
 
-A publisher offers; a receiver answers sluice's offer (both are only text: lab/sdp.py writes sluice's side).
+A publisher sends an offer; a receiver answers sluice's offer. lab/sdp.py writes sluice's descriptions.
 """
 
 import gi
@@ -25,7 +25,7 @@ class WebrtcPeer(Peer):
         for name in ("connection-state", "ice-connection-state"):
             self.webrtc.connect(f"notify::{name}", self._state_changed)
         for codec, item in spec.get("send", {}).items():
-            # webrtcbin negotiates once caps have come: the encoder runs, the packets wait for the start.
+            # webrtcbin needs caps to negotiate, so the encoder runs; its packets are dropped until the start.
             publisher = Publisher(self.pipeline, codec, item, self.stats, primed=True)
             publisher.src.link(self.webrtc.request_pad_simple("sink_%u"))
             self.publishers.append(publisher)
@@ -41,7 +41,7 @@ class WebrtcPeer(Peer):
     def _element_added(self, pipeline, bin, element):
         super()._element_added(pipeline, bin, element)
         factory = element.get_factory()
-        # webrtcbin's own connection-state does not follow a close_notify; its DTLS element's does.
+        # A close_notify changes the connection-state of the DTLS element, but not webrtcbin's.
         if factory and factory.get_name() == "dtlsdec":
             element.connect("notify::connection-state", self._dtls_changed)
 

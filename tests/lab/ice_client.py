@@ -1,7 +1,7 @@
-"""An ICE-controlling, DTLS-SRTP client on one UDP socket, in plain Python: for what GStreamer does not let
-one do wrong.
+"""An ICE-controlling DTLS-SRTP client on one UDP socket, in plain Python. It can break the protocols in ways
+that GStreamer does not allow.
 
-Blocking, with deadlines; for tests and for the set-up phase of the `dtls` peer.
+Calls block, with deadlines. Tests use it, and the `dtls` peer while it sets up.
 """
 
 import os
@@ -19,14 +19,14 @@ def random_text(length):
 
 class IceClient:
     def __init__(self, local, remote, family=socket.AF_INET, ufrag=None, password=None):
-        """`local`, `remote`: (address, port). `ufrag`, `password`: ours; made when not given."""
+        """`local`, `remote`: (address, port). `ufrag`, `password`: of this client; random when not given."""
         self.ufrag, self.password = ufrag or random_text(8), password or random_text(32)
         self.remote = remote
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(local)
         self.other = []  # datagrams that were neither STUN nor DTLS
-        self.received = []  # all datagrams, (first byte, length)
+        self.received = []  # (first byte, length) of all datagrams
         self.dtls = None
         self._next_timeout = 0.0
 
@@ -45,8 +45,8 @@ class IceClient:
         return datagram
 
     def check(self, remote_ufrag, remote_password, timeout_s=5.0, **options):
-        """A connectivity check, repeated as RFC 8489 says. The parsed answer, with `raw`; None when there was
-        none."""
+        """Sends a connectivity check and repeats it as RFC 8489 says. Returns the parsed answer, with the
+        datagram as `raw`, or None at the deadline."""
         transaction = os.urandom(12)
         request = stun.binding_request(
             f"{remote_ufrag}:{self.ufrag}", remote_password, transaction=transaction, **options

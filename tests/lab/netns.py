@@ -1,11 +1,11 @@
-"""Network namespaces: one for sluiced, with a bridge, and one for each peer, hanging on that bridge.
+"""Network namespaces: one for sluiced, with a bridge, and one for each peer, connected to that bridge.
 
     relay namespace                              peer namespace
     sluiced = TAP or veth --- bridge ---- veth ======= media0 (198.18.x.y, 2001:db8::x:y)
 
-Every run has its own names, so that runs may overlap; each run leaves a note in STATE_DIR until it is cleaned
-up, and the next run of anybody removes what a dead run left behind. The bridge has no address: the kernel of
-the relay namespace forwards frames and takes no part in the traffic.
+Every run has its own names, so that runs may overlap. Each run keeps a note in STATE_DIR until it is cleaned
+up; the next run removes what a dead run left behind. The bridge has no address: the kernel of the relay
+namespace forwards frames and sends none.
 """
 
 import atexit
@@ -29,7 +29,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class LabError(Exception):
-    """Something of the laboratory itself failed; says what was run and what it said."""
+    """A part of the lab failed, not sluice. The text has the command and its output."""
 
 
 def run(*command, check=True, timeout=20):
@@ -42,8 +42,8 @@ def run(*command, check=True, timeout=20):
 
 
 def process_start_time(pid):
-    """Clock ticks after boot, or None when there is no such process: with the pid, an identity that is not
-    reused."""
+    """The start time in clock ticks after boot, or None when there is no such process. pid and start time
+    together identify a process, even when the pid is reused."""
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return int(stat.read().rsplit(")", 1)[1].split()[19])
@@ -52,7 +52,7 @@ def process_start_time(pid):
 
 
 def remove_namespace(name):
-    """Ends what still runs in it (the lab put everything there), then removes it."""
+    """Kills the processes that still run in the namespace (all are the lab's), then removes it."""
     for pid in run("ip", "netns", "pids", name, check=False).split():
         try:
             os.kill(int(pid), signal.SIGKILL)
@@ -74,7 +74,7 @@ def remove_dead_runs():
             with open(path) as file:
                 state = json.load(file)
         except (OSError, ValueError):
-            continue  # being written this moment, or gone
+            continue  # not completely written yet, or removed
         if process_start_time(state["pid"]) == state["started"]:
             continue
         existing = {line.split()[0] for line in run("ip", "netns", "list", check=False).splitlines() if line}
@@ -87,7 +87,7 @@ def remove_dead_runs():
 
 
 def remove_files(run_id):
-    """A run's note, and what else lies under its name: the socket of a daemon that was killed."""
+    """Removes a run's note and other files of its name, such as the socket of a daemon that was killed."""
     for path in glob.glob(os.path.join(STATE_DIR, run_id) + "*"):
         try:
             os.unlink(path)
@@ -96,7 +96,7 @@ def remove_files(run_id):
 
 
 class Net:
-    """The namespaces of one run. Use as a context manager; also cleans up at exit and at SIGTERM, SIGINT and
+    """The namespaces of one run. A context manager; also cleans up at exit and at SIGTERM, SIGINT and
     SIGHUP."""
 
     def __init__(self, ipv6=True):
@@ -152,11 +152,11 @@ class Net:
             self._sysctl(self.relay, "net.ipv6.conf.all.disable_ipv6", 1)
             self._sysctl(self.relay, "net.ipv6.conf.default.disable_ipv6", 1)
         else:
-            # Interfaces to come get no link-local address: the kernel must not speak with sluice's MAC.
+            # New interfaces get no link-local address, so that the kernel sends nothing with sluice's MAC.
             self._sysctl(self.relay, "net.ipv6.conf.default.disable_ipv6", 1)
         run(*in_relay, "link", "set", "lo", "up")
         run(*in_relay, "link", "add", BRIDGE, "type", "bridge", "mcast_snooping", "0", "forward_delay", "0")
-        # Where bridged packets pass the IP firewall, it judges them before sluice does: out of the way.
+        # Bridged packets must bypass the host's firewall, which could drop them.
         for family in ("arptables", "iptables", "ip6tables"):
             run(
                 "ip",
@@ -172,8 +172,8 @@ class Net:
         run(*in_relay, "link", "set", BRIDGE, "up")
 
     def add_peer(self, name, ipv4, ipv6=None):
-        """A namespace with the device media0 on the bridge. Addresses with prefix length. Returns the
-        namespace."""
+        """Makes a namespace with the device media0 on the bridge, and returns its name. Addresses have a
+        prefix length."""
         if not re.fullmatch(r"[a-z0-9-]{1,24}", name):
             raise LabError(f"peer name '{name}': allowed are 1 to 24 characters of a-z, 0-9 and '-'")
         namespace = f"sluice-{self.run_id}-{name}"
@@ -194,7 +194,7 @@ class Net:
             "netns",
             namespace,
         )
-        # A sender on veth leaves UDP checksums to a NIC that is not there: let the kernel fill them in.
+        # By default veth leaves UDP checksums to a NIC, and there is none. Let the kernel compute them.
         run("ip", "netns", "exec", namespace, "ethtool", "-K", PEER_DEVICE, "tx", "off", check=False)
         run("ip", "-n", namespace, "link", "set", "lo", "up")
         run("ip", "-n", namespace, "addr", "add", ipv4, "dev", PEER_DEVICE)
@@ -206,8 +206,8 @@ class Net:
         return namespace
 
     def add_relay_veth(self):
-        """For the net_af_packet device: a veth pair, one end for the daemon (no IPv6 of the kernel's), one on
-        the bridge. It stays for the next daemon, as a NIC would."""
+        """Makes a veth pair for the net_af_packet device: one end for the daemon, without the kernel's IPv6,
+        the other on the bridge. The next daemon uses the same pair."""
         if run("ip", "-n", self.relay, "-o", "link", "show", "dev", RELAY_DEVICE, check=False).strip():
             return
         run("ip", "-n", self.relay, "link", "add", RELAY_DEVICE, "type", "veth", "peer", "name", "relay0")
@@ -230,11 +230,11 @@ class Net:
         run("ip", "-n", self.relay, "link", "set", "relay0", "master", BRIDGE, "up")
 
     def attach_tap(self, is_alive, timeout_s=60):
-        """For the net_tap device: waits until the daemon has made its TAP and puts the kernel's end on the
+        """For the net_tap device: waits until the daemon has made its TAP, and puts the kernel's end on the
         bridge.
 
-        DPDK gives the kernel's end the MAC of its own port. A bridge takes frames to a MAC of one of its
-        devices for itself, so the kernel's end gets another one first.
+        DPDK gives the kernel's end the MAC of its port. A bridge does not forward frames to the MAC of one of
+        its devices, so the kernel's end gets another MAC first.
         """
         deadline = time.monotonic() + timeout_s
         while True:
@@ -260,8 +260,8 @@ class Net:
 
 
 def inside(namespace, function, *arguments):
-    """Runs function(*arguments) in a thread that lives in the namespace, and returns its result. A socket
-    made there stays there, and may then be used from anywhere."""
+    """Runs function(*arguments) in a thread inside the namespace, and returns its result. A socket made there
+    stays in the namespace, and every thread may use it."""
     result = []
 
     def work():
@@ -270,7 +270,7 @@ def inside(namespace, function, *arguments):
                 if _libc.setns(file.fileno(), _CLONE_NEWNET) != 0:
                     raise OSError(ctypes.get_errno(), f"setns to {namespace}")
             result.append((function(*arguments), None))
-        except BaseException as error:  # handed to the caller, whatever it is
+        except BaseException as error:  # raised again in the caller's thread
             result.append((None, error))
 
     thread = threading.Thread(target=work)

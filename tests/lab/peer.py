@@ -1,5 +1,5 @@
-"""The parent's side of a peer process (peer_main.py): start it in a namespace, command it, read what it says.
-"""
+"""The parent's side of a peer process (peer_main.py): starts it in a namespace, sends it commands and reads
+its messages."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import time
 
 from .netns import LabError
 
-PYTHON = "/usr/bin/python3"  # Debian's: the one that has gi
+PYTHON = "/usr/bin/python3"  # Debian's, which has gi
 MAIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer_main.py")
 
 
@@ -39,7 +39,7 @@ class Peer:
             self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
         except (BrokenPipeError, ValueError):
-            pass  # it ended; wait() says so
+            pass  # the peer has ended; wait() reports it
 
     def _read(self):
         with open(self.log_path, "a") as log:
@@ -63,15 +63,15 @@ class Peer:
             self._changed.notify_all()
 
     def error(self):
-        """What it complained of, or None."""
+        """The text of the peer's `error` message, or None."""
         with self._changed:
             return next(
                 (message["message"] for message in self.messages if message["event"] == "error"), None
             )
 
     def wait_until(self, condition, timeout_s, what):
-        """condition(self) on each message; LabError at the deadline, at an error of the peer, or when it
-        ended."""
+        """Calls condition(self) after each message and returns its first true value. LabError at the
+        deadline, at an error of the peer, or when the peer ends."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while True:
@@ -106,7 +106,8 @@ class Peer:
         )
 
     def wait_status(self, condition, timeout_s, what):
-        """condition(status) on each status line, the last one first. The status."""
+        """Calls condition(status) for the last status line and each later one. Returns the first status for
+        which it is true."""
         return self.wait_until(
             lambda peer: peer.status and condition(peer.status) and peer.status, timeout_s, what
         )
@@ -121,7 +122,7 @@ class Peer:
         return self.wait_until(lambda peer: peer.status is not old and peer.status, timeout_s, "status")
 
     def finish(self, timeout_s=10):
-        """The final status; the process ends."""
+        """Ends the peer and returns its final status."""
         self.command("finish")
         final = self.wait_until(lambda peer: peer.final, timeout_s, "final status")
         self.close()

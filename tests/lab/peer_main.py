@@ -1,15 +1,15 @@
-"""A media peer as a process of its own: started in its namespace with /usr/bin/python3, told what to be by
-one JSON line on stdin, and commanded by more lines. Prints JSON lines: `ready`, `sdp`, `state`, `status` each
-second, `final` at the end, `error` when it cannot go on.
+"""A media peer as a process. It starts in its namespace with /usr/bin/python3. The first JSON line on stdin
+describes the peer, each further line is a command. It prints JSON lines: `ready`, `sdp`, `state`, `status`
+each second, `final` at the end, `error` when it cannot go on.
 
 Commands:
-    {"do": "start"}, {"do": "stop"}     let media flow, and end it without a gap
+    {"do": "start"}, {"do": "stop"}     start the media; stop it without a gap
     {"do": "bye"}                       end the RTP streams with BYE
     {"do": "keyframe"}                  ask the sender for a key frame
     {"do": "remote", "type": "offer" | "answer", "sdp": ...}, {"do": "candidate", ...}     (webrtc)
-    {"do": "status"}, {"do": "finish"}  one status line now; the final line, and exit
+    {"do": "status"}, {"do": "finish"}  print a status line now; print the final line and exit
 
-The fields of the first line: gst_rtp.py and gst_webrtc.py.
+gst_rtp.py and gst_webrtc.py list the fields of the first line.
 """
 
 import json
@@ -28,7 +28,7 @@ from lab.gst_peer import say  # noqa: E402
 
 
 def read_commands(peer):
-    """Until stdin ends: a parent that dies takes its peers with it."""
+    """Runs commands until stdin ends, then ends the peer. So peers do not outlive their parent."""
     for line in sys.stdin:
         if line.strip():
             GLib.idle_add(peer.command, json.loads(line))
@@ -38,7 +38,7 @@ def read_commands(peer):
 def main():
     spec = json.loads(sys.stdin.readline())
     Gst.init(None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     try:
         if spec["kind"] == "webrtc":
             from lab.gst_webrtc import WebrtcPeer as kind
@@ -49,7 +49,7 @@ def main():
         peer.start()
         peer.loop.run()
         peer.shut_down()
-    except Exception as error:  # the parent needs the reason, whatever it is
+    except Exception as error:  # the parent reports the reason
         say("error", message=f"{type(error).__name__}: {error}")
         return 1
     return 0

@@ -1,4 +1,5 @@
-"""RTP and RTCP by hand, from a plain socket in a peer's namespace: for what real senders never do."""
+"""RTP and RTCP packets made field by field, on a plain socket in a peer's namespace. Tests use them for
+packets that real senders never send."""
 
 import select
 import socket
@@ -32,7 +33,7 @@ def sender_report(ssrc, ntp, rtp_time, packets=0, octets=0):
 
 
 def receiver_report(ssrc, *blocks):
-    """Each block: (about, fraction, cumulative, highest, jitter, lsr, dlsr)."""
+    """Each block: (reported SSRC, fraction, cumulative, highest, jitter, lsr, dlsr)."""
     body = struct.pack("!I", ssrc)
     for about, fraction, cumulative, highest, jitter, lsr, dlsr in blocks:
         body += struct.pack("!IIIIII", about, fraction << 24 | cumulative, highest, jitter, lsr, dlsr)
@@ -56,7 +57,7 @@ def bye(*ssrcs):
 
 
 def parts(compound):
-    """[(type, count, body from the sender's SSRC on)] of a compound."""
+    """The packets of a compound: [(type, count, body from the sender's SSRC on)]."""
     found, at = [], 0
     while at + 8 <= len(compound):
         end = at + 4 * (struct.unpack_from("!H", compound, at + 2)[0] + 1)
@@ -66,7 +67,7 @@ def parts(compound):
 
 
 class RawPeer:
-    """One UDP socket, for RTP and RTCP muxed or for one of them."""
+    """One UDP socket, for RTP and RTCP together or for one of them."""
 
     def __init__(self, namespace, local, remote=None):
         family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
@@ -94,7 +95,7 @@ class RawPeer:
         )
 
     def receive_rtcp(self, timeout_s=1.0, kind=None):
-        """(type, count, body) of the next RTCP packet of that type."""
+        """The next RTCP packet of that type: (type, count, body)."""
         deadline = time.monotonic() + timeout_s
         while (left := deadline - time.monotonic()) > 0:
             data = self.receive(left, is_rtcp)

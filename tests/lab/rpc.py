@@ -7,7 +7,7 @@ import time
 
 
 class RpcError(Exception):
-    """The daemon refused: code, message and data as it gave them."""
+    """The daemon refused a request: code, message and data of its error."""
 
     def __init__(self, method, error):
         self.method, self.code = method, error.get("code")
@@ -26,7 +26,7 @@ class Rpc:
         self._pending = b""
         self._id = 0
         self._lock = threading.Lock()  # one request at a time; threads may share a client
-        self.events = []  # notifications that came while waiting for an answer
+        self.events = []  # notifications that came before an answer
 
     def close(self):
         self._socket.close()
@@ -41,7 +41,8 @@ class Rpc:
         self._socket.sendall(data)
 
     def receive_line(self, timeout_s=None):
-        """One line as parsed JSON. TimeoutError past the deadline, ConnectionError where it hung up."""
+        """One line as parsed JSON. TimeoutError at the deadline, ConnectionError when the daemon has closed
+        the connection."""
         deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         while b"\n" not in self._pending:
             left = deadline - time.monotonic()
@@ -69,7 +70,7 @@ class Rpc:
         try:
             self._socket.sendall(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
-            pass  # the daemon has hung up; what it said before that says why
+            pass  # the daemon has closed the connection; its last line has the reason
         while True:
             answer = self.receive_line(timeout_s)
             if answer.get("method") == "event":
@@ -77,7 +78,7 @@ class Rpc:
                 continue
             if (
                 answer.get("id") is None and "error" in answer
-            ):  # about the connection, or a line without a readable id
+            ):  # the error is about the connection, or about a line without a readable id
                 raise RpcError(method, answer["error"])
             if answer.get("id") != self._id:
                 raise LookupError(
@@ -88,8 +89,8 @@ class Rpc:
             return answer["result"]
 
     def wait_event(self, type, timeout_s=10.0, **fields):
-        """The first event of that type and those fields, past or to come (needs event.subscribe). It is taken
-        out."""
+        """Removes and returns the first event of that type with those fields; waits when none has come yet.
+        Needs event.subscribe."""
         deadline = time.monotonic() + timeout_s
         while True:
             for event in self.events:

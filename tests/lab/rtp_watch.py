@@ -1,13 +1,12 @@
-"""What a strict receiver would object to: per SSRC, gaps and repeats in sequence numbers and jumps in
+"""Counts what a strict receiver would object to, per SSRC: gaps and repeats in sequence numbers, and jumps in
 timestamps.
 
-Looks at RTP and RTCP headers only; independent of sluice and of GStreamer. Times are seconds of a monotonic
-clock.
+Reads only RTP and RTCP headers, without code of sluice or GStreamer. Times are seconds of a monotonic clock.
 """
 
 import struct
 
-TIMESTAMP_TOLERANCE_S = 0.5  # media against arrival: more apart than this is a jump
+TIMESTAMP_TOLERANCE_S = 0.5  # a larger difference between media time and arrival time is a jump
 RTCP_NAMES = {200: "sr", 201: "rr", 202: "sdes", 203: "bye", 204: "app", 205: "rtpfb", 206: "psfb"}
 
 
@@ -21,11 +20,11 @@ class StreamWatch:
         self.packets = self.bytes = self.gaps = self.missing = 0
         self.late = self.duplicates = self.timestamp_jumps = 0
         self.payload_types = set()
-        self.first_sequence = self.highest = None  # extended by the cycles
+        self.first_sequence = self.highest = None  # `highest` counts on past 65535
         self.last_timestamp = self.last_arrival = None
-        self.anomalies = []  # the first few, in words
+        self.anomalies = []  # the first ten, in words
         self._absent = set()
-        self.report_offset_s = None  # sender report's RTP time against the media's, at the last SR
+        self.report_offset_s = None  # RTP time of the last sender report, less that of the media
 
     def _note(self, text):
         if len(self.anomalies) < 10:
@@ -97,10 +96,10 @@ class RtpWatch:
     def __init__(self, clock_rates):
         self.clock_rates = clock_rates
         self.streams = {}
-        self.rtcp = {}  # name -> count, of packets inside compounds; "pli", "fir", "nack" apart
+        self.rtcp = {}  # name -> number of RTCP packets; "pli", "fir" and "nack" are counted separately
         self.rtcp_ssrcs = set()
         self.byes = set()
-        self.reported = {}  # SSRC that a report block is about -> cumulative loss
+        self.reported = {}  # reported SSRC -> cumulative loss
         self.feedback_media_ssrcs = set()
 
     def rtp(self, packet, now):

@@ -1,4 +1,4 @@
-"""Session descriptions for webrtcbin: sluice's side written from its API objects, the peer's side read."""
+"""Session descriptions for webrtcbin: writes sluice's from its API objects, and reads the peer's."""
 
 import re
 
@@ -8,7 +8,7 @@ MEDIA = {"VP8": "video", "OPUS": "audio"}
 
 def sluice_description(endpoint, media, setup):
     """`endpoint`: the API's webrtc endpoint. `media`: [{mid, codec, pt, direction, ssrc?}] in the order of
-    m-lines, directions as sluice's, with `feedback` (["nack pli"]) for video. `setup`: actpass, active or
+    m-lines, with sluice's directions, and `feedback` (["nack pli"]) for video. `setup`: actpass, active or
     passive."""
     ice, dtls = endpoint["ice"], endpoint["dtls"]
     address = ice["candidates"][0]["address"]

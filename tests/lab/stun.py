@@ -1,4 +1,4 @@
-"""The STUN that an ICE client needs (RFC 8489, 8445): binding requests out, answers in."""
+"""The part of STUN that an ICE client needs (RFC 8489, 8445): makes binding requests, reads answers."""
 
 import hashlib
 import hmac

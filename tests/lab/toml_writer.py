@@ -1,4 +1,4 @@
-"""Writes a configuration (as tomllib reads it) back to TOML: what the lab needs of it, no more."""
+"""Writes a configuration, as tomllib returns it, as TOML. Knows only the types that the lab needs."""
 
 import json
 
@@ -16,7 +16,7 @@ def _value(value):
 
 
 def dumps(config):
-    """Scalars first, then tables, then arrays of tables, one level deep."""
+    """The text of `config`: scalars, then tables, then arrays of tables. Tables in tables are not allowed."""
     lines = []
 
     def is_table_array(item):
