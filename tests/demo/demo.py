@@ -1,5 +1,5 @@
-"""The demonstration behind scripts/demo: a room with publishers and receivers of every endpoint kind, real
-media, switches of source, and a verdict.
+"""The program of scripts/demo: a room with publishers and receivers of every endpoint kind, real media,
+switches of source, and a verdict.
 
     alice  webrtc  ->  alice-sdes, alice-rtp
     bob    sdes    ->  bob-webrtc, bob-rtp
@@ -72,7 +72,8 @@ def say(text):
 
 
 def receiver_spec(number, spec):
-    """Each receiver expects SSRCs and payload types of its own: every route rewrites."""
+    """Gives each receiver other SSRCs and payload types than the publisher has, so that every route
+    rewrites them."""
     return spec | {
         "receive": {
             "VP8": {"pt": 100 + number % 4, "ssrc": 7000 + 10 * number},
@@ -109,7 +110,7 @@ class Demo:
         self.room = Room(self.net, self.rpc, "demo", self.options.logs)
         receivers = [receiver_spec(number, spec) for number, spec in enumerate(RECEIVERS)]
         parties = self.room.parties
-        # All set up before anything flows: no packet meets a receiver that is not ready.
+        # All receivers are ready before media flows, so no packet is dropped at the start.
         self.room.add_all(receivers + PUBLISHERS)
         for party in list(parties.values()):
             if party.receive:
@@ -212,9 +213,7 @@ def parse(arguments):
         help="DPDK's port: a TAP (default) or " "packet sockets on a veth pair",
     )
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--check", action="store_true", help=argparse.SUPPRESS
-    )  # the arguments, and nothing else
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # checks the arguments only
     options = parser.parse_args(arguments)
     if not 6 <= options.seconds <= 86400:
         parser.error(f"--seconds {options.seconds:g}: allowed are 6 to 86400")
@@ -228,7 +227,7 @@ def main():
     if options.check:
         return 0
     if options.json:
-        open(options.json, "w").close()  # complain now, not after the run
+        open(options.json, "w").close()  # fails now, not after the run
     result = None
     step = "network namespaces"
     with Net() as net:

@@ -1,5 +1,5 @@
-"""The live table of the demo: one line per stream, from stream.list and route.list. Redrawn in place on a
-terminal, plain lines elsewhere."""
+"""The live table of the demo: one line per stream, from stream.list and route.list. On a terminal it is
+redrawn in place, elsewhere it is printed as plain lines."""
 
 import shutil
 
@@ -13,7 +13,7 @@ class Table:
         self.rpc, self.session, self.on_air, self.is_terminal = rpc, session, on_air, is_terminal
         self._drawn = 0
         self._route_packets = {}
-        self._out = {}  # (endpoint, payload type) -> packets out, attributed to whom the route was fed by
+        self._out = {}  # (endpoint, payload types) of a publisher -> packets that routes sent from it
         self._notes = []
 
     def note(self, text):
@@ -47,7 +47,7 @@ class Table:
                 None,
             )
             if key is None:
-                continue  # RTCP of receivers only
+                continue  # a receiver's stream, which has RTCP only
             lines.append(
                 f"{stream['endpoint'] + ' pt ' + str(stream['payloadType']):<16}{stream['ssrc']:>9}"
                 f"{stream['packetCount']:>9}{self._out[key]:>9}{stream['packetsLost']:>6}"

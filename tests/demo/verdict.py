@@ -1,10 +1,9 @@
-"""What the demo proves, and whether it did: the counts of sluice held against those of the peers, packet by
-packet."""
+"""The verdict of the demo: the packet counts of sluice must equal those of the peers."""
 
 import time
 
-# Copies that sluice made and a receiver should have had. (Not stale_after_switch: of a source which the
-# receiver has left.)
+# Drops of copies that a receiver should have got. stale_after_switch is not among them: such a packet is from
+# the source before the switch.
 LOSSES = (
     "no_remote",
     "receiver_not_ready",
@@ -21,7 +20,8 @@ def final_statuses(room):
 
 
 def quiet_ledger(rpc, timeout_s=8.0):
-    """True once every worker's ledger closes. RTCP still trickles, so a look may fall between two counts."""
+    """Waits until every worker's ledger closes; False at the deadline. It retries because RTCP still flows,
+    and a packet may be counted in one sum only."""
     deadline = time.monotonic() + timeout_s
     while True:
         if all(worker["ledgerBalanced"] for worker in rpc.call("worker.list")["workers"]):
@@ -32,7 +32,7 @@ def quiet_ledger(rpc, timeout_s=8.0):
 
 
 def judge(demo):
-    """(the result as docs describe it, what is wrong in words)."""
+    """Returns (the result in the form that the documentation describes, the problems in words)."""
     rpc, room = demo.rpc, demo.room
     problems = []
     statuses = final_statuses(room)
@@ -131,7 +131,7 @@ def judge_receiver(party, status, routes, result, problems):
         result["receiverDiscontinuities"] += breaks
         if breaks:
             problems.append(f"{party.id}, {codec}: {'; '.join(stream['anomalies'])}")
-    # The jitter buffers' own view; what they call lost without a gap came too late to play.
+    # Packets that the jitter buffers count as lost: also those that came too late to play.
     result["receiverDiscontinuities"] += status["jitterbuffer"]["lost"]
     if set(watched) - wanted_ssrcs:
         problems.append(
@@ -144,7 +144,7 @@ def judge_receiver(party, status, routes, result, problems):
 
 
 def end_everything(demo):
-    """Peers while sluice still runs, then sluice in order."""
+    """Ends the peers while sluice still runs, then sluice. Returns sluice's exit code."""
     for party in demo.room.parties.values():
         party.peer.finish()
     demo.rpc.close()
