@@ -1,8 +1,8 @@
-"""What every end-to-end test file shares: cases, a daemon in namespaces of the file's own, and checks on what
-flowed.
+"""The parts that all end-to-end test files share: cases, a daemon in namespaces, and checks of the media.
 
-A file registers functions with @case and ends with main(); each gets the Lab. Alone: /usr/bin/python3
-a test file [--only REGEX] [--build DIR]. Prints a line a case; last line `N passed, N failed`.
+A file registers its cases with @case and ends with main(), which calls each case with the Lab. To run one
+file: /usr/bin/python3 FILE [--only REGEX] [--build DIR]. It prints one line for each case, and
+`N passed, N failed` as the last line.
 """
 
 import argparse
@@ -25,7 +25,8 @@ _cases = []
 
 
 class Skip(Exception):
-    """Raised by a case that cannot be tried here; says why. Neither passed nor failed."""
+    """A case raises this, with the reason, when it cannot run on this machine. It then neither passes nor
+    fails."""
 
 
 def case(function):
@@ -34,7 +35,7 @@ def case(function):
 
 
 def eventually(condition, timeout_s, what, every_s=0.1):
-    """The first true value of condition(); AssertionError, with the last value, after the deadline."""
+    """Waits for the first true value of condition() and returns it. AssertionError at the deadline."""
     deadline = time.monotonic() + timeout_s
     while True:
         value = condition()
@@ -50,7 +51,7 @@ def equal(found, expected, what):
 
 
 class Lab:
-    """Namespaces, and sluiced running in them with the demo's configuration, changed as asked."""
+    """Namespaces, and sluiced in one of them. It runs with the demo's configuration and `changes`."""
 
     def __init__(self, name, changes=None, ipv6=True, start=True):
         self.build = options.build
@@ -60,7 +61,7 @@ class Lab:
         shutil.rmtree(self.logs, ignore_errors=True)
         os.makedirs(self.logs)
         self.net = Net(ipv6=ipv6)
-        # A file's whole life lies under this name, so files may run beside each other.
+        # Each test file has its own socket, so files may run at the same time.
         self.socket = f"/run/sluice-lab/{self.net.run_id}.sock"
         base = daemons.load_config(os.path.join(ROOT, "tests", "demo", "demo.toml"))
         self.config = daemons.merged(
@@ -87,14 +88,15 @@ class Lab:
         return self.rpc
 
     def stop(self):
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM and returns the exit code."""
         self.rpc.close()
         code = self.daemon.terminate()
         self.daemon = None
         return code
 
     def run(self, *arguments, config=None, timeout_s=30, prefix=()):
-        """sluiced to its end in the relay namespace, for starts that fail: (exit code, output)."""
+        """Runs sluiced in the relay namespace until it ends, for starts that fail. Returns (exit code,
+        output)."""
         if config is not None:
             path = daemons.write_config(
                 os.path.join(self.logs, "run.toml"), daemons.merged(self.config, config)
@@ -155,8 +157,8 @@ def watched(status, ssrc):
 
 
 def check_continuous(party, codec, status):
-    """The receiver's view of one stream: its own SSRC and payload type, no gap, no repeat, no jump, nothing
-    refused."""
+    """Checks one stream as the receiver saw it: the expected SSRC and payload type, no gap, no repeat, no
+    jump in time, no packet refused by SRTP. Returns the stream's counts."""
     wanted = party.receive[codec]
     stream = watched(status, wanted["ssrc"])
     assert (

@@ -1,5 +1,6 @@
-// ring_peer: the far end of a sluiced "ring:NAME" port, for tests: each line of hexadecimal digits on
-// standard input is sent as a frame, each frame that comes is printed as such a line. Ends with its input.
+// ring_peer: the far end of a "ring:NAME" port of sluiced, for tests. It sends each line of hexadecimal
+// digits on standard input as a frame, and prints each frame that arrives as such a line. It ends when its
+// input ends.
 //
 //   ring_peer NAME
 #include <poll.h>
@@ -18,7 +19,7 @@ namespace {
 
 using namespace sluice::dataplane;
 
-// An lcore number that no sluiced of a test uses: packet pools keep a cache for each.
+// Packet pools have a cache for each lcore number, so this number must differ from those of sluiced.
 constexpr const char* kCores = "127@0";
 
 std::vector<std::uint8_t> from_hex(const std::string& line) {
@@ -97,5 +98,5 @@ int main(int argc, char** argv) {
   }
   std::fprintf(stderr, "ring_peer: ready\n");
   exchange(to, from, pool);
-  return 0;  // the shared memory is the primary's; nothing of it is taken down
+  return 0;  // the shared memory belongs to the primary process and stays
 }

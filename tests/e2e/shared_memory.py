@@ -19,8 +19,8 @@ def mounts():
 
 @contextlib.contextmanager
 def shared_memory(size_mib):
-    """So much and some for another process, for the time of a case; as it was, afterwards. Skips the case
-    where there is none to be had."""
+    """Reserves huge pages of `size_mib` MiB and 32 MiB more for another process, and mounts a hugetlbfs when
+    there is none. Restores both afterwards. Skips the case when that is not possible."""
     switch, before, mounted = "/proc/sys/vm/nr_hugepages", None, False
     wanted = size_mib // 2 + 16
     try:
@@ -30,18 +30,18 @@ def shared_memory(size_mib):
             with open(switch, "w") as file:
                 file.write(str(before + wanted - _pages()))
         if _pages() < wanted:
-            raise Skip(f"no {2 * wanted} MiB of huge pages to be had")
+            raise Skip(f"{2 * wanted} MiB of huge pages are not available")
         if not mounts():
             os.makedirs("/dev/hugepages", exist_ok=True)
             done = subprocess.run(
                 ["mount", "-t", "hugetlbfs", "none", "/dev/hugepages"], capture_output=True, text=True
             )
             if done.returncode:
-                raise Skip(f"no hugetlbfs may be mounted here: {done.stderr.strip()}")
+                raise Skip(f"cannot mount a hugetlbfs: {done.stderr.strip()}")
             mounted = True
         yield
     except OSError as error:
-        raise Skip(f"no huge pages to be had: {error}") from None
+        raise Skip(f"huge pages are not available: {error}") from None
     finally:
         if mounted:
             subprocess.run(["umount", "/dev/hugepages"], check=False)

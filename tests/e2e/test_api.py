@@ -1,4 +1,5 @@
-"""The API against the real daemon: bad input of every sort, racing creates, reclaiming, and sluicectl."""
+"""The API of the real daemon: bad input of every kind, creates that race, reclaimed endpoints, and
+sluicectl."""
 
 import json
 import os
@@ -74,7 +75,7 @@ def racing_creates_make_one(lab):
                 )
             )
 
-    # lab.rpc holds one of the 64 connections; it races too.
+    # lab.rpc is one of the 64 connections that the daemon allows, so 63 threads open their own.
     threads = [threading.Thread(target=create) for _ in range(63)]
     for thread in threads:
         thread.start()

@@ -1,5 +1,5 @@
-"""ICE and DTLS against a client by hand (libssl): what a peer may do wrong or out of order, and what sluice
-does then."""
+"""ICE and DTLS with the lab's own client (libssl): what sluice does when a peer breaks the protocol or its
+datagrams arrive out of order."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ CERTIFICATE = Certificate()
 
 
 class Caller:
-    """A webrtc endpoint, and the client of it in the namespace `browser`."""
+    """A webrtc endpoint, and its client in the namespace `browser`."""
 
     _port = 7000
 
@@ -102,7 +102,7 @@ def wrong_stun_password_gets_no_success(lab):
     caller.client.start_dtls(CERTIFICATE, list(PROFILES), False)
     assert not caller.client.handshake(1.2), "DTLS was answered on a pair that STUN had not validated"
     equal(caller.state()["state"] in ("allocated", "connecting"), True, "the endpoint waits")
-    caller.connect()  # and the right one still gets in
+    caller.connect()  # the right fingerprint is still accepted
     caller.connected()
     caller.remove()
 
@@ -154,7 +154,8 @@ def role_conflict_is_answered_with_487(lab):
 
 @case
 def fragmented_client_hello(lab):
-    """In pieces, out of order and one of them twice; the answer comes in datagrams that fit."""
+    """The client's flight arrives in fragments, out of order and one of them twice. sluice answers in
+    datagrams within the MTU."""
     caller = Caller(lab, "fragments")
     equal(caller.check()["type"], stun.BINDING_SUCCESS, "the check")
     caller.client.dtls = Dtls(CERTIFICATE, list(PROFILES), False)
@@ -177,7 +178,7 @@ def lost_flights_are_repeated(lab):
     equal(caller.check()["type"], stun.BINDING_SUCCESS, "the check")
     caller.client.dtls = Dtls(CERTIFICATE, list(PROFILES), False)
     caller.client.dtls.start()
-    assert caller.client.dtls.take_datagrams(), "no first flight"  # and it is not sent
+    assert caller.client.dtls.take_datagrams(), "no first flight"  # taken but not sent: lost
     while not caller.client.dtls.take_datagrams():
         time.sleep(0.1)
         caller.client.dtls.handle_timeout()
@@ -194,7 +195,7 @@ def lost_flights_are_repeated(lab):
 
 @case
 def first_flight_of_sluice_is_repeated(lab):
-    """Active: sluice's own ClientHello must be retransmitted by its timer."""
+    """sluice is active: its timer must retransmit its ClientHello."""
     caller = Caller(lab, "repeat", setup="active")
     equal(caller.check()["type"], stun.BINDING_SUCCESS, "the check")
     hello = caller.client.receive(3)
@@ -210,7 +211,7 @@ def first_flight_of_sluice_is_repeated(lab):
 
 @case
 def hello_from_another_address_does_not_harm(lab):
-    """CVE-2023-51443: somebody else's ClientHello, before the peer's."""
+    """CVE-2023-51443: an attacker's ClientHello arrives before the peer's."""
     caller = Caller(lab, "race")
     namespace, address = lab.room(SESSION)._address("stranger", "ipv4")
     stranger = inside(namespace, IceClient, (address, 9000), caller.client.remote)
@@ -262,7 +263,7 @@ def rtp_before_keys_is_counted_and_dropped(lab):
     caller.client.start_dtls(CERTIFICATE, list(PROFILES), False)
     assert caller.client.handshake(10), f"handshake: {caller.client.dtls.error or 'timed out'}"
     caller.connected()
-    # Forged media: authenticates with nothing.
+    # Forged media: no key authenticates it.
     for number in range(10):
         caller.client.send(raw.rtp(1, number, number, 96, os.urandom(60)))
     eventually(lambda: caller.state()["authFailures"] == 10, 3, "10 authentication failures")

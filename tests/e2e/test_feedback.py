@@ -1,5 +1,5 @@
-"""RTCP through routes: key-frame requests, NACK, reports and BYE, each with the numbers of the side that it
-goes to."""
+"""RTCP through routes: key-frame requests, NACK, reports and BYE. Each arrives with the SSRCs and sequence
+numbers of the side that it goes to."""
 
 import struct
 import sys
@@ -38,9 +38,10 @@ def _call(lab, session, publisher_kind, receiver_kind, **receiver):
 
 
 def _key_frame_on_request(lab, session, publisher_kind, receiver_kind, name, **receiver):
-    """The receiver asks; the publisher is asked in its own SSRC, and its key frame arrives."""
+    """The receiver asks for a key frame. The request reaches the publisher with the publisher's SSRC, and the
+    key frame reaches the receiver."""
     room, publisher, target = _call(lab, session, publisher_kind, receiver_kind, **receiver)
-    time.sleep(1.1)  # past the requests of the start, which are held to one a while
+    time.sleep(1.1)  # past the requests at the start: sluice limits their rate
     before = publisher.peer.fresh_status()
     target.peer.command("keyframe")
     after = publisher.peer.wait_status(
@@ -88,7 +89,7 @@ def fir_dtls_to_rtp(lab):
 
 
 class Pair:
-    """Publisher and receiver as raw plain RTP sockets (RTCP muxed), and a route between them."""
+    """A publisher and a receiver as plain RTP sockets (RTCP muxed), and a route between them."""
 
     def __init__(self, lab, session, **route):
         self.rpc, self.session = lab.rpc, session
@@ -119,7 +120,7 @@ class Pair:
             **{"from": {"endpoint": "publisher"}},
             **route,
         )
-        # Who sends before sluice has found its peers' MAC addresses loses those packets.
+        # sluice drops packets until it has found the MAC addresses of both peers.
         for name in ("publisher", "receiver"):
             eventually(
                 lambda: lab.rpc.call("endpoint.get", session=session, id=name)["state"] == "connected",
@@ -151,7 +152,7 @@ def nack_names_the_publishers_packet(lab):
     equal({(ssrc, pt) for _, _, ssrc, pt in got}, {(7000, 100)}, "SSRC and payload type at the receiver")
     steps = [(b[0] - a[0]) & 0xFFFF for a, b in zip(got, got[1:])]
     equal(steps, [1] * 11, "sequence steps across the wrap")
-    # The 9th out was 65530 + 8 = 2 on the way in; the mask bit adds the 10th.
+    # The 9th packet out came in with number 65530 + 8, which wraps to 2. The mask bit adds the 10th.
     pair.receiver.send(raw.receiver_report(99) + raw.nack(99, 7000, got[8][0], 0x0001))
     kind, count, body = pair.publisher.receive_rtcp(3, 205) or (None, None, None)
     equal((kind, count), (205, 1), "feedback at the publisher")
@@ -173,7 +174,7 @@ def nack_is_answered_from_the_packet_cache(lab):
     assert not pair.publisher.receive_rtcp(0.2, 205), "the publisher was asked for what sluice has"
     route = lab.rpc.call("route.get", session="again", id="route")
     equal((route["retransmit"], route["retransmitted"], route["packets"]), (True, 2, 14), "the route's view")
-    # What never came is the publisher's to send: 65530 + 12 is skipped.
+    # The publisher skips 65530 + 12, so only the publisher can send that packet.
     pair.publisher.send(raw.rtp(4242, 65530 + 13, 1000, 96))
     last = struct.unpack_from("!xxH", pair.receiver.receive_rtp(2) or bytes(12))[0]
     pair.receiver.send(raw.receiver_report(99) + raw.nack(99, 7000, (last - 1) & 0xFFFF, 0))
@@ -229,7 +230,7 @@ def bye_does_not_pass_but_the_routes_end_says_it(lab):
 def reduced_size_and_truncated_rtcp(lab):
     pair = Pair(lab, "odd")
     pair.flow(10, 3)
-    pair.receiver.send(raw.pli(99, 7000))  # RFC 5506: no report before it
+    pair.receiver.send(raw.pli(99, 7000))  # reduced-size RTCP (RFC 5506): no report before it
     part = pair.publisher.receive_rtcp(3, 206)
     assert part, "a reduced-size PLI did not reach the publisher"
     equal(struct.unpack_from("!4xI", part[2])[0], 4242, "media SSRC of the PLI")
@@ -241,7 +242,7 @@ def reduced_size_and_truncated_rtcp(lab):
     eventually(
         lambda: lab.drops()["bad_rtcp"] > 0 and lab.drops()["bad_rtp"] > 0, 3, "truncated packets are counted"
     )
-    pair.flow(13, 3, timestamp=10000)  # and the stream goes on
+    pair.flow(13, 3, timestamp=10000)  # the stream goes on
     lab.ledger_balances()
     pair.close()
 

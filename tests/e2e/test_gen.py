@@ -1,5 +1,5 @@
-"""sluice-gen against a real sluiced over a ring: port: twenty endpoints, every kind of protection, live media
-both ways; every packet arrives and every sample opens."""
+"""sluice-gen with a real sluiced over a ring: port. Twenty endpoints with every kind of protection send media
+in both directions. Every packet arrives, and every sample decrypts."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ CHANGES = {
 
 
 def _endpoint(rpc, session, name, number, protection, key_bytes):
-    """Made in the daemon, and as the plan wants it."""
+    """Makes an endpoint in the daemon, and returns its entry in the plan."""
     remote = {"address": PEERS, "rtpPort": 5000 + 2 * number, "rtcpPort": 5000 + 2 * number}
     request = {"session": session, "id": name, "remote": remote, "rtcpMux": True}
     entry = {"address": f"{PEERS}:{5000 + 2 * number}", "protection": protection, "rtcpMux": True}
@@ -93,7 +93,7 @@ def _generate(lab, plan, *arguments, timeout_s=60):
 
 
 def _serve(lab, plan, link, orders):
-    """The answers of `sluice-gen serve`, its first line before them."""
+    """Runs `sluice-gen serve` with the orders. Returns its first line and its answers."""
     path = os.path.join(lab.logs, "plan.json")
     with open(path, "w") as file:
         json.dump(plan, file)
@@ -120,7 +120,7 @@ def twenty_endpoints_hear_all_that_was_sent(lab):
             ring = ("--ring", NAME, "--mbufs", "16383")
             code, result = _generate(lab, plan, "run", *ring, "--rate", "20000", "--seconds", "2")
             equal(result["verifyFailures"], 0, f"samples that were not as sent: {result['failureReasons']}")
-            # What a busy host lets it not send in time is skipped, and counted.
+            # On a busy host the generator skips packets that are late, and counts them.
             assert result["sent"] + result["skipped"] > 39000, result
             assert result["sent"] > 20000, f"only {result['sent']} packets were sent"
             equal(result["received"], result["sent"], "packets received")

@@ -1,6 +1,6 @@
-"""What a worker does without work ([workers] idle): it sleeps, and answers, relays and stops all the same;
-what a port cannot do is refused at start. And the limit on a worker's load, reached by a flood and gone with
-it."""
+"""Workers without work ([workers] idle): they sleep, and still answer, relay and stop. The start refuses a
+mode that the port does not support. Also the limit on a worker's load: a flood reaches it, and admission
+resumes after the flood."""
 
 import json
 import os
@@ -16,7 +16,7 @@ PEER = "198.18.7.7"
 
 
 def _worker_seconds(lab):
-    """CPU time of the worker's thread."""
+    """The CPU time of the worker's thread."""
     pid = lab.daemon.process.pid
     for task in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{task}/comm") as comm:
@@ -56,7 +56,7 @@ def _relay_pair(lab, session):
 
 
 def _works_asleep(lab, mode, most_share):
-    """Everything that a worker is for, each time after it has gone to sleep."""
+    """Checks each duty of a worker, each time after the worker has gone to sleep."""
     lab.start({"workers": {"idle": mode}}, mode)
     namespace = _peer(lab)
     time.sleep(0.5)
@@ -74,7 +74,7 @@ def _works_asleep(lab, mode, most_share):
         sender.send(raw.rtp(7, sequence, 160 * sequence, 0))
         assert receiver.receive_rtp(2), f"{mode}: packet {sequence} did not come"
         time.sleep(0.05)
-    # A removal waits for the worker's ack.
+    # A removal waits for the worker's acknowledgement.
     slowest = 0
     for number in range(20):
         time.sleep(0.03)
@@ -127,7 +127,7 @@ def what_a_port_cannot_do_is_refused(lab):
 
 
 def _flood(namespace, target, seconds):
-    """Sends to that socket as fast as one process can; the process."""
+    """Starts a process that sends to that socket as fast as it can, and returns the process."""
     program = (
         "import socket,time\n"
         "s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\n"
@@ -146,7 +146,7 @@ def _flood(namespace, target, seconds):
 
 @case
 def sessions_are_refused_above_the_load_limit(lab):
-    """On a TAP port a packet costs several system calls, so one sender makes a load of some percent."""
+    """A packet on a TAP port costs several system calls, so one sender makes a load of a few percent."""
     lab.start({"limits": {"worker_load_percent": 2}, "workers": {"idle": "pause"}}, "limit")
     sender, receiver = _relay_pair(lab, "call")
     target = sender.remote
@@ -166,7 +166,7 @@ def sessions_are_refused_above_the_load_limit(lab):
         code, output, error = lab.sluicectl("--json", "session", "create", "--id", "late")
         data = json.loads(output)["error"]["data"]
         equal((data["limit"], data["value"], data["worker"]), ("worker_load_percent", 2, 0), "data")
-        # What was admitted goes on.
+        # The session that was admitted still accepts endpoints.
         lab.rpc.call("endpoint.create", session="call", id="third", kind="rtp")
         assert receiver.receive_rtp(2), "the call that was admitted is cut"
         code, output, error = lab.sluicectl("workers")

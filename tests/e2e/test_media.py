@@ -1,6 +1,6 @@
-"""Real media between every pair of endpoint kinds, every SRTP profile both ways, IPv4 and IPv6, RTCP muxed
-and apart, both DTLS roles, ports of their own and shared. Every packet is accounted for: sent by the
-publisher, counted by sluice in and out, received by the peer."""
+"""Real media between every pair of endpoint kinds: every SRTP profile in both directions, IPv4 and IPv6, RTCP
+muxed and on its own port, both DTLS roles, own and shared UDP ports. Three counts of packets must agree:
+those that the publisher sent, those that sluice received and sent, those that the receiver got."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ CM80, CM32, GCM128, GCM256 = (
     "AEAD_AES_256_GCM",
 )
 
-# publisher -> receiver, in rooms of six calls that run at once
+# Rooms of six calls that run at the same time: publisher -> receiver
 FIRST = {
     "rtp_to_sdes_gcm128": ({"kind": "rtp"}, {"kind": "sdes", "profile": GCM128}),
     "sdes_gcm128_to_webrtc": ({"kind": "sdes", "profile": GCM128}, {"kind": "webrtc"}),
@@ -55,7 +55,8 @@ SECOND = {
 
 
 class Calls:
-    """One room of calls: placed, run and ended by the first case that asks; others look at the outcome."""
+    """One room of calls. The first case that asks runs them from start to end; later cases read the
+    result."""
 
     def __init__(self, session, pairs):
         self.session, self.pairs, self.outcome = session, pairs, None
@@ -142,14 +143,14 @@ def check_call(publisher, receiver, sent, got, streams, routes, endpoint):
     equal(got["jitterbuffer"]["lost"], 0, "packets that the jitter buffers missed")
     assert set(got["colors"]) == {"green"}, f"decoded pictures are {got['colors']}, expected green"
     equal(endpoint["authFailures"], 0, "authentication failures")
-    # Sender reports came along, in the receiver's SSRCs, and with the times of its media.
+    # Sender reports arrive with the receiver's SSRCs, and their times match its media.
     assert got["rtcp"].get("sr", 0) > 0, f"no sender report reached {receiver.id}: {got['rtcp']}"
     foreign = {publisher.send[codec]["ssrc"] for codec in publisher.send} & set(got["rtcpSsrcs"])
     assert not foreign, f"RTCP to {receiver.id} names the publisher's SSRCs {foreign}"
-    if publisher.kind != "webrtc":  # webrtcbin's own reports drift from its media after a late start
+    if publisher.kind != "webrtc":  # after a late start, webrtcbin's reports do not match its media
         offset = watched(got, receiver.receive["OPUS"]["ssrc"])["reportOffset"]
         assert offset is not None and abs(offset) < 1.5, f"sender report is {offset} s off its media"
-    # Receiver reports came back, about the publisher's own SSRCs.
+    # Receiver reports come back and name the publisher's SSRCs.
     assert (
         sent["rtcp"].get("rr", 0) + sent["rtcp"].get("sr", 0) > 0
     ), f"no report reached {publisher.id}: {sent['rtcp']}"
@@ -190,8 +191,8 @@ def nothing_is_left_and_the_ledger_closes(lab):
         reason: count
         for reason, count in drops.items()
         if count and reason not in
-        # noise of the peers' kernels, and what still came while calls were taken down
-        ("not_for_us", "no_endpoint", "no_route", "unknown_protocol", "feedback_suppressed", "no_keys")
+        # packets of the peers' kernels, and packets that arrive while calls end
+        ("not_for_us", "no_endpoint", "no_route", "unknown_protocol", "no_keys")
     }
     assert not bad, f"drops: {bad}"
 

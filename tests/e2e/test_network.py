@@ -1,5 +1,4 @@
-"""The port as a host on its link: ARP, neighbour discovery, ICMP echo, and frames that are cut off anywhere.
-"""
+"""The port as a host on its link: ARP, neighbour discovery, ICMP echo, and truncated frames."""
 
 import socket
 import struct
@@ -70,7 +69,7 @@ def link_local_is_answered(lab):
 
 
 class Wire:
-    """Whole frames, from a peer's device."""
+    """A packet socket that sends whole frames from a peer's device."""
 
     def __init__(self, lab, namespace):
         self.socket = inside(namespace, socket.socket, socket.AF_PACKET, socket.SOCK_RAW, 0)
@@ -125,7 +124,8 @@ def _udp(source, target, payload, length=None):
 
 @case
 def truncated_frames_at_each_length(lab):
-    """A good frame of each kind, cut at each length, and with lengths that lie: all counted."""
+    """Sends a good frame of each kind, cut at each length and with wrong length fields. Every frame is
+    counted."""
     room = lab.room("net")
     namespace, address = room._address("host", "ipv4")
     endpoint = lab.rpc.call(

@@ -1,5 +1,5 @@
-"""A host without IPv6 (disable_ipv6=1): everything runs on IPv4, and an explicit IPv6 address is an error
-that names its key."""
+"""A host without IPv6 (disable_ipv6=1): sluice runs with IPv4, and an explicit IPv6 address in the
+configuration is an error that names the key."""
 
 import sys
 import time

@@ -1,5 +1,5 @@
-"""The same room on a port with a single queue: the second worker receives what the first hands over, and
-sends by its queue."""
+"""The cases of test_two_workers on a port with a single queue: the first worker hands packets to the second,
+and the second worker sends by the first worker's queue."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import harness
 
 harness.options.port = "af_packet"
 
-import test_two_workers  # noqa: E402  its cases are this file's
+import test_two_workers  # noqa: E402  registers the cases
 
 if __name__ == "__main__":
     if os.cpu_count() < 2:

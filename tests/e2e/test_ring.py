@@ -1,5 +1,5 @@
-"""A ring: port: another process of this host, a secondary one of DPDK, exchanges packets with the daemon
-through shared memory. Needs huge pages: makes some when it can, and says so when it cannot."""
+"""A ring: port: another process of this host, a secondary process of DPDK, exchanges packets with the daemon
+through shared memory. The tests need huge pages: they reserve some, or skip when they cannot."""
 
 import glob
 import itertools
@@ -26,7 +26,7 @@ CHANGES = {
 
 
 class Peer:
-    """ring_peer as a process: frames in, frames out."""
+    """A ring_peer process: sends and receives frames."""
 
     def __init__(self, lab):
         self.process = subprocess.Popen(
@@ -83,7 +83,7 @@ def _udp(relay_mac, source, destination, payload):
 
 
 def _answer_arp(peer, *addresses):
-    """The daemon asks for each address that it shall send to."""
+    """Answers the daemon's requests for the MAC of each address."""
     asked = {socket.inet_aton(address): address for address in addresses}
 
     def is_request(frame):
@@ -130,7 +130,7 @@ def packets_cross_both_ways(lab):
                 equal(struct.unpack_from("!I", frame, 42 + 8)[0], 77, "its SSRC")
             lab.ledger_balances()
             equal(peer.close(), 0, "ring_peer's exit code")
-            # A second process may take the first one's place.
+            # A second process may connect after the first has ended.
             peer = Peer(lab)
             eventually(first, 10, "the next process gets a packet")
         finally:

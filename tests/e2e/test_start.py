@@ -1,4 +1,4 @@
-"""Starts that fail, each with a clear error, and the answers that need no daemon: --version, --self-test,
+"""Starts that fail with a clear error, and the options that run no daemon: --version, --self-test,
 --check-config."""
 
 import json
@@ -15,7 +15,7 @@ ROOTLESS = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
 def _hold_free_huge_pages():
-    """Takes every free huge page, and gives them back when the mapping is dropped."""
+    """Maps every free huge page. They are free again when the mapping is closed."""
     with open("/proc/meminfo") as file:
         facts = dict(re.findall(r"^(\w+):\s+(\d+)", file.read(), re.MULTILINE))
     free, size = int(facts.get("HugePages_Free", 0)), int(facts.get("Hugepagesize", 2048)) * 1024
@@ -205,11 +205,11 @@ def sighup_reads_the_configuration_again(lab):
     assert re.search(r'workers.idle needs a restart: it stays "yield", the file has "pause"', told), told
     lab.rpc.call("session.create", id="c")
     assert "error -32011" in lab.sluicectl("session", "create", "--id", "d")[2]
-    # Errors change nothing, and are told in full.
+    # A configuration with errors changes nothing, and all errors are logged.
     told = rewrite({"limits": {"sessions": 0, "worker_load_percent": 101}})
     assert "reload refused" in told and "limits.sessions: found 0" in told and "found 101" in told, told
     assert "error -32011" in lab.sluicectl("session", "create", "--id", "d")[2]
-    # A log that was moved away is begun anew, and the level may change.
+    # After the log was renamed, a reload opens a new file; the level may change too.
     os.rename(log, log + ".1")
     told = rewrite({"limits": {"sessions": 4}, "log": {"level": "debug"}})
     assert os.path.exists(log), "the log file was not opened anew"

@@ -1,6 +1,6 @@
-"""Switching sources while media flows: two publishers that both use SSRC 1000 (and 1001), with unrelated
-numbering, seen by strict receivers: no gap, no repeat, no jump of time, no packet refused, and the picture is
-the other one's."""
+"""Switches of source while media flows. Two publishers both use SSRCs 1000 and 1001, with unrelated sequence
+numbers and timestamps. Strict receivers see no gap, no repeat, no jump in time and no refused packet, and the
+picture is the other publisher's."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ import time
 from harness import case, check_continuous, equal, main, wait_frames
 
 SWITCHES = 6
-# Sequence numbers and timestamps of the one wrap early on; those of the other are far away.
+# The first publisher's sequence numbers and timestamps wrap soon; the second's are far from them.
 PEERS = [
     {
         "id": "blue",

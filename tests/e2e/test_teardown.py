@@ -1,5 +1,5 @@
-"""The orderly end: SIGTERM, and `shutdown`, tell every connected DTLS peer on UDP before the process is gone,
-and leave nothing behind."""
+"""The orderly end: at SIGTERM and at `shutdown` sluiced tells every connected DTLS peer before it ends, and
+it leaves nothing behind."""
 
 import os
 import socket
@@ -15,7 +15,7 @@ from lab.netns import PEER_DEVICE, inside
 
 
 class Sniffer:
-    """What comes to a peer's device on UDP from sluice, straight from the wire."""
+    """A packet socket that receives sluice's UDP datagrams on a peer's device."""
 
     def __init__(self, namespace):
         self.socket = inside(
@@ -41,7 +41,8 @@ class Sniffer:
 
 
 def _connect_three(lab):
-    """Two clients by hand, on a port of their own and on the shared one, and one webrtcbin."""
+    """Connects three of the lab's DTLS clients, two on their own ports and one on the shared port, and one
+    webrtcbin."""
     room = lab.room("end")
     clients = []
     certificate = Certificate()

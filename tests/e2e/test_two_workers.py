@@ -1,6 +1,7 @@
-"""A room that is larger than a worker: its endpoints live on two, and everybody hears everybody all the same.
+"""A session that is larger than one worker's share: its endpoints live on two workers, and each still hears
+all others.
 
-Both workers and the control thread share the two CPUs of a small machine, so workers yield when idle."""
+Workers yield when idle, because on a small machine both and the control thread share two CPUs."""
 
 import os
 import struct
@@ -30,7 +31,7 @@ class BigRoom:
         self.wait_connected()
 
     def wait_connected(self):
-        """Until sluice knows the way to everybody: what comes before is dropped."""
+        """Waits until sluice knows the MAC address of each peer. It drops packets before that."""
         eventually(
             lambda: all(
                 endpoint["state"] == "connected"
@@ -79,7 +80,7 @@ class BigRoom:
         )
 
     def flow(self, first, count, ssrc=4242, sender="publisher", names=None):
-        """Sends packets; the sequence numbers that each receiver got, which must be one run."""
+        """Sends packets. Returns the sequence numbers that each receiver got, which must be consecutive."""
         got = {}
         names = names or [f"r{number}" for number in range(RECEIVERS)]
         for number in range(count):
@@ -105,7 +106,7 @@ class BigRoom:
 
 
 def _clean(lab):
-    """Nothing is out, nothing is left, every ledger closes."""
+    """Every loan is returned, nothing is left, and every ledger closes."""
     lab.ledger_balances()
     workers = lab.rpc.call("worker.list")["workers"]
     equal(sum(w["lent"] for w in workers), sum(w["borrowed"] for w in workers), "lent and borrowed")
@@ -148,7 +149,7 @@ def feedback_goes_home_and_reports_come_out(lab):
         assert part, f"no sender report at {name}"
         equal(struct.unpack_from("!IQ", part[2]), (9000, NTP), f"sender report at {name}")
     peer = room.peers[away]
-    # One that was never sent: only the publisher can have it.
+    # A packet that was never sent: only the publisher can have it.
     room.publisher.send(raw.rtp(4242, 511, 3000 * 11, 96))
     ahead = struct.unpack_from("!xxH", peer.receive_rtp(3))[0]
     equal(ahead, (got[away][-1] + 2) & 0xFFFF, "the gap goes through")
@@ -177,11 +178,12 @@ def routes_are_switched_across_workers(lab):
         for number in range(RECEIVERS)
         if f"r{number}" != away and room.worker(f"r{number}") == room.worker(away)
     )
-    # Two from afar, one from the same worker.
+    # `other` lives on another worker than the receiver, `beside` on the same one.
     senders = [("other", 77), ("publisher", 4242), (beside, 88)] * 3
     for turn, (sender, ssrc) in enumerate(senders):
         lab.rpc.call("route.switch", session="switch", id=f"to-{away}", **{"from": {"endpoint": sender}})
-        # Steps small enough for a plain sender that goes on, and does not start over (RFC 3550 A.1).
+        # The steps are small enough that sluice takes the stream as continued, not as restarted (RFC 3550
+        # A.1).
         room.flow(500 * turn + 200, 5, ssrc, sender, None if sender == "publisher" else [away])
     lab.rpc.call("route.switch", session="switch", id=f"to-{away}", **{"from": {"endpoint": "publisher"}})
     lab.rpc.call("endpoint.remove", session="switch", id="publisher", timeout_s=15)
@@ -203,7 +205,7 @@ def gstreamer_across_workers(lab):
     publisher = room.add(
         id="publisher", namespace="fa", kind="sdes", send={"VP8": {"pt": 96, "ssrc": 4242, "color": "green"}}
     )
-    for number in range(3):  # they fill the first block
+    for number in range(3):  # these fill the first block
         lab.rpc.call("endpoint.create", session="film", id=f"idle{number}", kind="rtp")
     receivers = room.add_all(
         [
