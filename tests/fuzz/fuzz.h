@@ -1,6 +1,6 @@
-// fuzz: what the fuzz targets share: a check that ends the process, and a reader that takes an input apart.
+// fuzz: helpers for all fuzz targets: a check that ends the process, and a reader of inputs.
 //
-// A target is one file with LLVMFuzzerTestOneInput. It must give the same verdict for the same bytes each
+// A target is one file with LLVMFuzzerTestOneInput. It must give the same result for the same bytes each
 // time, so it keeps no state from one input to the next. One thread.
 #pragma once
 
@@ -24,11 +24,12 @@ using Bytes = std::vector<std::uint8_t>;
   std::abort();
 }
 
-/// Always on. libFuzzer and the replay take the abort for a find.
+/// Active in every build. libFuzzer and the replay report the abort as a failure.
 #define FUZZ_CHECK(condition) \
   ((condition) ? static_cast<void>(0) : ::sluice::fuzz::fail(#condition, __FILE__, __LINE__))
 
-/// Whether a view that a parser gave lies within what it was given. An empty view may lie anywhere.
+/// True when `part`, a view that a parser returned, lies within the parser's input `whole`. An empty view may
+/// lie anywhere.
 inline bool is_inside(std::span<const std::uint8_t> part, std::span<const std::uint8_t> whole) {
   if (part.empty()) return true;
   return part.data() >= whole.data() && part.size() <= whole.size() &&
@@ -43,7 +44,7 @@ inline std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// One line that a terminal can show: no control characters.
+/// True for one line without control characters.
 inline bool is_printable_line(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -51,7 +52,7 @@ inline bool is_printable_line(std::string_view text) {
   });
 }
 
-/// Cuts an input into numbers and pieces, from the front. Past the end everything is zero or empty.
+/// Reads numbers and pieces from the front of an input. Past the end it returns zero or empty pieces.
 class Input {
  public:
   Input(const std::uint8_t* data, std::size_t size) : rest_(data, size) {}
@@ -72,14 +73,14 @@ class Input {
     const std::uint32_t high = u16();
     return high << 16 | u16();
   }
-  /// At most `length` bytes, copied to memory of exactly their number, so that AddressSanitizer sees any byte
-  /// read behind them.
+  /// At most `length` bytes, copied to memory of exactly that size, so that AddressSanitizer sees each read
+  /// past their end.
   Bytes take(std::size_t length) {
     const auto piece = rest_.first(std::min(length, rest_.size()));
     rest_ = rest_.subspan(piece.size());
     return Bytes(piece.begin(), piece.end());
   }
-  /// A piece with its length in front, two bytes.
+  /// A piece that has its length in front, as two bytes.
   Bytes piece() { return take(u16()); }
   std::span<const std::uint8_t> rest() const { return rest_; }
 

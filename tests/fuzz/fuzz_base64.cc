@@ -1,5 +1,5 @@
-// base64: a text that decodes is the only text of its bytes, so that encoding gives it back; what does not
-// fit is refused; and any bytes come back from their encoding.
+// base64: a text that decodes is the only encoding of its bytes, so encoding them gives the same text. A
+// result that does not fit is refused. Any bytes are the same after encoding and decoding.
 #include "controlplane/base/base64.h"
 
 #include "tests/fuzz/fuzz.h"

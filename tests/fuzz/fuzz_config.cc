@@ -1,6 +1,6 @@
-// config: any text as a configuration file. It is a configuration, which is the same again when each key is
-// printed into a file of its own making; or a list of problems in the order of the file, each on one line
-// that a terminal can show and each at a place that the file has.
+// config: any text as a configuration file. The result is a configuration, which loads as the same again from
+// a file with the printed value of each key. Or it is a list of problems in the order of the file: each is
+// one printable line and names a place that the file has.
 #include <string>
 
 #include "config/load.h"
@@ -15,7 +15,7 @@ using namespace sluice::config;
 
 const Host kHost{.cpus = {0, 1, 2, 3, 4, 5, 6, 7}, .has_ipv6 = true};
 
-// A key without a value is not written.
+// The table as TOML, without the keys that have no value.
 std::string table_text(const Config& config, const Table& table, std::size_t port) {
   std::string text =
       (table.is_array ? "[[" : "[") + std::string(table.name) + (table.is_array ? "]]\n" : "]\n");
@@ -43,7 +43,7 @@ void check_config(const Config& config) {
   const Loaded plain =
       load_text("ports = [{device = \"net_tap0\", addresses = [\"192.0.2.1/24\"]}]", "", kHost);
   const Config& running = std::get<Config>(plain);
-  // A reload puts into force what may change, and nothing else.
+  // A reload applies the settings that may change live, and no others.
   const Config reloaded = with_live_changes(running, config);
   for (const Change& change : changes_between(running, reloaded)) FUZZ_CHECK(change.apply == Apply::kLive);
   for (const Change& change : changes_between(reloaded, config)) {

@@ -1,6 +1,6 @@
-// dtls_fingerprint: "ALGORITHM VALUE" as signalling has it. A fingerprint that is read is printed in a form
-// that reads as the same, in either case; a refusal says why, briefly; what the API takes as a fingerprint,
-// the handshake can use.
+// dtls_fingerprint: any text as a fingerprint of signalling, "ALGORITHM VALUE". A fingerprint that is
+// accepted is printed in a form that reads as the same, in upper and lower case. A refusal has a short
+// reason. The handshake can use each fingerprint that the API accepts.
 #include "controlplane/protocol/dtls/dtls_fingerprint.h"
 
 #include <string>

@@ -1,6 +1,6 @@
-// dtls_record: one byte for our role, then any bytes as a datagram. What the screening keeps are the
-// datagram's own records, whole and in their order, each of which it would keep alone; it would keep them all
-// again; and what it left out is counted. The last record is the one that a plainer walk comes to.
+// dtls_record: one byte for our role, then any bytes as a datagram. The screening keeps whole records in
+// their order, the same that it keeps when each is alone. A second screening keeps them all. Each record that
+// it removes is counted. A simpler reader finds the same last record.
 #include "controlplane/protocol/dtls/dtls_record.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -12,7 +12,7 @@ using namespace sluice::control;
 using fuzz::Bytes;
 using Span = std::span<const std::uint8_t>;
 
-// Whole records from the front, and whether nothing is left behind them.
+// The whole records from the front of the datagram. Ignores bytes behind them.
 std::vector<Span> records_of(Span datagram) {
   std::vector<Span> records;
   while (datagram.size() >= 13) {
@@ -30,7 +30,7 @@ std::uint64_t number(Span bytes) {
   return value;
 }
 
-// A record that is neither of DTLS's version nor of a known type ends the datagram.
+// False for a record with an unknown type or another version than DTLS's. Such a record ends the datagram.
 bool is_known(Span record) {
   return record[0] >= 20 && record[0] <= 23 && record[1] == 0xfe;
 }
@@ -46,7 +46,7 @@ void check_screening(Span datagram, DtlsRole role) {
     FUZZ_CHECK(alone.records.empty() == (alone.refused == 1));
     FUZZ_CHECK(alone.refused == 1 ||
                std::equal(record.begin(), record.end(), alone.records.begin(), alone.records.end()));
-    // Later epochs are OpenSSL's to judge.
+    // The screening does not judge records of later epochs; OpenSSL does.
     if (number(record.subspan(3, 2)) != 0) FUZZ_CHECK(alone.refused == 0 && !alone.handshake);
     expected.records.insert(expected.records.end(), alone.records.begin(), alone.records.end());
     expected.refused += alone.refused;

@@ -1,9 +1,9 @@
-// dtls_transport: a script of what a wire and a stranger do to a DTLS handshake with a real peer, OpenSSL
-// used directly. Whatever comes, the life of an association goes one way: at most one on_connected, at most
-// one end, and nothing behind it. Every datagram that is sent holds whole records. Where both sides are
-// connected their keys are the same, and where the wire did no harm they are connected.
+// dtls_transport: a script of what a bad wire and an attacker do to a DTLS handshake with a real peer
+// (OpenSSL, used directly). An association calls on_connected at most once, ends at most once, and does
+// nothing after its end. Every datagram that it sends holds whole records. When both sides are connected,
+// their keys are equal; when the wire did no harm, both are connected.
 //
-// One byte of options, then steps: one byte that says what, then its operands.
+// The input is one byte of options, then steps: one byte for the kind, then its operands.
 #include "controlplane/protocol/dtls/dtls_transport.h"
 
 #include <optional>
@@ -21,16 +21,16 @@ using Span = std::span<const std::uint8_t>;
 
 enum Option : std::uint8_t { kActiveRole = 1, kFingerprintsFirst = 2, kSmallMtu = 4, kWrongFingerprint = 8 };
 enum Step : std::uint8_t {
-  kExchange,      // everything that is under way arrives
-  kToUs,          // one datagram
-  kToPeer,        //
-  kTwice,         // one datagram to us, twice
-  kFingerprints,  // come now
-  kTime,          // passes
-  kLose,          // one datagram to us; from here on the wire does harm
-  kFlip,          // one datagram to us, changed in one byte
-  kCut,           // one datagram to us, cut short
-  kMadeUp,        // the script's own bytes
+  kExchange,      // all datagrams on the wire arrive
+  kToUs,          // one datagram to us arrives
+  kToPeer,        // one datagram to the peer arrives
+  kTwice,         // one datagram to us arrives twice
+  kFingerprints,  // signalling gives the peer's fingerprints
+  kTime,          // time passes
+  kLose,          // one datagram to us is lost; this step and all below count as harm
+  kFlip,          // one datagram to us arrives with one byte changed
+  kCut,           // one datagram to us arrives cut short
+  kMadeUp,        // a datagram of the script's bytes arrives
   kPeerEnds,
   kWeEnd,
   kWeFail,

@@ -1,6 +1,6 @@
-// frame: any bytes as an Ethernet frame. The layers lie within each other and are those that a second,
-// plainer reader finds; the short way for common frames agrees with the long one; checksums are those of RFC
-// 1071 as it is written; and a UDP datagram comes back from headers that are made anew from what was read.
+// frame: any bytes as an Ethernet frame. The layers lie within each other, and a second, simpler reader finds
+// the same. The fast parser for common frames agrees with the full parser. Checksums are those of RFC 1071. A
+// UDP datagram parses as the same again behind headers that are written from the parsed values.
 #include "dataplane/wire/frame.h"
 
 #include "dataplane/wire/header_template.h"
@@ -13,7 +13,7 @@ using namespace sluice::dataplane;
 using fuzz::Bytes;
 using Span = std::span<const std::uint8_t>;
 
-// Sixteen bits at a time, in network order.
+// Adds sixteen bits at a time, in network order.
 std::uint16_t plain_sum(Span bytes, std::uint64_t sum = 0) {
   for (std::size_t i = 0; i < bytes.size(); i += 2)
     sum += static_cast<unsigned>(bytes[i]) << 8 | (i + 1 < bytes.size() ? bytes[i + 1] : 0U);
@@ -26,7 +26,7 @@ unsigned be16(Span bytes, std::size_t at) {
   return static_cast<unsigned>(bytes[at]) << 8 | bytes[at + 1];
 }
 
-// The same formats, read layer by layer: each function gets the bytes of its layer and returns those of the
+// A second reader of the same formats. Each function gets the bytes of its layer and returns those of the
 // next.
 struct PlainFrame {
   std::optional<DropReason> problem;
@@ -135,7 +135,7 @@ void check_udp_checksum(Span bytes, const Frame& frame) {
   FUZZ_CHECK(udp_checksum_ok(bytes, frame) == good);
 }
 
-// Answers the datagram's content back to where it came from.
+// Writes a frame that sends the datagram's payload back to its sender, and parses it.
 void check_written(Span bytes, const Frame& frame) {
   const LinkEnd local{{2, 0, 0, 0, 0, 1}, {destination_ip(bytes, frame), frame.destination_port}};
   const LinkEnd remote{{2, 0, 0, 0, 0, 2}, {source_ip(bytes, frame), frame.source_port}};
@@ -170,7 +170,7 @@ void check_parsed(Span bytes, bool known_good) {
   check_written(bytes, frame);
 }
 
-// What a fuzzer cannot guess: the sum of the IPv4 header.
+// Writes the right checksum of the IPv4 header, which a fuzzer cannot guess.
 Bytes with_ipv4_checksum(Span bytes) {
   Bytes mended(bytes.begin(), bytes.end());
   Frame frame;
@@ -194,7 +194,7 @@ void check_common(Span bytes) {
 void check_sums(Span bytes) {
   const std::uint16_t whole = checksum_finish(checksum_add(bytes));
   FUZZ_CHECK(whole == plain_sum(bytes));
-  const std::size_t half = bytes.size() / 4 * 2;  // even: words stay words
+  const std::size_t half = bytes.size() / 4 * 2;  // even, so that it cuts no 16-bit word
   FUZZ_CHECK(checksum_finish(checksum_add(bytes.subspan(half), checksum_add(bytes.first(half)))) == whole);
 }
 

@@ -1,10 +1,10 @@
-// ice_lite: a script of checks, true and forged, restarts and the passing of time, against one ICE-lite
-// agent. Only a message whose integrity holds under a password of ours moves anything; every message counts
-// once; what is answered is a well-formed message to that request, and to a stranger never longer than what
-// he sent; pairs are bounded.
+// ice_lite: a script of genuine and forged checks, restarts and passing time, for one ICE-lite agent. Only a
+// message with the right integrity for one of our passwords changes any state. Every message is counted once.
+// Each answer is a well-formed answer to the request, and the answer to a forged request is never longer than
+// the request. The number of pairs is bounded.
 //
-// A step is one byte that says what, then its operands. Most bytes of a check are made here, as a fuzzer
-// cannot guess an HMAC: the script says which attributes, in which order, and under which password.
+// A step is one byte for the kind, then its operands. This target makes most bytes of a check, because a
+// fuzzer cannot guess an HMAC. The script gives the attributes, their order and the password.
 #include "controlplane/protocol/ice/ice_lite.h"
 
 #include <memory>
@@ -60,7 +60,7 @@ class Agent {
   }
 
  private:
-  // Attributes by their numbers in the script; `valid` is signed with a password of ours.
+  // A check with the attributes that the script names. A `valid` one is signed with one of our passwords.
   Bytes check(fuzz::Input& input, bool valid) {
     const std::uint8_t shape = input.u8();
     const bool previous = (shape & 1) != 0;
@@ -127,7 +127,7 @@ class Agent {
     if (outcome.retired_ufrag) in_restart_ = false;
   }
 
-  // Under a password that a check may be signed with now.
+  // True when the message is signed with a password that is valid now.
   bool is_authentic(const StunView& view) const {
     const bool current = view.integrity_ok(credentials_number(generation_).password_text());
     return view.fingerprint_ok() &&

@@ -1,5 +1,5 @@
-// ip_address: an address or prefix that is read is printed in a form that reads as the same; a prefix
-// contains what has its leading bits, by a count of single bits.
+// ip_address: an address or prefix that is accepted is printed in a form that reads as the same. A prefix
+// contains exactly the addresses with its leading bits, compared bit by bit.
 #include "config/ip_address.h"
 
 #include "tests/fuzz/fuzz.h"

@@ -1,10 +1,10 @@
-// neighbors: a script of frames from the link, look-ups and the passing of time, against one port. Every
-// frame counts once; what is sent is a well-formed frame of ours, an answer no longer than its question; a
-// MAC is learnt only from the answer to a question; the table is bounded. The parsers and writers below it
-// are checked with each frame too: an answer is read back by the parser of questions.
+// neighbors: a script of frames from the link, look-ups and passing time, for one port. Every frame is
+// counted once. Each frame that the port sends is well-formed, and the length of an answer is bounded by that
+// of the request. A MAC is learnt only from the answer to a request. The table is bounded. Each frame also
+// goes through the parsers and writers alone: the parser reads back each answer that a writer makes.
 //
-// A step is one byte that says what, then its operands. A frame is given without what a fuzzer cannot guess:
-// the step's bits say whether checksums are put right and whether the frame is addressed to us.
+// A step is one byte for the kind, then its operands. A fuzzer cannot guess checksums and our MAC: bits of
+// the step say whether this target writes them into the frame.
 #include "controlplane/protocol/neighbor/neighbors.h"
 
 #include <memory>
@@ -38,7 +38,7 @@ NeighborPort link(bool tagged) {
   return port;
 }
 
-// ---- frames whose checksums a fuzzer could not find
+// ---- frames with right checksums
 
 void mend_icmp(Bytes& frame, const Frame& layers) {
   std::uint8_t* message = frame.data() + layers.l4_offset;
@@ -65,7 +65,7 @@ void mend(Bytes& frame) {
   if (icmp) mend_icmp(frame, layers);
 }
 
-// ---- the formats alone
+// ---- the parsers and writers alone
 
 void check_arp(const NeighborPort& port, Span payload) {
   const auto packet = ArpPacket::parse(payload);
@@ -109,7 +109,7 @@ void check_echo(const NeighborPort& port, Span frame, const Frame& layers) {
   const Span asked = frame.subspan(layers.l4_offset + 4U, layers.l4_length - 4U);
   const Span answered = Span(reply).subspan(again.l4_offset + 4U, again.l4_length - 4U);
   FUZZ_CHECK(std::equal(asked.begin(), asked.end(), answered.begin(), answered.end()));
-  FUZZ_CHECK(make_echo_reply(port, reply, again).empty());  // a reply is not answered
+  FUZZ_CHECK(make_echo_reply(port, reply, again).empty());  // no reply to a reply
 }
 
 void check_formats(const NeighborPort& port, Span frame) {
@@ -124,7 +124,7 @@ void check_formats(const NeighborPort& port, Span frame) {
     check_echo(port, frame, layers);
 }
 
-// ---- the whole
+// ---- Neighbors as a whole
 
 enum Step : std::uint8_t { kFrame, kTime, kResolve, kAnswer, kSteps };
 
@@ -166,12 +166,12 @@ class Link {
     neighbors_.on_frame(kPort, bytes, now_);
     if (neighbors_.counters().learned != learned) FUZZ_CHECK(open_questions_.erase(told_by(bytes)) == 1);
     FUZZ_CHECK(counted() == before + 1);
-    FUZZ_CHECK(neighbors_.table_size() == size);  // no frame makes us look for a station
-    FUZZ_CHECK(sent_ <= 2);  // an answer, and a poll of a station that another claims to be
+    FUZZ_CHECK(neighbors_.table_size() == size);  // a frame adds no entry
+    FUZZ_CHECK(sent_ <= 2);  // an answer, and a poll of the station whose address another station claims
     FUZZ_CHECK(longest_ <= std::max(bytes.size() + 32, std::size_t{86 + 4}));
   }
 
-  // Whose MAC an answer tells. REQUIRES: one that was taken.
+  // The address whose MAC the answer contains. REQUIRES: an answer that was accepted.
   static IpAddress told_by(Span bytes) {
     Frame layers;
     FUZZ_CHECK(!dataplane::parse_frame(bytes, layers));
@@ -206,7 +206,7 @@ class Link {
     FUZZ_CHECK(!neighbors_.resolve(kPort + 1, destination, now_));
   }
 
-  // The station that was asked for last answers.
+  // Delivers an answer to the last request.
   void answer(std::uint8_t station) {
     if (!last_asked_) return;
     NeighborPort other = link(port_.vlan != 0);
@@ -254,7 +254,7 @@ class Link {
   std::size_t sent_ = 0;
   std::size_t longest_ = 0;
   std::set<IpAddress> asked_;
-  std::set<IpAddress> open_questions_;  // asked, and not answered since
+  std::set<IpAddress> open_questions_;  // addresses of requests without an answer
   std::set<IpAddress> resolved_;
   std::optional<IpAddress> last_asked_;
   Neighbors neighbors_{{port_},

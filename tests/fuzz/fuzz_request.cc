@@ -1,8 +1,7 @@
 // request: one byte that says how the stream is cut into reads, then any bytes as requests of an operator,
-// one a line. Lines come out as they went in, however they were cut. A line is JSON or not, and what is JSON
-// is the same again when it is written on one line. As parameters of every method it is a request, which is
-// the same again when it is encoded as the command line does it; or an error that says in a few words what is
-// wrong.
+// one a line. The lines are the same for each way to cut them. A line that is JSON is the same again after it
+// is written on one line. As parameters of each method it is a request or an error. A request is the same
+// again after it is encoded as the command line does it. An error has a short reason.
 #include "controlplane/api/api.h"
 
 #include <string>
@@ -43,14 +42,14 @@ std::vector<std::string> cut_lines(std::string_view text, std::size_t read_size)
   return lines;
 }
 
-// What an encoder may leave out: a value that means the same as none.
+// True for a value that means the same as no value. An encoder may leave it out.
 bool is_default(const Json& value) {
   if (value.is_structured() || value.is_string())
     return value.empty() || value == "own" || value == "passive";
   return value == 0 || value == false;
 }
 
-// Whether `encoded` says what `given` says: strings may be spelt in another way, defaults may be missing.
+// True when both mean the same. In `encoded`, strings may have another spelling and defaults may be missing.
 bool says_the_same(const Json& given, const Json& encoded) {
   if (given.type() != encoded.type()) return given.is_number() && encoded.is_number() && given == encoded;
   if (given.is_array()) {

@@ -1,5 +1,5 @@
-// ring_device: what is read keeps the documented limits, and reads as the same when it is written out in
-// full.
+// ring_device: a device that is accepted is within the documented limits, and reads as the same after it is
+// written with all its arguments.
 #include "config/ring_device.h"
 
 #include <bit>

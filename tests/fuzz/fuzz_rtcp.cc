@@ -1,6 +1,6 @@
-// rtcp: any bytes as an RTCP compound. The walk takes the packets one behind the other until nothing is left,
-// each within the compound; the CNAME is the one that a plainer reader finds; and each packet of a type that
-// sluice writes comes back from its writer with the same meaning.
+// rtcp: any bytes as an RTCP compound. The walk returns adjacent packets up to the end, each within the
+// compound. A simpler reader finds the same CNAME. Each packet of a type that sluice writes means the same
+// after its writer has written it again.
 #include "dataplane/wire/rtcp.h"
 
 #include <optional>
@@ -22,7 +22,7 @@ bool equal(Span a, Span b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
 }
 
-// The packets, headers and all; nullopt when they do not make up the compound.
+// The packets with their headers; nullopt when they do not fill the compound.
 std::optional<std::vector<Span>> plain_split(Span compound) {
   std::vector<Span> packets;
   if (compound.size() < 8) return std::nullopt;
@@ -40,7 +40,7 @@ std::optional<std::vector<Span>> plain_split(Span compound) {
   return packets;
 }
 
-// RFC 3550 6.5, chunk by chunk.
+// Reads SDES chunk by chunk (RFC 3550 6.5).
 Span plain_cname(const RtcpItem& item, std::uint32_t ssrc) {
   std::size_t at = 0;
   for (unsigned chunk = 0; chunk < item.count; ++chunk) {
@@ -59,7 +59,7 @@ Span plain_cname(const RtcpItem& item, std::uint32_t ssrc) {
   return {};
 }
 
-// Whatever `write` puts into a writer, as one packet.
+// The packet that `write` puts into a writer.
 template <typename Write>
 RtcpItem read_back(Bytes& buffer, Write write) {
   RtcpWriter writer(buffer);

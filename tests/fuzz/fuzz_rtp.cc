@@ -1,6 +1,7 @@
 // rtp: seven bytes that say how header extensions are renumbered (a nibble for each id 1..14), then any bytes
-// as an RTP packet. The header lies within the packet and is what a plainer reader finds; extension elements
-// lie within the header; renumbering does to them what it does to a list of them, and touches nothing else.
+// as an RTP packet. The header lies within the packet, and a simpler reader finds the same. Extension
+// elements lie within the header. Renumbering has the same effect on them as on a list, and changes nothing
+// else.
 #include "dataplane/wire/rtp.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -14,13 +15,13 @@ using Span = std::span<const std::uint8_t>;
 using Ids = std::array<std::uint8_t, 16>;
 
 struct Element {
-  std::size_t begin = 0;  // of its head, in the extension's data
+  std::size_t begin = 0;  // offset of the element's header in the extension's data
   std::size_t value = 0;
   std::size_t end = 0;
   std::uint8_t id = 0;
 };
 
-// RFC 8285 4.2 and 4.3: as far as it is well-formed.
+// The elements up to the first malformed one (RFC 8285 4.2 and 4.3).
 std::vector<Element> elements_of(Span data, unsigned profile) {
   const bool one_byte = profile == 0xbede;
   std::vector<Element> elements;
@@ -60,7 +61,7 @@ void check_fields(Span packet, const RtpView& view) {
   FUZZ_CHECK(view.header_length == header && header <= packet.size());
 }
 
-// Whether the packet holds the header that its own bits claim.
+// True when the packet is long enough for the header that its bits claim.
 bool plain_fits(Span packet) {
   if (packet.size() < 12 || packet[0] / 64 != 2) return false;
   std::size_t header = 12 + 4U * (packet[0] % 16U);
@@ -99,7 +100,7 @@ void check_map(Span packet, const RtpView& view, const std::vector<Element>& ele
   map_extensions(std::span(mapped).first(view.header_length), view, ids);
   FUZZ_CHECK(mapped == expected);
 
-  // The header is as long as before, and who reads it finds each element under its new number.
+  // The header has the same length, and a reader finds each element under its new id.
   RtpView again;
   FUZZ_CHECK(parse_rtp(mapped, again));
   FUZZ_CHECK(again.header_length == view.header_length && again.extension_length == view.extension_length);

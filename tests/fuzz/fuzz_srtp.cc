@@ -1,9 +1,9 @@
-// srtp: one byte that says what is done, then a packet. Two engines and, with it, the first one without
-// kernels of our own, under fixed keys of each profile.
+// srtp: one byte that says what to do, then a packet. It goes through both engines, and through the first
+// engine without our own kernels, with fixed keys of each profile.
 //
-// As a packet of a stranger: all engines give the same status; one that is refused is left as it came and
-// moves nothing, so that the genuine packet behind it opens. As a packet of ours: all engines seal it to the
-// same bytes, each opens what another sealed, and what was changed in one bit is refused by all.
+// As a packet of an attacker: all engines return the same status. A refused packet is unchanged and changes
+// no state, so the genuine packet after it opens. As a packet of ours: all engines seal it to the same bytes,
+// each opens what another sealed, and all refuse a packet with one changed bit.
 #include "crypto/srtp/srtp_engine.h"
 
 #include <array>
@@ -28,7 +28,7 @@ using fuzz::Bytes;
 constexpr std::size_t kEngines = 3;
 constexpr std::size_t kMaxInput = 4096;
 constexpr std::size_t kBatchJobs = 20;        // more than the lanes of any engine
-constexpr std::uint64_t kHighest = 0x2'fff0;  // near a wrap, so that sequence numbers stand for three ROCs
+constexpr std::uint64_t kHighest = 0x2'fff0;  // near a wrap, so that the estimates have three ROCs
 
 // One engine with the keys of one profile, for both directions.
 struct Side {
@@ -61,7 +61,7 @@ MasterKey master_of(SrtpProfile profile) {
   return master;
 }
 
-// The engines are made once; they keep nothing but scratch. What libsrtp keeps lies in the keys, which are
+// The engines are made once: they keep only scratch memory. The state of libsrtp is in the keys, which are
 // new for each input.
 std::array<std::unique_ptr<SrtpEngine>, kEngines>& engines() {
   static auto made = [] {
@@ -112,7 +112,7 @@ std::optional<RtpPacket> rtp_of(Bytes bytes) {
   return packet;
 }
 
-// Each packet alone or all of them in one batch; the same to the caller.
+// Opens all packets in one batch.
 std::vector<Outcome> open_rtp(Side& side, const std::vector<RtpPacket>& packets) {
   std::vector<Bytes> padded;
   std::vector<RtpUnprotectJob> jobs;
@@ -179,7 +179,7 @@ void stranger_rtp(Sides& sides, const std::vector<RtpPacket>& packets) {
     FUZZ_CHECK(open_rtp(*sides.all[engine], packets) == first);
   const bool all_refused = std::none_of(
       first.begin(), first.end(), [](const Outcome& outcome) { return outcome.status == SrtpStatus::kOk; });
-  if (!all_refused) return;  // the corpus may hold a genuine packet
+  if (!all_refused) return;  // the input may be a genuine packet
   FUZZ_CHECK(window.highest() == kHighest && sides.streams_of_libsrtp() == 0);
 }
 
@@ -193,12 +193,12 @@ void ours_rtp(Sides& sides, const std::vector<RtpPacket>& packets, std::size_t f
     FUZZ_CHECK(sealed[i].status == SrtpStatus::kOk);
     genuine.push_back(sealed_as(packets[i], sealed[i].packet));
     forged.push_back(genuine.back());
-    // Behind the fixed header: what stands there decides whose packet it is.
+    // Behind the fixed header, which identifies the stream.
     const std::size_t at = 12 + flip % (forged[i].bytes.size() - 12);
     forged[i].bytes[at] ^= static_cast<std::uint8_t>(1U << flip % 8);
   }
   for (auto& side : sides.all) {
-    // The forged ones go first, and leave no trace.
+    // The forged packets go first and must not change any state.
     for (const Outcome& outcome : open_rtp(*side, forged))
       FUZZ_CHECK(outcome.status == SrtpStatus::kAuthFailed || outcome.status == SrtpStatus::kMalformed);
     const auto opened = open_rtp(*side, genuine);
@@ -260,7 +260,7 @@ void ours_rtcp(Sides& sides, const Bytes& packet, std::size_t flip) {
   }
 }
 
-// The packet and, for a batch, its beginnings of many lengths under numbers of their own.
+// The packet. For a batch also prefixes of it with many lengths, each with another sequence number.
 std::vector<RtpPacket> batch_of(const RtpPacket& packet, bool many) {
   std::vector<RtpPacket> packets{packet};
   const std::size_t header = packet.view.header_length;

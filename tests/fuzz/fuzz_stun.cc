@@ -1,6 +1,6 @@
-// stun: any bytes as a STUN message. Attributes lie within the datagram and are those that a plainer reader
-// finds; the typed readers take what has the right length; and the message comes back from the writer with
-// the same meaning, its integrity and fingerprint right, and wrong once a byte is changed.
+// stun: any bytes as a STUN message. Attributes lie within the datagram, and a simpler reader finds the same.
+// The typed readers accept only values of the right length. The message means the same after the writer has
+// written it again. Its integrity and fingerprint are then right, and wrong after any byte is changed.
 #include "controlplane/protocol/ice/stun.h"
 
 #include "controlplane/protocol/ice/ice_lite.h"
@@ -23,7 +23,8 @@ struct Attribute {
   Span value;
 };
 
-// What counts: the attributes up to MESSAGE-INTEGRITY, and FINGERPRINT. nullopt when they do not add up.
+// The attributes that are valid: those up to MESSAGE-INTEGRITY, and FINGERPRINT. nullopt when their lengths
+// do not add up.
 std::optional<std::vector<Attribute>> plain_attributes(Span datagram) {
   std::vector<Attribute> attributes;
   bool covered = true;
@@ -81,8 +82,7 @@ void check_typed(const StunView& view, Span datagram) {
   FUZZ_CHECK(!ufrag || (kIceUfrag.fits(*ufrag) && view.username()->starts_with(*ufrag + ":")));
 }
 
-// Writes what was read, with values of our own where the bytes cannot be kept: an address is xored with the
-// header.
+// Writes the message again, with new values of MESSAGE-INTEGRITY and FINGERPRINT.
 Bytes written_again(const StunView& view, const std::vector<Attribute>& attributes) {
   StunWriter writer(view.message_class(), view.method(), view.transaction_id());
   for (const Attribute& attribute : attributes)
@@ -110,8 +110,7 @@ void check_written(const StunView& view, Span datagram, const std::vector<Attrib
   }
   FUZZ_CHECK(again->xor_mapped_address() == view.xor_mapped_address());
 
-  // The byte to change is one of the input's choice, in front of MESSAGE-INTEGRITY (24 bytes) and FINGERPRINT
-  // (8).
+  // The input chooses the byte to change, in front of MESSAGE-INTEGRITY (24 bytes) and FINGERPRINT (8).
   std::size_t at = 0;
   for (const std::uint8_t byte : datagram) at = at * 31 + byte;
   written[at % (written.size() - 32)] ^= static_cast<std::uint8_t>(1U << at % 8);

@@ -1,10 +1,10 @@
-// worker: a script of frames into one worker with its real stages, between four peers: plain RTP, SDES,
-// WebRTC and IPv6. Every packet is accounted for and every buffer comes back. What leaves is a well-formed
-// frame to a peer of ours: RTP under an SSRC that a route has, or an RTCP compound that holds together; and
-// what goes to a peer with keys opens with them.
+// worker: a script of frames for one worker with its real stages and four peers: plain RTP, SDES, WebRTC and
+// IPv6. Every packet is accounted for, and every buffer returns to the pool. Each frame that leaves is a
+// well-formed frame to a peer: RTP with the SSRC of a route, or a valid RTCP compound. A peer with keys can
+// open it.
 //
-// A step is one byte that says what, then its operands. What a peer with keys sends is sealed here, as a
-// fuzzer cannot guess a tag.
+// A step is one byte for the kind, then its operands. This target seals the packets of a peer with keys,
+// because a fuzzer cannot guess a tag.
 #include <map>
 #include <memory>
 #include <string>
@@ -40,7 +40,7 @@ crypto::SrtpEngine& peers_engine() {
   return *engine;
 }
 
-// A peer with its side of the keys.
+// A peer with its keys.
 class Side {
  public:
   explicit Side(test::Peer peer) : peer_(std::move(peer)) {
@@ -58,7 +58,7 @@ class Side {
   const test::Peer& peer() const { return peer_; }
   bool encrypted() const { return peer_.kind != EndpointKind::kRtp; }
 
-  /// Unchanged when it cannot be sealed.
+  /// The sealed packet, or the packet unchanged when it cannot be sealed.
   Bytes sealed(Bytes packet) {
     if (!encrypted() || packet.size() < 12) return packet;
     const bool rtcp = packet[1] >= 192 && packet[1] < 224;
@@ -68,8 +68,8 @@ class Side {
     return packet;
   }
 
-  /// One that came from the worker. On one port for both, RTP with the marker and a payload type of 64 to 95
-  /// looks like RTCP (RFC 5761 4): it need only be well-formed as one of them.
+  /// Checks a packet from the worker. When RTP and RTCP share a port, RTP with the marker bit and a payload
+  /// type of 64 to 95 looks like RTCP (RFC 5761 4). Such a packet must be well-formed as one of them.
   void check_received(const Bytes& packet, bool on_rtcp_port) {
     FUZZ_CHECK(packet.size() >= 8);
     const bool looks_rtcp = packet[1] >= 192 && packet[1] < 224;
@@ -147,7 +147,7 @@ class Side {
 
   test::Peer peer_;
   std::unique_ptr<Keys> keys_ = std::make_unique<Keys>();
-  std::map<std::uint32_t, std::uint64_t> sent_, received_;  // highest index by SSRC
+  std::map<std::uint32_t, std::uint64_t> sent_, received_;  // SSRC -> highest index
   std::uint32_t rtcp_index_ = 0;
 };
 
@@ -207,7 +207,7 @@ class Room {
 
   void check_end() {
     collect();
-    collect();  // what transmit kept
+    collect();  // the frames that transmit still held
     for (const Punt& punt : harness_.punts()) free_punt(punt);
     FUZZ_CHECK(harness_.frames_in_use() == 0);
     FUZZ_CHECK(read_ledger(harness_.counters()).balanced());
@@ -230,7 +230,7 @@ class Room {
     for (std::size_t i = 0; i < kPeers; ++i)
       sides_[i] = std::make_unique<Side>(harness_.add_peer(options[i]));
   }
-  // Source n is of peer n.
+  // Source n belongs to peer n.
   template <typename Set>
   void add_source(Set set) {
     test::RouteOptions options;
@@ -249,7 +249,7 @@ class Room {
     return input.take(std::min<std::size_t>(input.u16(), kMaxPayload));
   }
 
-  // What left, and who it is for: an address and port of theirs, RTP or RTCP.
+  // Takes the frames that left, finds the peer that each goes to, and lets the peer check it.
   void collect() {
     for (const test::Sent& sent : harness_.sent()) {
       Frame layers;
@@ -275,8 +275,8 @@ class Room {
 
 }  // namespace
 
-// DPDK keeps a little of each port that is closed, and a search of all memory for it after each input would
-// take most of the time. The target counts buffers itself.
+// Turns LeakSanitizer off: DPDK keeps a little memory of each closed port, and the search for leaks after
+// each input would take most of the time. The target counts buffers itself.
 extern "C" int __lsan_is_turned_off();
 extern "C" int __lsan_is_turned_off() {
   return 1;

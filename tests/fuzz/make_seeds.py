@@ -3,8 +3,8 @@
 
     tests/fuzz/make_seeds.py [--into DIR]
 
-Each goes to DIR/TARGET/NAME (default tests/fuzz/corpus). The corpus also holds inputs that fuzzing found.
-They have libFuzzer's names, 40 hexadecimal digits, and are left alone. Running it again changes nothing.
+Each goes to DIR/TARGET/NAME (default tests/fuzz/corpus). The corpus also holds inputs that fuzzing found,
+with names of 40 hexadecimal digits; this script does not touch them. Running it again changes nothing.
 """
 
 import argparse

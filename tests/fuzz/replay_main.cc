@@ -2,8 +2,8 @@
 //
 //   fuzz_NAME_replay PATH...     each file, and each file below each folder, in the order of their names
 //
-// Ends with an error when a file cannot be read or when there was none. A find ends the process by a signal;
-// the last line on the standard error then names the file.
+// Ends with an error when a file cannot be read or when there is no file. A failed check ends the process by
+// a signal; the last line on the standard error then names the file.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -35,7 +35,7 @@ bool run(const fs::path& path) {
     return false;
   }
   std::fprintf(stderr, "%s\n", path.c_str());
-  bytes.shrink_to_fit();  // so that AddressSanitizer sees any byte read behind them
+  bytes.shrink_to_fit();  // so that AddressSanitizer sees each read past the end
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   return true;
 }

@@ -10,7 +10,7 @@ FIRST_ROUTE_SSRC = 0x51000000
 
 
 def step(what, peer=0):
-    """The low part says what, the high bits which peer."""
+    """The byte of a step: the high four bits select the peer, the rest modulo 6 the kind."""
     return next(bytes([code]) for code in range(16 * peer, 16 * peer + 16) if code % 6 == what)
 
 
