@@ -1,5 +1,5 @@
-// The definitions of the requests: every one survives the way to JSON and back, and every bad parameter is
-// named.
+// The definitions of the requests: each request is the same after encoding to JSON and decoding, and each bad
+// parameter is named.
 #include "controlplane/api/api.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ struct MethodAndParams {
   const char* params;
 };
 
-// What encode_params must give back, member for member: nothing that decoding does not keep.
+// encode_params must return exactly these members after decoding: they contain none that decoding discards.
 const std::vector<MethodAndParams>& samples() {
   static const std::vector<MethodAndParams> kSamples{
       {"version", "{}"},
@@ -174,7 +174,7 @@ TEST(ApiCodec, NothingThatComesInUpsetsIt) {
       ASSERT_TRUE(Json::accept(to_line(render(*error)))) << error->message;
       ++refused;
     } else {
-      // What was taken means the same when it is said again.
+      // A request that was accepted is the same after it is encoded and decoded.
       const auto& taken = std::get<Request>(request);
       const auto said = Json::parse(to_line(encode_params(taken)));
       const auto again = decode_request(method_name(taken), said);
@@ -191,8 +191,8 @@ TEST(ApiCodec, NothingThatComesInUpsetsIt) {
 struct Refusal {
   const char* method;
   const char* params;
-  const char* param;    // what data.param must be
-  const char* allowed;  // what data.allowed must contain
+  const char* param;    // expected data.param
+  const char* allowed;  // expected part of data.allowed
 };
 
 class ApiRefusal : public testing::TestWithParam<Refusal> {};

@@ -1,4 +1,4 @@
-// sluicectl less its main: tables, options, rendering, the completion script.
+// sluicectl without its main: tables, options, rendering, the completion script.
 #include <gtest/gtest.h>
 
 #include <fstream>

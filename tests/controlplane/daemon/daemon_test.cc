@@ -1,5 +1,5 @@
-// sluiced and sluicectl as programs: command lines and exit codes, a whole daemon over a port without a NIC
-// and without huge pages, asked through its socket, and everything that keeps it from starting.
+// sluiced and sluicectl as programs: command lines and exit codes, requests to a whole daemon without a NIC
+// and without huge pages, and everything that keeps it from starting.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -21,7 +21,7 @@ using test::TemporaryDirectory;
 
 const std::string kSluiced = SLUICED_PATH;
 const std::string kSluicectl = SLUICECTL_PATH;
-const std::string kDevice = "net_null0,no-rx=1";  // takes everything, gives nothing
+const std::string kDevice = "net_null0,no-rx=1";  // accepts each frame and receives none
 
 struct Ran {
   int code;
@@ -39,7 +39,7 @@ void write_file(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
 }
 
-/// A port without a NIC, no huge pages, two CPUs of those there are.
+/// A port without a NIC, no huge pages, and two of the machine's CPUs.
 std::string configuration(const std::string& directory, const std::string& extra_api = "",
                           const std::string& extra = "") {
   const auto cpus = config::Host::probe().cpus;
@@ -87,7 +87,7 @@ bool has_two_cpus() {
 #define NEEDS_TWO_CPUS() \
   if (!has_two_cpus()) GTEST_SKIP() << "the control thread and a worker need a CPU each"
 
-/// A plain connection: what sluicectl does not do.
+/// A plain connection to the socket, for tests of bytes that sluicectl does not send.
 class RawClient {
  public:
   explicit RawClient(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -171,7 +171,7 @@ TEST(SluicedCommandLine, HelpsAndRefusesWhatItDoesNotKnow) {
 TEST(SluicedCommandLine, ChecksAConfigurationWithoutStarting) {
   const TemporaryDirectory directory;
   const std::string path = directory.file("sluice.toml");
-  EXPECT_EQ(run({kSluiced, "--check-config", path}).code, 2);  // not there
+  EXPECT_EQ(run({kSluiced, "--check-config", path}).code, 2);  // the file does not exist
   EXPECT_EQ(run({kSluiced, "--config", path}).code, 2);
   EXPECT_EQ(run({kSluiced, "--check-config", SLUICE_SOURCE_DIR "/sluice.example.toml"}).code,
             has_two_cpus() ? 0 : 2);
@@ -209,7 +209,7 @@ TEST(Sluiced, StartsAnswersAndEndsInOrder) {
   follower.send_bytes(request("event.subscribe"));
   EXPECT_EQ(follower.answer()["result"]["subscribed"], true);
   daemon.process().send_signal(SIGTERM);
-  daemon.process().send_signal(SIGTERM);  // the second changes nothing yet
+  daemon.process().send_signal(SIGTERM);  // a second signal changes nothing yet
   std::set<std::string> events;
   while (const auto line = follower.line()) {
     const auto params = Json::parse(*line)["params"];
@@ -222,7 +222,7 @@ TEST(Sluiced, StartsAnswersAndEndsInOrder) {
   EXPECT_NE(daemon.log().find("reloaded path="), std::string::npos) << daemon.log();
   EXPECT_NE(daemon.log().find("stopped code=0"), std::string::npos) << daemon.log();
 
-  daemon.start();  // and again, in the same place
+  daemon.start();  // starts again with the same socket
   EXPECT_TRUE(daemon.is_ready()) << daemon.log();
   const auto stopping = daemon.ctl({"shutdown"});
   EXPECT_EQ(stopping.code, 0);
@@ -258,7 +258,7 @@ TEST(Sluiced, SixtyFourRacingCreatesMakeOne) {
   race("route.create",
        {{"session", "s"}, {"id", "r"}, {"from", {{"endpoint", "a"}}}, {"to", "b"}, {"clockRate", 48000}});
   const auto ports = Json::parse(daemon.ctl({"--json", "port", "list"}).output);
-  EXPECT_EQ(ports["media"]["allocated"], 3);  // RTP, RTCP, and one with mux
+  EXPECT_EQ(ports["media"]["allocated"], 3);  // RTP and RTCP of one endpoint, the muxed port of the other
 }
 
 TEST(Sluiced, TenThousandRequestsInOneWrite) {
@@ -365,7 +365,7 @@ TEST(Sluiced, SluicectlWatches) {
   wait_for("\"seen\"");
   EXPECT_TRUE(watcher.is_running());
   EXPECT_EQ(daemon.ctl({"shutdown"}).code, 0);
-  EXPECT_EQ(watcher.exit_code(), 2);  // the daemon has gone
+  EXPECT_EQ(watcher.exit_code(), 2);  // the daemon has ended
 }
 
 TEST(Sluiced, EveryExampleOfSluicectlWorks) {
@@ -420,7 +420,7 @@ TEST(Sluiced, EventsAreFollowedAndTheLogHoldsNoKeys) {
   const auto webrtc =
       Json::parse(daemon.ctl({"--json", "endpoint", "create", "s", "--id", "w", "--kind", "webrtc"}).output);
   const auto password = webrtc["ice"]["password"].get<std::string>();
-  ASSERT_EQ(daemon.ctl({"endpoint", "create", "s", "--id", "e", "--kind", "rtp"}).code, 1);  // a conflict
+  ASSERT_EQ(daemon.ctl({"endpoint", "create", "s", "--id", "e", "--kind", "rtp"}).code, 1);  // conflict
   ASSERT_EQ(daemon.ctl({"endpoint", "remove", "s", "e"}).code, 0);
   for (int i = 0; i < 200 && follower.output().find("endpoint.removed") == std::string::npos; ++i)
     std::this_thread::sleep_for(10ms);
@@ -511,14 +511,14 @@ TEST(Sluiced, WithoutRootItSaysWhatItMayNot) {
   const TemporaryDirectory directory;
   std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
   std::filesystem::copy_file(kSluiced,
-                             directory.file("sluiced"));  // the build may lie where other users cannot look
+                             directory.file("sluiced"));  // other users may have no access to the build
   auto text = configuration(directory.path());
   const std::string config = directory.file("sluice.toml");
   write_file(config, text);
   const std::vector<std::string> as_other_user{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
   auto command = as_other_user;
   command.insert(command.end(), {directory.file("sluiced"), "--config", config});
-  const auto no_directory = run(command);  // not theirs to make
+  const auto no_directory = run(command);  // this user may not make the socket's folder
   EXPECT_EQ(no_directory.code, 1);
   EXPECT_NE(no_directory.output.find(directory.file("run")), std::string::npos) << no_directory.output;
   EXPECT_NE(no_directory.output.find("Permission denied"), std::string::npos) << no_directory.output;

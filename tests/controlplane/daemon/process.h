@@ -1,4 +1,4 @@
-// process: a program of ours run by a test, its output in files, ended with the object that stands for it.
+// process: runs one of our programs for a test. Its output goes to a file; the destructor ends it.
 #pragma once
 
 #include <fcntl.h>
@@ -48,7 +48,7 @@ class Process {
     std::vector<char*> argv;
     for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
-    // Here, not in the child: what an earlier program said there is gone when the constructor returns.
+    // Opened here, not in the child, so that the file is empty when the constructor returns.
     const int fd = open(output.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
     pid_ = fork();
     if (pid_ == 0) {
@@ -72,7 +72,7 @@ class Process {
   std::string output() const { return read_file(output_); }
   bool is_running() { return !exit_code(std::chrono::milliseconds(0)); }
 
-  /// nullopt when it still runs; 128 + number when a signal ended it.
+  /// The exit code, or 128 + the number of the signal that ended it. nullopt when it still runs.
   std::optional<int> exit_code(std::chrono::milliseconds limit = std::chrono::seconds(30)) {
     const auto until = std::chrono::steady_clock::now() + limit;
     while (!status_) {

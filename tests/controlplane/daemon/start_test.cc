@@ -1,4 +1,4 @@
-// What the daemon is put together from: the choice of crypto, the event loop, the log.
+// Parts of the daemon: the choice of crypto, the event loop, the log, the orderly end.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -73,7 +73,7 @@ class EventLoopTest : public testing::Test {
 };
 
 TEST_F(EventLoopTest, AWorkerWakesTheSleepingLoop) {
-  std::atomic<std::uint64_t> pushed{0};  // as a ring would be
+  std::atomic<std::uint64_t> pushed{0};  // takes the place of a ring
   std::atomic<std::uint64_t> seen{0};
   constexpr std::uint64_t kRounds = 20000;
   std::thread worker([&] {
@@ -147,7 +147,7 @@ TEST_F(EventLoopTest, RingsThatNeverDrainDoNotKeepHandlersWaiting) {
   loop_.run({.poll = [](auto) { return false; }, .tick = [](auto now) { return now + 1h; }});
 }
 
-/// A registry over workers that the test plays, and everything that its end involves.
+/// Sessions over workers that the test plays, and the parts that take part in the end.
 class OrderlyEndTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -162,7 +162,8 @@ class OrderlyEndTest : public testing::Test {
     server_ = std::make_unique<ApiServer>(loop_.io(), socket_->release_fd(), ApiServer::Options{}, hub_,
                                           [](const auto&, const auto&, const Answer&) {});
   }
-  /// What ran until the loop's end, with workers that ack, or with workers that never do.
+  /// Runs the loop until the sequence ends it, and returns how long that took. Workers acknowledge removals
+  /// only when `workers_ack`.
   std::chrono::milliseconds run(ShutdownSequence& end, bool workers_ack,
                                 const std::function<void()>& meanwhile = {}) {
     const auto began = EventLoop::Clock::now();

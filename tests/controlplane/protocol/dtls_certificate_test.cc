@@ -1,5 +1,5 @@
-// dtls_certificate, dtls_fingerprint, dtls_context: PEM files good and bad, fingerprints as signalling
-// carries them.
+// dtls_certificate, dtls_fingerprint, dtls_context: good and bad PEM files, and fingerprints in the form of
+// signalling.
 #include <openssl/pem.h>
 #include <unistd.h>
 

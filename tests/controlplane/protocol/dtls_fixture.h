@@ -1,5 +1,4 @@
-// dtls_fixture: a DtlsTransport that remembers what it was told, and how it is brought together with
-// dtls_peer.
+// dtls_fixture: a DtlsTransport with a record of its callbacks, and functions that connect it with dtls_peer.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -35,7 +34,7 @@ inline std::vector<DtlsFingerprint> fingerprints_of(const DtlsPeer& peer) {
 
 inline const std::vector<SrtpProfile> kAll(crypto::kAllSrtpProfiles.begin(), crypto::kAllSrtpProfiles.end());
 
-// A transport with what its callbacks told.
+// A transport and what its callbacks reported.
 struct Endpoint {
   explicit Endpoint(DtlsRole role, std::vector<SrtpProfile> profiles = kAll, std::uint16_t mtu = 1200,
                     std::chrono::milliseconds retransmit = 20ms) {
@@ -78,7 +77,7 @@ struct Endpoint {
   std::string text;
 };
 
-// Carries datagrams to and fro until neither side has any.
+// Carries datagrams in both directions until neither side has any.
 inline void exchange(Endpoint& endpoint, DtlsPeer& peer) {
   while (!endpoint.sent.empty() || !peer.sent.empty()) {
     if (!endpoint.sent.empty()) {

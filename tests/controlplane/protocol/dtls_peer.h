@@ -1,5 +1,4 @@
-// dtls_peer: the other end of the DTLS tests: OpenSSL used directly, with nothing of the code under test, and
-// a wire that loses, repeats and reorders datagrams by a seed.
+// dtls_peer: the peer of the DTLS tests: OpenSSL used directly, with no code of sluice.
 #pragma once
 
 #include <openssl/bio.h>
@@ -23,7 +22,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 struct PeerOptions {
   bool client = true;
-  const char* profiles = "SRTP_AEAD_AES_128_GCM";  // nullptr: no use_srtp at all
+  const char* profiles = "SRTP_AEAD_AES_128_GCM";  // nullptr: no use_srtp extension
   const char* ciphers = nullptr;
   int max_version = DTLS1_2_VERSION;
   bool rsa = false;
@@ -99,7 +98,7 @@ class DtlsPeer {
   DtlsPeer(const DtlsPeer&) = delete;
   DtlsPeer& operator=(const DtlsPeer&) = delete;
 
-  /// Takes what came in as far as it goes.
+  /// Processes the datagrams that have arrived.
   void run() {
     ERR_clear_error();
     if (!connected) {
@@ -153,7 +152,7 @@ class DtlsPeer {
   std::deque<Bytes> sent;
   bool connected = false;
   bool closed = false;  // by the other side's close_notify
-  std::string error;    // the first
+  std::string error;    // the first error
 
  private:
   void make_certificate() {

@@ -121,7 +121,7 @@ TEST_P(DtlsRoles, WaitsForTheFingerprints) {
     exchange(endpoint, mine);
     EXPECT_EQ(endpoint.connected, 0);
     EXPECT_EQ(endpoint.transport->state(), DtlsState::kHandshaking);
-    // The peer's part is done: the handshake's time does not run while we wait for signalling.
+    // The peer has finished. The time limit of the handshake stops while we wait for signalling.
     const auto later = Clock::now() + 1h;
     endpoint.transport->on_timer(later);
     EXPECT_EQ(endpoint.failed, 0);
@@ -266,7 +266,7 @@ TEST_P(DtlsRoles, TheStrongestHashDecides) {
     exchange(endpoint, peer);
     EXPECT_EQ(endpoint.connected == 1, c.connects) << c.name;
   }
-  // Two of one hash, as in a rotation: either will do.
+  // Two fingerprints with the same hash function, as during a change of certificate: either is accepted.
   DtlsPeer peer(peer_options()), other(peer_options());
   Endpoint endpoint(GetParam());
   endpoint.transport->set_fingerprints({fingerprints_of(other)[0], fingerprints_of(peer)[0]}, Clock::now());

@@ -1,4 +1,4 @@
-// dtls on bad wires and among strangers: loss, repetition, reordering, fragments, cuts, garbage and
+// dtls on bad wires and with attackers: loss, repetition, reordering, fragments, truncation, garbage and
 // forgeries.
 #include <algorithm>
 #include <random>
@@ -42,13 +42,13 @@ TEST_P(DtlsWire, FragmentsToTheMtuAndTakesFragments) {
   for (const std::uint16_t mtu : {kDtlsMtuMin, std::uint16_t{300}, std::uint16_t{576}}) {
     PeerOptions options = peer_options();
     options.mtu = 256;
-    options.server_name = std::string(200, 'a');  // makes the ClientHello longer than that
+    options.server_name = std::string(200, 'a');  // makes the ClientHello longer than the MTU
     DtlsPeer peer(options);
     Endpoint endpoint(GetParam(), kAll, mtu);
     endpoint.transport->set_fingerprints(fingerprints_of(peer), Clock::now());
     begin(endpoint, peer);
     if (GetParam() == DtlsRole::kPassive) {
-      // The ClientHello comes in pieces: its first fragment is shorter than the message.
+      // The ClientHello comes in fragments: the first fragment is shorter than the message.
       const Bytes& hello = peer.sent.front();
       ASSERT_GE(peer.sent.size(), 2U);
       EXPECT_LT(hello[23] << 8 | hello[24], hello[15] << 8 | hello[16]);
@@ -84,7 +84,7 @@ TEST_P(DtlsWire, NoDatagramIsLongerThanTheMtu) {
   EXPECT_GE(datagrams, 3U);
 }
 
-// Loss, repetition and reordering in both directions, by seed, with real retransmission timers of 20 ms.
+// Loss, repetition and reordering in both directions, from a seed, with real retransmission timers of 20 ms.
 TEST_P(DtlsWire, SurvivesABadWire) {
   for (unsigned seed = 1; seed <= 25; ++seed) {
     std::mt19937 random(seed);
@@ -178,7 +178,7 @@ TEST(Dtls, ALostLastFlightIsSentAgain) {
   EXPECT_EQ(endpoint.failed, 0);
 }
 
-// Each datagram of the handshake arrives cut at each of its lengths, amid garbage, before it arrives whole.
+// Each datagram of the handshake arrives cut at each length and between garbage, before it arrives whole.
 TEST_P(DtlsWire, TruncatedDatagramsAndGarbageDoNotEndTheHandshake) {
   std::mt19937 random(3);
   PeerOptions options = peer_options();
@@ -225,8 +225,8 @@ TEST_P(DtlsWire, AnEstablishedAssociationIsNotMovedByStrangers) {
   stranger.run();
   const auto give = [&](const Bytes& datagram) { endpoint.transport->receive(datagram, Clock::now()); };
   give(stranger.sent.front());                                   // another ClientHello
-  give({21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40});  // fatal alert in plain text
-  give({21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 1, 0});   // close_notify in plain text
+  give({21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 2, 40});  // unencrypted fatal alert
+  give({21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 1, 0});   // unencrypted close_notify
   give(Bytes(2049, 22));
   give({});
   EXPECT_EQ(endpoint.transport->counters().datagrams_refused, 2U);
@@ -243,7 +243,7 @@ TEST_P(DtlsWire, AnEstablishedAssociationIsNotMovedByStrangers) {
   EXPECT_EQ(endpoint.transport->state(), DtlsState::kConnected) << endpoint.text;
   EXPECT_EQ(endpoint.failed + endpoint.closed, 0);
   EXPECT_TRUE(endpoint.sent.empty());
-  // And it still works.
+  // The association still works.
   endpoint.transport->close();
   exchange(endpoint, peer);
   EXPECT_TRUE(peer.closed);
@@ -265,7 +265,7 @@ TEST(DtlsRecord, ScreensPlainTextByRole) {
   EXPECT_TRUE(screen_datagram(hello, DtlsRole::kPassive).handshake);
   EXPECT_EQ(screen_datagram(hello, DtlsRole::kActive).refused, 1U);
   EXPECT_TRUE(screen_datagram(hello, DtlsRole::kActive).records.empty());
-  // A good record survives a bad neighbour, and the rest of a cut datagram is one refusal.
+  // A good record is kept beside a bad one. The rest of a cut datagram counts as one refusal.
   const Bytes bad{23, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0};
   Bytes both = bad;
   both.insert(both.end(), hello.begin(), hello.end());

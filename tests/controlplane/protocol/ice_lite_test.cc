@@ -1,5 +1,5 @@
-// ice_lite: a peer that is written here sends checks, good and bad; what is answered and what is remembered
-// is compared with RFC 8445 and RFC 8489.
+// ice_lite: a peer that is written here sends good and bad checks. The tests compare answers and state with
+// RFC 8445 and RFC 8489.
 #include "controlplane/protocol/ice/ice_lite.h"
 
 #include <gtest/gtest.h>
@@ -70,7 +70,7 @@ class IceLiteTest : public ::testing::Test {
     EXPECT_TRUE(view);
     return ice_.on_request(*view, from, local_, now_);
   }
-  // Nothing may have moved.
+  // Sends a check that must be refused and must not change any state.
   void expect_refused(const Check& check, IceRefusal refusal, std::uint16_t code) {
     const Bytes bytes = check.bytes();
     const std::size_t pairs = ice_.pair_count();
@@ -208,7 +208,7 @@ TEST_F(IceLiteTest, RefusesRolesAndAttributesThatItDoesNotKnow) {
 }
 
 TEST_F(IceLiteTest, AnUnauthenticatedRequestIsNeverAmplified) {
-  // The shortest datagrams that draw a 400 or 401: header and FINGERPRINT, with a USERNAME of growing length.
+  // The shortest datagrams that get a 400 or 401: header and FINGERPRINT, with a USERNAME of growing length.
   for (std::size_t length = 0; length < 40; ++length) {
     StunWriter writer(StunClass::kRequest, kStunBinding, {});
     if (length > 0) writer.add_text(StunAttribute::kUsername, std::string(length, 'u'));
@@ -263,11 +263,11 @@ TEST_F(IceLiteTest, ConsentRunsOutAndComesBack) {
   EXPECT_TRUE(ice_.is_validated({local_, peer_}, now_ + 29999ms));
   EXPECT_TRUE(ice_.consent_expired(now_ + 30s));
   EXPECT_FALSE(ice_.is_validated({local_, peer_}, now_ + 30s));
-  // Another pair's checks are no consent for the nominated one.
+  // Checks of another pair do not renew the consent of the nominated pair.
   now_ += 30s;
   send(good().bytes(), address("198.18.0.8", 1));
   EXPECT_TRUE(ice_.consent_expired(now_));
-  // A forged check is none either.
+  // A forged check does not renew it either.
   Check forged = check;
   forged.password = "x";
   send(forged.bytes());
@@ -321,7 +321,7 @@ TEST_F(IceLiteTest, RestartKeepsTheCallUntilTheNewCredentialsAreUsed) {
   EXPECT_EQ(send(old_check.bytes()).refusal, IceRefusal::kNone);
   EXPECT_FALSE(ice_.consent_expired(now_ + 20s));
   EXPECT_TRUE(ice_.set_remote_ufrag("fresh").empty());
-  // Old ufrag with the new password, and the other way round, are neither.
+  // The old ufrag with the new password, and the new ufrag with the old password, are both refused.
   Check mixed = old_check;
   mixed.password = std::string(ice_.credentials().password_text());
   expect_refused(mixed, IceRefusal::kBadIntegrity, 401);

@@ -1,5 +1,4 @@
-// neighbors, what it asks: next hops, retries, refreshes, claims that are not believed, the bound of the
-// table.
+// The requests of neighbors: next hops, retries, refreshes, claims of other stations, the bound of the table.
 #include "tests/controlplane/protocol/neighbors_fixture.h"
 
 namespace sluice::control {
@@ -33,7 +32,7 @@ TEST_F(NeighborResolution, FindsTheNextHop) {
 }
 
 TEST_F(NeighborResolution, ResolvesOverArp) {
-  EXPECT_FALSE(neighbors_->resolve(kPort, ip("198.18.1.77"), now_));  // by way of the gateway
+  EXPECT_FALSE(neighbors_->resolve(kPort, ip("198.18.1.77"), now_));  // through the gateway
   Bytes expected = ethernet(kBroadcastMac, kOurs, 0x0806);
   put(expected,
       {0, 1, 8, 0, 6, 4, 0, 1, 0x02, 0, 0, 0, 0, 1, 198, 18, 0, 1, 0, 0, 0, 0, 0, 0, 198, 18, 0, 254});
@@ -57,7 +56,7 @@ TEST_F(NeighborResolution, ResolvesOverNeighbourDiscovery) {
   expected.to = {0x33, 0x33, 0xff, 0, 0, 9};
   expected.from = kOurs;
   EXPECT_EQ(only_frame(), expected.frame());
-  // Unsolicited, about another, damaged: none of them is the answer.
+  // An unsolicited advertisement, one about another address and damaged ones: none is the answer.
   Icmp6 advertisement{.message = nd_message(136, 0x20, "2001:db8::9", 2, kThief)};
   give(advertisement.frame());
   advertisement.message = nd_message(136, 0x60, "2001:db8::8", 2, kThief);
@@ -83,7 +82,7 @@ TEST_F(NeighborResolution, AsksThreeTimesThenRestsThenAsksAgain) {
   EXPECT_EQ(sent_.size(), 1U);
   run(2000ms);
   EXPECT_EQ(sent_.size(), 3U);
-  run(1000ms);  // given up at 3 s
+  run(1000ms);  // the resolution fails after 3 s
   for (int i = 0; i < 10; ++i) neighbors_->resolve(kPort, ip("198.18.0.9"), now_);
   run(3500ms);
   EXPECT_EQ(sent_.size(), 3U) << "negative cache";
@@ -114,7 +113,7 @@ TEST_F(NeighborResolution, FollowsAStationThatMoved) {
   neighbors_->resolve(kPort, ip("198.18.0.254"), now_);
   answer("198.18.0.254");
   sent_.clear();
-  run(30s + 3s);  // two polls without an answer, then everybody is asked
+  run(30s + 3s);  // two polls without an answer, then a broadcast
   ASSERT_GE(sent_.size(), 3U);
   EXPECT_TRUE(std::equal(kBroadcastMac.begin(), kBroadcastMac.end(), sent_[2].begin()));
   const MacAddress moved{0x02, 0, 0, 0, 0, 0x77};
@@ -129,19 +128,19 @@ TEST_F(NeighborResolution, ALiveGatewayIsNotTalkedAway) {
   answer("198.18.0.254");
   sent_.clear();
   now_ += 5s;
-  answer("198.18.0.254", kThief);  // an unasked reply
+  answer("198.18.0.254", kThief);  // an unsolicited reply
   EXPECT_EQ(resolved_.size(), 1U);
-  const Bytes poll = only_frame();  // the doubt goes to the station we know
+  const Bytes poll = only_frame();  // a poll of the known station
   EXPECT_TRUE(std::equal(kPeer.begin(), kPeer.end(), poll.begin()));
-  answer("198.18.0.254", kThief);  // now we are asking, but not the thief
+  answer("198.18.0.254", kThief);  // a request is open, but not to the attacker
   answer("198.18.0.254");
   answer("198.18.0.254", kThief);
   give(Arp{.sender_mac = kThief, .sender = ip("198.18.0.254"), .target = ip("198.18.0.254")}
            .frame());                                                     // gratuitous
-  give(Arp{.sender_mac = kThief, .sender = ip("198.18.0.254")}.frame());  // a question in its name
+  give(Arp{.sender_mac = kThief, .sender = ip("198.18.0.254")}.frame());  // a request with its address
   EXPECT_EQ(resolved_.size(), 1U);
   EXPECT_EQ(neighbors_->resolve(kPort, ip("198.19.0.1"), now_), kPeer);
-  // However often it says so, the gateway is asked about once a second.
+  // The attacker repeats its claim often, but the gateway is polled only once a second.
   sent_.clear();
   for (int i = 0; i < 1000; ++i) {
     now_ += 10ms;
@@ -215,7 +214,7 @@ TEST_F(NeighborResolution, AnnouncesItselfTwiceAtStart) {
   nd.from = kOurs;
   EXPECT_EQ(std::count(sent_.begin(), sent_.end(), arp), 1);
   EXPECT_EQ(std::count(sent_.begin(), sent_.end(), nd.frame()), 1);
-  EXPECT_EQ(sent_.size(), 5U);  // and the link-local address, and both gateways asked for
+  EXPECT_EQ(sent_.size(), 5U);  // also the link-local address, and requests for both gateways
   run(10s);
   EXPECT_EQ(std::count(sent_.begin(), sent_.end(), arp), 2);
   EXPECT_EQ(std::count(sent_.begin(), sent_.end(), nd.frame()), 2);

@@ -1,5 +1,5 @@
-// neighbors_fixture: one port, a clock set by hand, and the frames of other stations, put together byte by
-// byte here and not with the writers under test.
+// neighbors_fixture: one port, a clock that the test sets, and frames of other stations. The fixture makes
+// these frames byte by byte, without the writers under test.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -35,7 +35,7 @@ inline void put(Bytes& out, std::span<const std::uint8_t> bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-// A plain RFC 1071 sum, sixteen bits at a time.
+// The checksum of RFC 1071 in its simplest form, sixteen bits at a time.
 inline std::uint16_t plain_checksum(const Bytes& bytes) {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i < bytes.size(); i += 2)
@@ -195,7 +195,7 @@ class NeighborsTest : public ::testing::Test {
     give(Arp{.operation = 2, .sender_mac = mac, .sender = ip(sender), .target_mac = kOurs, .to = kOurs}
              .frame());
   }
-  // To the next thing that is due, up to `span`.
+  // Advances the clock by `span`, with a tick each 100 ms.
   void run(std::chrono::milliseconds span) {
     const auto end = now_ + span;
     while (now_ < end) {

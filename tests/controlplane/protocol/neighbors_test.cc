@@ -1,4 +1,4 @@
-// neighbors, what it answers: ARP, neighbour solicitations and pings, good, bad and hostile.
+// The answers of neighbors: to good, bad and hostile ARP requests, neighbour solicitations and pings.
 #include <random>
 
 #include "controlplane/protocol/neighbor/icmp_echo.h"
@@ -16,7 +16,7 @@ TEST_F(NeighborsTest, AnswersArp) {
       {0, 1, 8, 0, 6, 4, 0, 2, 0x02, 0, 0, 0, 0, 1, 198, 18, 0, 1, 0x02, 0, 0, 0, 0, 0x99, 198, 18, 0, 9});
   expected.resize(60);
   EXPECT_EQ(only_frame(), expected);
-  // A probe whether the address is free (RFC 5227), and a unicast poll.
+  // A probe for a free address (RFC 5227), and a unicast poll.
   give(Arp{.sender = ip("0.0.0.0")}.frame());
   EXPECT_EQ(only_frame()[41], 0);
   give(Arp{.to = kOurs}.frame());
@@ -103,7 +103,7 @@ TEST_F(NeighborsTest, AnswersSolicitations) {
   expected.to = kPeer;
   expected.from = kOurs;
   EXPECT_EQ(only_frame(), expected.frame());
-  // Its link-local address, and a unicast question without the option.
+  // A solicitation for the link-local address, and a unicast solicitation without the option.
   give(solicitation("fe80::ff:fe00:1").frame());
   only_frame();
   Icmp6 poll{.message = nd_message(135, 0, "2001:db8::1")};
@@ -122,7 +122,7 @@ TEST_F(NeighborsTest, TellsADuplicateAddressProbeThatItsAddressIsTaken) {
   expected.to = {0x33, 0x33, 0, 0, 0, 1};
   expected.from = kOurs;
   EXPECT_EQ(only_frame(), expected.frame());
-  // RFC 4861 7.1.1: not with a link-layer address, not to a unicast address.
+  // RFC 4861 7.1.1: a probe has no link-layer address and does not go to a unicast address.
   probe.message = nd_message(135, 0, "2001:db8::1", 1, kPeer);
   give(probe.frame());
   probe.message = nd_message(135, 0, "2001:db8::1");

@@ -17,7 +17,7 @@ using Bytes = std::vector<std::uint8_t>;
 
 constexpr std::string_view kPassword = "VOkJxbRl1RmTxUk/WvJxBt";
 
-// A copy on the heap of exactly the message's size, so that AddressSanitizer sees any byte read past it.
+// A heap copy of exactly the message's size, so that AddressSanitizer sees each read past its end.
 Bytes from_hex(std::string_view hex) {
   Bytes bytes;
   std::string digits;
@@ -133,7 +133,7 @@ TEST(StunView, RefusesEveryTruncationAndEveryExtension) {
   }
 }
 
-// As above, but the header's length says what is there: the attributes themselves are what is cut.
+// As above, but the header has the length of the truncated message, so that the cut is in an attribute.
 TEST(StunView, TruncationThatTheHeaderAdmitsNeverVerifies) {
   for (const Bytes& whole : {sample_request(), sample_response_v6()}) {
     for (std::size_t length = kStunHeaderBytes; length < whole.size(); length += 4) {
@@ -161,7 +161,7 @@ TEST(StunView, EveryFlippedByteIsNoticed) {
         if (!view) continue;
         EXPECT_FALSE(view->fingerprint_ok() && view->integrity_ok(kPassword))
             << "byte " << i << " mask " << mask;
-        // Everything before the FINGERPRINT is under the HMAC, but for the header's length.
+        // The HMAC covers everything before the FINGERPRINT except the header's length.
         if (i < whole.size() - 32 && i != 2 && i != 3) {
           EXPECT_FALSE(view->integrity_ok(kPassword)) << "byte " << i;
         }
@@ -303,8 +303,7 @@ TEST(StunWriter, WritesWhatTheViewReads) {
   }
 }
 
-// The vectors pad with spaces where RFC 8489 wants zeros, so they cannot be reproduced whole. Their unpadded
-// parts can.
+// The vectors pad with spaces, but RFC 8489 requires zeros, so only their unpadded parts can be reproduced.
 TEST(StunWriter, ReproducesTheSampleRequestUpToItsPadding) {
   const Bytes sample = sample_request();
   StunTransactionId id{};

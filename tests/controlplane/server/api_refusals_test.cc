@@ -1,5 +1,6 @@
-// Every refusal that a request can meet, from JSON down to the sessions: one shape, that of docs/api.md, by
-// whatever layer noticed. And the two layers do not drift: what JSON refuses, the sessions refuse alike.
+// Every refusal of a request, from the JSON layer and from the sessions: each has the form of docs/api.md.
+// And the two layers agree: the sessions refuse what JSON refuses, with the same parameter and allowed
+// values.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -17,7 +18,7 @@ using test::SessionFixture;
 const char* const kKey28 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
 const char* const kKey30 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd";
 
-/// Carries a decoded request out and keeps why it is refused.
+/// Carries out a decoded request and keeps the reason when it is refused.
 struct Ask {
   Sessions& sessions;
   std::optional<RequestError>& error;
@@ -47,7 +48,7 @@ struct Ask {
   void operator()(const auto&) {}
 };
 
-/// "dtls.fingerprints[0].value" is a member that the method's definition has.
+/// True when the method's definition has the member, for example "dtls.fingerprints[0].value".
 bool has_param(const std::vector<Param>& params, std::string_view path) {
   const std::string_view name = path.substr(0, path.find_first_of(".["));
   for (const Param& param : params) {
@@ -58,7 +59,7 @@ bool has_param(const std::vector<Param>& params, std::string_view path) {
   return false;
 }
 
-/// The error as it goes on the wire, checked against the manual; null when there was none.
+/// The error in its form on the wire, checked against docs/api.md; null when there was none.
 Json refusal_of(Sessions& sessions, const char* method, const Json& params) {
   SCOPED_TRACE(std::string(method) + " " + params.dump());
   const auto decoded = decode_request(method, params);
@@ -88,7 +89,7 @@ struct Refused {
   const char* method;
   const char* params;
   int code;
-  const char* names;  // data.param, data.kind, data.limit, or nothing where there is only a message
+  const char* names;  // expected data.param, data.kind or data.limit; empty when there is only a message
 };
 
 class ApiRefusals : public testing::Test {
@@ -188,7 +189,7 @@ TEST_F(ApiRefusals, OfEndpoints) {
       {create(sdes + kKey28 + R"(","profile":"NULL")"), "profile"},
       {create(R"("kind":"sdes")"), "receiveKey"},
       {create(sdes + "AAAA\""), "receiveKey"},
-      {create(sdes + kKey30 + "\""), "receiveKey"},  // of the default profile, which only the daemon knows
+      {create(sdes + kKey30 + "\""), "receiveKey"},  // wrong for the default profile, which the daemon sets
       {create(sdes + kKey30 + R"(","profile":"AEAD_AES_128_GCM")"), "receiveKey"},
       {create(sdes + kKey28 + R"(","profile":"AEAD_AES_128_GCM","sendKey":")" + kKey30 + "\""), "sendKey"},
       {create(sdes + kKey28 + R"(","sendKey":")" + kKey28 + "\""), "sendKey"},
@@ -297,14 +298,14 @@ TEST(ApiRefusal, OfALoadedWorkerNamesIt) {
   test::expect_documented(Json::parse(to_line(render(to_api_error(refuse_load(70, 75, 1))))));
 }
 
-/// A fault in a request that a front end without JSON could make.
+/// A fault of a request, made without JSON, as another front end could make it.
 template <typename R>
 struct Fault {
   std::function<void(R&)> make;
   const char* param;
 };
 
-/// Sessions refuse it, JSON refuses it, and both name the same parameter and allow the same.
+/// Sessions and JSON both refuse each fault, and name the same parameter and the same allowed values.
 template <typename R, typename Carry>
 void expect_alike(const R& good, const std::vector<Fault<R>>& faults, Carry carry) {
   for (const auto& [make, param] : faults) {

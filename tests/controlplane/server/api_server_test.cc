@@ -1,4 +1,5 @@
-// The API server over a real Unix socket: framing, order, limits, back-pressure, events, and who may connect.
+// The API server over a real Unix socket: framing, order, limits, back-pressure, events, and the users that
+// may connect.
 #include "controlplane/server/api_server.h"
 
 #include <gtest/gtest.h>
@@ -58,7 +59,7 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   bool is_connected() const { return is_connected_; }
-  /// False when the peer has gone before it took everything.
+  /// False when the peer closed the connection before it took everything.
   bool send_bytes(std::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -70,7 +71,7 @@ class Client {
   void end_output() { shutdown(fd_, SHUT_WR); }
   int fd() const { return fd_; }
 
-  /// nullopt at the end of the stream, or when nothing comes for 20 s.
+  /// The next line. nullopt at the end of the stream, or when nothing comes for 20 s.
   std::optional<std::string> line() {
     for (;;) {
       if (const auto end = input_.find('\n', begin_); end != std::string::npos) {
@@ -136,7 +137,7 @@ class ApiServerTest : public testing::Test {
     claim_.reset();
   }
 
-  /// On the loop's thread, and waits for it.
+  /// Calls the function on the loop's thread and waits until it returns.
   template <typename Function>
   void run(Function function) {
     std::promise<void> done;
@@ -176,7 +177,7 @@ class ApiServerTest : public testing::Test {
   std::unique_ptr<ApiSocket> claim_;
   std::unique_ptr<ApiServer> server_;
   std::thread thread_;
-  std::deque<Answer> held_;  // the loop's thread
+  std::deque<Answer> held_;  // used by the loop's thread only
   std::atomic<std::uint64_t> handled_{0};
 };
 
@@ -214,7 +215,7 @@ TEST_F(ApiServerTest, BlankLinesAndCarriageReturnsAreNoRequests) {
 TEST_F(ApiServerTest, HalfARequestIsAnsweredAndNotCarriedOut) {
   Client client(path_);
   const std::string whole = request("echo");
-  client.send_bytes(whole.substr(0, whole.size() - 1));  // would be a whole request, but for the line feed
+  client.send_bytes(whole.substr(0, whole.size() - 1));  // a whole request without its line feed
   client.end_output();
   EXPECT_EQ(client.answer()["error"]["code"], kErrorParse);
   EXPECT_FALSE(client.line());
@@ -387,7 +388,8 @@ TEST_F(ApiServerTest, ASlowReaderIsNotReadFromAndLosesNothing) {
   for (int i = 0; i < kCount; ++i) all += request("big", {{"size", 100000}}, i);
   client.send_bytes(all);
   std::this_thread::sleep_for(200ms);
-  // 4 MiB and the answer that went over; the kernel holds a few more. Far from all 20 MB.
+  // The server stops after 4 MiB and the answer that passes the limit; the kernel holds a few more. That is
+  // far less than all 20 MB.
   EXPECT_LT(handled_, 60u);
   for (int i = 0; i < kCount; ++i) ASSERT_EQ(client.answer()["id"], i);
   EXPECT_EQ(handled_, static_cast<std::uint64_t>(kCount));
@@ -436,7 +438,7 @@ TEST_F(ApiServerTest, EventsFollowTheAnswerToTheSubscription) {
   client.send_bytes(request("hold", {}, 1) + request("follow", {}, 2));
   for (int i = 0; i < 500 && handled_ < 2; ++i) std::this_thread::sleep_for(10ms);
   Event event{.session = {}, .body = SessionCreated{}};
-  run([&] { hub_.publish(event); });  // before the answer: not followed yet
+  run([&] { hub_.publish(event); });  // before the answer: the subscription is not active yet
   run([&] { held_[0]({.result = OrderedJson(true)}); });
   EXPECT_EQ(client.answer()["id"], 1);
   EXPECT_EQ(client.answer()["id"], 2);
@@ -471,7 +473,7 @@ TEST_F(ApiServerTest, ASlowSubscriberIsToldHowManyItLost) {
       ++markers;
     } else {
       EXPECT_EQ(line["params"]["session"],
-                std::to_string(received + lost));  // in order, the gap where it was
+                std::to_string(received + lost));  // in order, with the gap at its place
       ++received;
     }
   }
@@ -489,7 +491,7 @@ TEST_F(ApiServerTest, DrainingAnswersWhatIsPendingAndThenCloses) {
   EXPECT_FALSE(idle.line());
   EXPECT_TRUE(idle.is_at_end());
   run([this] { EXPECT_FALSE(server_->drained()); });
-  client.send_bytes(request("echo", {}, 2));  // too late
+  client.send_bytes(request("echo", {}, 2));  // too late: gets no answer
   run([this] { held_[0]({.result = OrderedJson("done")}); });
   EXPECT_EQ(client.answer()["result"], "done");
   EXPECT_FALSE(client.line());
@@ -499,7 +501,7 @@ TEST_F(ApiServerTest, DrainingAnswersWhatIsPendingAndThenCloses) {
 
 TEST_F(ApiServerTest, OnlyRootAndTheDaemonsUserMayConnect) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
-  ASSERT_EQ(chmod(path_.c_str(), 0666), 0);  // as if the mode let everybody in
+  ASSERT_EQ(chmod(path_.c_str(), 0666), 0);  // the mode now allows all users
   ASSERT_EQ(chmod(std::filesystem::path(path_).parent_path().c_str(), 0755), 0);
   int result[2];
   ASSERT_EQ(pipe(result), 0);
@@ -606,7 +608,7 @@ TEST(ApiSocketTest, OfManyThatRaceForAStaleSocketOneGetsIt) {
   TemporaryDirectory directory;
   config::Api api;
   api.socket = directory.file("api.sock");
-  // Processes, as daemons are: the umask is the process's.
+  // Processes, not threads, because the umask belongs to the process.
   std::vector<pid_t> children;
   int gate[2];
   ASSERT_EQ(pipe(gate), 0);
@@ -657,7 +659,7 @@ TEST(EventQueueTest, ALossIsToldOnceInItsPlace) {
   for (const char* text : {"a", "b", "c", "d", "lost", "lost"}) queue.push(line(text));
   EXPECT_EQ(ready, 1);
   EXPECT_EQ(*queue.pop(), "a");
-  queue.push(line("lost"));  // not yet half empty
+  queue.push(line("lost"));  // lost: the queue is not half empty yet
   EXPECT_EQ(*queue.pop(), "b");
   queue.push(line("e"));
   EXPECT_EQ(*queue.pop(), "c");

@@ -1,4 +1,4 @@
-// error_shape: what docs/api.md promises of an error: which members `data` has, by the code.
+// error_shape: checks that an error has the form of docs/api.md: its code decides the members of `data`.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 namespace sluice::control::test {
 
-/// `error` as it goes on the wire.
+/// `error`: in its form on the wire.
 inline void expect_documented(const Json& error) {
   SCOPED_TRACE(error.dump());
   ASSERT_TRUE(error.is_object() && error["code"].is_number_integer() && error["message"].is_string());
@@ -52,7 +52,7 @@ inline void expect_documented(const Json& error) {
   }
   for (const auto& name : names == parameter ? parameter : std::set<std::string>())
     EXPECT_FALSE(error["data"][name].get<std::string>().empty()) << name;
-  // For people too: the message holds what `data` has.
+  // The message contains the values of `data`, for people.
   if (error["code"] == kErrorInvalidParams) {
     EXPECT_EQ(error["message"], error["data"]["param"].get<std::string>() + ": found " +
                                     error["data"]["found"].get<std::string>() +

@@ -1,4 +1,4 @@
-// command_queue: order kept and nothing lost when the worker's ring is full.
+// command_queue: keeps the order and loses nothing when the worker's ring is full.
 #include "controlplane/session/command_queue.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +41,7 @@ TEST(CommandQueue, KeepsOrderThroughAFullRing) {
     ASSERT_EQ(command.ref.slot, i);
     if (i % 7 == 0) (void)queue.flush();
     if (i % 1000 == 0) {
-      // What is sent meanwhile goes behind what waits.
+      // flush() says whether commands still wait.
       EXPECT_EQ(queue.pending() == 0, queue.flush());
     }
     if (ring.size() == 0) (void)queue.flush();
@@ -56,7 +56,7 @@ TEST(CommandQueue, NothingOvertakesWhatWaits) {
   std::uint32_t sent = 0;
   while (queue.pending() < 10) queue.send(numbered(sent++));
   Command command;
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(ring.pop(command));  // five fit, ten wait
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(ring.pop(command));  // now 5 fit, and 10 wait
   queue.send(numbered(sent++));
   EXPECT_EQ(queue.pending(), 6u);
   std::uint32_t expected = 5;

@@ -1,4 +1,4 @@
-// deferred: order, work that makes more work, and calls from within.
+// deferred: order, work that adds more work, and nested calls.
 #include "controlplane/session/deferred.h"
 
 #include <gtest/gtest.h>

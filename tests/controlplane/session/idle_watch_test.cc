@@ -1,4 +1,4 @@
-// Idle reclaim, with the clock in the test's hands.
+// Removal of idle endpoints, with a clock that the test sets.
 #include <gtest/gtest.h>
 
 #include "tests/controlplane/session/session_fixture.h"

@@ -1,5 +1,4 @@
-// A session over several workers: blocks of endpoints, mirrors of sources, and everything taken back in
-// order.
+// A session over several workers: blocks of endpoints, mirrors of sources, and removal in the right order.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -63,7 +62,7 @@ TEST_F(LargeSessionTest, BlocksGoToTheWorkersThatHaveLeast) {
   const SessionView view = made(bench.sessions->get_session("s"));
   EXPECT_EQ(view.worker, worker_of("e0"));
   EXPECT_EQ(std::set(view.workers.begin(), view.workers.end()), (std::set<std::size_t>{0, 1, 2}));
-  // An endpoint that leaves frees its place.
+  // A removed endpoint frees its place in the block.
   bench.sessions->remove_endpoint("s", "e1", [](auto) {});
   bench.settle();
   bench.create(bench.rtp("late"));
@@ -84,7 +83,7 @@ TEST_F(LargeSessionTest, OneMirrorForAllTheReceiversOfAWorker) {
     EXPECT_EQ(other.routes.size(), 4u);
   }
   EXPECT_EQ(made(bench.sessions->get_route("s", "r11")).worker, worker_of("e11"));
-  // The last route of a worker takes its mirror with it, and no more.
+  // With the last route of a worker, its mirror is removed, and nothing else.
   const std::size_t other = worker_of("e11");
   for (int i = 1; i < 12; ++i)
     if (worker_of("e" + std::to_string(i)) == other)
@@ -106,7 +105,7 @@ TEST_F(LargeSessionTest, ThePublisherGoesFirst) {
   EXPECT_TRUE(made(bench.sessions->list_routes("s")).empty());
 }
 
-// The publisher waits for the acks of all workers where something of it is.
+// The removal of the publisher waits for the acknowledgements of all workers that have a mirror of it.
 TEST_F(LargeSessionTest, ThePublisherWaitsForItsMirrors) {
   fill(8);
   bench.route("r", "e0", "e7");

@@ -1,4 +1,5 @@
-// 100,000 objects come and go, asked away or abandoned: no port, slot, frame or byte stays behind.
+// 100,000 objects are created and removed, by request or because they are idle: no port, slot, frame or byte
+// is leaked.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -11,7 +12,7 @@ using test::SessionFixture;
 
 constexpr int kCycles = 100000;
 
-// A sanitizer's allocator keeps no such counts; AddressSanitizer looks for leaks itself.
+// The allocator of a sanitizer does not count bytes. AddressSanitizer finds leaks itself.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kBytesKnown = false;
 #else
@@ -87,7 +88,7 @@ class LeakTest : public ::testing::Test {
 
 TEST_F(LeakTest, CreatedAndRemoved) {
   std::size_t after_warm_up = 0;
-  const int calls = kCycles / 2;  // each of two endpoints
+  const int calls = kCycles / 2;  // each call has two endpoints
   for (int i = 0; i < calls; ++i) {
     create_call(i);
     if (i % 8 != 7) continue;
@@ -120,7 +121,7 @@ TEST_F(LeakTest, CreatedAndAbandoned) {
         ++created;
       }
     }
-    // No peer returns for them.
+    // No peer sends to these endpoints.
     for (int i = 0; i < 12; ++i) {
       bench.advance(std::chrono::seconds(1));
       while (bench.sessions->tick(bench.now) <= bench.now) {

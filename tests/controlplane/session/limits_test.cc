@@ -1,4 +1,4 @@
-// Limits: each is reached with an error that names it, and nothing is taken by what was refused.
+// Limits: a request past a limit gets an error that names it, and takes no resources.
 #include <gtest/gtest.h>
 
 #include "tests/controlplane/session/session_fixture.h"
@@ -28,7 +28,7 @@ TEST(Limits, Sessions) {
   EXPECT_TRUE(std::get<0>(bench.sessions->create_session("v")).created);
 }
 
-/// Time goes by in which each worker works that share of it.
+/// Advances the clock by `by`; each worker is busy for its share of that time.
 void work(SessionFixture& bench, const std::vector<double>& shares, std::chrono::milliseconds by) {
   for (; by > std::chrono::milliseconds(0); by -= std::chrono::milliseconds(100)) {
     bench.advance(std::chrono::milliseconds(100));
@@ -59,8 +59,7 @@ TEST(Limits, WorkerLoad) {
   EXPECT_EQ(detail.found, 75u);
   EXPECT_EQ(detail.worker, 0u);
   EXPECT_EQ(bench.sessions->list_sessions().size(), 1u);
-  // What was admitted is not cut: it gets its endpoints and routes, and asking for it again is no new
-  // session.
+  // The admitted session still gets endpoints and routes, and the same request again makes no new session.
   EXPECT_FALSE(std::get<0>(bench.sessions->create_session("s")).created);
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
@@ -96,7 +95,7 @@ TEST(Limits, EndpointsPerWorker) {
   const std::size_t home = std::get<SessionView>(bench.sessions->get_session("s")).worker;
   for (int i = 0; i < 16; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, home);
   EXPECT_EQ(std::get<0>(bench.sessions->create_session("t")).object.worker, 1 - home);
-  // Where the home is full the others help out.
+  // When the home worker is full, the endpoints go to the other worker.
   for (int i = 16; i < 32; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, 1 - home);
   expect_limit(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("more"))),
                "endpoints_per_worker", 16);
@@ -118,7 +117,7 @@ TEST(Limits, MediaPorts) {
   bench.create(single);
   EndpointCreate shared = bench.webrtc("w");
   shared.transport = IceTransport::kShared;
-  bench.create(shared);  // needs none of them
+  bench.create(shared);  // needs no media port
   bench.sessions->remove_endpoint("s", "a", [](auto) {});
   bench.settle();
   bench.create(bench.rtp("d"));

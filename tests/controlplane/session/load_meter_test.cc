@@ -1,4 +1,4 @@
-// The load meter over workers whose loops the test plays: turns of known price, arrivals at random.
+// The load meter with workers whose loops the test plays: turns of known cost, packets at random times.
 #include "controlplane/session/load_meter.h"
 
 #include <gtest/gtest.h>
@@ -13,14 +13,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// In ticks of ScriptedPlane, of which a second has a million.
+// In ticks of ScriptedPlane: a million per second.
 constexpr std::uint64_t kTurn = 30;
-constexpr std::uint64_t kPacket = 20;  // received and sent
+constexpr std::uint64_t kPacket = 20;  // to receive and send a packet
 constexpr double kCapacityPps = 1e6 / (kPacket + kTurn / 64.0);
 
 class LoadMeterTest : public ::testing::Test {
  protected:
-  /// A loop that relays `pps` packets for that long; the meter is called as the control thread calls it.
+  /// Plays a loop that relays `pps` packets per second for that time, and calls the meter as the control
+  /// thread does.
   void relay(double pps, double seconds, std::size_t worker = 0) {
     dataplane::WorkerCounters& counters = plane.memory(worker).counters;
     std::exponential_distribution<double> gap(pps / 1e6);
@@ -46,7 +47,7 @@ class LoadMeterTest : public ::testing::Test {
     counters.transmitted.add(batch);
     turns.turned(counters, ticks);
   }
-  /// Nothing but time.
+  /// Advances the time without packets.
   void rest(std::chrono::milliseconds by) {
     for (; by > 0ms; by -= 50ms) {
       plane.tsc += 50000;
@@ -69,7 +70,7 @@ TEST_F(LoadMeterTest, AnIdleWorkerHasNoLoadAndNoPrice) {
   EXPECT_FALSE(meter.capacity_left_pps(0, 1));
 }
 
-// At 40 % of what the worker can carry, one packet at a time fills nearly all of its time.
+// At 40 % of its capacity, a worker that takes one packet at a time is busy nearly all the time.
 TEST_F(LoadMeterTest, TheSpareTimeInsideSmallBatchesIsSeen) {
   relay(0.4 * kCapacityPps, 3);
   EXPECT_GT(meter.busy_share(0), 0.75);
@@ -90,7 +91,7 @@ TEST_F(LoadMeterTest, FollowsTheTruthUpToTheEnd) {
   EXPECT_GT(meter.reading(0).load, 0.98);
   EXPECT_GT(meter.busy_share(0), 0.98);
   EXPECT_LT(*meter.capacity_left_pps(0, 1), 0.02 * kCapacityPps);
-  EXPECT_EQ(*meter.capacity_left_pps(0, 0.85), 0);  // as soon as load says so
+  EXPECT_EQ(*meter.capacity_left_pps(0, 0.85), 0);  // the load is above 0.85
 }
 
 TEST_F(LoadMeterTest, BatchesThatDoNotVaryLeaveTheBusyShare) {
@@ -104,14 +105,14 @@ TEST_F(LoadMeterTest, BatchesThatDoNotVaryLeaveTheBusyShare) {
   EXPECT_NEAR(*meter.reading(0).cycles_per_packet, 30, 0.1);
 }
 
-// A turn in which the CPU was taken away tells nothing of packets, but is no time to spare either.
+// A turn during which the kernel took the CPU away does not show the cost of packets, but counts as busy.
 TEST_F(LoadMeterTest, TimeTakenAwayCountsAsBusy) {
   for (int i = 0; i < 30; ++i) {
     relay(0.4 * kCapacityPps, 0.14);
     for (int k = 0; k < 16; ++k) turn(plane.memory(0).counters, 1, k == 0 ? 60000 : 50);
     plane.tsc += 60000;
   }
-  EXPECT_GT(meter.reading(0).load, 0.7 * 0.4 + 0.3 - 0.05);  // more: it rises faster than it falls
+  EXPECT_GT(meter.reading(0).load, 0.7 * 0.4 + 0.3 - 0.05);  // more, since it rises faster than it falls
 }
 
 TEST_F(LoadMeterTest, RisesFasterThanItFalls) {
@@ -130,7 +131,7 @@ TEST_F(LoadMeterTest, WhatWasPlacedCountsUntilItsPacketsMay) {
   const double load = meter.reading(0).load;
   for (int i = 0; i < 10; ++i) meter.placed(1, 100);
   EXPECT_NEAR(meter.expected_load(1), 10 * load / 100, 1e-9);
-  meter.placed(1, 1);  // the mean of one heavy session foretells little
+  meter.placed(1, 1);  // the expected load of a session is at most 0.01
   EXPECT_NEAR(meter.expected_load(1), 10 * load / 100 + 0.01, 1e-9);
   rest(15s);
   EXPECT_LT(meter.expected_load(1), 0.001);

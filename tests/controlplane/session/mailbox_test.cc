@@ -1,5 +1,5 @@
-// The mailbox and the slots as the control thread uses them: a full ring, late acks, stale generations; with
-// workers on threads of their own. No DPDK environment: meant for ThreadSanitizer too.
+// The mailbox and the slots as the control thread uses them: a full ring, late acknowledgements, stale
+// generations, and workers on their own threads. Needs no DPDK environment, so ThreadSanitizer can run it.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -26,7 +26,7 @@ TEST(Mailbox, FullRingLosesNothingAndKeepsOrder) {
   bench.session();
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
-  // The worker sleeps: far more commands than its ring holds.
+  // The worker takes no commands, and the control thread sends more than the ring holds.
   const std::size_t room = bench.plane.memory(0).commands.capacity();
   for (std::size_t i = 0; i < room; ++i) bench.route("r" + std::to_string(i), "a", "b");
   for (std::size_t i = 0; i < room; i += 2)
@@ -34,7 +34,7 @@ TEST(Mailbox, FullRingLosesNothingAndKeepsOrder) {
   EXPECT_GT(bench.sessions->totals().pending_commands, 0u);
   EXPECT_GT(bench.sessions->totals().deferred_commands, 0u);
   EXPECT_EQ(bench.plane.memory(0).commands.size(), room);
-  // A little room at a time.
+  // The worker takes ten commands at a time.
   while (bench.sessions->totals().pending_commands != 0) {
     bench.plane.worker(0).turn(10);
     (void)bench.sessions->poll(bench.now);
@@ -79,7 +79,7 @@ TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
   const auto view = std::get<EndpointView>(bench.sessions->get_endpoint("s", "a"));
   EXPECT_EQ(view.state, EndpointState::kRemoving);
 
-  // No endpoint gets the slot meanwhile.
+  // No endpoint gets the slot before the worker's answer.
   const EndpointView other = bench.create(bench.sdes("b", false));
   EXPECT_NE(other.local_rtp_port, first.local_rtp_port);
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(bench.sdes("a", false))).kind,
@@ -134,7 +134,7 @@ TEST(Mailbox, StaleNotesAreCountedAndMoveNothing) {
     tell(kind, {100000, 1});  // no such slot
     tell(kind, {});
   }
-  // The right generation, but its end was not asked for.
+  // The generation is right, but the control thread has not asked for the removal.
   tell(NoteKind::kEndpointRemoved, {0, 1});
   tell(NoteKind::kSourceRemoved, {0, 1});
   tell(NoteKind::kRouteRemoved, {0, 1});
@@ -172,7 +172,7 @@ TEST(Mailbox, SlotComesBackWithAnotherGeneration) {
   bench.expect_no_breach();
 }
 
-// Two real threads hand over slots, keys and counters as fast as they can.
+// Two real worker threads and the control thread exchange slots, keys and counters as fast as they can.
 TEST(Mailbox, WorkersOnTheirOwnThreads) {
   SessionFixture bench(roomy(), 2);
   for (int i = 0; i < 4; ++i) bench.session("s" + std::to_string(i));
@@ -211,7 +211,7 @@ TEST(Mailbox, WorkersOnTheirOwnThreads) {
       pending += 2;
       bench.sessions->remove_endpoint(session, "b", removed);
       bench.sessions->remove_endpoint(session, "a", removed);
-      // Three other sessions go on meanwhile; this one must be free again when its turn comes.
+      // Each fourth round waits until all removals are done, so that the ids are free again.
       if (round % 4 == 3)
         while (pending != 0) (void)bench.sessions->poll(bench.now);
     }

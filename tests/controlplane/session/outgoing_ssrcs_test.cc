@@ -1,4 +1,4 @@
-// outgoing_ssrcs: no index of an SSRC is given twice under one key, whatever comes and goes.
+// outgoing_ssrcs: no index of an SSRC is assigned twice under one key.
 #include "controlplane/session/outgoing_ssrcs.h"
 
 #include <gtest/gtest.h>
@@ -34,7 +34,7 @@ TEST_F(OutgoingSsrcsTest, ContinuesAfterTheLastIndex) {
   ssrcs.end(first, first.first_index + 70000);
   const auto second = *ssrcs.lease(1000, random, refusal);
   EXPECT_EQ(second.first_index, first.first_index + 70000);
-  ssrcs.end(second, second.first_index);  // sent nothing this time
+  ssrcs.end(second, second.first_index);  // this lease sent nothing
   EXPECT_EQ(ssrcs.lease(1000, random, refusal)->first_index, first.first_index + 70000);
 }
 
@@ -91,7 +91,7 @@ TEST_F(OutgoingSsrcsTest, AnSsrcIsUsedUpAt2To48) {
 
 TEST_F(OutgoingSsrcsTest, RandomUseNeverRepeatsAnIndex) {
   OutgoingSsrcs ssrcs(1, 16, true);
-  std::map<std::uint32_t, std::uint64_t> spent;  // first unused index
+  std::map<std::uint32_t, std::uint64_t> spent;  // SSRC -> first unused index
   std::vector<OutgoingSsrcs::Lease> live;
   for (int i = 0; i < 20000; ++i) {
     if (live.size() < 8 && generator() % 2 == 0) {

@@ -1,5 +1,5 @@
-// The registry over the real data plane: one polling worker, a port that leads back to itself, ordinary
-// pages. What the scripted workers hold the control thread to is held here to what a worker does.
+// Sessions over the real data plane: one polling worker, a port that receives what it sends, ordinary pages.
+// These tests check that a real worker behaves like the scripted workers of the other tests.
 #include <gtest/gtest.h>
 #include <openssl/rand.h>
 
@@ -34,7 +34,7 @@ config::Config plane_config() {
   return config;
 }
 
-// One EAL per process, so one of these for all tests.
+// All tests share one: a process has one EAL.
 class Daemon {
  public:
   static Daemon& get() {
@@ -141,7 +141,7 @@ TEST_F(PlaneTest, EveryPairingIsInstalledSwitchedAndRemoved) {
   create(six);
   for (const auto& from : ids)
     for (const auto& to : ids) route(from + "-" + to, from, to);
-  // 5 endpoints, the sdes keys, 5 sources, 25 routes, and none of them stale (TearDown).
+  // 5 endpoints, the sdes keys, 5 sources and 25 routes. TearDown checks that none is stale.
   ASSERT_TRUE(daemon().run_until([] { return memory().counters.commands.read() >= 36; }));
   for (const auto& to : ids) {
     const RouteSwitch change{"s", "rtp-" + to, {"sdes", 1000, {}, {}}};
@@ -153,7 +153,7 @@ TEST_F(PlaneTest, EveryPairingIsInstalledSwitchedAndRemoved) {
     done = true;
   });
   ASSERT_TRUE(daemon().run_until([&] { return done; }));
-  for (std::uint32_t i = 0; i < 64; ++i) {  // ours again
+  for (std::uint32_t i = 0; i < 64; ++i) {  // the control thread owns the slots again
     EXPECT_FALSE(memory().routes[i].installed);
     EXPECT_FALSE(memory().sources[i].installed);
     EXPECT_FALSE(memory().endpoints[i].installed);
@@ -185,7 +185,7 @@ TEST_F(PlaneTest, OurFramesLeaveAndTheLedgerCloses) {
   signalled.remote = RemoteAddress{config::IpAddress::v4(198, 18, 0, 9), 5000, 0};
   create(signalled);
   const auto& counters = memory().counters;
-  // Announcements and the question for the peer's MAC; the port leads back to itself, so they are heard, too.
+  // Announcements and the request for the peer's MAC. The port receives what it sends, so they arrive too.
   ASSERT_TRUE(daemon().run_until([&] {
     return counters.injected.read() >= 3 && counters.received.read() >= counters.transmitted.read();
   }));

@@ -72,8 +72,8 @@ TEST(PortAllocator, FreeHalvesBecomeAPairAgain) {
 
 TEST(PortAllocator, SinglesDoNotStarvePairs) {
   PortAllocator ports(20000, 20199, 1);
-  // A muxed endpoint comes and goes beside one that stays, for long: halves must be reused before the last
-  // pairs go.
+  // In each round one muxed endpoint stays and another is removed. Free halves of pairs must be used before
+  // the last whole pairs.
   for (int i = 0; i < 60; ++i) {
     ASSERT_TRUE(ports.acquire_single(0));
     const auto passing = ports.acquire_single(0);
@@ -118,7 +118,7 @@ TEST(PortAllocator, TopOfTheRange) {
   EXPECT_EQ(singles, 6);
 }
 
-// With blocks by any rule, even one that parts a pair.
+// Works for each rule of blocks, also for one that splits a pair.
 void use_at_random(PortAllocator ports) {
   std::mt19937 random(7);
   std::vector<std::uint16_t> singles, pairs;

@@ -128,7 +128,7 @@ TEST_F(RoutesTest, SwitchInstallsTheNewSourceFirst) {
   bench.settle();
   EXPECT_TRUE(worker().order.empty()) << "a switch to where it is already";
 
-  // The publisher that it left may go without taking the route along; the one that it is on takes it.
+  // The removal of the former publisher keeps the route; that of the present publisher removes it.
   bench.sessions->remove_endpoint("s", "a", [](auto) {});
   bench.settle();
   EXPECT_EQ(worker().routes.size(), 1u);
@@ -151,7 +151,7 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   other = route;
   other.retransmit = true;
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
-  // What a switch has changed since does not make the same request another one.
+  // After a switch, the same request is still no conflict.
   ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})));
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).created);
   EXPECT_EQ(bench.count_events("route.created"), 1u);
@@ -183,7 +183,7 @@ TEST_F(RoutesTest, RecreatedRouteContinuesItsIndices) {
     bench.settle();
     EXPECT_EQ(worker().first_indices.back(), next);
   }
-  // Another endpoint has other keys; another SSRC has other nonces.
+  // Another endpoint has other keys, and another SSRC has other nonces, so both begin anew.
   bench.route("c", "a", "c", 1000);
   bench.route("b2", "a", "b", 1001);
   bench.settle();
@@ -210,7 +210,7 @@ TEST_F(RoutesTest, ASsrcIsNotFreeBeforeTheAck) {
 
 TEST_F(RoutesTest, RemembersABoundedNumberOfSsrcs) {
   config::Config config = test::small_config();
-  config.limits.routes_per_endpoint = 2;  // remembers 8
+  config.limits.routes_per_endpoint = 2;  // so it remembers 8 SSRCs
   SessionFixture small(config);
   small.session();
   small.create(small.rtp("a"));

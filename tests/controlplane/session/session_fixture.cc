@@ -161,17 +161,17 @@ void SessionFixture::answer_arp() {
       const bool request =
           frame.bytes.size() >= 42 && dataplane::load_be16(&frame.bytes[12]) == dataplane::kEtherTypeArp &&
           dataplane::load_be16(&frame.bytes[20]) == 1 &&
-          !std::equal(&frame.bytes[28], &frame.bytes[32], &frame.bytes[38]);  // announces itself
+          !std::equal(&frame.bytes[28], &frame.bytes[32], &frame.bytes[38]);  // not an announcement
       if (!request) {
         kept.push_back(std::move(frame));
         continue;
       }
       std::vector<std::uint8_t> reply(frame.bytes.begin(), frame.bytes.begin() + 42);
-      std::copy_n(frame.bytes.begin() + 6, 6, reply.begin());  // to who asked
+      std::copy_n(frame.bytes.begin() + 6, 6, reply.begin());  // to the requester
       std::copy(peer_mac.begin(), peer_mac.end(), reply.begin() + 6);
       dataplane::store_be16(&reply[20], 2);
       std::copy(peer_mac.begin(), peer_mac.end(), reply.begin() + 22);
-      std::copy_n(frame.bytes.begin() + 38, 4, reply.begin() + 28);  // sender: who was asked for
+      std::copy_n(frame.bytes.begin() + 38, 4, reply.begin() + 28);  // sender: the requested address
       std::copy_n(frame.bytes.begin() + 22, 10, reply.begin() + 32);
       plane.punt(w, dataplane::PuntKind::kArp, reply);
     }

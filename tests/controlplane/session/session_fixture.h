@@ -1,5 +1,5 @@
-// session_fixture: Sessions over scripted workers, with a clock, randomness and an engine that the test holds
-// in its hands.
+// session_fixture: Sessions over scripted workers. The test controls the clock, the randomness and the
+// engine.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,12 +15,13 @@
 
 namespace sluice::control::test {
 
-/// A real engine that refuses to expand keys when told to, and counts what is expanded and not released.
+/// A real engine that can be told to refuse to expand keys. It counts the keys that are expanded and
+/// released.
 class StubbornEngine final : public crypto::SrtpEngine {
  public:
   struct Switches {
     bool refuse = false;
-    int refuse_after = -1;  // >= 0: that many more succeed
+    int refuse_after = -1;  // >= 0: the number of calls that still succeed
     std::int64_t expanded = 0;
     std::int64_t released = 0;
   };
@@ -53,14 +54,14 @@ class SessionFixture {
  public:
   explicit SessionFixture(config::Config config = small_config(), std::size_t workers = 1,
                           bool with_v6 = true);
-  /// `prepare`: what the data plane is like, before anybody asks it.
+  /// `prepare` sets up the data plane before Sessions uses it.
   SessionFixture(const std::function<void(ScriptedPlane&)>& prepare, config::Config config,
                  std::size_t workers, bool with_v6 = true);
 
-  /// Lets workers, notes and punts run until nothing moves any more.
+  /// Runs workers, notes and punts until nothing changes.
   void settle();
   void advance(std::chrono::milliseconds by);
-  /// advance() in steps with tick() and settle() at each.
+  /// Calls advance() in steps, and tick() and settle() after each.
   void live(std::chrono::seconds by);
 
   std::string session(const std::string& id = "s");
@@ -71,11 +72,11 @@ class SessionFixture {
   RouteView route(const std::string& id, const std::string& from, const std::string& to,
                   std::optional<std::uint32_t> ssrc = {});
 
-  /// Answers every ARP request that went out, as the host that was asked.
+  /// Answers every ARP request that was sent, with peer_mac.
   void answer_arp();
   std::size_t count_events(const std::string& type) const;
   const Event* last_event(const std::string& type) const;
-  /// What the last event of a type says. REQUIRES: there was one.
+  /// The body of the last event of a type. REQUIRES: there was one.
   template <typename Body>
   const Body& last() const {
     return std::get<Body>(last_event(std::string(Body::kType))->body);
@@ -93,7 +94,7 @@ class SessionFixture {
   config::Config config;
   ScriptedPlane plane;
   std::mt19937_64 random{1};
-  dataplane::MacAddress peer_mac = kPeerMac;  // of the host that answers ARP
+  dataplane::MacAddress peer_mac = kPeerMac;  // MAC of the host that answers ARP
   std::shared_ptr<StubbornEngine::Switches> engine = std::make_shared<StubbornEngine::Switches>();
   std::vector<Event> events;
   Sessions::Clock::time_point now{std::chrono::hours(1)};

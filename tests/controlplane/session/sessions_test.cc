@@ -1,4 +1,5 @@
-// Sessions and endpoints: placement, idempotent creation, what each kind is given, remotes, keys, removal.
+// Sessions and endpoints: placement, idempotent creation, the properties of each kind, remotes, keys,
+// removal.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -67,8 +68,8 @@ TEST(Sessions, PortsAreTheWorkersOwnAndSteered) {
   EXPECT_EQ(ports.free, 940u);
 }
 
-// What the hardware brings to a worker by itself is given to that worker's endpoints, per DPDK port, as long
-// as there is any; then the others', which the workers hand over.
+// On each DPDK port, endpoints of a worker get the UDP ports that the hardware brings to that worker. When
+// none is left, they get others, and the workers hand over the packets.
 TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
   config::Config config = test::small_config();
   config.media.port_min = 20000;
@@ -99,7 +100,7 @@ TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
     if (port == 2) continue;
     EXPECT_EQ(bench.plane.landing(port, view.local_rtp_port), view.worker) << i;
   }
-  // Past its own share a worker goes on with what is left.
+  // When a worker's own UDP ports are used up, its endpoints get the others.
   std::size_t given = 0;
   for (int i = 100;; ++i, ++given) {
     EndpointCreate request = bench.rtp("e" + std::to_string(i));
@@ -303,7 +304,7 @@ TEST(Sessions, LatchPolicies) {
 TEST(Sessions, SignalledRemoteIsResolvedAndTold) {
   SessionFixture bench;
   bench.session();
-  bench.create(bench.rtp("a"));  // RTCP on a port of its own
+  bench.create(bench.rtp("a"));  // RTCP on a second UDP port
   bench.answer_arp();
   const auto& remotes = bench.plane.worker(0).remotes;
   ASSERT_EQ(remotes.size(), 2u);
@@ -315,7 +316,8 @@ TEST(Sessions, SignalledRemoteIsResolvedAndTold) {
   EXPECT_EQ(bench.count_events("endpoint.connected"), 1u);
   EXPECT_EQ(std::get<EndpointView>(bench.sessions->get_endpoint("s", "a")).state, EndpointState::kConnected);
 
-  // Known by now: told at once. And off-link goes by the gateway, which has been resolved from the start.
+  // The MAC is known now, so the worker gets the remote at once. A remote off the link goes through the
+  // gateway, which is resolved at the start.
   EndpointCreate muxed = bench.sdes("b");
   muxed.rtcp_mux = true;
   bench.create(muxed);
@@ -339,7 +341,7 @@ TEST(Sessions, RemoteIsToldAgainWhenItsMacChanges) {
   bench.answer_arp();
   auto& remotes = bench.plane.worker(0).remotes;
   ASSERT_EQ(remotes.size(), 2u);
-  // The station that was there falls silent; another one answers for its address.
+  // The station stops answering, and another station answers for its address.
   bench.peer_mac = {0x02, 0, 0, 0, 0, 0x99};
   for (int i = 0; i < 60 && remotes.size() == 2; ++i) {
     bench.live(std::chrono::seconds(1));

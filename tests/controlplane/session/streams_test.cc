@@ -1,4 +1,4 @@
-// What flows: streams read from the worker's table, bit rates, streams that stopped.
+// Streams: read from the worker's table, with bit rates; streams that have stopped.
 #include <gtest/gtest.h>
 
 #include "tests/controlplane/session/session_fixture.h"
@@ -137,7 +137,7 @@ TEST_F(StreamsTest, StoppedStreamIsForgottenOnce) {
     bench.live(seconds(1));
   }
   EXPECT_TRUE(bench.plane.worker(0).forgotten.empty());
-  // The worker is slow to do it: asked once all the same.
+  // The worker answers late, but the control thread asks only once.
   bench.advance(seconds(3));
   flow(alive, 1, 100);
   for (int i = 0; i < 5; ++i) {
@@ -148,7 +148,7 @@ TEST_F(StreamsTest, StoppedStreamIsForgottenOnce) {
   ASSERT_EQ(bench.plane.worker(0).forgotten.size(), 1u);
   EXPECT_EQ(bench.plane.worker(0).forgotten[0], (dataplane::SlotRef{0, tenancy}));
   EXPECT_EQ(list().size(), 1u);
-  // Its successor in the slot is a stream of its own.
+  // The next stream in the slot is another stream.
   born(0, 1000);
   for (int i = 0; i < 32; ++i) {
     flow(alive, 1, 100);

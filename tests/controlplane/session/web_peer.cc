@@ -109,7 +109,7 @@ void WebPeer::punt(dataplane::PuntKind kind, std::span<const std::uint8_t> paylo
   for (const auto& tuple : worker.bound)
     if (tuple.remote == address && tuple.local_port == sluice.port) endpoint = tuple.ref;
   bound = endpoint;
-  // As classify does: DTLS to a shared port from an unknown 5-tuple belongs to no endpoint.
+  // As in classify: DTLS to a shared port from an unknown 5-tuple belongs to no endpoint.
   if (kind == dataplane::PuntKind::kDtls && !endpoint.valid()) return;
   bench_.plane.punt(view.worker, kind, frame, endpoint);
 }

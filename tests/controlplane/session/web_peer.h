@@ -1,5 +1,6 @@
-// web_peer: the other side of a webrtc endpoint for tests: a full ICE agent's checks by hand and a real DTLS
-// association, speaking to sluice through punted and injected frames as a host on the port's network would.
+// web_peer: the peer of a webrtc endpoint for tests. It makes the checks of a full ICE agent itself and has a
+// real DTLS association. It exchanges punted and injected frames with sluice, like a host on the port's
+// network.
 #pragma once
 
 #include <string>
@@ -13,22 +14,22 @@ namespace sluice::control::test {
 
 class WebPeer {
  public:
-  /// `view`: the endpoint that it talks to. Plays the DTLS role that sluice does not.
+  /// `view`: the endpoint that it talks to. It takes the other DTLS role than sluice.
   WebPeer(SessionFixture& bench, const EndpointView& view, std::uint16_t udp_port = 40000);
 
   Fingerprint fingerprint() const;
-  /// What sluice's own certificate must be; as in `view` unless a test says otherwise.
+  /// Sets the fingerprint that sluice's certificate must have. The default is that of `view`.
   void expect_fingerprint(const Fingerprint& fingerprint);
 
-  /// A check; then everything runs until nothing moves.
+  /// Sends a check, then exchanges frames until neither side sends.
   void check(bool nominate = true, const std::string& password = {});
   void send_dtls(std::span<const std::uint8_t> datagram);
   void start_dtls();
   void close();
-  /// Carries frames to and fro until neither side sends.
+  /// Carries frames in both directions until neither side sends.
   void exchange();
 
-  std::size_t stun_answers = 0;  // success
+  std::size_t stun_answers = 0;  // success responses
   std::size_t stun_refusals = 0;
   std::size_t dtls_datagrams = 0;
   std::optional<crypto::SrtpProfile> profile;
@@ -36,13 +37,13 @@ class WebPeer {
   bool failed = false;
   bool closed = false;
   std::string failure;
-  bool mute = false;  // hears DTLS and says nothing
+  bool mute = false;  // receives DTLS and sends none
 
   config::SocketAddress address;
   config::SocketAddress sluice;
   std::string ufrag = "peer";
   EndpointView view;
-  dataplane::SlotRef bound;  // what the worker says in its punts
+  dataplane::SlotRef bound;  // the endpoint that the worker names in its punts
 
  private:
   void punt(dataplane::PuntKind kind, std::span<const std::uint8_t> payload);

@@ -1,5 +1,5 @@
-// webrtc endpoints against a real DTLS peer and hand-made ICE checks: who is let in, what the worker is told
-// and when, how it ends.
+// webrtc endpoints with a real DTLS peer and ICE checks made by the test: which peers are accepted, which
+// commands the worker gets and when, how endpoints end.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -46,7 +46,7 @@ class WebrtcTest : public ::testing::Test {
     return std::holds_alternative<EndpointView>(bench.sessions->get_endpoint("s", id));
   }
   test::ScriptedWorker& worker() { return bench.plane.worker(0); }
-  // The keys in the slot are the peer's: what one seals the other opens.
+  // Checks that the keys in the slot fit the peer's: what one side seals, the other opens.
   void expect_keys_fit(const WebPeer& peer, std::uint32_t slot = 0) {
     ASSERT_TRUE(peer.profile);
     std::string error;
@@ -169,7 +169,7 @@ TEST_F(WebrtcTest, DtlsBeforeStunIsNotAnswered) {
   EXPECT_EQ(peer.dtls_datagrams, 0u);
   EXPECT_EQ(bench.sessions->totals().dtls_dropped, 1u);
   EXPECT_EQ(view().dtls_state, "new");
-  // A check by somebody else, from elsewhere, opens nothing for this one.
+  // A check of another peer, from another address, does not open the way for this peer.
   WebPeer other(bench, view(), 40001);
   other.check();
   peer.send_dtls(std::vector<std::uint8_t>{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
@@ -271,7 +271,7 @@ TEST_F(WebrtcTest, WrongFingerprintEndsThatEndpointAlone) {
   good.start_dtls();
   for (const DtlsSetup setup : {DtlsSetup::kPassive, DtlsSetup::kActive}) {
     WebPeer bad(bench, open(setup), 40002);
-    connect(bad, good.fingerprint());  // somebody else's
+    connect(bad, good.fingerprint());  // the other peer's
     bad.check();
     bad.start_dtls();
     EXPECT_TRUE(bad.failed) << "no alert";
@@ -296,7 +296,7 @@ TEST_F(WebrtcTest, FailedEndpointStaysToBeSeenThenGoes) {
   peer.start_dtls();
   ASSERT_EQ(view().state, EndpointState::kFailed);
   for (int i = 0; i < 5; ++i) {
-    peer.check();  // keeps on knocking, which keeps nothing alive
+    peer.check();  // checks do not keep a failed endpoint
     bench.live(seconds(10));
   }
   EXPECT_TRUE(there());
@@ -425,7 +425,7 @@ TEST_F(WebrtcTest, ConnectIsChecked) {
   connect(peer);
   peer.check();
   peer.start_dtls();
-  connect(peer);  // the same again is fine
+  connect(peer);  // the same request again succeeds
   request.remote.reset();
   request.fingerprints = {WebPeer(bench, view(), 40002).fingerprint()};
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->connect_endpoint(request)).kind, ErrorKind::kWrongState);
