@@ -1,4 +1,4 @@
-// counters: the ledger's arithmetic, the names of the drop reasons, and one writer beside a reader.
+// counters: the sums of the ledger, the names of the drop reasons, and one writer with a concurrent reader.
 #include "dataplane/base/counters.h"
 
 #include <atomic>
@@ -17,7 +17,7 @@ struct Named {
   bool send;
 };
 
-// Written out a second time: a reason that is added, moved or renamed by accident stands out here.
+// A second list of the reasons: the test fails when one is added, moved or renamed by accident.
 constexpr Named kReasons[] = {
     {DropReason::kNotForUs, "not_for_us", false},
     {DropReason::kBadEthernet, "bad_ethernet", false},
@@ -68,7 +68,7 @@ struct LedgerColumn {
   Counter WorkerCounters::*counter;
   std::uint64_t Ledger::*entry;
   bool send;
-  bool in;  // on the side of what came in; the rest says where it went
+  bool in;  // true: counts packets that came in; false: counts where they went
 };
 
 const LedgerColumn kColumns[] = {
@@ -93,7 +93,7 @@ TEST(LedgerTest, EachColumnCountsOnItsSide) {
     EXPECT_EQ(ledger.*column.entry, 3u);
     EXPECT_FALSE(ledger.balanced());
     for (const LedgerColumn& other :
-         kColumns) {  // closed by anything on the other side of the same half, only
+         kColumns) {  // only a column on the other side of the same sum closes the ledger
       if (other.counter == column.counter) continue;
       (counters.*other.counter).add(3);
       EXPECT_EQ(read_ledger(counters).balanced(), other.send == column.send && other.in != column.in);
@@ -169,7 +169,7 @@ TEST(CounterTest, ExactWithOneWriterAndMonotonousForAReader) {
   EXPECT_EQ(counter.read(), 3 * kAdds);
 }
 
-// One worker's counters share no cache line with anything else.
+// The counters of a worker share no cache line with other data.
 TEST(CounterTest, LieOnCacheLinesOfTheirOwn) {
   EXPECT_EQ(alignof(WorkerCounters), 64u);
   EXPECT_EQ(sizeof(WorkerCounters) % 64, 0u);

@@ -1,4 +1,4 @@
-// flat_table: against std::unordered_map, with keys that spread and keys that all want the same place.
+// flat_table: compared with std::unordered_map, with keys that spread and keys that collide.
 #include "dataplane/base/flat_table.h"
 
 #include <unordered_map>
@@ -14,7 +14,7 @@ struct SpreadKey {
   std::uint64_t hash() const { return mix64(value); }
 };
 
-// Four homes, the last two right before the table's end: every chain is long and wraps around.
+// All keys hash to four places around the table's end, so every chain is long and wraps around.
 struct CrowdedKey {
   std::uint64_t value = 0;
   bool operator==(const CrowdedKey&) const = default;
@@ -39,7 +39,7 @@ void run_against_model(std::size_t capacity, std::uint64_t keys, int operations)
   for (int i = 0; i < operations; ++i) {
     const std::uint64_t key = random() % keys;
     const auto found = model.find(key);
-    // Phases of growth and decay, so that full and empty tables both come up.
+    // The table grows and shrinks in phases, so that the test covers full and empty tables.
     const bool grow = (i / 4096) % 3 != 2;
     switch (random() % 8) {
       case 0:
@@ -109,7 +109,7 @@ TEST(FlatTableTest, KeysOfTheWorkerTellAllTheirPartsApart) {
   auto v6 = *config::IpAddress::parse("2001:db8::1");
   FlatTable<FiveTuple> tuples(16);
   std::uint32_t slot = 0;
-  // An IPv6 address whose first bytes are the IPv4 one's is still another.
+  // An IPv6 address that begins with the bytes of the IPv4 address is another key.
   auto look_alike = v4;
   look_alike.family = config::IpFamily::kIpv6;
   auto other_half = v6;

@@ -1,4 +1,4 @@
-// spsc_ring: order and bounds with one thread, then a real producer and a real consumer.
+// spsc_ring: order and bounds with one thread, then with a producer thread and a consumer thread.
 #include "dataplane/base/spsc_ring.h"
 
 #include <array>
@@ -49,8 +49,8 @@ struct Wide {
   std::array<std::uint64_t, 12> words;
 };
 
-// Every entry arrives once, whole, in order; free_entries() never promises what push() does not keep; size()
-// stays within the ring for either side.
+// Every entry arrives once, whole and in order. push() succeeds for as many entries as free_entries() says.
+// size() is at most the capacity on both sides.
 TEST(SpscRingTest, TwoThreadsAndAnOnlooker) {
   SEED_TRACE();
   constexpr std::uint64_t kEntries = 200'000;

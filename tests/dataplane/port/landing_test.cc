@@ -1,5 +1,5 @@
-// landing: where a port lands, against DPDK's own Toeplitz hash and against the rules that are given to the
-// hardware.
+// landing: the worker that a UDP port lands on, compared with DPDK's Toeplitz hash and with the rules that
+// the hardware gets.
 #include "dataplane/port/landing.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ TEST(LandingTest, AgreesWithDpdksHash) {
     std::array<std::uint8_t, 40> key{};
     for (auto& byte : key) byte = static_cast<std::uint8_t>(random());
     for (std::uint32_t port = 0; port < 65536; port += 1 + random() % 50) {
-      // rte_softrss takes words in host order; two bytes of input are the upper half of one.
+      // rte_softrss takes words in host order. The two bytes of the port are the upper half of a word.
       std::uint32_t word = port << 16;
       ASSERT_EQ(hash_of_port(static_cast<std::uint16_t>(port), key), rte_softrss(&word, 1, key.data()));
     }
@@ -27,7 +27,7 @@ TEST(LandingTest, AgreesWithDpdksHash) {
 }
 
 TEST(LandingTest, AWholeTupleOfWhichOnlyThePortCountsHashesAlikeInItsPlace) {
-  // The first two bytes of a key see what the port adds where it stands first, and nothing else.
+  // Bit n of the port, counted from the highest, adds bits n to n + 31 of the key.
   const std::array<std::uint8_t, 40> key{0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2};
   EXPECT_EQ(hash_of_port(0, key), 0u);
   EXPECT_EQ(hash_of_port(0x8000, key), 0x6d5a56dau);

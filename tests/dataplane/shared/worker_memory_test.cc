@@ -1,4 +1,4 @@
-// worker_memory: slots come zeroed and aligned, and a control thread that goes to sleep is always woken.
+// worker_memory: slots are zeroed and aligned, and a control thread that goes to sleep is always woken.
 #include "dataplane/shared/worker_memory.h"
 
 #include <poll.h>
@@ -76,7 +76,7 @@ TEST(ControlWakerTest, WritesOncePerSleepAndNotAtAllToTheWaking) {
   EXPECT_FALSE(readable(waker.fd(), 0)) << "awake() takes back the wait";
 }
 
-// This thread's CPUs for the time being: the nth of those that it may run on.
+// Binds this thread to the nth of its allowed CPUs. The destructor restores all.
 class OnCpu {
  public:
   explicit OnCpu(int nth) {
@@ -85,7 +85,7 @@ class OnCpu {
     CPU_ZERO(&one);
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
       if (CPU_ISSET(cpu, &before_) && nth-- == 0) CPU_SET(cpu, &one);
-    sched_setaffinity(0, sizeof one, &one);  // fails with fewer CPUs: then the test shows less
+    sched_setaffinity(0, sizeof one, &one);  // fails with fewer CPUs; the test then still runs
   }
   ~OnCpu() { sched_setaffinity(0, sizeof before_, &before_); }
 
@@ -93,8 +93,8 @@ class OnCpu {
   cpu_set_t before_;
 };
 
-// Both sides at once, as close as two cores can: the one pushes and wakes while the other is about to wait
-// and looks once more. It sees the entry or is woken.
+// One thread pushes and wakes while the other is about to wait and looks once more. The other sees the entry
+// or is woken.
 TEST(ControlWakerTest, PushAndSleepAtTheSameMoment) {
   SEED_TRACE();
   constexpr int kRounds = 100'000;
@@ -104,7 +104,7 @@ TEST(ControlWakerTest, PushAndSleepAtTheSameMoment) {
   std::atomic<int> pushed{0};
   const auto meet = [](const std::atomic<int>& there, int i) {
     for (int spins = 1; there.load(std::memory_order_acquire) < i; ++spins)
-      if (spins % 1024 == 0) std::this_thread::yield();  // on one core, or a busy machine
+      if (spins % 1024 == 0) std::this_thread::yield();  // needed on one CPU or a busy machine
   };
   const auto dawdle = [](std::uint64_t turns) {
     for (; turns > 0; --turns) asm volatile("");
@@ -125,7 +125,7 @@ TEST(ControlWakerTest, PushAndSleepAtTheSameMoment) {
   int seen = 0;
   int woken = 0;
   int lost = 0;
-  std::uint64_t bias = 0;  // steered so that neither side is always first
+  std::uint64_t bias = 0;  // delays this thread so that neither is always first
   for (int i = 1; i <= kRounds; ++i) {
     round.store(i, std::memory_order_release);
     dawdle(bias + random() % 64);
@@ -147,8 +147,8 @@ TEST(ControlWakerTest, PushAndSleepAtTheSameMoment) {
   EXPECT_EQ(lost, 0) << "seen " << seen << ", woken " << woken;
 }
 
-// Two workers push one entry at a time; each waits until the control thread has taken it. So nearly every
-// entry finds the control thread on its way to sleep: where one wake-up is lost, all three stand still.
+// Two workers push one entry at a time, and each waits until the control thread has taken it. The control
+// thread goes to sleep before nearly every entry. When a wake-up is lost, all three wait for ever.
 TEST(ControlWakerTest, NoWakeUpIsLost) {
   constexpr int kEntries = 20'000;
   constexpr int kStuckMs = 5'000;

@@ -1,4 +1,4 @@
-// Which way a frame goes: media, punt, or a named drop; and nothing that comes from outside breaks anything.
+// classify: each frame is media, a punt or a named drop, and no input from outside does harm.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -126,7 +126,7 @@ TEST(ClassifyTest, OtherAddressesMacsPortsAndVlansAreNotOurs) {
   wrong.local.address.port = 39999;
   plane.deliver(wrong, make_rtp({}));
   EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 1u);
-  wrong = peer;  // the right port over the other address family
+  wrong = peer;  // the right port of the other address family
   wrong.local.address.ip = *config::IpAddress::parse("2001:db8::1");
   wrong.remote.address.ip = *config::IpAddress::parse("2001:db8::5");
   plane.deliver(wrong, make_rtp({}));

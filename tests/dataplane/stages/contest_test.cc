@@ -1,5 +1,5 @@
-// Which stream feeds a source, packet by packet: peers that change their SSRC, come back to an old one, put in
-// packets of another kind, or send two streams at once.
+// Which stream feeds a source, packet by packet. Peers change their SSRC, return to an old one, insert
+// packets of another kind, or send two streams at the same time.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -35,7 +35,7 @@ class Call {
     const Bytes packet = make_rtp(rtp);
     return sender ? sender->protect(packet) : packet;
   }
-  // The next packet of a talker; how many left for it.
+  // Delivers the next packet of a talker. Returns the number of packets that left.
   int send(RtpOptions& talker) {
     plane.deliver(from, sealed(talker));
     next(talker);
@@ -45,7 +45,7 @@ class Call {
     ++talker.sequence;
     talker.timestamp += 160;
   }
-  // As many packets at the usual distance; how many left.
+  // Delivers that many packets at the usual interval. Returns the number of packets that left.
   int talk(RtpOptions& talker, int packets) {
     int heard = 0;
     for (int i = 0; i < packets; ++i) {
@@ -88,7 +88,7 @@ TEST_P(ContestTest, ANewSsrcIsHeardFromItsFirstPacket) {
   EXPECT_EQ(call.talk(second, 50), 50);
 }
 
-// RFC 3550 6.3.5: only silence makes a source time out. The caller's SSRC comes back after music on hold.
+// RFC 3550 6.3.5: a source times out only when it is silent. The caller's SSRC returns after music on hold.
 TEST_P(ContestTest, HoldAndResumeAgainAndAgain) {
   Call call(GetParam());
   RtpOptions voice = talker(1000), music = talker(2000);
@@ -120,7 +120,7 @@ TEST_P(ContestTest, OneStrayPacketTakesNothing) {
   }
 }
 
-// Each forged packet has an SSRC of its own, and there are two for each packet of the voice.
+// Each forged packet has another SSRC, and there are two for each packet of the voice.
 TEST_P(ContestTest, StrayPacketsOfManySsrcsTakeNothing) {
   Call call(GetParam());
   RtpOptions voice = talker(1000);
@@ -133,7 +133,7 @@ TEST_P(ContestTest, StrayPacketsOfManySsrcsTakeNothing) {
   }
 }
 
-// What went on was not replaced: the packets of another call that still come to this port, for example.
+// A stream that goes on is not replaced, for example by packets of an earlier call on this port.
 TEST_P(ContestTest, AStreamThatGoesOnKeepsItsSource) {
   Call call(GetParam());
   RtpOptions voice = talker(1000), other = talker(2000);
@@ -148,7 +148,7 @@ TEST_P(ContestTest, AStreamThatGoesOnKeepsItsSource) {
   EXPECT_EQ(heard, 500);
 }
 
-// Audio, and the bursts of video frames, on one route: whoever has it keeps it.
+// Audio and bursts of video frames on one route: the stream that feeds the source keeps it.
 TEST_P(ContestTest, TwoStreamsThatGoOnDoNotTakeTurns) {
   Call call(GetParam());
   RtpOptions audio = talker(1000, 0), video = talker(2000, 96);
@@ -167,7 +167,7 @@ TEST_P(ContestTest, TwoStreamsThatGoOnDoNotTakeTurns) {
   EXPECT_LE(changes, 3);
 }
 
-// Old packets that come late say nothing about who is heard.
+// A late packet of the old stream does not make it feed the source again.
 TEST_P(ContestTest, AStragglerOfTheOldStreamTakesNothing) {
   Call call(GetParam());
   RtpOptions first = talker(1000), second = talker(2000);
@@ -181,7 +181,7 @@ TEST_P(ContestTest, AStragglerOfTheOldStreamTakesNothing) {
   EXPECT_EQ(call.talk(second, 20), 20);
 }
 
-// The last packets of the old SSRC and the first one of the new come in one batch.
+// The last packets of the old SSRC and the first packet of the new arrive in one batch.
 TEST_P(ContestTest, PacketsOfTheOldSsrcInTheBatchOfTheNewAreForwarded) {
   Call call(GetParam());
   RtpOptions first = talker(1000), second = talker(2000);
@@ -205,14 +205,14 @@ TEST_P(ContestTest, DigitsAndComfortNoiseWithAnSsrcOfTheirOwnTakeNothing) {
   RtpOptions voice = talker(1000), digit = talker(2000, 101), noise = talker(3000, 13);
   call.talk(voice, 10);
   for (int i = 0; i < 100; ++i) {
-    call.send(digit);  // two of them for each packet of the voice
+    call.send(digit);  // two for each packet of the voice
     call.send(digit);
     if (i % 10 == 0) call.send(noise);
     EXPECT_EQ(call.talk(voice, 1), 1) << i;
   }
 }
 
-// A digit comes first: what feeds the source is not of the kind that its route carries.
+// A digit comes first, so the stream that feeds the source has a payload type that its route does not map.
 TEST_P(ContestTest, MediaTakesItsSourceFromADigit) {
   RouteOptions options;
   options.payload_types = {{0, 0}};
@@ -249,7 +249,7 @@ TEST_P(ContestTest, AChangeOfCodecFollowsTheRouteThatMapsIt) {
   }
 }
 
-// Digits within the voice's stream that no selector names go where they went before.
+// Digits in the voice's stream, with a payload type that no source names, take the same route as the voice.
 TEST_P(ContestTest, AnUnlistedPayloadTypeStaysWithItsStream) {
   RouteOptions options;
   options.match = SourceMatch::kPayloadType;
@@ -263,7 +263,7 @@ TEST_P(ContestTest, AnUnlistedPayloadTypeStaysWithItsStream) {
   EXPECT_EQ(call.talk(voice, 5), 5);
 }
 
-// RFC 8843 9.2: several SSRCs share a mid; RFC 4588 retransmissions among them.
+// RFC 8843 9.2: several SSRCs share a mid, also those of RFC 4588 retransmissions.
 TEST_P(ContestTest, ARepairStreamOfTheSameMidTakesNothing) {
   RouteOptions options;
   options.match = SourceMatch::kMid;
@@ -279,7 +279,7 @@ TEST_P(ContestTest, ARepairStreamOfTheSameMidTakesNothing) {
   }
 }
 
-// RFC 5761 4: payload types 64 to 95 are RTCP, wherever they come.
+// RFC 5761 4: payload types 64 to 95 are RTCP on every port.
 TEST_P(ContestTest, RtcpOnTheRtpPortIsNoMedia) {
   Call call(GetParam(), {}, false);
   RtpOptions voice = talker(1000);
@@ -291,7 +291,7 @@ TEST_P(ContestTest, RtcpOnTheRtpPortIsNoMedia) {
   EXPECT_EQ(call.talk(voice, 50), 50);
 }
 
-// A hold's RTCP goes on: it keeps nobody from the source.
+// A silent stream still sends RTCP. That does not keep other streams from the source.
 TEST(ContestSdesTest, RtcpOfASilentStreamKeepsNoSource) {
   Call call(EndpointKind::kSdes);
   RtpOptions voice = talker(1000), music = talker(2000);

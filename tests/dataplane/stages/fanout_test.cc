@@ -1,4 +1,4 @@
-// fanout: routes hung on and taken off at random, against plain sets, over many chunks.
+// fanout: routes are added and removed at random, over many chunks, and compared with plain sets.
 #include "dataplane/stages/fanout.h"
 
 #include <algorithm>
@@ -77,8 +77,7 @@ TEST(FanoutTest, AnEmptyPoolRefusesAndLeavesAllAsItWas) {
   EXPECT_FALSE(add_to_fanout(*worker.state, source, 4));
 }
 
-// The promise in the header: with at most as many routes hung as configured, however they are spread over the
-// sources, the pool lasts.
+// The pool of chunks is sufficient for the configured number of routes, also when each has another source.
 TEST(FanoutTest, ThePoolLastsForEveryRouteOnItsOwnSource) {
   BareWorker worker;
   clear_sources(worker.memory);
@@ -96,11 +95,11 @@ TEST(FanoutTest, RandomHangingAgainstSets) {
   constexpr std::uint32_t kSources = 6;
   const auto routes = static_cast<std::uint32_t>(worker.memory.routes.size());
   std::vector<std::set<std::uint32_t>> model(kSources);
-  std::vector<std::uint32_t> at(routes, kNoSlot);  // on which source each route hangs
+  std::vector<std::uint32_t> at(routes, kNoSlot);  // route -> its source
   for (int i = 0; i < 60000; ++i) {
     const auto route = static_cast<std::uint32_t>(random() % routes);
     const bool grow = (i / 3000) % 2 == 0;
-    if (at[route] != kNoSlot) {  // off, or over to another source as a switch does it
+    if (at[route] != kNoSlot) {  // removed, or moved to another source as in a switch
       if (grow && random() % 4 != 0) continue;
       const std::uint32_t from = at[route];
       remove_from_fanout(state, worker.memory.sources[from], route);

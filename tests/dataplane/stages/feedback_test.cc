@@ -1,4 +1,4 @@
-// RTCP through routes: translated SSRCs, times and sequence numbers, under SRTCP, judged by libsrtp2.
+// RTCP through routes: translated SSRCs, times and sequence numbers, under SRTCP. libsrtp2 is the oracle.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -14,8 +14,8 @@ Bytes text(std::string_view value) {
   return {value.begin(), value.end()};
 }
 
-// A publisher with SSRC 1000 and a receiver, both under SRTP, with two packets through the route (100 and 101
-// outgoing).
+// A publisher with SSRC 1000 and a receiver, both with SRTP. Two packets have taken the route and left as 100
+// and 101.
 struct Call {
   explicit Call(SrtpProfile profile = SrtpProfile::kAeadAes128Gcm, bool mux = true,
                 crypto::EngineKind engine = crypto::EngineKind::kIpsecMb)
@@ -110,8 +110,8 @@ TEST_P(FeedbackTest, ReceiverReportReachesThePublisherWithItsOwnNumbers) {
   Call call(profile, mux, engine);
   Bytes block(24);
   store_be32(&block[0], call.route_options.ssrc);
-  store_be32(&block[4], 0x10000002);  // fraction and cumulative lost
-  store_be32(&block[8], 101);         // highest received
+  store_be32(&block[4], 0x10000002);  // fraction lost and cumulative number lost
+  store_be32(&block[8], 101);         // highest sequence number received
   store_be32(&block[12], 33);
   store_be32(&block[16], 0x12345678);
   store_be32(&block[20], 0x100);
@@ -264,7 +264,7 @@ TEST(FeedbackRuleTest, AReportFromBeforeTheSwitchIsNotBlamedOnTheNewSource) {
   call.plane.sent();
   Bytes block(24);
   store_be32(&block[0], call.route_options.ssrc);
-  store_be32(&block[8], 101);  // the last one before the switch; the new source begins at 102
+  store_be32(&block[8], 101);  // the last number before the switch; the new source begins at 102
   EXPECT_TRUE(
       call.receiver_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); })).empty());
   EXPECT_EQ(call.plane.counters().feedback_unmatched.read(), 1u);
@@ -301,7 +301,7 @@ TEST(FeedbackRuleTest, CompoundsThatDoNotHoldTogetherAreNamed) {
   });
   for (std::size_t length = 2; length < good.size(); ++length)
     plane.deliver(peer, std::span(good).first(length));
-  // Only the cut between the two packets leaves a whole compound.
+  // Only a cut between the two packets leaves a valid compound.
   EXPECT_EQ(plane.counters().consumed.read(), 1u);
   EXPECT_EQ(plane.drops(DropReason::kBadRtcp), good.size() - 3);
 }

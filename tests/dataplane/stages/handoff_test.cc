@@ -1,4 +1,4 @@
-// What reaches the wrong worker's queue gets to the right one, and both ledgers stay closed.
+// A packet in the wrong worker's queue reaches the right worker, and both ledgers close.
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
 
@@ -8,7 +8,7 @@
 namespace sluice::dataplane::test {
 namespace {
 
-// A second worker beside the harness's own, with no queue of its own: all it gets is handed over.
+// A second worker beside the harness's. It has no receive queue: all its packets are handed over.
 class Neighbour {
  public:
   explicit Neighbour(Harness& plane) : memory_(plane.config().limits, plane.waker()) {
@@ -87,7 +87,7 @@ TEST(HandoffTest, AFullRingIsANamedDrop) {
   EXPECT_TRUE(read_ledger(neighbour.counters()).balanced());
 }
 
-// The neighbour has no transmit queue of the port either.
+// The neighbour has no transmit queue either.
 TEST(HandoffTest, AWorkerWithoutATransmitQueuePassesItsFramesOn) {
   Harness plane(crypto::EngineKind::kIpsecMb, 2);
   Neighbour neighbour(plane);

@@ -1,4 +1,5 @@
-// Where we send: fixed, once, or wherever authentic media comes from (CVE-2025-53399, RTP bleed).
+// The address that the worker sends to: fixed, latched once, or that of authentic media (CVE-2025-53399, RTP
+// bleed).
 #include <gtest/gtest.h>
 
 #include "tests/support/harness.h"
@@ -131,7 +132,7 @@ TEST(LatchTest, SrtpFollowsTheNewestAuthenticPacketOnly) {
   EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
   Peer moved = peer;
   moved.remote.address = {config::IpAddress::v4(198, 18, 3, 3), 4321};
-  plane.deliver(moved, late);  // authentic, but older than what is known
+  plane.deliver(moved, late);  // authentic, but older than the highest index
   EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
   plane.deliver(moved, next());
   EXPECT_EQ(remote_of(plane, peer), moved.remote.address);

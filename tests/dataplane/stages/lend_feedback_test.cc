@@ -1,4 +1,5 @@
-// RTCP between workers: sender reports to receivers elsewhere, and what those say to the publisher.
+// RTCP between workers: sender reports to receivers on another worker, and the RTCP of those receivers to the
+// publisher.
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
 
@@ -98,7 +99,7 @@ TEST_P(LendFeedbackTest, AReceiverReportReachesThePublisherWithItsOwnNumbers) {
   EXPECT_EQ(load_be32(&rr->body[12]), 7001u);
   EXPECT_EQ(load_be32(&rr->body[16]), 33u);
   EXPECT_EQ(load_be32(&rr->body[20]), 0x12345678u);
-  // The other worker's receivers have the same ten a second.
+  // Receivers of both workers share the limit of ten reports a second.
   room.receiver_says(near, report);
   EXPECT_TRUE(room.told().empty());
   EXPECT_EQ(room.home.counters().feedback_suppressed.read(), 1u);
@@ -109,7 +110,7 @@ TEST_P(LendFeedbackTest, NackPliAndFirReachThePublisher) {
   store_be16(&nack[0], 100);
   store_be16(&nack[2], 1);
   store_be16(&nack[4], 50);
-  // In whatever way a lost packet is got again: what the workers have themselves never reaches the publisher.
+  // The route does not retransmit, so the NACK goes to the publisher.
   auto got = far_says(compound([&](RtcpWriter& w) {
     EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, room.route_options.ssrc, nack));
   }));
@@ -144,7 +145,7 @@ TEST_P(LendFeedbackTest, NackPliAndFirReachThePublisher) {
   EXPECT_EQ(stream().firs.read(), 3u);
 }
 
-// The borrower keeps packets for its own receivers.
+// The borrower caches packets for its own receivers.
 TEST_P(LendFeedbackTest, ALostPacketIsSentAgainByTheBorrower) {
   RouteOptions options = room.route_options;
   options.retransmit = true;
@@ -205,7 +206,7 @@ TEST_P(LendFeedbackTest, FeedbackForAStreamThatHasGoneGoesNowhere) {
   EXPECT_EQ(room.home.counters().feedback_unmatched.read() + stream().plis.read(), 1u);
 }
 
-// Whatever another worker might say: nothing outside the tables is touched.
+// A wrong reference from another worker touches nothing outside the tables.
 TEST_P(LendFeedbackTest, ReferencesOutOfRangeLeadNowhere) {
   auto& ring = room.home.steering().loans(1, 0);
   for (const LoanKind kind :

@@ -1,5 +1,5 @@
-// lend_room: a publisher on one worker and receivers on two, driven in the test's own thread. Knows no test
-// framework, as the harness.
+// lend_fixture: a publisher on one worker and receivers on two, all on the test's thread. Like the harness,
+// it does not use GoogleTest.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,8 @@
 
 namespace sluice::dataplane::test {
 
-/// What two workers that have stopped lending say of each other, and each of itself.
+/// Checks the counters of two workers after all loans are returned: each lent what the other borrowed, and
+/// both ledgers close.
 inline void expect_loans_returned(Harness& one, Harness& other) {
   const auto expect_equal = [](const Counter& left, const Counter& right, const std::string& what) {
     expect(left.read() == right.read(),
@@ -29,8 +30,8 @@ struct Receiver {
   Harness* plane = nullptr;
   Peer peer;
   std::uint32_t route = 0;
-  std::unique_ptr<Oracle> opener;  // of what it is sent
-  std::unique_ptr<Oracle> sealer;  // of its RTCP
+  std::unique_ptr<Oracle> opener;  // opens the packets that it gets
+  std::unique_ptr<Oracle> sealer;  // seals its RTCP
 };
 
 class Room {
@@ -66,7 +67,7 @@ class Room {
   void receiver_says(Receiver& receiver, const Bytes& packet) {
     receiver.plane->deliver(receiver.peer, receiver.sealer->protect_rtcp(packet));
   }
-  /// Both workers take turns until nothing is lent any more.
+  /// Runs turns of both workers until no loan is out.
   void settle() {
     for (int i = 0; i < 40; ++i) {
       away.turn();
@@ -77,7 +78,7 @@ class Room {
     expect(!has_loans(away.worker().state()), "loans of the other worker remain");
     expect_loans_returned(home, away);
   }
-  /// What left for the receiver, opened; RTP or RTCP.
+  /// The packets that left for the receiver, opened: its RTP, or its RTCP.
   static std::vector<Bytes> opened(const std::vector<Sent>& sent, const Receiver& receiver,
                                    bool rtcp = false) {
     std::vector<Bytes> out;
@@ -94,7 +95,7 @@ class Room {
     }
     return out;
   }
-  /// What the publisher is told.
+  /// The RTCP that left for the publisher, opened.
   std::vector<Bytes> told() {
     std::vector<Bytes> out;
     for (const Sent& packet : home.sent()) {

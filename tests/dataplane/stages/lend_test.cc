@@ -1,5 +1,5 @@
-// A room over two workers: what is published on one is received on both, whatever happens to the source, the
-// mirror and the routes meanwhile; every buffer returns and both ledgers close.
+// A room over two workers: receivers on both get the media of one publisher, also while source, mirror and
+// routes change. Every buffer returns, and both ledgers close.
 #include "dataplane/stages/lend.h"
 
 #include <gtest/gtest.h>
@@ -73,7 +73,7 @@ TEST(LendRoomTest, AWholeBatchWithReceiversOnTheOtherWorkerOnly) {
   EXPECT_EQ(room.home.frames_in_use(), 0u);
 }
 
-// Wider than one round of outputs.
+// The copies need more than one round of outputs.
 TEST(LendRoomTest, AFanOutOfHundredsOnTheBorrower) {
   Room room;
   for (int i = 0; i < 200; ++i) room.add_receiver(room.away);
@@ -88,7 +88,7 @@ TEST(LendRoomTest, AFanOutOfHundredsOnTheBorrower) {
   for (const auto& receiver : room.receivers) EXPECT_EQ(Room::opened(sent, *receiver).size(), 5u);
 }
 
-// The publisher starts another SSRC, as plain RTP starts over: receivers see one stream, on both workers.
+// The publisher starts a new SSRC, as when plain RTP starts over. Receivers on both workers see one stream.
 TEST(LendRoomTest, AnotherStreamGoesOnWhereTheLastEnded) {
   Room room;
   Receiver& near = room.add_receiver(room.home);
@@ -114,7 +114,7 @@ TEST(LendRoomTest, AnotherStreamGoesOnWhereTheLastEnded) {
   }
 }
 
-// Loans of two streams that are taken in one turn.
+// The borrower takes loans of two streams in one turn.
 TEST(LendRoomTest, TwoStreamsInOneBatchAreTwo) {
   Room room;
   Receiver& far = room.add_receiver(room.away);
@@ -160,7 +160,7 @@ TEST(LendRoomTest, APlainSenderThatStartsOverIsFollowed) {
   }
 }
 
-// From the other worker's publisher to one of its own, and back: no number twice, no gap.
+// The route is switched from the other worker's publisher to a local one, and back: no number twice, no gap.
 TEST_P(LendTest, ARouteIsSwitchedAcrossWorkers) {
   Room room(GetParam());
   Receiver& far = room.add_receiver(room.away);
@@ -200,7 +200,7 @@ TEST(LendRoomTest, LoansForAMirrorThatHasGoneLeadNowhere) {
   RtpOptions rtp;
   room.publish(rtp);
   room.settle();
-  // On the other worker everything goes before home hears of it, and a successor takes the slot.
+  // The other worker removes route and mirror before home stops lending, and a successor takes the slot.
   Command remove;
   remove.kind = CommandKind::kRemoveRoute;
   remove.ref = {far.route, 1};

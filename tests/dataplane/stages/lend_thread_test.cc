@@ -1,5 +1,5 @@
-// Two workers on threads of their own, one lending to the other while mirrors come and go: for
-// ThreadSanitizer, and for the ledgers, which must close over both.
+// Two workers on their own threads. One lends to the other while mirrors are added and removed. Run it under
+// ThreadSanitizer. The ledgers of both must close.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -23,7 +23,7 @@ Command command_for(CommandKind kind, std::uint32_t slot, std::uint32_t generati
   return command;
 }
 
-// The borrower's side: receivers on a mirror that is taken down and put up again, each time with a new
+// The borrower's side: routes on a mirror that is removed and installed again, each time with a new
 // generation.
 class Borrower {
  public:
@@ -64,7 +64,7 @@ class Borrower {
     plane_.deliver(receiver_, packet);
   }
 
-  std::atomic<std::uint32_t> installed{0};  // generation
+  std::atomic<std::uint32_t> installed{0};  // generation of the installed mirror
 
  private:
   Harness& plane_;

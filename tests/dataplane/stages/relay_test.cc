@@ -1,4 +1,4 @@
-// Media through the stages: every pairing of endpoint kinds, profiles and engines, judged by libsrtp2.
+// Media through the stages: every pair of endpoint kinds, profiles and engines. libsrtp2 is the oracle.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -60,7 +60,7 @@ TEST_P(RelayTest, RewritesAndLosesNothing) {
   for (std::uint16_t i = 0; i < 300; ++i) {
     RtpOptions rtp;
     rtp.sequence = static_cast<std::uint16_t>(32700 + i);
-    rtp.timestamp = 4000000000u + i * 3000u;  // wraps on the way
+    rtp.timestamp = 4000000000u + i * 3000u;  // wraps during the test
     rtp.marker = i % 7 == 0;
     rtp.size = i * 4 % 1200;
     if (i % 3 == 0) rtp.csrcs = {7, 8};
@@ -101,12 +101,12 @@ class Broadcast {
     for (; routes != 0; --routes)
       plane.add_route(source_, peer, {.ssrc = ++last_ssrc_, .first_index = kFirstIndex});
   }
-  /// Both in one batch.
+  /// Delivers both packets in one batch.
   void publish(const Bytes& first, const Bytes& second) {
     plane.deliver_frames({plane.frame_from(publisher_, sealer_.protect(first)),
                           plane.frame_from(publisher_, sealer_.protect(second))});
   }
-  /// nullopt when libsrtp2 refuses it.
+  /// The packet as its receiver opens it; nullopt when libsrtp2 refuses it.
   std::optional<Bytes> opened(const Sent& packet) {
     const auto opener = openers_.find(packet.layers.destination_port);
     return opener == openers_.end() ? packet.payload : opener->second->unprotect(packet.payload);
@@ -119,7 +119,7 @@ class Broadcast {
   Peer publisher_;
   std::uint32_t source_;
   Oracle sealer_{publisher_.to_sluice, false};
-  std::map<std::uint16_t, std::unique_ptr<Oracle>> openers_;  // by the receiver's port; none for plain RTP
+  std::map<std::uint16_t, std::unique_ptr<Oracle>> openers_;  // by the receiver's UDP port; plain RTP: none
   std::uint32_t last_ssrc_ = 0x60000000;
 };
 
@@ -166,7 +166,7 @@ TEST(RelayStateTest, AForgedPacketMovesNothing) {
     const Bytes good = packet(11);
     Peer elsewhere = from;
     elsewhere.remote.address.port = 9;
-    for (std::size_t i = 2; i < good.size(); ++i) {  // bytes 0 and 1 may make it no RTP at all
+    for (std::size_t i = 2; i < good.size(); ++i) {  // with other bytes 0 and 1 it may not be RTP
       Bytes forged = good;
       forged[i] ^= 0x41;
       plane.deliver(elsewhere, forged);
@@ -177,7 +177,7 @@ TEST(RelayStateTest, AForgedPacketMovesNothing) {
     EXPECT_TRUE(plane.sent().empty());
     EXPECT_EQ(plane.drops(DropReason::kAuthFailed), good.size() - 2 + 1);
     EXPECT_EQ(template_remote(plane.memory().endpoints[from.slot].rtp), from.remote.address);
-    plane.deliver(from, good);  // neither its index nor its stream is spent
+    plane.deliver(from, good);  // the forged packets have not used up its index
     EXPECT_EQ(plane.sent().size(), 1u);
     plane.deliver(from, good);
     EXPECT_TRUE(plane.sent().empty());
@@ -220,7 +220,7 @@ TEST(RelayStateTest, ReorderingAndLossAcrossTheWrap) {
   }
   std::size_t delivered = 0;
   for (std::size_t i = 0; i + 4 <= packets.size(); i += 4) {
-    if (i > 65500 && i < 65560) continue;  // lost, the wrap among them
+    if (i > 65500 && i < 65560) continue;  // lost packets around the wrap
     std::vector<Bytes> frames;
     for (const std::size_t k : {2u, 0u, 3u, 1u})
       frames.push_back(plane.frame_from(from, packets[i + (i == 0 ? frames.size() : k)]));
@@ -367,7 +367,7 @@ TEST(RelayStateTest, HeaderExtensionsAreRenumberedUnderTheTag) {
   (*route.extension_ids)[3] = 5;
   plane.add_route(plane.add_source(from, route), to, route);
   RtpOptions rtp;
-  rtp.extension = {0xbe, 0xde, 0, 2, 0x31, 1, 2, 0x40, 9, 0, 0, 0};  // id 3 stays as 5, id 4 goes
+  rtp.extension = {0xbe, 0xde, 0, 2, 0x31, 1, 2, 0x40, 9, 0, 0, 0};  // id 3 becomes 5, id 4 is removed
   plane.deliver(from, make_rtp(rtp));
   Oracle receiver(to.from_sluice, true);
   const auto got = receiver.unprotect(plane.sent().at(0).payload);

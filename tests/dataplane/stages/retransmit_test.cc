@@ -1,5 +1,5 @@
-// What a receiver lost comes again, byte for byte, from the worker itself: judged by libsrtp2. And a NACK
-// gets no more than it should.
+// The worker itself sends a lost packet again, byte for byte; libsrtp2 is the oracle. And a NACK gets no more
+// packets than it should.
 #include "dataplane/stages/retransmit.h"
 
 #include <gtest/gtest.h>
@@ -33,7 +33,7 @@ Bytes nack_about(std::uint32_t ssrc, const std::vector<Lost>& lost) {
   return packet;
 }
 
-// Publishers and receivers, with what each receiver was sent under each outgoing sequence number.
+// Publishers and receivers. Keeps the packets of each receiver by their outgoing sequence numbers.
 struct Room {
   explicit Room(SrtpProfile profile = SrtpProfile::kAeadAes128Gcm,
                 crypto::EngineKind engine = crypto::EngineKind::kIpsecMb,
@@ -61,7 +61,7 @@ struct Room {
     std::map<std::uint16_t, Bytes> got;
   };
 
-  // `SSRC` of the route is 0x51000000 and the receiver's number.
+  // The SSRC of the route is 0x51000000 plus the receiver's number.
   Receiver& add_receiver(bool retransmit = true) {
     const Peer peer = plane.add_peer(options);
     RouteOptions own = route_options;
@@ -84,7 +84,7 @@ struct Room {
     }
   }
 
-  // What left: media to receivers is kept in `got`, everything else is returned.
+  // Takes the packets that left: keeps media to receivers in `got` and returns the others.
   std::vector<Sent> take() {
     std::vector<Sent> others;
     for (Sent& sent : plane.sent()) {
@@ -99,7 +99,8 @@ struct Room {
     return others;
   }
 
-  // A NACK of the receiver; what left for it, and what left for others in `others`.
+  // Delivers a NACK of the receiver. Returns the packets that left for it; those for other peers are in
+  // `others`.
   std::vector<Bytes> say(Receiver& receiver, const Bytes& nack) {
     plane.deliver(receiver.peer,
                   options.kind == EndpointKind::kRtp ? nack : receiver.sender->protect_rtcp(nack));
@@ -135,7 +136,7 @@ INSTANTIATE_TEST_SUITE_P(Profiles, RetransmitTest,
                          ::testing::Combine(::testing::ValuesIn(crypto::kAllSrtpProfiles),
                                             ::testing::Values(crypto::EngineKind::kIpsecMb,
                                                               crypto::EngineKind::kLibsrtp),
-                                            ::testing::Values(1, 3)));  // receivers: in place, and copies
+                                            ::testing::Values(1, 3)));  // receivers: 1 is rewritten in place
 
 TEST_P(RetransmitTest, WhatWasLostComesAgainAndOpens) {
   const auto [profile, engine, receivers] = GetParam();
@@ -151,7 +152,7 @@ TEST_P(RetransmitTest, WhatWasLostComesAgainAndOpens) {
   for (Room::Receiver& receiver : room.receivers) {
     ASSERT_EQ(receiver.got.size(), 9u);
     Oracle oracle(receiver.peer.from_sluice, true);
-    // It got the first and the last and lost all between.
+    // The receiver got the first and the last packet and lost all others.
     ASSERT_TRUE(oracle.unprotect(receiver.got.at(100)));
     ASSERT_TRUE(oracle.unprotect(receiver.got.at(108)));
     const auto again = room.ask(receiver, {{101, 0b111111}});
@@ -213,7 +214,7 @@ TEST(RetransmitRuleTest, AfterASwitchOnlyWhatTheNewSourceSent) {
     EXPECT_EQ(packet, receiver.got.at(load_be16(&packet[2])));
   }
   EXPECT_EQ(room.misses(), 2u) << "103 and 104 are of the former source";
-  // And back: the first source's earlier packets are still there, but not for this run of numbers.
+  // After the switch back, the first source's earlier packets are in the cache, but the deltas have changed.
   room.plane.switch_route(receiver.route, room.source);
   room.rtp.sequence = 7005;
   room.publish(room.publisher, 1);  // 110
@@ -245,13 +246,13 @@ TEST(RetransmitRuleTest, WhatNeverCameIsAskedOfThePublisherOnce) {
   EXPECT_EQ(load_be16(&item.body[10]), 0b11);
   EXPECT_EQ(room.misses(), 3u);
   EXPECT_EQ(room.plane.memory().streams[0].nacks.read(), 1u);
-  // The others lost them as well: the publisher was just asked.
+  // Another receiver lost the same packets, but the publisher was asked less than 10 ms ago.
   room.ask(room.receivers[1], {{102, 0b11}});
   EXPECT_TRUE(room.others.empty());
   room.plane.advance(0.01);
   room.ask(room.receivers[2], {{102, 0b11}});
   EXPECT_EQ(room.others.size(), 1u) << "but it may have been lost again";
-  // What then comes late goes to all, and from then on it is here.
+  // The late packets go to all receivers and are in the cache from then on.
   for (const Bytes& packet : lost) room.plane.deliver(room.publisher, packet);
   room.take();
   for (Room::Receiver& receiver : room.receivers) {
@@ -263,10 +264,10 @@ TEST(RetransmitRuleTest, WhatNeverCameIsAskedOfThePublisherOnce) {
 }
 
 TEST(RetransmitRuleTest, WhatIsNotKeptAnyMoreCannotBeSent) {
-  Room room;  // its cache is of 1 MiB
+  Room room;  // with a packet cache of 1 MiB
   auto& receiver = room.add_receiver();
   room.rtp.size = 1200;
-  room.publish(room.publisher, 1000);  // 100..1099; about 800 fit
+  room.publish(room.publisher, 1000);  // 100..1099; the cache holds about 800
   EXPECT_TRUE(room.ask(receiver, {{150}}).empty());
   EXPECT_TRUE(room.others.empty()) << "the publisher's would be taken for a replay";
   EXPECT_EQ(room.misses(), 1u);
@@ -321,8 +322,8 @@ TEST(RetransmitRuleTest, AStormOfNacksIsBoundedInATurn) {
   Room room;
   for (int i = 0; i < 4; ++i) room.add_receiver();
   room.rtp.size = 300;
-  room.publish(room.publisher, 2000);  // 100..2099; about 2700 fit
-  // Every entry asks for 17 packets, all there: 64 compounds of 300 entries ask for 300,000.
+  room.publish(room.publisher, 2000);  // 100..2099; the cache holds about 2700
+  // Every entry asks for 17 cached packets, so 64 compounds of 300 entries ask for more than 300,000.
   std::vector<Bytes> frames;
   for (std::size_t i = 0; i < kBatch; ++i) {
     Room::Receiver& receiver = room.receivers[i % 4];
@@ -352,7 +353,7 @@ TEST(RetransmitRuleTest, StrangersNumbersAndBrokenListsGetNothing) {
   EXPECT_TRUE(room.ask(receiver, {{99}, {50}, {110}, {30000}, {65535, 0xffff}}).empty()) << "never sent";
   EXPECT_TRUE(room.others.empty());
   EXPECT_EQ(room.misses(), 21u);
-  for (std::size_t extra = 1; extra < 4; ++extra) {  // an entry cut off
+  for (std::size_t extra = 1; extra < 4; ++extra) {  // the last entry is truncated
     Bytes nack = nack_about(room.plane.memory().routes[receiver.route].ssrc, {{101}, {102}});
     nack.resize(nack.size() - extra);
     EXPECT_TRUE(room.say(receiver, nack).empty());
@@ -364,7 +365,7 @@ TEST(RetransmitRuleTest, NothingOfAFormerStreamOrRouteIsFound) {
   Room room(SrtpProfile::kAeadAes128Gcm, crypto::EngineKind::kIpsecMb, EndpointKind::kRtp);
   auto& receiver = room.add_receiver();
   room.publish(room.publisher, 5);  // 100..104
-  // The stream ends and another begins in its slot, with the same SSRC and numbers.
+  // The stream ends, and another begins in its slot with the same SSRC and sequence numbers.
   const StreamSlot& stream = room.plane.memory().streams[0];
   Command forget;
   forget.kind = CommandKind::kStreamIdle;
@@ -374,7 +375,7 @@ TEST(RetransmitRuleTest, NothingOfAFormerStreamOrRouteIsFound) {
   room.rtp.sequence = 7000;
   room.publish(room.publisher, 5);  // 105..109
   EXPECT_EQ(room.ask(receiver, {{102}, {107}}).size(), 1u);
-  // The route ends, and another takes its SSRC on.
+  // The route ends, and another continues its SSRC.
   Command remove;
   remove.kind = CommandKind::kRemoveRoute;
   remove.ref = {receiver.route, 1};

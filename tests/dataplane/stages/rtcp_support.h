@@ -1,4 +1,4 @@
-// rtcp_support: RTCP compounds as tests of feedback write and read them.
+// rtcp_support: writes and reads RTCP compounds, for tests of feedback.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 
 namespace sluice::dataplane::test {
 
-/// What `write` puts into an RtcpWriter.
+/// The compound that `write` puts into an RtcpWriter.
 inline Bytes compound(auto write) {
   Bytes buffer(1400);
   RtcpWriter writer(buffer);
@@ -17,7 +17,7 @@ inline Bytes compound(auto write) {
   return buffer;
 }
 
-/// The first item of that type; nullopt also where the compound does not hold together.
+/// The first item of that type; nullopt when there is none or the compound is malformed.
 inline std::optional<RtcpItem> find_item(const Bytes& packet, RtcpType type) {
   if (!rtcp_holds_together(packet)) return std::nullopt;
   RtcpItem item;

@@ -1,4 +1,5 @@
-// streams: who feeds which source, by every kind of match; limits; what an ending stream leaves behind.
+// streams: which stream feeds which source, for every kind of match; limits; the sources of a stream that
+// ends.
 #include "dataplane/stages/streams.h"
 
 #include <rte_mbuf.h>
@@ -65,7 +66,7 @@ class StreamsTest : public ::testing::Test {
     });
   }
 
-  // A stream as its first packet makes it: born, described, awake.
+  // Makes a stream as its first packet does: creates it, describes it, wakes it.
   std::uint32_t hear(std::uint32_t ssrc, std::uint8_t type = 96, std::string_view mid = {}) {
     const std::uint32_t slot = create_stream(*worker_.state, kEndpoint, ssrc);
     if (slot == kNoSlot) return slot;
@@ -225,7 +226,7 @@ TEST_F(StreamsTest, ANewSourceIsFedByTheStreamHeardLast) {
 }
 
 TEST_F(StreamsTest, AStreamWithoutMediaFeedsNothing) {
-  create_stream(*worker_.state, kEndpoint, 1);  // RTCP only
+  create_stream(*worker_.state, kEndpoint, 1);  // a stream with RTCP only
   EXPECT_EQ(feeder(any_source()), kNoSlot);
 }
 
@@ -259,7 +260,7 @@ TEST_F(StreamsTest, OneStreamFeedsFourSourcesAndNoMore) {
   EXPECT_EQ(stream(slot).source_count, kMaxSourcesPerStream);
 }
 
-// What others took over since must not use up the four places.
+// A source that another stream has taken over must not use one of the stream's four places.
 TEST_F(StreamsTest, LostSourcesLeaveTheirPlaces) {
   std::vector<std::uint32_t> sources;
   for (std::size_t i = 0; i < kMaxSourcesPerStream; ++i) sources.push_back(any_source());
@@ -314,7 +315,7 @@ TEST_F(StreamsTest, ALulledEncryptedStreamKeepsItsWindowAndTakesBackWhatItFed) {
   EXPECT_EQ(notes[0].kind, NoteKind::kStreamStarted);
 }
 
-// ---- the same rules at random, looked at from outside after each step
+// ---- the same rules in random order, with a check of all sources after each step
 
 TEST_F(StreamsTest, RandomBirthsAndDeaths) {
   SEED_TRACE();
@@ -383,12 +384,12 @@ TEST_F(StreamsTest, RandomBirthsAndDeaths) {
   }
 }
 
-// ---- packets: what the first ones tell
+// ---- the first packets of a stream
 
 class StreamPacketsTest : public StreamsTest {
  protected:
-  // One frame through classify and unprotect. The buffer has a second reference, so that a drop frees
-  // nothing.
+  // Runs one frame through classify and unprotect. The buffer has a second reference, so that a drop does not
+  // free it.
   void deliver(const Bytes& frame) {
     auto& held = packets_.emplace_back(std::make_unique<Packet>());
     rte_mbuf& mbuf = *new (held->header.data()) rte_mbuf{};
@@ -448,18 +449,19 @@ TEST_F(StreamPacketsTest, AMidThatComesLateStillFindsItsSource) {
   EXPECT_EQ(feeder(by_mid), kNoSlot);
   deliver_rtp(1000, 2, "v1");
   EXPECT_EQ(feeder(by_mid), slot);
-  // A new SSRC for the same mid, which its second packet names: it replaces the first.
+  // A new SSRC, whose second packet names the same mid, replaces the first.
   deliver_rtp(2000, 500);
   EXPECT_EQ(feeder(by_mid), slot);
   deliver_rtp(2000, 501, "v1");
   EXPECT_EQ(feeder(by_mid), find_stream(*worker_.state, kEndpoint, 2000));
   deliver_rtp(2000, 502, "v1");
-  // What was said once is not said anew.
+  // A mid that is known changes nothing when a packet names it again.
   deliver_rtp(1000, 3, "v1");
   EXPECT_EQ(feeder(by_mid), find_stream(*worker_.state, kEndpoint, 2000));
 }
 
-// IPv6 extension headers can push UDP beyond 255 bytes into the frame: the source port is still read there.
+// With IPv6 extension headers, UDP can begin more than 255 bytes into the frame. The source port is still
+// read.
 TEST_F(StreamPacketsTest, LatchesBehindLongExtensionHeaders) {
   FrameSpec spec = v6_spec();
   endpoint_->local.address.ip = spec.destination;
@@ -473,7 +475,7 @@ TEST_F(StreamPacketsTest, LatchesBehindLongExtensionHeaders) {
   ASSERT_EQ(batch_.rtp_count, 1);
   ASSERT_TRUE(endpoint_->rtp.known());
   EXPECT_EQ(template_remote(endpoint_->rtp), (config::SocketAddress{spec.source, 6789}));
-  // And what comes from there again is let in.
+  // The next packet from that address is accepted.
   store_be16(&spec.payload[2], 2);
   deliver(build_frame(spec));
   EXPECT_EQ(batch_.rtp_count, 1);

@@ -1,5 +1,5 @@
-// A route's receiver sees one continuous stream, whatever feeds the route: the source's identity decides,
-// never its SSRC.
+// The receiver of a route sees one continuous stream when sources change. Sources are told apart by their
+// identity, never by their SSRC.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -35,7 +35,8 @@ struct Fixture {
 class SwitchTest : public ::testing::TestWithParam<SrtpProfile> {};
 INSTANTIATE_TEST_SUITE_P(Profiles, SwitchTest, ::testing::ValuesIn(crypto::kAllSrtpProfiles));
 
-// Both sources use SSRC 1000 with unrelated numbers; a strict receiver with a window of 64 refuses nothing.
+// Both sources use SSRC 1000 with unrelated numbers. A strict receiver with a window of 64 accepts all
+// packets.
 TEST_P(SwitchTest, TenThousandSwitchesBetweenTwoSourcesOfOneSsrc) {
   Fixture f(GetParam(), 60000);
   Oracle sender_a(f.a.to_sluice, false);
@@ -43,7 +44,7 @@ TEST_P(SwitchTest, TenThousandSwitchesBetweenTwoSourcesOfOneSsrc) {
   Oracle receiver(f.to.from_sluice, true, 64);
   std::mt19937 random(7);
   RtpOptions rtp_a;
-  rtp_a.sequence = 65000;  // near the wrap from the start
+  rtp_a.sequence = 65000;  // near the wrap
   rtp_a.timestamp = 17;
   RtpOptions rtp_b;
   rtp_b.sequence = 3;
@@ -68,7 +69,7 @@ TEST_P(SwitchTest, TenThousandSwitchesBetweenTwoSourcesOfOneSsrc) {
       ASSERT_EQ(load_be16(&(*got)[2]), static_cast<std::uint16_t>(expected_index++)) << "switch " << turn;
       ASSERT_EQ(load_be32(&(*got)[8]), f.route_options.ssrc);
       const std::uint32_t timestamp = load_be32(&(*got)[4]);
-      // 20 ms between packets, within a source (1800 at 90 kHz) and across the switch (elapsed time).
+      // Packets are 20 ms apart, within a source (1800 at 90 kHz) and across the switch (elapsed time).
       if (!first) {
         ASSERT_NEAR(timestamp - last_timestamp, 1800u, 1u) << "switch " << turn;
       }
@@ -124,7 +125,7 @@ TEST_P(SwitchTest, WhatIsLateFromBeforeTheSwitchIsDroppedByName) {
   f.plane.deliver(f.b, sender_b.protect(make_rtp({})));
   f.plane.switch_route(f.route, f.source_a);
   f.plane.deliver(f.a, packets[3]);
-  f.plane.deliver(f.a, packets[1]);  // its number would be one that is spent
+  f.plane.deliver(f.a, packets[1]);  // its outgoing number is already used
   for (const Sent& sent : f.plane.sent()) EXPECT_TRUE(receiver.unprotect(sent.payload));
   EXPECT_EQ(f.plane.drops(DropReason::kStaleAfterSwitch), 1u);
 }
@@ -156,8 +157,8 @@ TEST(SwitchIdentityTest, APlainSenderThatRestartsItsNumberingGoesOnToo) {
   Oracle receiver(to.from_sluice, true, 64);
   std::uint16_t expected = 100;
   for (const std::uint16_t start : {5u, 40000u, 65530u, 100u}) {
-    // 65539 is 3 after the wrap, and 100 is no restart but a loss of the 96 between: the receiver shall see
-    // it.
+    // The run from 65530 wraps and ends at 3. Then 100 is not a restart but a loss of 96 packets, which the
+    // receiver must see.
     if (start == 100) expected += 96;
     for (std::uint16_t i = 0; i < 10; ++i) {
       RtpOptions rtp;
@@ -170,8 +171,8 @@ TEST(SwitchIdentityTest, APlainSenderThatRestartsItsNumberingGoesOnToo) {
       }
     }
   }
-  // The first packet of a restart is held to be a stray; 65530 -> 100 is a step of 570 ahead, no restart but
-  // a loss.
+  // The first packet of each restart is dropped, since one packet may be a stray. There are two restarts:
+  // 40000 and 65530.
   EXPECT_EQ(plane.drops(DropReason::kSequenceJump), 2u);
 }
 

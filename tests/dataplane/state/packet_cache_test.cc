@@ -1,5 +1,5 @@
-// packet_cache: what is kept is found, byte for byte, until something newer has taken its place; nothing else
-// is.
+// packet_cache: a kept packet is found, byte for byte, until newer packets have taken its place. No other
+// packet is found.
 #include "dataplane/state/packet_cache.h"
 
 #include <deque>
@@ -64,8 +64,8 @@ TEST(PacketCacheTest, AnotherStreamTenancyOrIndexFindsNothing) {
 
 TEST(PacketCacheTest, TheOldestMakeRoomAndAreNotFoundAnyMore) {
   PacketCache cache(1);
-  constexpr std::size_t kLength = 1200;                           // 20 lines with its head
-  constexpr std::size_t kFit = (std::size_t{1} << 20) / 64 / 20;  // and what is left at the end of the ring
+  constexpr std::size_t kLength = 1200;                           // 20 cache lines with the entry's header
+  constexpr std::size_t kFit = (std::size_t{1} << 20) / 64 / 20;  // entries in 1 MiB
   std::size_t lost_early = 0;
   for (std::uint64_t i = 0; i < 10 * kFit; ++i) {
     const CachedKey key{1, 1, i};

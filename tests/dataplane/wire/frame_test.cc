@@ -1,4 +1,5 @@
-// frame: parsed against frames written field by field, cut at every length before an inaccessible page.
+// frame: parses frames that are written field by field, and frames cut at every length before an inaccessible
+// page.
 #include "dataplane/wire/frame.h"
 
 #include "tests/support/pure_support.h"
@@ -73,7 +74,7 @@ TEST_F(FrameTest, VlanPriorityBitsAreNotTheId) {
   spec.vlan = 0xe000 | 4094;
   ASSERT_EQ(parse(build_frame(spec)), std::nullopt);
   EXPECT_EQ(frame_.vlan, 4094);
-  spec.vlan = 0xe000;  // a priority tag
+  spec.vlan = 0xe000;  // a priority tag (VLAN id 0)
   ASSERT_EQ(parse(build_frame(spec)), std::nullopt);
   EXPECT_EQ(frame_.vlan, 0);
 }
@@ -116,7 +117,7 @@ TEST_F(FrameTest, UdpLengthMustFitItsHeaderAndThePacket) {
       const auto reason = parse(bytes);
       if (length < 8 || length > 28) {
         ASSERT_EQ(reason, DropReason::kBadUdp) << length;
-      } else {  // a datagram shorter than the packet is what its own length says
+      } else {  // a datagram may be shorter than the packet
         ASSERT_EQ(reason, std::nullopt) << length;
         EXPECT_EQ(frame_.payload_length, length - 8);
         EXPECT_EQ(frame_.l4_length, length);
@@ -229,7 +230,7 @@ TEST_F(FrameTest, Ipv6FragmentsAtAnyPlaceInTheChain) {
   }
 }
 
-// The payload length shrinks with the bytes: the chain itself must notice.
+// The payload length shrinks with the bytes, so the walk over the chain must detect the cut.
 TEST_F(FrameTest, Ipv6ExtensionChainCutAtEveryLength) {
   FrameSpec spec = v6_spec();
   spec.extension_headers = {{0, Bytes(14)}, {60, Bytes(6)}, {60, Bytes(22)}};
@@ -277,7 +278,7 @@ TEST_F(FrameTest, UdpChecksumCatchesEachFlippedBit) {
     const std::size_t l4 = kL3 + (spec.v6 ? 40 : 20);
     const std::size_t addresses = kL3 + (spec.v6 ? 8 : 12);
     for (std::size_t at = addresses; at < good.size(); ++at) {
-      if (at == l4 + 4 || at == l4 + 5) continue;  // the length has its own check
+      if (at == l4 + 4 || at == l4 + 5) continue;  // the UDP length, which parse_frame checks
       for (unsigned bit = 0; bit < 8; ++bit) {
         Bytes bytes = good;
         bytes[at] ^= static_cast<std::uint8_t>(1 << bit);
@@ -340,9 +341,8 @@ TEST_F(FrameTest, ChecksumFinishFoldsAnySum) {
   for (int i = 0; i < 100000; ++i) check(random() >> random() % 64);
 }
 
-// Whatever comes: no byte outside the frame is read, and what is found lies within it.
-// The short way to what parse_frame finds: for every frame that is changed in one byte or cut, it says the
-// same or nothing.
+// CommonFrame is the fast parser. For every frame that is changed in one byte or cut, it finds the same as
+// parse_frame, or nothing.
 TEST_F(FrameTest, TheCommonFrameIsWhatParseFrameFinds) {
   int common = 0;
   const auto check = [&](std::span<const std::uint8_t> bytes) {
@@ -399,7 +399,7 @@ TEST_F(FrameTest, MutatedFramesStayWithinBounds) {
     if (frame_.ip_protocol != kIpProtoUdp) continue;
     ASSERT_EQ(frame_.payload_offset, frame_.l4_offset + 8);
     ASSERT_EQ(frame_.payload_length + 8, frame_.l4_length);
-    static_cast<void>(udp_checksum_ok(held_, frame_));  // only that it stays within the frame
+    static_cast<void>(udp_checksum_ok(held_, frame_));  // must only stay within the frame
   }
   EXPECT_GT(accepted, 10000u);
 }

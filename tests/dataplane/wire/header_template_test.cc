@@ -1,5 +1,5 @@
-// header_template: what is written is compared, byte for byte, with frames built field by field, and read
-// back with parse_frame.
+// header_template: the written headers are compared, byte for byte, with frames built field by field, and
+// read back with parse_frame.
 #include "dataplane/wire/header_template.h"
 
 #include "tests/support/pure_support.h"
@@ -43,7 +43,7 @@ Bytes write(const HeaderTemplate& header, const Bytes& payload, bool port_does_c
   return frame;
 }
 
-// What a port that computes checksums makes of a frame before it sends it.
+// Writes the checksums as a port with checksum offload does before it sends a frame.
 void complete_as_a_port_does(const HeaderTemplate& header, Bytes& frame) {
   std::uint8_t* ip = &frame[header.l3_offset];
   if (!header.is_v6) store_be16(ip + 10, checksum_finish(checksum_add({ip, 20})));
@@ -98,7 +98,7 @@ TEST(HeaderTemplateTest, ParsesBack) {
   }
 }
 
-// RFC 768: a computed zero goes out as all ones, since zero means "none". One payload in 65,536 does it.
+// RFC 768: a computed zero is sent as all ones, since zero means "no checksum". One payload in 65,536 has it.
 TEST(HeaderTemplateTest, AComputedZeroChecksumIsSentAsAllOnes) {
   for (const bool v6 : {false, true}) {
     const FrameSpec spec = spec_of({v6, 0, 0});

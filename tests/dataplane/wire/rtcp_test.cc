@@ -1,5 +1,5 @@
-// rtcp: compounds written by hand and cut at every length, the writer's output walked back, and random bytes
-// before an inaccessible page.
+// rtcp: compounds written byte by byte and cut at every length, the writer's output read back, and random
+// bytes before an inaccessible page.
 #include "dataplane/wire/rtcp.h"
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 namespace sluice::dataplane::test {
 namespace {
 
-// One packet of a compound: header, then `body` (whole words), then `padding` bytes that end in their count.
+// One packet of a compound: header, `body` (whole words), then `padding` bytes, the last of which is their
+// number.
 Bytes packet_of(std::uint8_t count, std::uint8_t type, const Bytes& body, std::uint8_t padding = 0) {
   Bytes packet{static_cast<std::uint8_t>(0x80 | (padding != 0 ? 0x20 : 0) | count), type, 0, 0};
   packet.insert(packet.end(), body.begin(), body.end());
@@ -87,14 +88,14 @@ TEST(RtcpWalkTest, CutAtEveryLength) {
   GuardedRoom room;
   for (const auto& pieces : compounds()) {
     const Bytes whole = join(pieces);
-    std::vector<std::size_t> ends;  // lengths at which a prefix is a compound itself
+    std::vector<std::size_t> ends;  // lengths of prefixes that are compounds themselves
     std::size_t end = 0;
     for (const Piece& piece : pieces) ends.push_back(end += 4 + piece.body.size() + piece.padding);
     for (std::size_t length = 0; length <= whole.size(); ++length) {
       const auto held = room.hold(std::span(whole).first(length));
       const bool boundary = std::find(ends.begin(), ends.end(), length) != ends.end();
       EXPECT_EQ(rtcp_holds_together(held), boundary && length >= 8) << length << " of " << whole.size();
-      RtcpItem item;  // even unchecked, the walk stays inside
+      RtcpItem item;  // even in an unchecked compound, the walk stays within the bytes
       for (RtcpWalk walk(held); walk.next(item);)
         ASSERT_LE(item.body.data() + item.body.size(), held.data() + length);
     }
@@ -103,7 +104,7 @@ TEST(RtcpWalkTest, CutAtEveryLength) {
 
 TEST(RtcpWalkTest, VersionsAndTypes) {
   for (unsigned first = 0; first < 256; ++first) {
-    if ((first & 0x20) != 0) continue;  // padding below
+    if ((first & 0x20) != 0) continue;  // another test covers padding
     for (unsigned type = 0; type < 256; ++type) {
       Bytes alone = packet_of(0, 201, filled(4, 1));
       alone[0] = static_cast<std::uint8_t>(first);
@@ -123,7 +124,7 @@ TEST(RtcpWalkTest, LengthFields) {
     Bytes packet = packet_of(0, 201, filled(bytes - 4, 0));
     for (unsigned words = 0; words <= 0xffff; words += words < 40 ? 1 : 997) {
       store_be16(&packet[2], static_cast<std::uint16_t>(words));
-      // What follows a shorter packet is zeros and small numbers: no version 2.
+      // The bytes behind a shorter packet are zeros and small numbers, so they have no version 2.
       ASSERT_EQ(rtcp_holds_together(room.hold(packet)), (words + 1) * 4 == bytes) << bytes << " " << words;
     }
   }
@@ -285,7 +286,7 @@ TEST(RtcpWriterTest, FeedbackOfBrokenWordsIsRefused) {
   EXPECT_EQ(writer.length(), 0);
 }
 
-// With any buffer too small: a refusal, not a byte beyond, and what stood before stands.
+// Each buffer that is too small is refused. The writer writes no byte past it and keeps the earlier packets.
 TEST(RtcpWriterTest, NothingIsHalfWritten) {
   GuardedRoom room;
   const auto attempts = std::vector<std::pair<std::size_t, std::function<bool(RtcpWriter&)>>>{

@@ -1,5 +1,5 @@
-// rtp: headers and header extensions against a model that keeps them as lists; packets cut at every length
-// before an inaccessible page.
+// rtp: headers and header extensions, compared with a model that keeps them as lists; packets cut at every
+// length before an inaccessible page.
 #include "dataplane/wire/rtp.h"
 
 #include <algorithm>
@@ -84,7 +84,7 @@ TEST(RtpParseTest, FirstTwoBytes) {
   }
 }
 
-// A view that was filled before must not keep the earlier packet's extension.
+// A view that is used again must not keep the earlier packet's extension.
 TEST(RtpParseTest, AReusedViewForgetsTheEarlierExtension) {
   HeaderSpec spec;
   spec.profile = kOneByteExtensions;
@@ -219,7 +219,7 @@ TEST_P(RtpExtensionTest, FindsWhatIsThereAndNothingElse) {
     ASSERT_TRUE(parse_rtp(held, view));
     ASSERT_EQ(read_elements(written.data, GetParam()), written.elements) << "the test's own reader is wrong";
     for (unsigned id = 0; id < 256; ++id) {
-      Bytes expected;  // the first that has a value
+      Bytes expected;  // the first element that has a value
       for (const Element& element : written.elements)
         if (element.id == id && expected.empty()) expected = element.value;
       const auto found = find_extension(held, view, static_cast<std::uint8_t>(id));
@@ -264,7 +264,7 @@ TEST_P(RtpExtensionTest, RandomBytesAreReadAsTheRulesSayAndNeverBeyond) {
     spec.profile = GetParam();
     spec.extension = random_bytes(random_, pick(random_, 0, 8) * 4);
     for (auto& byte : spec.extension)
-      if (random_() % 3 == 0) byte &= 0xf3;  // more elements that fit
+      if (random_() % 3 == 0) byte &= 0xf3;  // shorter elements, so that more fit
     const Bytes packet = build_rtp(spec, 0);
     const auto held = room_.hold(packet);
     RtpView view;
@@ -305,7 +305,7 @@ TEST(RtpExtensionRulesTest, ProfilesThatAreNotRfc8285PassUntouched) {
   }
 }
 
-// RFC 8285 4.2: id 15, and id 0 with a length, end the reading there.
+// RFC 8285 4.2: a reader stops at id 15 and at id 0 with a length.
 TEST(RtpExtensionRulesTest, OneByteFormStopsAtReservedIds) {
   for (const std::uint8_t stop : {0xf0, 0xf2, 0x01, 0x0f}) {
     HeaderSpec spec;

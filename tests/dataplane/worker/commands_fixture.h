@@ -1,5 +1,5 @@
-// commands_fixture: a bare worker with two endpoints, two sources and a route, filled but not yet installed,
-// and the two things that can become of a command: carried out, or counted as stale.
+// commands_fixture: a bare worker with two endpoints, two sources and a route, filled but not yet installed.
+// It checks the two possible results of a command: carried out, or counted as stale.
 #pragma once
 
 #include "dataplane/worker/commands.h"
@@ -64,8 +64,7 @@ class CommandsTest : public ::testing::Test {
     run(command);
     EXPECT_EQ(worker_.stale(), before + 1) << "a stale command was not counted";
   }
-  /// With each reference that does not hold. `uninstalled`: a right generation in a slot that is not
-  /// installed.
+  /// Checks that the command is stale with each kind of wrong reference.
   void stale_refs(CommandKind kind, SlotRef ref, Command command = {}) {
     command.kind = kind;
     for (const SlotRef wrong : {past(ref), beyond(), SlotRef{}}) {

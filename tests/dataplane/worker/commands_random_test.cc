@@ -1,4 +1,4 @@
-// commands: random sequences, one reference in six stale, against records kept by simple means.
+// commands: random sequences, compared with a simple model. One reference in six is stale.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -8,7 +8,7 @@
 namespace sluice::dataplane::test {
 namespace {
 
-// What the worker must have in its slots, kept by simple means.
+// The model: what the worker must have in its slots.
 struct Records {
   struct Endpoint {
     std::uint32_t generation = 0;
@@ -49,7 +49,7 @@ struct Records {
 
 class RandomCommandsTest : public CommandsTest {
  protected:
-  // The present generation mostly, one past or to come now and then.
+  // Mostly the present generation, sometimes the one before or after.
   SlotRef some_ref(std::uint32_t slot, std::uint32_t generation) {
     if (random_() % 6 == 0) generation += random_() % 2 == 0 ? 1 : -1;
     return {slot, generation};
@@ -58,7 +58,7 @@ class RandomCommandsTest : public CommandsTest {
   std::uint32_t some(const Slots& slots) {
     return static_cast<std::uint32_t>(random_() % slots.size());
   }
-  // What the model says of the command: carried out (true) or stale.
+  // `holds`: the model expects that the command is carried out. Otherwise it must be stale.
   void expect_run(const Command& command, bool holds) { holds ? good(command) : stale(command); }
 
   void endpoint_step() {

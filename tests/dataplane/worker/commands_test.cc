@@ -1,5 +1,5 @@
-// commands: each kind with a reference that holds, one of a past generation, one to a slot that is not
-// installed and one to no slot at all.
+// commands: each kind with a valid reference, with one of a past generation, with one to a slot that is not
+// installed, and with one to no slot.
 #include "dataplane/worker/commands.h"
 
 #include <rte_mbuf.h>
@@ -11,7 +11,7 @@ namespace sluice::dataplane::test {
 namespace {
 
 TEST_F(CommandsTest, InstallEndpoint) {
-  publisher().keys_ready = true;  // what an earlier tenant left
+  publisher().keys_ready = true;  // values that an earlier endpoint left
   publisher().rtcp_index = 99;
   good(make_command(CommandKind::kInstallEndpoint, kPublisher));
   EXPECT_TRUE(publisher().installed);
@@ -27,7 +27,7 @@ TEST_F(CommandsTest, InstallEndpoint) {
   EXPECT_TRUE(worker_.notes().empty());
 
   publisher().rtcp_index = 5;
-  stale(make_command(CommandKind::kInstallEndpoint, kPublisher));  // it is
+  stale(make_command(CommandKind::kInstallEndpoint, kPublisher));  // it is installed already
   EXPECT_EQ(publisher().rtcp_index, 5u) << "an installed endpoint was set up again";
   stale_refs(CommandKind::kInstallEndpoint, kReceiver);
   EXPECT_FALSE(receiver().installed);
@@ -39,7 +39,7 @@ TEST_F(CommandsTest, AnEndpointOnTheSharedPortHasNoPortOfItsOwn) {
   publisher().local.address.port = publisher().rtcp_port = state().shared_ice_port;
   good(make_command(CommandKind::kInstallEndpoint, kPublisher));
   EXPECT_EQ(state().local_ports[state().shared_ice_port].endpoint, kNoSlot);
-  state().local_ports[state().shared_ice_port].endpoint = 1;  // a witness
+  state().local_ports[state().shared_ice_port].endpoint = 1;  // a value that the removal must keep
   good(make_command(CommandKind::kRemoveEndpoint, kPublisher));
   EXPECT_EQ(state().local_ports[state().shared_ice_port].endpoint, 1u);
 }
@@ -48,7 +48,7 @@ TEST_F(CommandsTest, RemoveEndpoint) {
   install_endpoints();
   for (const SlotRef wrong : {past(kPublisher), beyond(), SlotRef{9, 0}}) {
     stale(make_command(CommandKind::kRemoveEndpoint, wrong));
-    expect_one_note(NoteKind::kEndpointRemoved, wrong);  // answered all the same
+    expect_one_note(NoteKind::kEndpointRemoved, wrong);  // answered although it is stale
   }
   EXPECT_TRUE(publisher().installed);
   good(make_command(CommandKind::kRemoveEndpoint, kPublisher));
@@ -59,11 +59,12 @@ TEST_F(CommandsTest, RemoveEndpoint) {
   EXPECT_EQ(state().local_ports[20010].endpoint, kReceiver.slot);
   stale(make_command(CommandKind::kRemoveEndpoint, kPublisher));
   expect_one_note(NoteKind::kEndpointRemoved, kPublisher);
-  ++publisher().generation;  // the next tenant
+  ++publisher().generation;  // the next endpoint in the slot
   good(make_command(CommandKind::kInstallEndpoint, {kPublisher.slot, kPublisher.generation + 1}));
 }
 
-// The control thread takes routes and sources off first. Should it not, nothing may point at what is gone.
+// The control thread removes routes and sources first. Even when it does not, no reference to the removed
+// endpoint may remain.
 TEST_F(CommandsTest, RemovingAnEndpointLeavesNothingThatPointsAtIt) {
   install_all();
   const std::uint32_t stream = create_stream(state(), kPublisher.slot, 1000);
@@ -104,7 +105,7 @@ TEST_F(CommandsTest, SetRemote) {
   good(command);
   EXPECT_EQ(template_remote(publisher().rtcp).port, 4000);
   EXPECT_FALSE(receiver().rtp.known());
-  command.remote = HeaderTemplate{};  // no longer known
+  command.remote = HeaderTemplate{};  // the remote is no longer known
   good(command);
   EXPECT_FALSE(publisher().rtcp.known());
 }
@@ -124,11 +125,11 @@ TEST_F(CommandsTest, BindAndUnbindTuple) {
   install_endpoints();
   good(with(CommandKind::kBindTuple, kPublisher));
   EXPECT_EQ(state().endpoint_by_tuple.find(key), kPublisher.slot);
-  good(with(CommandKind::kUnbindTuple, kReceiver));  // not its own
+  good(with(CommandKind::kUnbindTuple, kReceiver));  // the tuple belongs to the publisher
   EXPECT_EQ(state().endpoint_by_tuple.find(key), kPublisher.slot);
   good(with(CommandKind::kBindTuple, kReceiver));  // the latest owner wins
   EXPECT_EQ(state().endpoint_by_tuple.find(key), kReceiver.slot);
-  good(with(CommandKind::kUnbindTuple, kPublisher));  // the former owner's farewell comes late
+  good(with(CommandKind::kUnbindTuple, kPublisher));  // a late command of the former owner
   EXPECT_EQ(state().endpoint_by_tuple.find(key), kReceiver.slot);
   stale_refs(CommandKind::kUnbindTuple, kReceiver, command);
   EXPECT_EQ(state().endpoint_by_tuple.find(key), kReceiver.slot);
@@ -161,7 +162,7 @@ TEST_F(CommandsTest, KeysReady) {
 }
 
 TEST_F(CommandsTest, InstallSource) {
-  stale(make_command(CommandKind::kInstallSource, kSource));  // its endpoint is not there yet
+  stale(make_command(CommandKind::kInstallSource, kSource));  // its endpoint is not installed yet
   EXPECT_FALSE(source().installed);
   install_endpoints();
   stale_refs(CommandKind::kInstallSource, kSource);
@@ -200,7 +201,7 @@ TEST_F(CommandsTest, RemoveSource) {
 }
 
 TEST_F(CommandsTest, InstallRoute) {
-  stale(make_command(CommandKind::kInstallRoute, kRoute));  // neither endpoint nor source
+  stale(make_command(CommandKind::kInstallRoute, kRoute));  // no endpoint and no source
   install_endpoints();
   stale(make_command(CommandKind::kInstallRoute, kRoute));  // no source
   EXPECT_FALSE(route().installed);
@@ -216,7 +217,7 @@ TEST_F(CommandsTest, InstallRoute) {
   EXPECT_EQ(state().route_by_ssrc.find({kReceiver.slot, kSsrc}), kNoSlot);
 
   route().source = kSource.slot;
-  route().started = route().fir_seen = true;  // what an earlier tenant left
+  route().started = route().fir_seen = true;  // values that an earlier route left
   route().stream = 3;
   good(make_command(CommandKind::kInstallRoute, kRoute));
   EXPECT_TRUE(route().installed);
@@ -247,7 +248,7 @@ TEST_F(CommandsTest, RemoveRoute) {
   EXPECT_EQ(memory().counters.reports.read(), 0u) << "a BYE for an SSRC that never spoke";
 }
 
-// A route that continues an SSRC may be installed before its forerunner is gone.
+// A route that continues an SSRC may be installed before the earlier route is removed.
 TEST_F(CommandsTest, ASuccessorKeepsTheSsrc) {
   install_all();
   fill_route(memory(), {8, 1}, kReceiver, kOtherSource, kSsrc);
@@ -286,7 +287,7 @@ TEST_F(CommandsTest, RequestKeyframe) {
   stale(make_command(CommandKind::kRequestKeyframe, kSource));
   install_all();
   stale_refs(CommandKind::kRequestKeyframe, kSource);
-  good(make_command(CommandKind::kRequestKeyframe, kSource));  // no stream feeds it: no publisher to ask
+  good(make_command(CommandKind::kRequestKeyframe, kSource));  // no stream feeds it, so none can be asked
   wake_stream(state(), create_stream(state(), kPublisher.slot, 1000));
   good(make_command(CommandKind::kRequestKeyframe, kSource));  // the publisher's address is unknown
   EXPECT_EQ(memory().counters.reports.read(), 0u);
@@ -308,13 +309,13 @@ TEST_F(CommandsTest, ForgetStream) {
   EXPECT_EQ(find_stream(state(), kPublisher.slot, 1000), kNoSlot);
   EXPECT_EQ(source().stream, kNoSlot);
   stale(forget(slot, tenancy));
-  stale(forget(slot, tenancy + 1));  // the free slot's own number
+  stale(forget(slot, tenancy + 1));  // the tenancy of the free slot
 }
 
 TEST_F(CommandsTest, InjectHandsTheFrameToThePort) {
   Command command = make_command(CommandKind::kInject, {});
   command.port_id = 3;
-  std::vector<rte_mbuf> frames(kBatch);  // of which nothing but the length is looked at before the burst
+  std::vector<rte_mbuf> frames(kBatch);  // before the burst, only their length is read
   for (std::size_t i = 1; i < kBatch; ++i) {
     frames[i].pkt_len = 60;
     command.mbuf = &frames[i];

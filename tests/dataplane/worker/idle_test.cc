@@ -1,5 +1,5 @@
-// What a worker without work does, on the driver of the tests' rings, which has neither interrupts nor
-// anything to monitor. The modes that need them run in tests/e2e/test_idle.py.
+// A worker without work, on DPDK's ring driver, which supports neither interrupts nor monitoring. The modes
+// that need them run in tests/e2e/test_idle.py.
 #include "dataplane/worker/idle.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ TEST_F(IdleTest, WhatAPortCannotDoIsRefusedByName) {
   for (const std::string& part :
        {std::string("\"interrupt\""), "\"" + port.name + "\"", port.driver, std::string("allowed")})
     EXPECT_NE(error.find(part), std::string::npos) << error;
-  // Here it may be the CPU that cannot, before any port is asked.
+  // The reason may also be the CPU, which is checked before the ports.
   EXPECT_FALSE(Idle::check(config::Idle::kMonitor, ports(), error));
   for (const std::string& part : {std::string("\"monitor\""), std::string("allowed")})
     EXPECT_NE(error.find(part), std::string::npos) << error;
@@ -79,7 +79,7 @@ TEST_F(IdleTest, PausesGrowToTheirBoundAndNoFurther) {
   std::vector<std::uint64_t> pauses;
   for (int i = 0; i < 200; ++i) {
     const std::uint64_t before = rte_rdtsc();
-    // With the clock at which the test's own steps count: short ones spin until then.
+    // The first calls pass the time at which the patience ends, later calls the present time.
     ASSERT_TRUE(idle.rest(before > now ? before : now));
     pauses.push_back(us(rte_rdtsc() - before));
   }
@@ -87,7 +87,7 @@ TEST_F(IdleTest, PausesGrowToTheirBoundAndNoFurther) {
   for (std::size_t i = 20; i < pauses.size(); ++i) at_bound += pauses[i] >= 200;
   EXPECT_LT(pauses[0] + pauses[1], 10'000u);
   EXPECT_EQ(at_bound, pauses.size() - 20);
-  // However busy the machine is, most sleeps end near their bound.
+  // Even on a busy machine, a quarter of the sleeps ends within 5 ms.
   std::sort(pauses.begin(), pauses.end());
   EXPECT_LT(pauses[pauses.size() / 4], 5000u);
   idle.end();

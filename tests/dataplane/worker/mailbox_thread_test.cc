@@ -1,6 +1,6 @@
-// mailbox with two real threads: this one is the control thread, the other a worker in its own loop. Storms
-// of installs, removals and switches, stale references among them, rings that fill, answers read late. Run it
-// under ThreadSanitizer: what one side may touch when is exactly what it watches.
+// mailbox with two real threads: this one is the control thread, the other runs a worker's loop. The test
+// sends many installs, removals and switches, some with stale references, fills the rings and reads answers
+// late. Run it under ThreadSanitizer, which checks that each side touches memory only while it owns it.
 #include "dataplane/shared/mailbox.h"
 
 #include <poll.h>
@@ -22,7 +22,7 @@ constexpr std::uint32_t kEndpoints = 24;
 constexpr std::uint32_t kSources = 40;
 constexpr std::uint32_t kRoutes = 120;
 
-// What an endpoint's keys and SSRCs must be, from its tenancy of the slot.
+// The expected key bytes and SSRCs of an endpoint, computed from its slot and generation.
 std::uint8_t key_byte(SlotRef endpoint) {
   return static_cast<std::uint8_t>(endpoint.slot * 31 + endpoint.generation * 7 + 1);
 }
@@ -30,8 +30,7 @@ std::uint32_t ssrc_base(SlotRef endpoint) {
   return static_cast<std::uint32_t>(mix64(std::uint64_t{endpoint.slot} << 32 | endpoint.generation)) << 4;
 }
 
-// The worker's thread: Worker's own turns, and between them streams that come and go as traffic would make
-// them.
+// The worker's thread: turns of a Worker. Between them streams are created and removed, as traffic does.
 class WorkerThread {
  public:
   WorkerThread(Worker& worker, bool traffic)
@@ -78,12 +77,12 @@ class WorkerThread {
   std::thread thread_;
 };
 
-// The control thread's side, with the simplest records that keep the rules of the mailbox.
+// The control thread's side: the simplest records that keep the mailbox's contract.
 class ControlSide {
  public:
   explicit ControlSide(WorkerMemory& memory) : memory_(memory), random_(test_seed()) {}
 
-  // ---- the mailbox: what the ring does not take waits, in order
+  // ---- the mailbox: commands that do not fit into the ring wait, in order
   void send(const Command& command) {
     waiting_.push_back(command);
     ++sent;
@@ -103,7 +102,7 @@ class ControlSide {
     for (Note note; memory_.notes.pop(note);) take(note);
   }
 
-  // ---- one random step of a control plane's life
+  // ---- one random step
   void step() {
     const std::uint64_t kind = random_() % 100;
     if (kind < 12) {
@@ -131,11 +130,11 @@ class ControlSide {
   void remove_everything() {
     for (std::uint32_t i = 0; i < kEndpoints; ++i) remove_endpoint(i);
   }
-  // A removal of what was never there: nothing but its answer.
+  // A removal of a route that never existed: it only gets its answer.
   void send_stale_removal() {
     send(make_command(CommandKind::kRemoveRoute, {kRoutes + 1, static_cast<std::uint32_t>(++stale)}));
   }
-  // Waits as the control plane does: on the eventfd, with the rings looked at once more before.
+  // Waits as the control thread does: looks at the ring once more, then waits on the eventfd.
   bool wait(int timeout_ms) {
     memory_.waker.about_to_wait();
     bool woken = true;
@@ -150,7 +149,7 @@ class ControlSide {
   std::size_t waiting() const { return waiting_.size(); }
   std::size_t unanswered() const { return expected_.size(); }
 
-  std::uint64_t sent = 0, stale = 0, perhaps_stale = 0;  // stale: what must be counted so by the worker
+  std::uint64_t sent = 0, stale = 0, perhaps_stale = 0;  // stale: the worker must count them so
   std::uint64_t refused = 0;                             // times that the ring was full
   std::uint64_t wrong_answers = 0, torn_streams = 0, started = 0;
 
@@ -159,8 +158,8 @@ class ControlSide {
   struct Tenant {
     std::uint32_t generation = 0;
     Phase phase = Phase::kFree;
-    std::uint32_t of = kNoSlot;      // a source's endpoint, a route's receiver
-    std::uint32_t source = kNoSlot;  // a route's
+    std::uint32_t of = kNoSlot;      // the endpoint of a source, the receiver of a route
+    std::uint32_t source = kNoSlot;  // the source of a route
     bool keyed = false;
   };
   struct Answer {
@@ -186,7 +185,7 @@ class ControlSide {
   void take(const Note& note) {
     if (note.kind == NoteKind::kStreamStarted) {
       ++started;
-      // Identity from the note and from its endpoint's tenancy must agree, however late it is read.
+      // The SSRC in the note must fit the endpoint's generation, even when the note is read late.
       torn_streams += (note.ssrc ^ ssrc_base(note.ref)) >> 4 != 0;
       streams_.push_back(note.stream);
       if (streams_.size() > 64) streams_.pop_front();
@@ -222,7 +221,7 @@ class ControlSide {
     fill_endpoint(memory_, ref, static_cast<std::uint16_t>(20000 + 2 * slot)).max_streams = 4;
     send(make_command(CommandKind::kInstallEndpoint, ref));
   }
-  // As the contract has it: what leads there and what comes from there first.
+  // Removes routes to the endpoint and sources of it first, as the contract requires.
   void remove_endpoint(std::uint32_t slot) {
     if (endpoints_[slot].phase != Phase::kInstalled) return;
     for (std::uint32_t i = 0; i < kRoutes; ++i)
@@ -252,7 +251,7 @@ class ControlSide {
         break;
       default:
         if (tenant.keyed) return;
-        tenant.keyed = true;  // written while the endpoint is the worker's already, but before keys_ready
+        tenant.keyed = true;  // the worker owns the endpoint already, but reads keys only after keys_ready
         memory_.keys[slot].receive.rtp.bytes.fill(key_byte(ref));
         command.kind = CommandKind::kKeysReady;
     }
@@ -307,7 +306,7 @@ class ControlSide {
     send(change);
   }
 
-  // References to tenants that are gone or going, while their slots may just be filled for the next.
+  // Sends a reference to an object that is removed or being removed; its slot may be filled for the next one.
   void send_stale() {
     static constexpr CommandKind kKinds[] = {
         CommandKind::kRemoveEndpoint,  CommandKind::kSetRemote,     CommandKind::kBindTuple,
@@ -324,7 +323,7 @@ class ControlSide {
     const Tenant& tenant = tenants[slot];
     const bool installs = kind == CommandKind::kInstallEndpoint || kind == CommandKind::kInstallSource ||
                           kind == CommandKind::kInstallRoute;
-    // A second install of a slot that is installed; anything else of a tenant that has been told to leave.
+    // The command is a second install of an installed slot, or another command for an object of the past.
     if (tenant.generation == 0 || (installs && tenant.phase != Phase::kInstalled)) return;
     const bool gone = tenant.phase != Phase::kInstalled;
     Command command = make_command(kind, {slot, tenant.generation - (gone || installs ? 0 : 1)});
@@ -334,7 +333,7 @@ class ControlSide {
     send(command);
   }
 
-  // The shared fields of a stream slot, read as stream_slot.h says.
+  // Reads the shared fields of stream slots as stream_slot.h says.
   void look_at_streams() {
     for (const SlotRef ref : streams_) {
       const StreamSlot& stream = memory_.streams[ref.slot];
@@ -348,7 +347,7 @@ class ControlSide {
       torn_streams += (ssrc ^ ssrc_base(endpoint)) >> 4 != 0;
     }
     if (streams_.empty()) return;
-    ++perhaps_stale;  // it may have ended with its endpoint by now
+    ++perhaps_stale;  // the stream may have ended with its endpoint
     send(make_command(CommandKind::kStreamIdle, streams_.front()));
     streams_.pop_front();
   }
@@ -372,7 +371,8 @@ class MailboxThreadTest : public ::testing::TestWithParam<bool> {
       control_.retry();
       control_.take_notes();
       if (control_.settled()) break;
-      // With commands still waiting there is no note to wake us for sure: the ring's own room comes silently.
+      // While commands wait, no note is certain to wake this thread: free entries of the ring cause no
+      // wake-up.
       const bool woken = control_.wait(control_.waiting() != 0 ? 1 : 5000);
       quiet = woken || control_.waiting() != 0 ? 0 : quiet + 1;
       ASSERT_EQ(quiet, 0) << control_.unanswered() << " answers never came";
@@ -410,10 +410,10 @@ TEST_P(MailboxThreadTest, StormsOfCommandsAreCarriedOutInOrder) {
   SEED_TRACE();
   WorkerThread thread(worker_, GetParam());
   Random random(test_seed() ^ 2);
-  // Bursts of many steps, then the answers are read: at once, or only after more bursts.
+  // Bursts of many steps. The answers are read at once, or only after more bursts.
   for (int burst = 0; control_.sent - control_.stale < 60'000; ++burst) {
     for (std::uint64_t steps = random() % 200; steps > 0; --steps) control_.step();
-    if (burst % 512 == 0)  // more than both rings take, however fast the worker is
+    if (burst % 512 == 0)  // more than both rings hold
       for (int i = 0; i < 13'000; ++i) control_.send_stale_removal();
     control_.retry();
     if (random() % 3 != 0) control_.take_notes();
@@ -439,17 +439,17 @@ TEST_P(MailboxThreadTest, StormsOfCommandsAreCarriedOutInOrder) {
   expect_empty();
 }
 
-// No thread reads the answers: the worker must stop taking commands before answers no longer fit, while
-// its other notes come on top; and go on where it stopped.
+// No thread reads the answers. The worker must stop taking commands while their answers still fit beside its
+// other notes, and later continue at the next command.
 TEST_P(MailboxThreadTest, UnreadAnswersHoldCommandsBackAndNoneIsLost) {
   SEED_TRACE();
   WorkerThread thread(worker_, GetParam());
   WorkerMemory& memory = bare_.memory;
   const std::size_t removals = memory.notes.capacity() + memory.commands.capacity() + 5000;
-  for (std::uint32_t i = 0; i < 500; ++i) control_.step();  // something for the traffic to run on
+  for (std::uint32_t i = 0; i < 500; ++i) control_.step();  // makes endpoints for the traffic
   while (control_.unanswered() < removals) control_.send_stale_removal();
 
-  // Until the worker takes no more, though there is plenty; and then it stays so.
+  // Waits until the worker takes no more commands although the ring is full. Then it must stay so.
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::seconds(60);
   while (memory.notes.size() + 1 < memory.notes.capacity() || memory.commands.free_entries() != 0) {
@@ -459,7 +459,7 @@ TEST_P(MailboxThreadTest, UnreadAnswersHoldCommandsBackAndNoneIsLost) {
   }
   const std::uint64_t done = memory.counters.commands.read();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  EXPECT_LE(memory.counters.commands.read(), done + 1);  // one may have been under way
+  EXPECT_LE(memory.counters.commands.read(), done + 1);  // one may have been in progress
   EXPECT_GT(control_.waiting(), 0u) << "the ring of commands was to be full";
   EXPECT_EQ(memory.commands.free_entries(), 0u);
   EXPECT_GE(memory.notes.size() + 1, memory.notes.capacity());
@@ -477,7 +477,7 @@ TEST_P(MailboxThreadTest, UnreadAnswersHoldCommandsBackAndNoneIsLost) {
   expect_empty();
 }
 
-// The loop itself: ends at kStop and says so last, with the control thread asleep meanwhile.
+// The loop ends at kStop. Its last note says so, and wakes the sleeping control thread.
 TEST(WorkerRunTest, StopsWhenToldAndSaysSo) {
   for (const config::Idle idle : {config::Idle::kSpin, config::Idle::kYield, config::Idle::kPause}) {
     BareWorker bare;
