@@ -1,5 +1,6 @@
-// Our GCM kernel against OpenSSL: every length around the edges of blocks, registers and chunks, headers of
-// every length, any number of messages of equal and unequal lengths, and no byte written behind the end.
+// Compares our GCM kernel with OpenSSL: every length around the edges of blocks, registers and chunks,
+// headers of every length, any number of messages with equal and different lengths. No byte may be written
+// past the end.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
@@ -138,7 +139,7 @@ TEST_F(Gcm, EveryCountOfUnlikeLengths) {
   }
 }
 
-// A test vector of the authors of GCM (case 4): an oracle besides OpenSSL.
+// A test vector of the authors of GCM (case 4): a second oracle beside OpenSSL.
 TEST_F(Gcm, PublishedVector) {
   Message message{
       .key = from_hex("feffe9928665731c6d6a8f9467308308"),

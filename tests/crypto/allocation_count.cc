@@ -1,5 +1,5 @@
-// The operator new of the program, which counts its calls. It has a file of its own, so that the compiler
-// cannot look inside.
+// Replaces operator new by one that counts its calls. It is in a separate file, so that the compiler cannot
+// optimise the calls away.
 #include <cstdlib>
 #include <new>
 

@@ -1,4 +1,4 @@
-// Batches of every size and mix, and indices in any order. libsrtp2, used directly, checks each packet.
+// Batches of every size and mixture, and indices in any order. libsrtp2, used directly, checks each packet.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxBatch = 256;  // more than one stage of the engine
 
-// Batches of every size, with jobs that differ in everything in which jobs can differ.
+// Batches of every size, with jobs that differ in every property of a job.
 
 /// The library alone does the work on a CPU without AVX-512, and for small batches on any CPU.
 enum class Form { kOwnKernels, kLibraryAlone, kLibsrtp };
@@ -64,7 +64,7 @@ void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<Mix
     packet.index = (std::uint64_t{random.one_in(3) ? 0 : random.word()} << 16) | random.below(0x10000);
     packet.ssrc = random.word();
     packet.plain = random_rtp(random, packet.ssrc, packet.index, random_length(random));
-    const std::uint64_t way = random.below(3);  // in place, from a buffer of its own, from the shared one
+    const std::uint64_t way = random.below(3);  // in place, from a separate buffer, from the shared buffer
     if (way == 2) {
       packet.plain.bytes.resize(packet.plain.header_length);
       packet.plain.bytes.insert(packet.plain.bytes.end(), shared.begin(), shared.end());
@@ -107,7 +107,7 @@ void check_mixed_batch(Random& random, SrtpEngine& engine, const std::vector<Mix
                     seal[i].length,
                     {}});
   }
-  // A tenth of the packets is forged. They stay as they came, and the others open.
+  // A tenth of the packets are forged. These stay unchanged, and the others open.
   std::vector<std::optional<Bytes>> forged(size);
   for (std::size_t i = 0; i < size; ++i) {
     if (!random.one_in(10)) continue;
@@ -184,8 +184,8 @@ std::string name_of(const ::testing::TestParamInfo<Form>& one) {
 INSTANTIATE_TEST_SUITE_P(Crypto, Batch,
                          ::testing::Values(Form::kOwnKernels, Form::kLibraryAlone, Form::kLibsrtp), name_of);
 
-// An engine takes any index at any time: retransmissions from a cache, a peer that starts again, two packets
-// with one index.
+// An engine accepts each index at any time: for retransmissions from a cache, a peer that starts again, and
+// two packets with one index.
 class AnyOrder : public EveryEngineAndProfile {};
 
 TEST_P(AnyOrder, OfExplicitIndices) {

@@ -11,7 +11,7 @@
 namespace sluice::crypto::test {
 namespace {
 
-/// Memory between two pages that must not be touched.
+/// Memory between two inaccessible pages.
 class Guarded {
  public:
   static constexpr std::size_t kPage = 4096;
@@ -32,7 +32,7 @@ class Guarded {
     std::memset(base_ + kPage, 0xcc, size_);
     return back ? at_back(length) : at_front();
   }
-  /// Whether the accessible bytes outside [from, from + length) are as place() left them.
+  /// True when the accessible bytes outside [from, from + length) are as place() left them.
   bool untouched_outside(const std::uint8_t* from, std::size_t length) const {
     for (std::size_t i = 0; i < size_; ++i) {
       const std::uint8_t* at = base_ + kPage + i;

@@ -13,8 +13,8 @@
 namespace sluice::crypto::test {
 namespace {
 
-// A stream as the relay sees it. One side seals it in order. Then packets are lost, doubled, reordered and
-// forged. The other side opens it in batches, with our index estimate and replay window. libsrtp does the
+// A stream as the relay receives it. One side seals it in order. Then packets are lost, duplicated, reordered
+// and forged. The other side opens it in batches, with our index estimate and replay window. libsrtp does the
 // same packet by packet. Every sealed byte and every verdict must be the same.
 
 enum class Verdict { kAccepted, kReplayed, kTooOld, kForged, kOther };
@@ -24,8 +24,8 @@ class Receiver {
   Receiver(SrtpEngine& engine, const SrtpKeys& keys, std::uint32_t ssrc, std::uint64_t first_index)
       : engine_(engine), keys_(keys), ssrc_(ssrc), first_index_(first_index) {}
 
-  /// As a worker does: check all, open all, then commit one by one. Before each commit check again, since the
-  /// batch may contain the same index twice.
+  /// Does as a worker: checks all, opens all, then commits one by one. It checks again before each commit,
+  /// since the batch may contain the same index twice.
   std::vector<Verdict> receive(std::vector<Bytes>& packets) {
     std::vector<std::uint64_t> indices;
     std::vector<RtpUnprotectJob> jobs;
@@ -91,9 +91,9 @@ Verdict verdict_of(srtp_err_status_t status) {
   }
 }
 
-/// What a network does to a sealed stream: it loses packets, also many in a row, doubles and forges some, and
-/// delays some by up to 300 others, past the replay window. The first packet always arrives, so that both
-/// receivers start in the same way. All of the gap is lost.
+/// What a network does to a sealed stream. It loses packets, also many in a row, duplicates and forges some,
+/// and delays some by up to 300 others, past the replay window. The first packet always arrives, so that both
+/// receivers start in the same way. All packets of the gap are lost.
 struct Gap {
   std::size_t first = 0;
   std::size_t count = 0;
@@ -120,8 +120,8 @@ std::vector<Bytes> disturbed(Random& random, const std::vector<Bytes>& sealed, G
     if (random.one_in(12)) arrivals.emplace_back(at + random.below(random.one_in(3) ? 300 : 5), sealed[i]);
     if (random.one_in(12)) {
       Bytes forged = sealed[i];
-      // Behind the sequence number. A forged sequence number would change the estimate; forgery_test does
-      // that.
+      // Changes a bit behind the sequence number, because a forged sequence number would change the estimate.
+      // forgery_test covers that.
       forged[random.between(12, forged.size() - 1)] ^= static_cast<std::uint8_t>(1u << random.below(8));
       if (claimed_header_length(forged) == claimed_header_length(sealed[i]))
         arrivals.emplace_back(at, forged);
@@ -199,7 +199,7 @@ class Stream : public EveryEngineAndProfile {
     oracle.set_roc(static_cast<std::uint32_t>(first_index >> 16));
     std::map<Verdict, int> counts;
     for (std::size_t at = 0; at < arrivals.size();) {
-      // The first packet goes alone. Its ROC is given to libsrtp, which counts by itself from there on.
+      // The first batch is one packet. libsrtp gets its ROC and then counts by itself.
       const std::size_t batch =
           at == 0 ? 1 : std::min<std::size_t>(random.between(1, 40), arrivals.size() - at);
       std::vector<Bytes> packets(arrivals.begin() + static_cast<std::ptrdiff_t>(at),
@@ -219,7 +219,7 @@ class Stream : public EveryEngineAndProfile {
       }
       at += batch;
     }
-    // Without any of these the test would have tested nothing.
+    // Each verdict must occur, or the test proves nothing.
     for (const Verdict verdict : {Verdict::kAccepted, Verdict::kReplayed, Verdict::kTooOld, Verdict::kForged})
       EXPECT_GT(counts[verdict], 0);
     EXPECT_EQ(counts[Verdict::kOther], 0);
@@ -298,7 +298,7 @@ TEST_P(Srtcp, AnyIndexOverManySsrcs) {
   const MasterKey master = random_master(random, profile());
   const Keys send(engine(), master, Direction::kSend);
   const Keys receive(engine(), master, Direction::kReceive);
-  // One counter for all SSRCs of an endpoint, with jumps. Then back, and on to the end of the range.
+  // One counter for all SSRCs of an endpoint, with jumps. It goes back once, then on to the end of the range.
   std::vector<std::uint32_t> indices;
   for (std::uint32_t index = 1; indices.size() < 60;
        index += static_cast<std::uint32_t>(random.one_in(10) ? random.between(1, 100000) : 1))

@@ -55,7 +55,7 @@ TEST_P(Contract, ReleasedKeysAreAllZeroAndRefused) {
   EXPECT_EQ(protect_rtcp(engine(), keys, random_rtcp(random_, kSsrc, 28), 1).status, SrtpStatus::kInternal);
   EXPECT_EQ(unprotect_rtcp(engine(), keys, random_rtcp(random_, kSsrc, 60)).status, SrtpStatus::kInternal);
   EXPECT_THAT(engine().last_error(), HasSubstr("released"));
-  engine().release(keys);  // a second time does no harm
+  engine().release(keys);  // a second release does no harm
 }
 
 TEST_P(Contract, KeysOfTheWrongLengthAreRefusedAndWiped) {
@@ -292,11 +292,11 @@ TEST(Secret, LeavesNothingBehind) {
   EXPECT_TRUE(all_zero(memory.data(), memory.size()));
   *secret = moved;
   EXPECT_EQ(secret->bytes()[31], 0x77);
-  secret->assign(Bytes(3, 1));  // nothing of the longer one may stay
+  secret->assign(Bytes(3, 1));  // no byte of the longer secret may stay
   EXPECT_EQ(secret->size(), 3u);
   EXPECT_TRUE(all_zero(secret->data() + 3, 29));
   secret->~Secret<32>();
-  EXPECT_TRUE(all_zero(memory.data(), 32));  // the size behind is no secret
+  EXPECT_TRUE(all_zero(memory.data(), 32));  // behind these bytes is the size, which is not secret
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ class Forgery : public EveryEngineAndProfile {
     return protect(engine(), **send_, plain_, kSsrc, next_index_++).packet;
   }
 
-  /// Does as a worker does: it estimates the index and takes the header length that the packet claims. A
-  /// packet that no caller would pass on is passed on too, with the header length of the genuine one.
+  /// Does as a worker: estimates the index and takes the header length that the packet claims. Also passes on
+  /// a packet that a worker would refuse, with the header length of the genuine packet.
   SrtpStatus attack(const Bytes& forged) {
     std::uint16_t sequence = 0;
     if (forged.size() >= 4) sequence = static_cast<std::uint16_t>(forged[2] << 8 | forged[3]);
@@ -68,7 +68,7 @@ class Forgery : public EveryEngineAndProfile {
 TEST_P(Forgery, EveryByteOfSrtpFlipped) {
   SEED_TRACE();
   for (const std::size_t payload : {std::size_t{0}, std::size_t{1}, std::size_t{33}, std::size_t{200}}) {
-    for (int round = 0; round < 12; ++round) {  // past the rollover
+    for (int round = 0; round < 12; ++round) {  // goes past the rollover
       const Bytes sealed = next(payload);
       for (std::size_t at = 0; at < sealed.size(); ++at) {
         Bytes forged = sealed;
@@ -110,7 +110,7 @@ TEST_P(Forgery, EveryByteOfSrtcpFlippedAndEveryLengthCut) {
       EXPECT_EQ(to_hex(out.packet), to_hex(forged)) << "a refused packet was changed";
       return out.status;
     };
-    for (std::size_t at = 0; at < sealed.size(); ++at) {  // also the E bit and the index
+    for (std::size_t at = 0; at < sealed.size(); ++at) {  // includes the E bit and the index
       for (unsigned bit = 0; bit < 8; ++bit) {
         Bytes forged = sealed;
         forged[at] ^= static_cast<std::uint8_t>(1u << bit);
@@ -144,7 +144,7 @@ TEST_P(Forgery, GenuinePacketsElsewhere) {
   expect_genuine(sealed);
 }
 
-// Thousands of forged SSRCs. By itself libsrtp would keep a stream for each.
+// Thousands of forged SSRCs. libsrtp alone would keep a stream for each.
 TEST_P(Forgery, ManySsrcs) {
   SEED_TRACE();
   const Bytes first = next(20);

@@ -1,5 +1,5 @@
-// Our kernels, each alone, against OpenSSL: every length around the edges of blocks and registers, every
-// number of messages, and no byte written behind the end.
+// Compares each of our kernels with OpenSSL: every length around the edges of blocks and registers, and every
+// number of messages. No byte may be written past the end.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -25,7 +25,7 @@ std::uint32_t rotated(std::uint32_t value, int by) {
   return value << by | value >> (32 - by);
 }
 
-// SHA-1 exactly as FIPS 180-4 has it: the state after one block, the key xor `pad`.
+// SHA-1 as FIPS 180-4 defines it: the state after one block, which is the key xor `pad`.
 std::array<std::uint32_t, 5> state_after(const Bytes& key, std::uint8_t pad) {
   std::array<std::uint32_t, 80> w{};
   for (std::size_t i = 0; i < 64; ++i)
@@ -109,7 +109,7 @@ TEST_F(Lanes, HashOfLikeLengths) {
   }
 }
 
-// One group of lanes ends long before the other.
+// The messages of one group of lanes are much shorter than those of the other.
 TEST_F(Lanes, HashOfGroupsOfUnlikeLengths) {
   SEED_TRACE();
   Random random(54);
@@ -149,7 +149,7 @@ Bytes expected_text(const Bytes& key, const CounterIv& iv, std::span<const std::
 TEST_F(Lanes, CounterModeOfEveryLengthAndCount) {
   SEED_TRACE();
   Random random(52);
-  std::vector<std::size_t> lengths{1200, 4096, 4097, 65519};  // past 256 blocks the counter carries
+  std::vector<std::size_t> lengths{1200, 4096, 4097, 65519};  // the counter's low byte wraps after 256 blocks
   for (std::size_t length = 0; length <= 330; ++length) lengths.push_back(length);
   for (std::size_t first = 0; first < lengths.size();) {
     const std::size_t count = std::min<std::size_t>(lengths.size() - first, random.between(1, 9));

@@ -1,4 +1,4 @@
-// packet_index against its definition (the nearest index with these low bits) by brute force, and against
+// Compares packet_index with its definition (the nearest index with these low bits) by brute force, and with
 // libsrtp.
 #include "crypto/srtp/packet_index.h"
 
@@ -11,8 +11,8 @@
 namespace sluice::crypto::test {
 namespace {
 
-/// The nearest of the indices with these low 16 bits and the ROC before, the same ROC and the one after, as
-/// far as they exist. At equal distance the one with the same ROC.
+/// The nearest of three indices with these low 16 bits: with the ROC before, the same ROC and the ROC after,
+/// when they exist. At equal distance the one with the same ROC.
 std::uint64_t nearest(std::uint64_t highest, std::uint16_t sequence) {
   const std::uint64_t roc = highest >> 16;
   const auto distance = [&](std::uint64_t index) {

@@ -1,4 +1,4 @@
-// replay_window against a model that remembers every index.
+// Compares replay_window with a model that remembers every index.
 #include "crypto/srtp/replay_window.h"
 
 #include <gtest/gtest.h>
@@ -36,7 +36,7 @@ TEST(ReplayWindow, AgreesWithTheModel) {
       Model model;
       std::uint64_t around = start;
       for (int step = 0; step < 5000; ++step) {
-        // Mostly near the edges of the window and of its two words, sometimes a large step.
+        // Indices are mostly near the edges of the window and of its two words; some steps are large.
         std::uint64_t index = around + random.below(300);
         index -= std::min<std::uint64_t>(index, random.below(200));
         if (random.one_in(50)) index += random.below(70000);

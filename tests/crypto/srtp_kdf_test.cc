@@ -1,4 +1,4 @@
-// srtp_kdf against the published vectors: RFC 3711 appendix B.2 and B.3, RFC 6188 7.2 (AES-256).
+// Compares srtp_kdf with the published vectors: RFC 3711 appendix B.2 and B.3, RFC 6188 7.2 (AES-256).
 #include "crypto/srtp/srtp_kdf.h"
 
 #include <gtest/gtest.h>

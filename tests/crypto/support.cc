@@ -127,7 +127,7 @@ std::size_t claimed_header_length(std::span<const std::uint8_t> packet) {
 
 Oracle::Oracle(const MasterKey& master, std::uint32_t ssrc, unsigned long window_size, bool rtcp_encrypted)
     : ssrc_(ssrc) {
-  // This session stays. Without one libsrtp on NSS would stop NSS, and start it again for the next.
+  // This session is never closed. Without a session, libsrtp stops NSS and starts it again for the next one.
   static const bool started = [] {
     std::string error;
     EXPECT_NE(make_engine(EngineKind::kLibsrtp, error), nullptr) << error;

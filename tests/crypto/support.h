@@ -1,5 +1,5 @@
-// support: what the tests of crypto/ share: a seeded random source, packets, keys, and libsrtp2 as the
-// oracle. The oracle uses the library directly, not through our engine of the same name.
+// support: helpers for the tests of crypto/: a seeded random source, packets, keys, and libsrtp2 as the
+// oracle. The oracle calls the library directly, not through our engine of that name.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -46,13 +46,13 @@ class Random {
   std::mt19937_64 engine_;
 };
 
-/// Lengths with the edge cases: nothing, one byte, around AES and SHA-1 blocks, audio, video.
+/// A random length. Includes the edge cases: 0, 1, around AES and SHA-1 blocks, audio, video.
 std::size_t random_length(Random& random);
 
 MasterKey random_master(Random& random, SrtpProfile profile);
 MasterKey master_of(SrtpProfile profile, std::string_view key_hex, std::string_view salt_hex);
 
-/// A plain RTP packet with, at random, CSRCs and no, a one-byte or a two-byte header extension.
+/// A plain RTP packet. CSRCs are random, and so is the header extension: none, one-byte or two-byte form.
 struct RtpPacket {
   Bytes bytes;
   std::size_t header_length = 12;
@@ -61,7 +61,7 @@ struct RtpPacket {
 RtpPacket random_rtp(Random& random, std::uint32_t ssrc, std::uint64_t index, std::size_t payload_length);
 Bytes random_rtcp(Random& random, std::uint32_t ssrc, std::size_t length);
 
-/// The header length that a packet claims. 0 when it does not fit into `length`.
+/// The header length that a packet claims. 0 when the packet is shorter.
 std::size_t claimed_header_length(std::span<const std::uint8_t> packet);
 
 /// libsrtp2 itself: one SSRC, one direction, its own ROC and replay window.
@@ -94,7 +94,7 @@ class Oracle {
 Bytes oracle_protect(const MasterKey& master, std::uint32_t ssrc, std::uint64_t index, const Bytes& packet);
 Bytes oracle_unprotect(const MasterKey& master, std::uint32_t ssrc, std::uint64_t index, const Bytes& packet);
 
-/// How often this thread has called operator new.
+/// The number of calls of operator new on this thread.
 std::size_t allocation_count();
 
 std::unique_ptr<SrtpEngine> engine_or_fail(EngineKind kind);
@@ -116,10 +116,10 @@ class Keys {
 
 struct Outcome {
   SrtpStatus status;
-  Bytes packet;  // as long as the job says, whatever the status
+  Bytes packet;  // with the job's length, for each status
 };
-// Each of these puts one job through one engine. All work in place, except for protect, which has its payload
-// elsewhere.
+// Each function gives one job to one engine. All work in place except protect, whose payload is in another
+// buffer.
 Outcome protect(SrtpEngine& engine, const SrtpKeys& keys, const RtpPacket& packet, std::uint32_t ssrc,
                 std::uint64_t index);
 Outcome unprotect(SrtpEngine& engine, const SrtpKeys& keys, const Bytes& packet, std::size_t header_length,

@@ -1,9 +1,9 @@
-// Published packets through the engines: RFC 7714 16 and 17, RFC 3711 B.2, RFC 2202, and those that libsrtp
-// documents.
+// Published packets through the engines: RFC 7714 16 and 17, RFC 3711 B.2, RFC 2202, and those in libsrtp's
+// documentation.
 //
-// The vectors of RFC 7714 are for session keys. ipsec_mb_engine takes session keys. The public interface of
-// libsrtp begins at master keys, so these tests check the cipher of libsrtp with them. The differential tests
-// check our engine on libsrtp.
+// The vectors of RFC 7714 have session keys. ipsec_mb_engine takes session keys, but libsrtp's public
+// interface takes master keys, so these tests check only the cipher of libsrtp with them. The differential
+// tests check our engine on libsrtp.
 #include <gtest/gtest.h>
 #include <srtp2/cipher.h>
 
@@ -38,7 +38,7 @@ struct Rfc7714 {
   const srtp_cipher_type_t* libsrtp_cipher;
   std::string_view key;
   std::string_view rtp;         // 16.x.1: ciphertext and tag
-  std::string_view rtp_tag;     // 16.x.3: the tag where nothing is encrypted
+  std::string_view rtp_tag;     // 16.x.3: the tag of a packet without encryption
   std::string_view rtcp;        // 17.1, 17.2: ciphertext, tag and index word
   std::string_view rtcp_clear;  // 17.3, 17.4: tag and index word, E bit 0
 };
@@ -111,7 +111,7 @@ TEST(Rfc7714, Section16Srtp) {
   }
 }
 
-// A tag and no encryption, as if the whole packet were header.
+// A tag without encryption: the whole packet counts as header.
 TEST(Rfc7714, Section16TagOnly) {
   for (const Rfc7714& vector : kRfc7714) {
     SCOPED_TRACE(profile_info(vector.profile).name);
@@ -234,8 +234,8 @@ TEST(Rfc2202, Case3ThroughThePacket) {
   }
 }
 
-// The packets that libsrtp documents (srtp_driver) for its master keys. Both engines and libsrtp itself seal
-// and open them.
+// The packets of libsrtp's srtp_driver, with their master keys. Both engines and libsrtp itself seal and open
+// them.
 class LibsrtpVectors : public EveryEngineAndProfile {};
 
 TEST_P(LibsrtpVectors, SealAndOpen) {
@@ -255,7 +255,7 @@ TEST_P(LibsrtpVectors, SealAndOpen) {
         return {"000102030405060708090a0b0c0d0e0f", "a0a1a2a3a4a5a6a7a8a9aaab",
                 "c5002ede04cfdd2eb91159e0880aa06ed2976826f796b201df3131a127e8a392",
                 "c98b8b5df0392a55852b6c21ac8e7025c52c6fbea2b3b446ea31123ba88ce61e80000001"};
-      // Not documented: computed once with libsrtp 2.5.0.
+      // libsrtp has no vector for this profile. This one was computed with libsrtp 2.5.0.
       case SrtpProfile::kAeadAes256Gcm:
         return {"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
                 "a0a1a2a3a4a5a6a7a8a9aaab",
