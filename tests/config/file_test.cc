@@ -1,5 +1,5 @@
-// Files that are no configuration: missing, unreadable, huge, binary, broken in many ways. The loader never
-// crashes and always gives a reason.
+// Files that are not configurations: missing, unreadable, huge, binary, malformed in many ways. The loader
+// never crashes and always gives a reason.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -130,7 +130,7 @@ TEST(File, BinaryGarbage) {
 }
 
 TEST(File, CharactersOutsideAsciiWhereNoneMayBe) {
-  // In the places of blanks, keys and values, and behind the backslash that joins the lines of a string.
+  // In place of blanks, keys and values, and behind the backslash that joins the lines of a string.
   for (const std::string character : {"é", "\u00a1", "\ufb46", "ﻼ", "ᚁ", "ⁿ", "語", "😀"}) {
     EXPECT_THAT(errors_in(kLeast + character + " = 1\n"), ElementsAre(StartsWith("f:4:1: syntax: found ")));
     EXPECT_THAT(errors_in(kLeast + "[" + character + "]\n"), SizeIs(1));
@@ -157,10 +157,10 @@ TEST(File, NestingDoesNotOverflowTheStack) {
   EXPECT_THAT(errors_in("a = " + repeated("[", most) + "\n"), SizeIs(1));
   EXPECT_THAT(errors_in("a = " + repeated("{a=", most) + "\n"), SizeIs(1));
   EXPECT_THAT(errors_in(repeated("[[a.a]]\n", most)), ElementsAre(HasSubstr("dots outside comment lines")));
-  // As deep as the reader passes to the parser. The problem names the outermost key only.
+  // The deepest nesting that the reader passes to the parser. The problem names only the outermost key.
   EXPECT_THAT(errors_in(kLeast + "[a" + repeated(".a", 8180) + "]\n"),
               ElementsAre(StartsWith("f:4:2: a: found an unknown table")));
-  // Dots of comments do not count.
+  // Dots in comments do not count as nesting.
   EXPECT_THAT(errors_in(kLeast + repeated("  # . . . . . . . . . . . .\n", 100000)), IsEmpty());
 }
 

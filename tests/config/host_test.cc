@@ -1,4 +1,4 @@
-// Host: what the kernel says, and what a configuration may then contain.
+// Host: what the kernel reports about the machine, and the configurations that it then allows.
 #include "config/host.h"
 
 #include <gmock/gmock.h>
@@ -54,7 +54,7 @@ TEST(Host, ACpuThatTheAffinityLeavesOutIsStillFound) {
 }
 
 TEST(Host, ProbeSeesThatIpv6IsDisabled) {
-  // In a child, because a network namespace cannot be left again.
+  // In a child process, because the process cannot leave the network namespace again.
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {

@@ -1,5 +1,5 @@
-// The range of each setting: each number at its edges and one past them, each word, each path. The values
-// stand here a second time, so that a mistake in settings.cc fails a test.
+// The range of each setting: each number at its edges and one past them, each word, each path. The values are
+// listed here a second time, so that a mistake in settings.cc fails a test.
 #include <gmock/gmock.h>
 
 #include <set>
@@ -20,7 +20,7 @@ struct Edge {
   std::string path;
   std::int64_t min;
   std::int64_t max;
-  // What else must be set so that the edge passes the rules over several settings.
+  // Other settings that the edge needs to pass the rules over several settings.
   std::string with_min;
   std::string with_max;
 };

@@ -1,4 +1,4 @@
-// Each kind of error in one file: exact words, line and column.
+// One file with each kind of error: checks the exact text, line and column.
 #include <gmock/gmock.h>
 
 #include "config/document.h"
@@ -58,7 +58,7 @@ TEST(Load, AKeyOutsideItsTable) {
 }
 
 TEST(Load, TheWrongTypeOfEachKey) {
-  // One value of each type, and the type of setting that takes it.
+  // One value of each type, and the type of setting that accepts it.
   const std::vector<std::pair<std::string, std::string>> values = {
       {"true", "boolean"}, {"70000000", ""}, {"1.5", ""},       {"\"\\u0001\"", ""},
       {"[]", ""},          {"{}", ""},       {"1979-05-27", ""}};

@@ -1,5 +1,5 @@
-// What people read about the settings agrees with the list of settings: the example file,
-// docs/configuration.md and --help-config.
+// The texts about settings agree with the list of settings: the example file, docs/configuration.md and
+// --help-config.
 #include <gmock/gmock.h>
 
 #include <fstream>
@@ -25,7 +25,7 @@ std::string content_of(const std::string& name) {
   return text.str();
 }
 
-/// With one space for any white space: pages and comments break their lines where they like.
+/// The text with each white space as one space, because pages and comments break lines at different places.
 std::string squeezed(const std::string& text) {
   std::istringstream words(text);
   std::string all, word;
@@ -108,7 +108,7 @@ TEST(Reference, ExampleSetsEachKeyUnderItsMeaningDefaultAndLimit) {
     for (const Setting& setting : settings()) {
       if (setting.table != table.name) continue;
       const std::string name(setting.name);
-      // A key without a default cannot be set to it: it stands there as a comment.
+      // A key without a default is in the file as a comment.
       const bool set = section.find("\n" + name + " = ") != std::string::npos;
       const bool told = section.find("\n# " + name + " = ") != std::string::npos;
       EXPECT_TRUE(set || (told && setting.default_text == "none"))

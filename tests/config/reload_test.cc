@@ -1,4 +1,4 @@
-// Reload: which differences it reports, how, and which take effect.
+// Reload: the differences that it reports, their text, and those that take effect.
 #include "config/reload.h"
 
 #include <gmock/gmock.h>
@@ -49,7 +49,7 @@ TEST(Reload, PortsComeAndGoByName) {
                                                  "ports[new]: none -> \"net_tap1\" (restart)"));
 }
 
-// A device's arguments may hold what would end a TOML string.
+// The arguments of a device may contain characters that end a TOML string.
 TEST(Reload, WritesTextAsTomlWould) {
   const std::string before =
       "[[ports]]\ndevice = 'net_pcap0,iface=a\"b\\c'\naddresses = [\"198.18.0.1/16\"]\n";
@@ -89,7 +89,7 @@ TEST(Reload, OnlyLiveKeysTakeEffect) {
   EXPECT_EQ(result.limits.idle_timeout_s, 0U);
   EXPECT_EQ(result.limits.stream_timeout_s, 2U);
   EXPECT_EQ(result.log.level, LogLevel::kError);
-  // What is left are the changes that the running process cannot apply.
+  // The remaining changes are those that a running process cannot apply.
   for (const Change& change : changes_between(result, wanted))
     EXPECT_EQ(change.apply, Apply::kRestart) << change.setting;
   for (const Change& change : changes_between(running, result))

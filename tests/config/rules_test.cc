@@ -1,5 +1,5 @@
-// Rules over several settings: each broken once, each at its edge, and no second error for a setting that is
-// bad already.
+// Rules over several settings: each is broken once and tested at its edge. A setting that is already wrong
+// gets no second error.
 #include <gmock/gmock.h>
 
 #include "config/check.h"
@@ -95,7 +95,7 @@ TEST(Rules, GatewaysAreOnLink) {
   EXPECT_THAT(errors_in(port("net_tap0", "\"2001:db8::1/64\"", "gateway6 = \"2001:db8:1::1\"\n")),
               ElementsAre(StartsWith(
                   "f:4:12: ports[0].gateway6: found \"2001:db8:1::1\"; allowed: an address on a")));
-  // The bad address may be the one on the link of the gateway.
+  // The bad address may be the only one on the gateway's link.
   EXPECT_THAT(errors_in(port("net_tap0", v4 + ", \"198.19.0.300/24\"", "gateway = \"198.19.0.1\"\n")),
               ElementsAre(StartsWith("f:3:31: ports[0].addresses[1]")));
 }
@@ -108,7 +108,7 @@ TEST(Rules, WorkersHaveCoresOfTheirOwn) {
   EXPECT_THAT(
       errors_in(kLeast + "[workers]\ncores = [1, 2, 1]\n"),
       ElementsAre("f:5:16: workers.cores[2]: found 1, the same as item 0; allowed: distinct CPU ids"));
-  // A bad item is no duplicate of another, whatever value it has in the list.
+  // A bad item is not reported as a duplicate.
   EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 7\ncores = [-1, 0]\n"),
               ElementsAre(StartsWith("f:6:10: workers.cores[0]: found -1; allowed: 0..1023")));
 }
@@ -142,7 +142,7 @@ TEST(Rules, SharedIcePorts) {
   EXPECT_THAT(errors_in(kLeast + "[ice]\nshared_port = 39999\n"),
               ElementsAre(StartsWith("f:5:15: ice.shared_port")));
   EXPECT_THAT(errors_in(kLeast + "[ice]\nshared_port = 40000\n"), IsEmpty());
-  // The problem stands at the key that the file sets.
+  // The problem is reported at the key that the file sets.
   EXPECT_THAT(
       errors_in(kLeast + "[media]\nport_min = 3000\n"),
       ElementsAre(

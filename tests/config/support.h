@@ -1,5 +1,5 @@
-// support: a host with eight CPUs and IPv6, the smallest configuration that loads, and short ways to a
-// result.
+// support: a host with eight CPUs and IPv6, the smallest configuration that loads, and functions that load a
+// text.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ inline Host eight_cpus() {
   return {{0, 1, 2, 3, 4, 5, 6, 7}, true};
 }
 
-/// Three lines. What a test appends starts on line 4, in the table of the port.
+/// Three lines. Text that a test appends begins on line 4, in the table of the port.
 inline const std::string kLeast =
     "[[ports]]\n"
     "device = \"net_tap0\"\n"
@@ -27,14 +27,14 @@ inline std::vector<Problem> problems_of(const Loaded& loaded) {
   return problems == nullptr ? std::vector<Problem>{} : *problems;
 }
 
-/// Each problem as an operator reads it, for a file named "f".
+/// The text of each problem, for a file named "f".
 inline std::vector<std::string> errors_in(std::string_view text, const Host& host = eight_cpus()) {
   std::vector<std::string> lines;
   for (const Problem& problem : problems_of(load_text(text, "f", host))) lines.push_back(to_string(problem));
   return lines;
 }
 
-/// The configuration. If it does not load, the test fails and gets the defaults.
+/// The configuration. When it does not load, the test fails and gets the defaults.
 inline Config config_of(std::string_view text, const Host& host = eight_cpus()) {
   Loaded loaded = load_text(text, "f", host);
   for (const Problem& problem : problems_of(loaded)) ADD_FAILURE() << to_string(problem);
