@@ -1,4 +1,4 @@
-"""The Python of scripts/bench that needs no daemon: workloads, plans, bounds, reports, bencode, SDP."""
+"""The parts of scripts/bench that need no daemon: workloads, plans, bounds, reports, bencode, SDP."""
 
 import os
 import subprocess
@@ -333,7 +333,7 @@ class Carrying(unittest.TestCase):
 
 
 class FakePlayer(unittest.TestCase):
-    """Against a program that answers as sluice-gen serve does."""
+    """Tests with a program that answers like `sluice-gen serve`."""
 
     ANSWERS = "import sys\nprint('{}', flush=True)\nfor line in sys.stdin: print(%r, flush=True)"
 
@@ -379,7 +379,7 @@ class Arguments(unittest.TestCase):
     def test_they_are_checked_with_nothing_installed(self):
         for arguments, code in ((["W1", "--quick"], 0), (["W9"], 2)):
             done = subprocess.run(
-                # -S: without site-packages, where Debian's packages are.
+                # -S: without site-packages, as before Debian's packages are installed.
                 ["/usr/bin/python3", "-S", "-m", "suite.arguments", *arguments],
                 env={"PYTHONPATH": os.path.join(ROOT, "bench")},
                 capture_output=True,

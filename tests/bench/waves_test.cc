@@ -1,5 +1,5 @@
-// What waves promises to the benchmarks: who runs when and where, which waves count, and that no thread is
-// left waiting.
+// The contract of waves: which task runs when and on which CPU, which waves count, and no thread waits for
+// ever.
 #include "bench/micro/waves.h"
 
 #include <gmock/gmock.h>
@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kPacketsPerTurn = 64;
 constexpr std::uint64_t kTurnCycles = 20000;
 
-/// Spins through its turns and writes down what it is asked.
+/// A task that spins for each turn and records the calls that it gets.
 class Spinner : public WaveTask {
  public:
   void enter() override { log += "enter "; }

@@ -1,4 +1,4 @@
-// What the generator writes beside media, read back by readers that the relay uses.
+// The control packets that the generator writes: the relay's parsers read them back.
 #include <gmock/gmock.h>
 
 #include "bench/gen/echo.h"
@@ -31,7 +31,7 @@ TEST(RtcpCompound, ReportsAreWholeWords) {
   const auto bytes = compound.take();
   ASSERT_EQ(bytes.size(), 4U * (7 + 12 + 5));
   EXPECT_EQ(bytes[0], 0x82);
-  EXPECT_EQ(dataplane::load_be16(&bytes[2]), 18);  // words less one
+  EXPECT_EQ(dataplane::load_be16(&bytes[2]), 18);  // length in words, less one
   EXPECT_EQ(dataplane::load_be32(&bytes[8]), 0x11223344U);
   EXPECT_EQ(dataplane::load_be32(&bytes[28]), 7U);
   EXPECT_EQ(bytes[77], 202);

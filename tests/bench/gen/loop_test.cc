@@ -1,5 +1,5 @@
-// Source, sink and verification over a loop of the generator's own: what is sent is received, counted and
-// opened by libsrtp2; and what is changed on the way is found out.
+// Source, sink and verification over the generator's loop device. Each packet is received and counted, and
+// libsrtp2 opens it. A packet that changes on the way is detected.
 #include <gtest/gtest.h>
 
 #include "bench/gen/player.h"
@@ -16,7 +16,7 @@ std::unique_ptr<crypto::SrtpEngine> engine() {
   return made ? std::move(made) : crypto::make_engine(crypto::EngineKind::kLibsrtp, error);
 }
 
-/// One for the process: DPDK starts once.
+/// The one link of the process: DPDK starts once.
 Link& loop() {
   static const std::unique_ptr<Link> link = [] {
     LinkOptions options;
@@ -67,7 +67,7 @@ TEST(Loop, WhoSharesTheCpuLeavesSomeOfItAndKeepsThePace) {
   const Trial trial = player.run({.rate = 50'000, .seconds = 0.3, .verify = false});
   EXPECT_LT(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - before, 240'000'000U);
   EXPECT_EQ(trial.lost, 0U);
-  // Without SCHED_FIFO it wakes when it may: what came too late then was not sent, and is counted.
+  // Without SCHED_FIFO the player may wake late. It does not send the packets that are late, but counts them.
   EXPECT_GT(trial.counts.sent, 1000U);
   EXPECT_NEAR(static_cast<double>(trial.counts.sent + trial.counts.skipped), 15'000, 1000);
 }
@@ -99,7 +99,7 @@ class Tampered : public ::testing::Test {
   Tampered()
       : plan_(plan_of(test::calls(3))), source_(plan_, loop(), engine()), sink_(plan_, source_, true) {}
 
-  /// Sends, changes each packet by `change`, and takes in.
+  /// Sends packets, changes each by `change`, and receives them.
   Counts pass(std::size_t packets, const std::function<void(std::uint8_t* rtp, rte_mbuf* packet)>& change) {
     Counts counts;
     for (std::size_t i = 0; i < packets; i += 3) {

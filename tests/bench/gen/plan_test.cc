@@ -1,4 +1,4 @@
-// The plan reader names what is wrong and where; the schedule keeps to the rates.
+// The plan reader names the fault and its place; the schedule keeps the rates.
 #include "bench/gen/plan.h"
 
 #include <gmock/gmock.h>

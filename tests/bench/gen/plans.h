@@ -7,7 +7,7 @@
 namespace sluice::gen::test {
 
 inline std::string key64(char c, std::size_t bytes) {
-  // Base64 of bytes that are all zero but for the first, which need not be strong here.
+  // Base64 of bytes that are zero except the first. Test keys need not be strong.
   static const std::string alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text(1, alphabet[static_cast<std::size_t>(c) % 64]);
   text += std::string((bytes + 2) / 3 * 4 - 1, 'A');
@@ -16,7 +16,7 @@ inline std::string key64(char c, std::size_t bytes) {
   return text;
 }
 
-/// `calls` of one endpoint that sends and one that receives, of three protections in turn.
+/// `count` calls: one endpoint sends and one receives. The calls use three protections in turn.
 inline nlohmann::json calls(int count, int outputs = 1) {
   nlohmann::json plan{{"workload", "test"},
                       {"link", {{"mac", "02:00:00:00:00:01"}, {"relayMac", "02:00:00:00:00:02"}}},

@@ -1,4 +1,4 @@
-// The search for the highest rate, against relays that are a function.
+// The search for the highest rate. A function plays the relay.
 #include "bench/gen/search.h"
 
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 namespace sluice::gen {
 namespace {
 
-/// Carries `limit` packets/s and loses the rest.
+/// The trial of a relay that carries `limit` packets/s and loses the rest.
 Trial carried(double rate, double limit) {
   Trial trial;
   trial.rate = trial.input_pps = rate;
@@ -96,7 +96,7 @@ TEST(Search, ARelayThatLosesAlwaysHasNoRate) {
 }
 
 TEST(Search, AQueueThatGrowsIsNoCarryingHoweverDeep) {
-  // Loses nothing in a trial: what it cannot carry waits.
+  // This relay loses no packet in a trial: those that it cannot carry wait in its queue.
   const auto run = [](double rate, double seconds) {
     Trial trial = carried(std::min(rate, 3e6), 1e9);
     trial.seconds = seconds;
