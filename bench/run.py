@@ -1,7 +1,8 @@
-"""What scripts/bench runs once everything is built: measures, prints, writes JSON, and judges.
+"""The main program of scripts/bench, which runs it after the build: measures, prints, writes JSON, and
+judges.
 
-Exit code 0: measured, every packet that was checked opened, every ledger closes. 1: not so. 2: could not
-measure.
+Exit code 0: measured; every checked packet opened and every ledger closes. 1: a packet did not open or a
+ledger does not close. 2: could not measure.
 """
 
 import json
@@ -22,7 +23,7 @@ HUGE_PAGES_MIB = 3072
 
 
 class Progress:
-    """A line now and then on standard error: how long it has been, and what goes on."""
+    """Prints lines on standard error: the time since the start, and what is running."""
 
     def __init__(self):
         self.began = time.monotonic()
@@ -44,7 +45,7 @@ def measure_all(options, lab, result):
             for workload in workloads.table_rows(name, rows.endpoints_for(engine)):
                 result["results"].append(rows.throughput(lab, workload, engine))
     if not options.engine and not options.quick and "W1" in options.workloads:
-        # The second engine on the same table.
+        # The rows of the second engine are in the same table.
         for workload in workloads.table_rows("W1", rows.endpoints_for("libsrtp")):
             result["results"].append(rows.throughput(lab, workload, "libsrtp"))
     for count in options.endpoints:
@@ -59,8 +60,8 @@ def measure_all(options, lab, result):
 
 def main(arguments):
     options = parse(arguments)
-    # Everything that has no CPU of its own stays off the relay's: a client that the scheduler puts there
-    # takes milliseconds from a worker that polls.
+    # Processes without a fixed CPU must not run on the relay's: there they would take milliseconds from a
+    # worker that polls.
     others = os.sched_getaffinity(0) - {options.relay_cpu}
     if others:
         os.sched_setaffinity(0, others)
@@ -87,7 +88,7 @@ def main(arguments):
             measure_all(options, lab, result)
     except KeyboardInterrupt:
         interrupted = "interrupted"
-    except Exception as error:  # what was measured so far is worth showing
+    except Exception as error:  # shows the results so far
         interrupted = f"{type(error).__name__}: {error}"
     facts["roundTripNs"] = {"nearest": lab.distance.nearest, "farthest": lab.distance.farthest}
     facts["libraries"] = machine.libraries(lab.libraries) if lab.libraries else {}
