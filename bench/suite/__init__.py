@@ -1,2 +1,2 @@
-"""scripts/bench: what a worker of sluice forwards, beside what the same core could do at most and what other
-relays spend. docs/benchmarking.md says how, and why."""
+"""scripts/bench: measures the rate that a worker of sluice forwards, the most that the same core could do,
+and the CPU time of other relays. docs/benchmarking.md says how and why."""

@@ -1,6 +1,5 @@
-"""Many requests over the daemon's Unix socket at once: all are sent while answers come in (docs/api.md, On
-the wire). What is timed is the socket's work and the daemon's: requests are made before, answers parsed
-after.
+"""Sends many requests over the daemon's Unix socket, and reads answers at the same time (docs/api.md, On the
+wire). The time is that of socket and daemon alone: requests are made before, and answers are parsed after.
 """
 
 import json
@@ -24,7 +23,7 @@ def encode(requests):
 
 
 def exchange(path, data, answers, timeout_s=120.0):
-    """Sends `data`, returns (seconds, the lines that came back). TimeoutError when they do not all come."""
+    """Sends `data` and returns (seconds, the lines of the answers). TimeoutError when some are missing."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.connect(path)
         link.setblocking(False)
@@ -46,7 +45,8 @@ def exchange(path, data, answers, timeout_s=120.0):
 
 
 def call_all(path, requests, timeout_s=120.0):
-    """The results, in order, and the seconds that the exchange took. Refused when one was refused."""
+    """Returns the results, in order, and the seconds that the exchange took. Raises Refused when a request
+    was refused."""
     if not requests:
         return [], 0.0
     seconds, lines = exchange(path, encode(requests), len(requests), timeout_s)

@@ -1,5 +1,5 @@
-"""What scripts/bench may be asked. As a program it checks its arguments and ends, with code 2 where they are
-wrong; it needs nothing but Python's own library, for that is before any package is installed.
+"""The arguments of scripts/bench. As a program, this file checks its arguments and ends, with code 2 when
+they are wrong. It needs only Python's standard library, because it runs before packages are installed.
 """
 
 import argparse

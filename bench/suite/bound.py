@@ -1,5 +1,6 @@
-"""The most that a core could do with a workload: raw crypto of the same library, sizes and number of keys,
-plus bare forwarding over the same port, both measured in this run. docs/benchmarking.md, The bound.
+"""The highest rate that a core could reach with a workload: raw crypto of the same library, with the same
+sizes and number of keys, plus bare forwarding over the same port. This run measures both.
+docs/benchmarking.md, The bound.
 """
 
 import json
@@ -8,7 +9,7 @@ import subprocess
 from . import workloads
 
 
-# libsrtp on NSS looks keys up in lists: each packet pays for their number.
+# libsrtp on NSS looks keys up in lists, so the cost of a packet grows with the number of keys.
 LIBSRTP_KEYS = 250
 
 
@@ -26,8 +27,8 @@ def _average(shares):
 
 
 def crypto_cycles(flows, cost):
-    """Cycles of crypto per copy that leaves. cost(profile, payload_bytes, direction) -> cycles per packet.
-    A packet is opened once for all its copies."""
+    """Cycles of crypto for each copy that leaves. cost(profile, payload_bytes, direction) -> cycles for a
+    packet. A packet is opened once for all its copies."""
     return _average(
         (
             flow.share,
@@ -43,7 +44,7 @@ def crypto_cycles(flows, cost):
 
 
 def figures(tsc_hz, crypto, forward):
-    """Packets a second of each part alone and of both; None where a part costs nothing."""
+    """Packets a second of each part alone and of both; None when a part has no cost."""
     return {
         "cryptoBoundPps": round(tsc_hz / crypto) if crypto else None,
         "forwardBoundPps": round(tsc_hz / forward),
@@ -54,7 +55,7 @@ def figures(tsc_hz, crypto, forward):
 
 
 class CryptoCost:
-    """Runs crypto_bound once for each (profile, payload, direction, keys) and remembers."""
+    """Runs crypto_bound once for each (profile, payload, direction, keys) and keeps the results."""
 
     def __init__(self, binary, cpu, engine="ipsec_mb"):
         self.binary, self.cpu, self.engine = binary, cpu, engine
@@ -98,7 +99,8 @@ class CryptoCost:
 
 
 class ForwardCost:
-    """Runs bare_forward once for each (payload, copies) and remembers: cycles per packet that leaves."""
+    """Runs bare_forward once for each (payload, copies) and keeps the results: cycles per packet that
+    leaves."""
 
     RING = "bench-bare"
 

@@ -1,7 +1,7 @@
-"""What the control thread does while its worker is at half its load and may lose nothing: endpoints made over
-the socket, and full DTLS handshakes. Generator, clients and control thread share a CPU here: the generator
-takes it when packets are due (--share-cpu), the others have what it leaves. So what counts is done per second
-of the control thread's own CPU time; what was seen by the clock stands beside it.
+"""The speed of the control thread while its worker has half of its load and may lose no packet: endpoints
+made over the socket, and full DTLS handshakes. Generator, clients and control thread share a CPU here: the
+generator takes it when packets are due (--share-cpu), the others get the rest. So the figure that counts is
+that per second of the control thread's CPU time; the one per second of real time stands beside it.
 """
 
 import os
@@ -72,7 +72,7 @@ class Side:
 
 
 def creations(relay, count):
-    """Makes `count` endpoints in one session over one connection, requests made beforehand."""
+    """Makes `count` endpoints in one session over one connection. The requests are made before the timing."""
     relay.rpc.call("session.create", id="creations")
     requests = [
         (
@@ -105,7 +105,7 @@ def creations(relay, count):
 
 
 class _Client:
-    """One webrtc peer: an ICE check that nominates, then a handshake as the DTLS client."""
+    """One webrtc peer: sends an ICE check that nominates, then does a handshake as the DTLS client."""
 
     def __init__(self, number, endpoint, certificate):
         candidate = endpoint["ice"]["candidates"][0]
@@ -171,7 +171,7 @@ def _shake_all(clients, timeout_s):
 
 
 def handshakes(relay, side, count):
-    """`count` full handshakes, CLIENTS_AT_ONCE at a time. The endpoints are made before the clock runs."""
+    """Does `count` full handshakes, CLIENTS_AT_ONCE at a time. The endpoints are made before the timing."""
     certificate = Certificate()
     relay.rpc.call("session.create", id="handshakes")
     requests = [
@@ -214,13 +214,13 @@ def handshakes(relay, side, count):
     }
 
 
-# The generator did not drain its ring in time: its loss, though the worker counts it.
+# The worker counts this drop, but the loss is the generator's: it did not drain its ring in time.
 NOT_DRAINED = "transmit_queue_full"
 LOAD_MAX_S = 120
 
 
 def _wait_for_load(relay, rate, timeout_s=30):
-    """Until most of `rate` flows: the generator's first packets are over then."""
+    """Waits until at least half of `rate` flows, so that the generator's first packets are over."""
     deadline = time.monotonic() + timeout_s
     before = relay.worker()["received"]
     while True:
@@ -234,25 +234,25 @@ def _wait_for_load(relay, rate, timeout_s=30):
 
 
 def losses(trial, drops):
-    """What was lost and by whom. `drops`: the worker's, by its own names, from the load's beginning until
-    after its end."""
+    """The losses of worker and generator. `drops`: the worker's drops by reason, from the begin of the load
+    until after its end."""
     by_worker = trial["refused"] + sum(count for reason, count in drops.items() if reason != NOT_DRAINED)
     return {
         "lost": trial["lost"],
-        "lostByWorker": by_worker,  # it did not take them from its ring in time, or dropped them
+        "lostByWorker": by_worker,  # not taken from its ring in time, or dropped
         "lostByGenerator": drops.get(NOT_DRAINED, 0),
-        "notSent": trial["skipped"],  # the generator had not the CPU when they were due
+        "notSent": trial["skipped"],  # the generator did not have the CPU when they were due
         "drops": drops,
     }
 
 
-# Half of the highest rate is half a load only while the relay's CPU is what it was when that rate was found.
+# Half of the highest rate is half of the load only while the relay's CPU is as fast as in the search.
 HALF, LOAD_MIN, LOAD_MAX = 0.5, 0.4, 0.75
 
 
 def disturbed(row, ring_packets):
-    """(why this was not a worker at half its load with a CPU of its own, or None; the rate to go on with).
-    What waited for its CPU was not the worker's load, though its clock ran."""
+    """(the reason why the worker did not have half of its load and a CPU for itself, or None; the next rate).
+    The worker's load includes the time that it waited for its CPU, so this function subtracts that time."""
     load = row["workerLoad"] - row["workerWaitedMs"] / 1e3 / row["seconds"]
     rate = row["ratePps"] * min(2.0, HALF / max(load, 0.01))
     if row["lost"] and row["workerWaitedMs"] / 1e3 > ring_packets / row["ratePps"]:
@@ -267,7 +267,7 @@ def disturbed(row, ring_packets):
 
 
 class _Loads(threading.Thread):
-    """The worker's load, as sluiced tells it of each second, while a job goes on."""
+    """Collects the worker's load, which sluiced measures each second, while a job runs."""
 
     def __init__(self, socket_path):
         super().__init__(daemon=True)
@@ -285,12 +285,12 @@ class _Loads(threading.Thread):
 
 
 def under_load(relay, generator, plan, rate, job):
-    """Runs job() while the worker carries `rate`; adds how busy it was, and what was lost on the whole way,
+    """Runs job() while the worker carries `rate`. Adds to its row how busy the worker was, and all losses
     from the load's first packet to its last."""
     process = generator.start("run", plan, rate=int(rate), seconds=LOAD_MAX_S, share_cpu=True)
     try:
         _wait_for_load(relay, rate)
-        time.sleep(1)  # sluiced tells the load of a whole second
+        time.sleep(1)  # sluiced measures the load over a whole second
         before, drops, waited = relay.worker(), relay.drops(), relay.worker_waited_s()
         began = time.monotonic()
         loads = _Loads(relay.socket)
@@ -300,7 +300,7 @@ def under_load(relay, generator, plan, rate, job):
         row["seconds"], waited = time.monotonic() - began, relay.worker_waited_s() - waited
         found = [*loads.end(), after["load"]]
         outlasted = process.poll() is None
-        process.send_signal(signal.SIGINT)  # ends the trial, which is reported then
+        process.send_signal(signal.SIGINT)  # ends the trial; the generator then reports it
     except BaseException:
         process.terminate()
         process.wait(20)

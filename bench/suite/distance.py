@@ -1,15 +1,15 @@
-"""How far apart the relay's CPU and the generator's are. A host may move the CPUs of a virtual machine: into
-two last-level caches, say, where every line that one core hands to the other costs several times as much as a
-minute ago. Or onto one core, whose threads hand lines over at once but slow each other. That is the host's
-doing, not the relay's, and a bound measured on one side of such a move says nothing about the other.
+"""The distance between the relay's CPU and the generator's: the time that a cache line takes. A host may move
+the CPUs of a virtual machine. When they are in two last-level caches, each line that one core passes to the
+other costs several times as much. When they are threads of one core, lines are fast but the threads slow each
+other down. A bound that was measured before such a move is not valid after it.
 """
 
 import json
 import subprocess
 import time
 
-APART = 1.7  # times the nearest that this run has seen of two cores
-ONE_CORE_NS = 80  # there and back; two cores of one cache take 100 and more
+APART = 1.7  # times the shortest time between two cores in this run
+ONE_CORE_NS = 80  # round trip; two cores with one cache take 100 and more
 _PAUSE_S = 0.5
 
 
@@ -20,12 +20,12 @@ class DistanceError(Exception):
 class Distance:
     def __init__(self, binary, cpus, clock=time.monotonic, sleep=time.sleep):
         self.binary, self.cpus, self._clock, self._sleep = binary, cpus, clock, sleep
-        self.nearest = None  # ns, there and back, of two cores
+        self.nearest = None  # ns, round trip between two cores
         self.farthest = None
-        self.one_core = None  # the same, while the two were threads of one
+        self.one_core = None  # the same, while the CPUs were threads of one core
 
     def now(self):
-        """Nanoseconds for a cache line to the other CPU and back."""
+        """Measures the nanoseconds that a cache line takes to the other CPU and back."""
         ns = self._measure()
         if ns < ONE_CORE_NS:
             self.one_core = ns
@@ -45,13 +45,13 @@ class Distance:
             ) from None
 
     def moved(self, ns):
-        """ "apart", "onto one core", or None where they are as near as two cores have been."""
+        """ "apart", "onto one core", or None when they are about as near as at any time in this run."""
         if self.nearest is None:
             return None
         return "onto one core" if ns < ONE_CORE_NS else "apart" if ns > APART * self.nearest else None
 
     def wait(self, seconds):
-        """Until the CPUs are as near as they have been, or for so long. What the last look said."""
+        """Waits until the CPUs are near again, at most `seconds`. Returns the last measured nanoseconds."""
         end = self._clock() + seconds
         ns = self.now()
         while self.moved(ns) and self._clock() < end:

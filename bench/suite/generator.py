@@ -1,5 +1,4 @@
-"""sluice-gen: runs it with a plan and reads what it says. The generator's own page is docs/benchmarking.md.
-"""
+"""Runs sluice-gen with a plan and reads its output. docs/sluice-gen.md describes the generator."""
 
 import contextlib
 import json
@@ -12,7 +11,7 @@ from .processes import await_end
 
 
 class GeneratorError(Exception):
-    """sluice-gen failed, or what it said cannot be used."""
+    """sluice-gen failed, or its output cannot be used."""
 
 
 class Player:
@@ -63,7 +62,7 @@ class Player:
 
 class Generator:
     def __init__(self, binary, link, cpu, namespace=None):
-        """`link`: its --ring NAME or --device DEV, as arguments."""
+        """`link`: its arguments --ring NAME or --device DEV."""
         self.binary, self.link, self.cpu, self.namespace = binary, link, cpu, namespace
 
     def _command(self, verb, plan, options):
@@ -107,7 +106,7 @@ class Generator:
 
     @contextlib.contextmanager
     def serve(self, plan, log):
-        """A Player that stays for trials and searches, one after the other, until the end of the block."""
+        """A Player that runs trials and searches, one after the other, until the end of the block."""
         with open(log, "wb") as errors:
             process = subprocess.Popen(
                 self._command("serve", plan, {}),
@@ -118,13 +117,13 @@ class Generator:
             )
         player = Player(process, log)
         try:
-            player.answer(60)  # its first line, when the relay carries the plan
+            player.answer(60)  # the first line: the relay carries the plan
             yield player
         finally:
             player.stop()
 
     def run(self, plan, rate, seconds):
-        """A trial at `rate` packets/s in; 0: as many as it can."""
+        """A trial with `rate` packets/s into the relay; 0: as many as the generator can send."""
         return self.finish(self.start("run", plan, rate=int(rate), seconds=seconds), seconds + 60)
 
     def search(self, plan, seconds, start, precision, loss):
@@ -135,5 +134,5 @@ class Generator:
         return self.finish(process, 60 * seconds + 120)
 
     def alone(self, plan, seconds):
-        """A trial with no relay at the other end."""
+        """A trial without a relay."""
         return self.finish(self.start("alone", plan, seconds=seconds), seconds + 60)

@@ -1,4 +1,4 @@
-"""Huge pages for two processes that share packets, taken for the run and given back after it."""
+"""Huge pages for two processes that share packets: reserved for the run and freed after it."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def _mounted():
 
 
 class HugePages:
-    """Use as a context manager. RuntimeError when the kernel has not enough memory in one piece."""
+    """A context manager. RuntimeError when the kernel does not have enough contiguous memory."""
 
     def __init__(self, mib):
         self.wanted = mib // 2

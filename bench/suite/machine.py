@@ -1,4 +1,4 @@
-"""What the figures were measured on: CPU, clocks, libraries; and what may spoil them: steal, shared cores."""
+"""Describes the machine: CPU, clocks, libraries; and the causes of wrong figures: steal, shared cores."""
 
 import ctypes
 import json
@@ -20,8 +20,8 @@ FLAGS = (
     "constant_tsc",
     "hypervisor",
 )
-# What two loops on two CPUs may lose against one alone before the CPUs are taken for one core's, and the
-# ratio below which they are taken for two.
+# How many times slower a loop is while another runs on the other CPU. From the first number on, the CPUs
+# count as threads of one core; below the second, as two cores.
 SHARED_FROM, OWN_BELOW = 1.25, 1.10
 
 
@@ -30,7 +30,7 @@ def _rdtsc():
     code = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     code.write(b"\x0f\x31\x48\xc1\xe2\x20\x48\x09\xd0\xc3")
     function = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(ctypes.c_char.from_buffer(code)))
-    function.code = code  # as long as the function lives
+    function.code = code  # keeps the code as long as the function
     return function
 
 
@@ -39,7 +39,7 @@ def tsc_hz(seconds=0.3):
     rdtsc = _rdtsc()
 
     def now():
-        # The pair that was read fastest: nothing came between.
+        # Takes the pair that was read fastest, so that no interruption is between the two clocks.
         best = None
         for _ in range(20):
             before = rdtsc()
@@ -79,7 +79,7 @@ def huge_pages():
 
 
 def steal_ticks():
-    """Of each CPU: (ticks that the host gave to others, all ticks)."""
+    """For each CPU: (ticks that the host gave to others, all ticks)."""
     steal = {}
     with open("/proc/stat") as file:
         for line in file:
@@ -108,8 +108,9 @@ _SPIN = (
 
 
 def cpus_share_a_core(one, other, seconds=0.15):
-    """("yes" | "no" | "unknown", how many times slower a loop on `one` is while another runs on `other`). By
-    CPU time: other processes of this machine do not count, another thread of the core does."""
+    """("yes" | "no" | "unknown", how many times slower a loop on `one` is while another runs on `other`). It
+    compares CPU time, so other processes on this machine have no effect, but another thread of the core
+    does."""
 
     def start(cpu):
         return subprocess.Popen(
@@ -134,7 +135,7 @@ def cpus_share_a_core(one, other, seconds=0.15):
 
 
 def version_of(sluiced):
-    """What `sluiced --version` says."""
+    """The output of `sluiced --version`."""
     try:
         return subprocess.run(
             [sluiced, "--version"], capture_output=True, text=True, timeout=10
@@ -144,7 +145,7 @@ def version_of(sluiced):
 
 
 def describe(relay_cpu, load_cpu):
-    """The part that needs no daemon; `libraries` come from the API's `version` later."""
+    """The facts that need no daemon. libraries() adds those of the API's `version` later."""
     flags = set(_cpuinfo("flags").split())
     shared, slower = cpus_share_a_core(relay_cpu, load_cpu)
     return {
@@ -163,7 +164,7 @@ def describe(relay_cpu, load_cpu):
 
 
 def libraries(version):
-    """Of the API's `version` result."""
+    """The libraries in the result of the API's `version`."""
     return {
         "sluice": version["sluice"],
         "dpdk": version["dpdk"],

@@ -1,6 +1,7 @@
-"""One row of the table: sluiced set up with a workload, the highest rate without loss, and what it cost.
+"""One row of the table: sluiced is set up with a workload, then its highest rate without loss and the cost
+are measured.
 
-Counters are read while nothing flows, so a difference holds all of a trial and nothing else.
+Counters are read while nothing flows, so a difference covers exactly one trial.
 """
 
 import math
@@ -14,7 +15,7 @@ SOCKET = "/run/sluice-bench/api.sock"
 
 
 class Lab:
-    """What all rows share: programs, CPUs, clocks, a folder for logs, and how long a trial is."""
+    """Shared by all rows: programs, CPUs, clocks, a folder for logs, and the lengths of trials."""
 
     def __init__(self, build, logs, relay_cpu, load_cpu, tsc_hz, quick, say):
         self.build, self.logs = build, logs
@@ -25,7 +26,7 @@ class Lab:
         self.sluiced = os.path.join(build, "controlplane", "sluiced")
         self.libraries = None
         self.distance = Distance(self.program("cpu_distance"), (relay_cpu, load_cpu))
-        # For a row that the host has moved the CPUs apart for.
+        # When the host moves the CPUs apart: tries for a row, and how long to wait until they are near again.
         self.row_tries, self.near_wait_s = (2, 3) if quick else (3, 20)
         self.crypto = {}
         self.forward = bound.ForwardCost(
@@ -36,29 +37,30 @@ class Lab:
         return os.path.join(self.build, "bench", name)
 
     def bound_cycles(self, workload, engine):
-        """(t_crypto, t_forward) per copy that leaves, each measured once."""
+        """(cycles of crypto, cycles of forwarding) per copy that leaves, each measured once."""
         if engine not in self.crypto:
             self.crypto[engine] = bound.CryptoCost(self.program("crypto_bound"), self.relay_cpu, engine)
         return self.crypto[engine].per_copy(workload), self.forward.per_copy(workload)
 
 
-# Of either ring, in packets, at most. An overload that hides in it as delay is told by `behindMs`. A deeper
-# one holds more than the caches do: a relay near its limit then never works off what a hiccup left there.
+# The largest size of each ring, in packets. An overload first shows as delay in the ring: `behindMs` reports
+# it. A larger ring would hold more than the CPU's caches, and a relay near its limit could not catch up after
+# an interruption.
 RING_SIZE = 8192
 RING_SIZE_LEAST = 1024
-# What the ring of those that come holds, and how often a turn's copies fit into the ring of those that leave.
+# The receive ring holds the packets of RING_S seconds; the transmit ring holds the copies of RING_TURNS
+# turns.
 RING_S = 0.002
 TURN_PACKETS = 64
 RING_TURNS = 2
-# At half a load it does: some 15 ms at two million packets/s, for which a host may take a virtual CPU away.
-# No more than the packet pools hold in both directions.
+# At half of the load a larger ring is right: it holds about 15 ms at two million packets/s, and a host may
+# take a virtual CPU away for that long. It must not hold more than the packet pools.
 DEEP_RING_SIZE = 32768
 
 
 def ring_size(input_pps, fan_out):
-    """For a workload of which at most so many packets a second can be carried: a power of two, as a NIC's
-    queues are.
-    """
+    """The ring size for a workload with at most `input_pps` packets a second: a power of two, as for a NIC's
+    queues."""
     wanted = max(input_pps * RING_S, TURN_PACKETS * RING_TURNS * fan_out, RING_SIZE_LEAST)
     return min(1 << math.ceil(math.log2(wanted)), RING_SIZE)
 
@@ -69,7 +71,7 @@ def config(lab, limits, engine="auto", ring_size=RING_SIZE, **more):
 
 
 def set_up(lab, relay, workload, directory):
-    """Everything made on the relay; returns the plan's path and the relay's creation rate."""
+    """Makes the workload's objects on the relay. Returns the plan's path and the rate of creation."""
     addresses, consent, per_second = relay.set_up(workload)
     link = {"mac": "02:00:00:00:be:01", "relayMac": relay.mac(), "vlan": 0}
     plan = plans.plan(workload, addresses, link, consent_answers=consent)

@@ -1,7 +1,6 @@
-"""A workload as requests to sluiced, and as the plan that sluice-gen plays. Pure functions.
+"""Makes the requests to sluiced and the plan of sluice-gen from a workload. Pure functions.
 
-The requests are made before the daemon's answers are known; the plan needs the UDP ports that the answers
-tell.
+The requests are made before the daemon answers; the plan needs the UDP ports in the answers.
 """
 
 import json
@@ -57,7 +56,7 @@ def route_requests(workload):
 
 
 def consent_requests(workload):
-    """webrtc endpoints that get the consent checks of their room (RFC 7675)."""
+    """Requests for the webrtc endpoints that get the consent checks of their room (RFC 7675)."""
     return [
         (
             "endpoint.create",
@@ -77,7 +76,7 @@ def consent_requests(workload):
 
 
 def limits(workload):
-    """[limits] that hold the workload and little more, so that memory per endpoint is what one costs."""
+    """The [limits] with space for the workload and little more, so that the memory per endpoint is exact."""
     endpoints = len(workload.endpoints) + workload.consent_endpoints
     per_endpoint = {}
     for receiver in workload.receivers:
@@ -98,9 +97,8 @@ def relay_addresses(answers):
 
 
 def plan(workload, relays, link, same_ssrc=False, consent_answers=()):
-    """`relays`: for each endpoint its "ip:port" on the relay's side. `same_ssrc`: for relays that rewrite
-    none.
-    """
+    """`relays`: for each endpoint its "ip:port" on the relay. `same_ssrc`: for relays that do not rewrite
+    SSRCs."""
     endpoints = [
         {
             "address": "%s:%d" % endpoint.address,
@@ -146,7 +144,7 @@ def plan(workload, relays, link, same_ssrc=False, consent_answers=()):
 
 
 def consent_endpoint(number, answer):
-    """A peer that sends nothing but consent checks: whom they go to, with which credentials."""
+    """A peer that sends only consent checks: their destination and credentials."""
     return {
         "address": f"198.18.2.1:{2000 + number}",
         "relay": "{address}:{port}".format(**answer["ice"]["candidates"][0]),

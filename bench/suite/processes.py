@@ -1,17 +1,17 @@
-"""How a process that the suite has started comes to its end."""
+"""Ends processes that the suite has started."""
 
 import subprocess
 
 
 def end(process, seconds):
-    """Asks it to end, and waits."""
+    """Sends SIGTERM and waits; sends SIGKILL after `seconds`."""
     if process.poll() is None:
         process.terminate()
         await_end(process, seconds)
 
 
 def await_end(process, seconds):
-    """For one that has been asked already. What does not end within `seconds` is ended."""
+    """Waits for a process that was asked to end; sends SIGKILL after `seconds`."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -1,5 +1,5 @@
-"""sluiced under measurement: its configuration, its life, and what it spends. The binary and the worker loop
-are those that operators run.
+"""The sluiced that is measured: its configuration, start and end, and its CPU time and memory. The binary is
+the one that operators run.
 """
 
 import os
@@ -19,7 +19,7 @@ START_TIMEOUT_S = 60
 
 
 class RelayError(Exception):
-    """sluiced did not do what a measurement needs."""
+    """sluiced did not behave as a measurement needs."""
 
 
 def configuration(
@@ -31,14 +31,14 @@ def configuration(
     engine="auto",
     extra_ports=(),
     changes=None,
-    packet_cache_mib=0,  # no receiver asks for a packet again
+    packet_cache_mib=0,  # no receiver asks for a retransmission
 ):
     config = {
         "ports": [
             {
                 "name": "media",
                 "device": device,
-                "addresses": [f"{ADDRESS}/16"],  # everybody is on the link, and the generator answers for all
+                "addresses": [f"{ADDRESS}/16"],  # all peers are on the link; the generator answers
             },
             *extra_ports,
         ],
@@ -63,7 +63,7 @@ def configuration(
 
 
 class Relay:
-    """A context manager: sluiced, up and answering, until the end of the block."""
+    """A context manager: a running sluiced that answers requests, until the end of the block."""
 
     def __init__(self, binary, config, directory, namespace=None):
         os.makedirs(directory, exist_ok=True)
@@ -72,8 +72,8 @@ class Relay:
         path = os.path.join(directory, "sluiced.toml")
         with open(path, "w") as file:
             file.write(toml_writer.dumps(config))
-        # A worker wants its CPU for itself, as it has it where CPUs are isolated; here others may want it
-        # too, a little.
+        # A worker needs its CPU for itself. On this machine CPUs may not be isolated, so sluiced gets the
+        # highest priority.
         command = ["nice", "-n", "-20", binary, "--config", path]
         if namespace:
             command = ["ip", "netns", "exec", namespace, *command]
@@ -117,11 +117,11 @@ class Relay:
         self.stop()
 
     def stop(self):
-        end(self.process, 20)  # a relay with 50,000 endpoints says goodbye to each
+        end(self.process, 20)  # a relay with 50,000 endpoints ends each of them first
 
     def set_up(self, workload, progress=lambda text: None):
-        """Sessions, endpoints and routes of the workload. Returns (the relay's "ip:port" of each endpoint,
-        consent answers, endpoints made a second)."""
+        """Makes the workload's sessions, endpoints and routes. Returns (the relay's "ip:port" of each
+        endpoint, answers for the consent endpoints, endpoints made a second)."""
         progress(f"{len(workload.endpoints)} endpoints, {len(workload.receivers)} routes over the API")
         api.call_all(self.socket, plans.session_requests(workload))
         answers, seconds = api.call_all(self.socket, plans.endpoint_requests(workload))
@@ -139,7 +139,8 @@ class Relay:
         return {reason: count for reason, count in self.rpc.call("drop.list")["drops"].items() if count}
 
     def settled_worker(self, timeout_s=5.0):
-        """The worker's counters once nothing is on its way any more."""
+        """Waits until the worker's counters no longer change, and returns them. Gives up after
+        `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         before = self.worker()
         while True:
@@ -152,7 +153,7 @@ class Relay:
             before = now
 
     def memory_bytes(self):
-        """Resident memory with its huge pages."""
+        """The resident memory, with huge pages."""
         total = 0
         with open(f"/proc/{self.process.pid}/status") as file:
             for line in file:
@@ -161,7 +162,7 @@ class Relay:
         return total
 
     def worker_waited_s(self):
-        """Seconds for which the worker's thread wanted its CPU and another had it."""
+        """Seconds for which the worker's thread was ready to run and another thread had its CPU."""
         for task in os.listdir(f"/proc/{self.process.pid}/task"):
             folder = f"/proc/{self.process.pid}/task/{task}"
             with open(f"{folder}/comm") as comm:
@@ -172,6 +173,6 @@ class Relay:
         raise RelayError("sluiced has no worker thread")
 
     def control_cpu_s(self):
-        """CPU seconds of the control thread: the process's first."""
+        """CPU seconds of the control thread, which is the main thread of the process."""
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/schedstat") as file:
             return int(file.read().split()[0]) / 1e9

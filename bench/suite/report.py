@@ -1,9 +1,9 @@
-"""What the bench says: a table for people, JSON for programs. Pure functions."""
+"""The output of the bench: tables for people, JSON for programs. Pure functions."""
 
 TARGET_RATIO = {"W1": 0.75, "W2": 0.75, "W3": 0.65, "W4": 0.75}
 TARGET_CYCLES = {"W0": 200}
-LOSS_MAX = 1e-6  # what counts as lossless
-WAITED_MAX_MS = 1  # a ring holds less, near the highest rate
+LOSS_MAX = 1e-6  # a trial with at most this share lost counts as lossless
+WAITED_MAX_MS = 1  # near the highest rate, a ring holds less than this
 
 
 def _number(value, digits=0):
@@ -17,7 +17,7 @@ def _million(value):
 
 
 def columns(rows, header):
-    """Left-aligned first column, the others to the right, as wide as they must be."""
+    """A table with the first column aligned left and the others right. Columns are as wide as their cells."""
     cells = [[str(cell) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     lines = []
@@ -155,9 +155,8 @@ def add_scaling_ratios(rows):
 
 
 def add_peer_ratios(peers, results, tsc_hz):
-    """How many times sluice's CPU a peer takes on the same workload: sluice on the ring port at its highest
-    rate.
-    """
+    """Adds the ratio of the peer's CPU time to that of sluice on the same workload, on the ring port at its
+    highest rate."""
     for peer in peers:
         own = [
             result["cyclesPerOutputPacket"] / tsc_hz * 1e6
@@ -171,7 +170,7 @@ def add_peer_ratios(peers, results, tsc_hz):
 
 
 def problems(report):
-    """What makes the run fail: packets that did not verify, none verified, a ledger that does not close."""
+    """The reasons why the run fails: packets that did not verify, no packet verified, an open ledger."""
     found = []
     for row in [*report["results"], *report.get("peers", [])]:
         label = f"{row['workload']} {row.get('profile') or row.get('name')}"
@@ -185,7 +184,7 @@ def problems(report):
 
 
 def remarks(report):
-    """What a reader of the figures must know: missed targets, a weak generator, a shared core, steal."""
+    """Remarks for readers of the figures: missed targets, a weak generator, a shared core, steal."""
     notes, weak = [], []
     machine = report["machine"]
     if machine.get("twoCpusShareACore") == "yes":

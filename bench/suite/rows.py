@@ -1,4 +1,4 @@
-"""The rows of the table, each from nothing: sluiced started, set up, loaded, and ended."""
+"""The rows of the table. Each starts a new sluiced, sets it up, loads it and ends it."""
 
 import contextlib
 import os
@@ -11,18 +11,18 @@ from .report import LOSS_MAX
 
 TRIES = 7
 BACK_OFF = 0.97
-FIRST_PPS = {"ipsec_mb": 1e6, "libsrtp": 5e4}  # packets/s out: where the search begins
+FIRST_PPS = {"ipsec_mb": 1e6, "libsrtp": 5e4}  # the search begins with this rate, in packets/s out
 CREATIONS, HANDSHAKES = 10000, 2000
-# A row that something disturbed stands in the table, and another follows it.
+# When a row was disturbed, it stays in the table and another try follows.
 CONTROL_TRIES = 3
 
 
 def trial_share(before, after, trial, tsc_hz):
-    """Of the trial's time, what the worker was busy."""
+    """The share of the trial's time that the worker was busy."""
     return (after["busyCycles"] - before["busyCycles"]) / tsc_hz / trial["seconds"]
 
 
-BEHIND_MAX_MS = 5  # as the search has it
+BEHIND_MAX_MS = 5  # the same as in the search
 
 
 def carried(trial):
@@ -38,7 +38,7 @@ def said_of(trial, counted, rate):
 
 
 class _Counting:
-    """The worker's counters, and the host's, from one moment to another when nothing flows."""
+    """The counters of the worker and of the host, between two moments without traffic."""
 
     def __init__(self, lab, relay):
         self.lab, self.relay = lab, relay
@@ -59,8 +59,8 @@ class _Counting:
 
 @contextlib.contextmanager
 def _loaded(lab, workload, config, directory, namespace=None):
-    """(relay, the plan's path) with the workload set up, for one generator: one that starts anew starts its
-    sequence numbers anew, which a relay that knows the keys takes for replays."""
+    """(relay, the plan's path) with the workload set up, for one generator. A second generator would begin
+    with the same sequence numbers, and a relay with the same keys would drop them as replays."""
     with relays.Relay(lab.sluiced, config, directory, namespace) as relay:
         lab.libraries = relay.version
         empty = relay.memory_bytes()
@@ -70,8 +70,8 @@ def _loaded(lab, workload, config, directory, namespace=None):
 
 
 def _highest_rate(lab, workload, engine, directory):
-    """The search; then the highest rate once more and for longer; then more than any core could carry, for
-    what a packet costs a worker that always finds full batches."""
+    """Searches the highest rate, then runs a longer trial at that rate. Then runs a trial above the rate that
+    any core could carry, to get the cost of a packet in full batches."""
     generator = _generator(lab)
     unreachable_pps = lab.tsc_hz / sum(lab.bound_cycles(workload, engine))
     cache = 256 if workload.nack_share else 0
@@ -94,7 +94,7 @@ def _highest_rate(lab, workload, engine, directory):
             if carried(trial):
                 break
             lab.say(said_of(trial, counted, rate))
-            # The host may have looked away, so the same rate has a second chance.
+            # The host may have disturbed the trial, so it runs once more at the same rate.
             rate *= BACK_OFF if attempt % 2 else 1.0
         saturated = _Counting(lab, relay)
         flood = player.run(unreachable_pps / workload.mean_fan_out, lab.final_s)
@@ -119,7 +119,8 @@ def _highest_rate(lab, workload, engine, directory):
 
 
 def endpoints_for(engine):
-    """None: the workload's own number. libsrtp on NSS pays per packet for the number of keys."""
+    """The number of endpoints; None for the workload's own number. With libsrtp on NSS, the cost of a packet
+    depends on the number of keys."""
     return bound.LIBSRTP_KEYS if engine == "libsrtp" else None
 
 
@@ -135,8 +136,8 @@ def _directory(lab, workload, engine, extra=""):
 
 
 def throughput(lab, workload, engine):
-    """The headline row: highest rate without loss, cycles, bound, latency. Measured again when the host moved
-    the CPUs meanwhile; where it leaves them so, the row says it."""
+    """The main row: highest rate without loss, cycles, bound, latency. It is measured again when the host has
+    moved the CPUs. When they stay moved, the row says so."""
     for left in reversed(range(lab.row_tries)):
         before = lab.distance.wait(lab.near_wait_s)
         row = _throughput(lab, workload, engine)
@@ -189,7 +190,7 @@ def _throughput(lab, workload, engine):
 
 
 def scaling(lab, endpoints, engine):
-    """W1 at 160 B with so many endpoints: cycles per packet, and what an endpoint takes in memory."""
+    """W1 at 160 B with that number of endpoints: cycles per packet, and memory per endpoint."""
     workload = workloads.table_rows("W1", endpoints)[1]
     lab.say(f"{workload.label}, {endpoints:,} endpoints, {engine}")
     directory = _directory(lab, workload, engine, f"-{endpoints}")
@@ -206,9 +207,8 @@ def scaling(lab, endpoints, engine):
 
 
 def control(lab, results):
-    """Endpoint creations and DTLS handshakes while the worker carries half of what W1 at 160 B was measured
-    at.
-    """
+    """Endpoint creations and DTLS handshakes while the worker carries half of the measured rate of W1 at 160
+    B."""
     measured = [
         result["outputPps"]
         for result in results
@@ -219,7 +219,7 @@ def control(lab, results):
     limits = plans.limits(workload)
     limits["endpoints_per_worker"] += CREATIONS + HANDSHAKES
     limits["sessions"] += 16
-    limits["worker_load_percent"] = 100  # a load that the host made is to be told in the row, not to end it
+    limits["worker_load_percent"] = 100  # high load caused by the host must not refuse endpoints
     generator = _generator(lab)
     rate = controls.HALF * (
         measured[0] if measured else _highest_rate(lab, workload, "ipsec_mb", directory)["rate"]

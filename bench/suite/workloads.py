@@ -1,7 +1,7 @@
-"""The workloads: who calls whom, with which packets. Pure data, the same for every relay that is measured.
+"""The workloads: calls between endpoints, and their packets. Pure data, the same for every relay.
 
-A Workload is endpoints, the streams that they send and the routes between them. Rates are weights: the
-generator scales them until the relay is full.
+A Workload has endpoints, the streams that they send and the routes between them. Rates are relative: the
+generator scales them up to the limit of the relay.
 """
 
 import random
@@ -21,33 +21,33 @@ _PORTS_PER_ADDRESS = 30000
 class Endpoint:
     session: str
     id: str
-    protection: str  # of both directions
-    address: tuple  # (ip, port): where the peer is
-    send_key: str = ""  # base64 of key||salt: what the peer seals with
-    receive_key: str = ""  # what the relay seals with
+    protection: str  # in both directions
+    address: tuple  # (ip, port) of the peer
+    send_key: str = ""  # base64 of key||salt that the peer seals with
+    receive_key: str = ""  # base64 of key||salt that the relay seals with
 
 
 @dataclass
 class Stream:
-    endpoint: int  # who sends it
+    endpoint: int  # the sender
     ssrc: int
     payload_type: int
     payload_bytes: int
     packets_per_second: float
-    outputs: int  # routes that it feeds
+    outputs: int  # number of routes that it feeds
 
 
 @dataclass
 class Receiver:
-    endpoint: int  # who gets it
-    ssrc: int  # as it arrives
+    endpoint: int  # the endpoint that gets the stream
+    ssrc: int  # the SSRC with which it arrives
     stream: int
     clock_rate: int
 
 
 @dataclass
 class Flow:
-    """A share of the copies that leave, for the bound: how it came in, how it goes out."""
+    """A share of the copies that leave, for the bound: the protection before and after the relay."""
 
     share: float
     opened: str
@@ -68,7 +68,7 @@ class Workload:
     flows: list = field(default_factory=list)
     rtcp_interval_ms: int = 0
     nack_share: float = 0.0
-    consent_endpoints: int = 0  # webrtc endpoints, one a room, that are asked for consent
+    consent_endpoints: int = 0  # webrtc endpoints, one for each room, that get consent checks
     consent_per_second: float = 0.0
 
     @property
@@ -84,7 +84,7 @@ class Workload:
 
 
 class _Builder:
-    """Endpoints get addresses and keys in turn; the keys of a run can be told again from its seed."""
+    """Adds endpoints and streams to a workload. Addresses go up one by one. Keys depend only on the seed."""
 
     def __init__(self, workload, seed=3):
         self.workload = workload
@@ -107,7 +107,7 @@ class _Builder:
         return number
 
     def stream(self, endpoint, payload_type, payload_bytes, packets_per_second, receivers, clock_rate):
-        """A stream, and a receiver of it at each endpoint of `receivers`, each with an SSRC of its own."""
+        """Adds a stream, and a receiver at each endpoint of `receivers`, each with another SSRC."""
         number = len(self.workload.streams)
         self.workload.streams.append(
             Stream(
@@ -125,7 +125,7 @@ class _Builder:
 
 
 def calls(name, title, payload_bytes, protections, endpoints, payload_type=0):
-    """Calls of two: each party sends to the other. `protections` of caller and callee."""
+    """Calls of two endpoints: each sends to the other. `protections`: of caller and callee."""
     caller, callee = protections
     shown = caller if caller == callee else f"{caller}<>{callee}"
     workload = Workload(
@@ -162,7 +162,7 @@ CONSENT_INTERVAL_S = 5  # RFC 7675 5.1
 
 
 def conferences(rooms=400, people=6):
-    """Every other person GCM, the others AES_CM: so most packets change profile on their way."""
+    """Conferences. Every second member uses GCM, the others AES_CM, so most packets change their profile."""
     workload = Workload("W3", f"{rooms} rooms of {people}", "GCM+AES_CM", f"{AUDIO_BYTES}/{VIDEO_BYTES}")
     build = _Builder(workload)
     for room in range(rooms):

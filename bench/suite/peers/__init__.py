@@ -1,1 +1,1 @@
-"""Other relays under the same load, and sluice on the same kind of port as they have."""
+"""Other relays with the same load, and sluice on the same kind of port."""

@@ -1,8 +1,8 @@
-"""bencode, as rtpengine's ng protocol speaks it: integers, strings, lists, dictionaries with sorted keys."""
+"""bencode for rtpengine's ng protocol: integers, strings, lists, dictionaries with sorted keys."""
 
 
 class BencodeError(ValueError):
-    """Bytes that are no bencode."""
+    """The bytes are not bencode."""
 
 
 def encode(value):
@@ -23,7 +23,7 @@ def encode(value):
 
 
 def decode(data):
-    """The value; strings as text. BencodeError when there is anything else, or more."""
+    """The value; strings become text. BencodeError when the bytes are not exactly one value."""
     value, end = _value(data, 0)
     if end != len(data):
         raise BencodeError(f"{len(data) - end} bytes after the value")

@@ -1,8 +1,8 @@
-"""rtpengine from Debian, in user space (no kernel table), with calls placed by its ng protocol.
+"""rtpengine from Debian, in user space (no kernel table). Its ng protocol places the calls.
 
-SDES on both sides, with true decryption and re-encryption: rtpengine passes SRTP through untouched when both
-sides settle on one suite, so a callee of a W1 call answers with AES_CM_128_HMAC_SHA1_32 (the same cipher and
-the same HMAC, the tag cut shorter). Keys differ on both sides then, and the receiver's libsrtp2 sees it.
+Both sides use SDES, and rtpengine must decrypt and encrypt. It passes SRTP through unchanged when both sides
+agree on one suite, so a callee of a W1 call answers with AES_CM_128_HMAC_SHA1_32 (the same cipher and HMAC, a
+shorter tag). Both sides then have different keys, which the receiver's libsrtp2 checks.
 """
 
 import re
@@ -46,7 +46,7 @@ def sdp(address, protection, tag, key):
 
 
 def offered(text):
-    """(port, {suite: (tag, key)}) of an SDP that rtpengine made."""
+    """(port, {suite: (tag, key)}) in an SDP of rtpengine."""
     port = _OWN_MEDIA.search(text)
     if not port:
         raise RtpengineError(f"no audio in {text!r}")
@@ -81,7 +81,8 @@ class Ng:
 
 
 def place(ng, name, caller, callee, ip):
-    """Places a call. Fills in the keys that rtpengine chose, and returns its "ip:port" for each party."""
+    """Places a call. Writes the keys that rtpengine chose into the parties. Returns rtpengine's "ip:port" for
+    each party."""
     srtp = {True: "RTP/SAVP", False: "RTP/AVP"}
     offer = ng.call(
         "offer",
@@ -157,7 +158,8 @@ class Rtpengine:
             time.sleep(0.1)
 
     def set_up(self, workload):
-        """Calls of two, in the order of calls(). Returns the relay's address for each endpoint."""
+        """Places calls of two endpoints, in the order of calls(). Returns the relay's address for each
+        endpoint."""
         relays = []
         for number in range(0, len(workload.endpoints), 2):
             caller, callee = workload.endpoints[number : number + 2]
@@ -184,7 +186,7 @@ def version():
 
 
 def install():
-    """Debian's package, without starting its service. The daemon's service stays off."""
+    """Installs Debian's package without starting its service. The service stays disabled."""
     if version():
         return
     environment = {

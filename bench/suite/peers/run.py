@@ -1,8 +1,8 @@
-"""The peers' rows: each relay on one end of a veth pair, on one CPU, the generator on the other end and CPU.
+"""The peers' rows: each relay has one end of a veth pair and one CPU, the generator the other end and CPU.
 
-CPU is user + system of the relay's threads from /proc over the last trial, at the highest rate that it
-carried with at most LOSS_MAX lost. What the kernel does for it in the sender's context (receiving, on veth)
-is not in it, in no relay's row: that is in the relays' favour.
+The CPU time is user + system of the relay's threads, from /proc, in the last trial, at the highest rate with
+a loss of at most LOSS_MAX. On veth the kernel receives in the sender's context. No row includes that time,
+which favours all relays alike.
 """
 
 import contextlib
@@ -22,7 +22,8 @@ RETRIES, BACK_OFF = 4, 0.93
 
 def call_workload(name):
     if name == "W1":
-        # The two suites differ in the length of the tag only; rtpengine passes one suite through untouched.
+        # Two suites, because rtpengine passes one suite through unchanged. They differ only in the tag's
+        # length.
         return workloads.calls("W1", "calls", 160, (workloads.CM80, workloads.CM32), ENDPOINTS)
     if name == "W1 80-80":
         return workloads.calls("W1", "calls", 160, (workloads.CM80, workloads.CM80), ENDPOINTS)
@@ -34,8 +35,9 @@ def carried(trial):
 
 
 def measured(lab, pair, workload, start, say):
-    """A row: the search, then a longer trial with the relay's CPU counted. start(): a context manager of
-    (relay, plan's path); each run of the generator needs a relay that has not seen its streams before."""
+    """A row: the search, then a longer trial that measures the relay's CPU time. start() returns a context
+    manager of (relay, plan's path). Each run of the generator needs a new relay, which has not seen its
+    streams."""
     generator = _generator(lab, pair)
     with start() as (relay, plan):
         name, version = relay.name, relay.version_text
@@ -65,7 +67,7 @@ def measured(lab, pair, workload, start, say):
         "latencyUs": trial["latencyUs"],
         "stealShare": round(machine.steal_share(steal, machine.steal_ticks(), lab.relay_cpu), 4),
     }
-    # A polling relay spends its whole CPU whatever comes: in the trial's time, not in what goes before and
+    # A polling relay always uses its whole CPU, so only the time of the trial counts, not that before and
     # after.
     polling = spent["cpu_s"] / spent["passed_s"] * trial["seconds"] if "busyCycles" in spent else None
     row["cpuSecondsPerMpkt"] = round((polling or spent["cpu_s"]) / outputs, 4)
@@ -75,7 +77,7 @@ def measured(lab, pair, workload, start, say):
 
 
 class Count:
-    """The relay's CPU time, and a worker's busy cycles, from one moment to another."""
+    """The relay's CPU time, and a worker's busy cycles, between two moments."""
 
     def __init__(self, relay):
         self.relay, self.pid = relay, relay.process.pid
@@ -118,7 +120,7 @@ def kernel_relay(lab, make, workload, say):
 
 
 def sluice_on(lab, driver, workload, say):
-    """sluiced in the place of the kernel relay, over DPDK's driver for such interfaces."""
+    """sluiced in place of the kernel relay, with DPDK's driver for kernel interfaces."""
     directory = os.path.join(lab.logs, f"peers-{driver}")
     device = {
         "af_packet": f"net_af_packet0,iface={veth.RELAY_DEVICE}",
@@ -139,7 +141,7 @@ def sluice_on(lab, driver, workload, say):
 
 
 def run(lab, say):
-    """Rows of every peer that runs here; what does not is said and left out."""
+    """(rows of the peers that run on this machine, the errors of the others)."""
     rtpengine.install()
     cases = [
         (
@@ -180,7 +182,7 @@ def run(lab, say):
         say(title)
         try:
             rows.append(case())
-        except Exception as error:  # a peer that does not run here must not cost the others' rows
+        except Exception as error:  # keeps the rows of the other peers
             missing.append(f"{title}: {type(error).__name__}: {error}")
             say(missing[-1])
     return rows, missing

@@ -1,4 +1,4 @@
-"""The bare kernel-UDP relay (bench/peers/udp_relay.cc) as a peer: the floor of any relay on sockets."""
+"""The bare kernel-UDP relay (bench/peers/udp_relay.cc) as a peer: the least that a relay on sockets costs."""
 
 import os
 import subprocess
@@ -9,7 +9,8 @@ FIRST_PORT = 20000
 
 
 def table(workload):
-    """A line for each endpoint; calls of two: what arrives at one leaves by the other."""
+    """The relay's table, a line for each endpoint. Each call has two endpoints: packets from one go to the
+    other."""
     lines = []
     for number, endpoint in enumerate(workload.endpoints):
         ip, port = endpoint.address
@@ -29,7 +30,7 @@ class UdpRelay:
         path = os.path.join(self.directory, "udp_relay.table")
         with open(path, "w") as file:
             file.write(table(workload))
-        # It decrypts nothing: what the receiver opens is what the sender sealed.
+        # This relay does not decrypt, so the receiver's key is the sender's.
         for number, endpoint in enumerate(workload.endpoints):
             endpoint.receive_key = workload.endpoints[number ^ 1].send_key
         self.process = subprocess.Popen(

@@ -1,5 +1,5 @@
-"""A veth pair between two namespaces: the relay's with an address and a route to everybody by the generator,
-the generator's with a bare device that it drives itself. Nothing else is on it.
+"""A veth pair between two namespaces, with nothing else on it. The relay's end has an address and a default
+route to the generator. The generator drives the other end itself.
 """
 
 import json
@@ -13,8 +13,8 @@ RELAY_DEVICE, GENERATOR_DEVICE = "relay0", "load0"
 
 
 class Pair:
-    """`kernel`: the relay is a kernel socket program and needs addresses, a route and a neighbour; sluice
-    drives the device itself, and the kernel must stay silent on it."""
+    """`kernel`: the relay uses kernel sockets and needs an address, a route and a neighbour. sluice drives
+    the device itself, and the kernel must send nothing on it."""
 
     def __init__(self, kernel):
         tag = f"sluice-bench-{os.getpid():x}"
@@ -29,7 +29,7 @@ class Pair:
         for namespace in (self.relay, self.generator):
             run("ip", "netns", "add", namespace)
             run("ip", "-n", namespace, "link", "set", "lo", "up")
-            # No router solicitations and the like in between.
+            # The kernel must send no router solicitations and similar packets.
             for scope in ("all", "default"):
                 run(
                     *("ip", "netns", "exec", namespace, "sysctl", "-q", "-w"),
@@ -41,8 +41,8 @@ class Pair:
             *("peer", "name", GENERATOR_DEVICE, "netns", self.generator),
         )
         for namespace, device in ((self.relay, RELAY_DEVICE), (self.generator, GENERATOR_DEVICE)):
-            # A sender on veth leaves checksums to hardware that is not there, and the other end would see
-            # garbage.
+            # By default veth leaves checksums to a NIC. There is none, so the other end would get wrong
+            # checksums.
             run(
                 *("ip", "netns", "exec", namespace, "ethtool", "-K", device),
                 *("tx", "off", "gro", "off", "gso", "off", "tso", "off"),
@@ -60,7 +60,7 @@ class Pair:
             )
 
     def link(self):
-        """The `link` of a plan."""
+        """The member `link` of a plan."""
         return {"mac": self.generator_mac, "relayMac": self.relay_mac, "vlan": 0}
 
     def __enter__(self):
