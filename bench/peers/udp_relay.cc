@@ -1,6 +1,6 @@
-// udp_relay: relays UDP datagrams over kernel sockets with epoll, recvmmsg and sendmmsg, and does nothing
-// else: no cryptography, no rewriting, no latching. So it shows the least that a relay on sockets must spend.
-// One thread.
+// udp_relay: relays UDP datagrams over kernel sockets with epoll, recvmmsg and sendmmsg. It has no
+// cryptography, no rewriting and no latching, so it shows the least CPU time that a relay on sockets can
+// take. One thread.
 //
 //   udp_relay --address IP --table FILE
 //
@@ -96,7 +96,7 @@ class Batch {
     }
   }
 
-  /// Relays at most a batch of the datagrams that wait at `from` to the peer of `to`. False when less than a
+  /// Relays up to a batch of the datagrams that wait at `from` to the peer of `to`. False when less than a
   /// batch waited.
   bool relay(const Endpoint& from, Endpoint& to, Counts& counts) {
     for (unsigned i = 0; i < kBatch; ++i) {
