@@ -1,5 +1,5 @@
-"""Counts the cases in a JUnit file of Meson's. Prints `PASSED FAILED`; failed and skipped cases go to
-standard error, by name. A file that is missing or empty is one failure.
+"""Counts the cases in a JUnit file of Meson. Prints `PASSED FAILED`, and the names of failed and skipped
+cases on standard error. A file that is missing or empty is one failure.
 
     count_cases.py FILE
 """

@@ -1,7 +1,6 @@
-"""The rules of scripts/lint that need nothing but the text: functions from text to findings, without any
-tool.
+"""The rules of scripts/lint that need only the text of files, and no tool: functions from text to findings.
 
-docs/style.md gives the reasons. tests/lint/lint_test.py plants each fault and expects its finding.
+docs/style.md gives the reasons. tests/lint/lint_test.py makes each fault and expects its finding.
 """
 
 import ast
@@ -14,14 +13,14 @@ MAX_COLUMNS = 110
 MAX_LINES = 500  # of a source file
 MAX_TEST_LINES = 700  # of a test file: tables of cases are long
 MAX_FUNCTION_LINES = 70
-UNBREAKABLE = 60  # a word of so many characters (a URL, a test vector) excuses a long line
+UNBREAKABLE = 60  # a word with this many characters (a URL, a test vector) excuses a long line
 
-# These files quote what they forbid.
+# These files quote the words that they forbid.
 WORDS_ALLOWED_IN = {"docs/style.md", "scripts/lint_text.py", "tests/lint/lint_test.py"}
-# What was true when it was written, or is not ours.
+# Files about the past, and files that are not ours.
 HISTORY = {"CHANGELOG.md", "LICENSE"}
 
-# A name is split into its words: punt_desk, PuntDesk and kDeskFull all hold "desk".
+# A name is split into its words: punt_desk, PuntDesk and kDeskFull all contain "desk".
 START = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
 END = r"(?:(?![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
 
@@ -72,7 +71,7 @@ class Finding(NamedTuple):
 
 
 def kind_of(path, text):
-    """c++, python, shell, markdown or other."""
+    """The kind of a file: c++, python, shell, markdown or other."""
     extension = os.path.splitext(path)[1]
     known = {".h": "c++", ".cc": "c++", ".py": "python", ".sh": "shell", ".bash": "shell", ".md": "markdown"}
     if extension in known:
@@ -84,8 +83,8 @@ def kind_of(path, text):
 
 
 def layout(path, text):
-    """Line length, tabs, trailing spaces, the end of the file. A table between "clang-format off" and "on"
-    may be as wide as its rows."""
+    """Line length, tabs, trailing spaces, the end of the file. Rows of a table between "clang-format off" and
+    "on" may be longer."""
     wide = False
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip() in ("// clang-format off", "// clang-format on"):
@@ -122,7 +121,7 @@ def _with_comment(lines, index):
 
 
 def contracts(path, text):
-    """A void function whose comment tells what it returns."""
+    """A void function whose comment says that it returns a value."""
     if kind_of(path, text) != "c++":
         return
     lines = text.split("\n")
@@ -136,7 +135,7 @@ def contracts(path, text):
 
 
 def _cpp_functions(lines):
-    """(line, number of lines) of functions that begin in the first column, as clang-format lays them out."""
+    """(line, number of lines) of functions that begin in the first column, in clang-format's layout."""
     for end, line in enumerate(lines):
         if line != "}":
             continue
@@ -155,7 +154,7 @@ def _python_functions(text):
 
 
 def sizes(path, text):
-    """Files and functions that are too long to be read at once."""
+    """Files and functions that are too long."""
     kind = kind_of(path, text)
     if kind not in ("c++", "python", "shell"):
         return
@@ -181,7 +180,7 @@ def _anchor(heading):
 
 
 def links(path, text, texts):
-    """Links of Markdown that lead nowhere; texts: path -> text of all files."""
+    """Links of Markdown to files that do not exist. texts: path -> text of all files."""
     if kind_of(path, text) != "markdown":
         return
     for number, line in enumerate(text.split("\n"), 1):
@@ -197,7 +196,7 @@ def links(path, text, texts):
 
 
 def paths(path, text, texts):
-    """Files and folders that a document, a comment or a script names and that do not exist."""
+    """Files and folders that a document, a comment or a script names but that do not exist."""
     if path in HISTORY or path in WORDS_ALLOWED_IN or "/corpus/" in path:
         return
     for number, line in enumerate(text.split("\n"), 1):
@@ -207,7 +206,7 @@ def paths(path, text, texts):
                 continue
             if any(known.startswith(clean + "/") for known in texts):
                 continue
-            # A module is named without its endings.
+            # The name of a module has no file extension.
             if any(
                 known.startswith(clean + end)
                 for end in (".h", ".cc", ".py")
@@ -233,9 +232,8 @@ DEFINED = re.compile(r"^[\w\[].*?(?:::|[ *&])~?([a-z]\w*)\(")
 
 
 def unused(texts):
-    """Functions that a header declares and that the programs (tests do not count) never use: path ->
-    findings.
-    """
+    """Functions that a header declares but that no program uses (uses in tests do not count): path ->
+    findings."""
     used, declared = Counter(), {}
     for path, text in texts.items():
         if kind_of(path, text) != "c++" or path.startswith("tests/"):

@@ -1,7 +1,7 @@
-"""clang-tidy for scripts/lint: compile commands of GCC made fit for clang, and answers remembered by content.
+"""clang-tidy for scripts/lint: adapts GCC's compile commands for clang, and keeps the findings by content.
 
-A file is examined again when it, a header of ours that it includes, its flags, .clang-tidy or clang-tidy's
-version changed. A run over an unchanged tree takes a second.
+A file is examined again when it, one of our headers that it includes, its flags, .clang-tidy or the version
+of clang-tidy has changed. A run over an unchanged tree takes a second.
 """
 
 import hashlib
@@ -12,16 +12,15 @@ import shlex
 import subprocess
 import threading
 
-# Programs first, then what tests and measures them.
+# The folders of the programs. They are examined first, before tests and benchmarks.
 PROGRAMS = ("config/", "crypto/", "dataplane/", "controlplane/")
 TIMEOUT_S = 600
 
-# What clang needs to know of a GCC command line. Everything else (warnings, optimisation, LTO) is GCC's own.
+# The options of a GCC command line that clang needs. Others (warnings, optimisation, LTO) are for GCC only.
 KEPT = ("-I", "-D", "-U", "-std=", "-m", "-pthread", "-fno-exceptions", "-fno-rtti", "-fshort-enums")
 KEPT_WITH_NEXT = ("-isystem", "-iquote", "-include", "-I", "-D", "-U", "-idirafter")
 FOLDERS = ("-isystem", "-iquote", "-idirafter", "-I")
-# clang 14 does not know every feature that GCC's built-in accepts; the answer does not matter to a reader of
-# code.
+# clang 14 does not know every feature that GCC's built-in accepts. Its result has no effect on the findings.
 ADDED = ["-D__builtin_cpu_supports(x)=(sizeof(x) > 1)", "-Wno-everything"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
@@ -29,12 +28,12 @@ MESSAGE = re.compile(r"^(/[^:]+):(\d+):(\d+): (?:warning|error|fatal error): (.*
 
 
 class TidyError(Exception):
-    """clang-tidy cannot run; the text says what to do."""
+    """clang-tidy cannot run. The text says what to do."""
 
 
 def flags_for_clang(arguments, directory):
-    """The flags of a GCC command that decide what the source means. Folders become absolute, and with them
-    the names of headers in clang-tidy's answers: it chooses the headers to speak of by their names."""
+    """The flags of a GCC command that decide the meaning of the source. Folders become absolute, so
+    clang-tidy sees headers by absolute names. It selects the headers to report by these names."""
     kept, index = [], 1
     while index < len(arguments):
         word = arguments[index]
@@ -53,7 +52,7 @@ def flags_for_clang(arguments, directory):
 
 
 def commands_of(build, root):
-    """Path from the root -> compile command fit for clang, from DIR/compile_commands.json of Meson."""
+    """Path from the root -> compile command for clang, from Meson's DIR/compile_commands.json."""
     path = os.path.join(build, "compile_commands.json")
     try:
         with open(path, encoding="utf-8") as file:
@@ -67,7 +66,7 @@ def commands_of(build, root):
         if name.startswith("..") or not name.endswith(".cc"):
             continue
         arguments = entry.get("arguments") or shlex.split(entry["command"])
-        # A file that several targets compile is examined once.
+        # When several targets compile a file, it is examined once.
         commands.setdefault(
             name,
             {
@@ -80,7 +79,7 @@ def commands_of(build, root):
 
 
 class Tidy:
-    """Runs clang-tidy on files of the tree and remembers the answers in FOLDER."""
+    """Runs clang-tidy on files of the tree and keeps the findings in FOLDER."""
 
     def __init__(self, root, build, program="clang-tidy"):
         self._root, self._program = root, program
@@ -96,14 +95,14 @@ class Tidy:
         self._texts, self._lock = {}, threading.Lock()
 
     def files(self, with_tests):
-        """The sources that are compiled; without tests and benchmarks unless asked for."""
+        """The sources that are compiled, without tests and benchmarks unless `with_tests`."""
         return [name for name in self._commands if with_tests or name.startswith(PROGRAMS)]
 
     def known(self, name):
         return name in self._commands
 
     def _read(self, name):
-        """The text of a file of ours and the headers that it names; the empty text where there is none."""
+        """The text of one of our files and the headers that it names. Without a file, the text is empty."""
         with self._lock:
             if name not in self._texts:
                 try:
@@ -117,7 +116,7 @@ class Tidy:
             return self._texts[name]
 
     def _key(self, name):
-        """A digest of all that decides the answer."""
+        """A digest of everything that decides the findings."""
         digest, seen, waiting = hashlib.sha256(self._basis.encode()), set(), [name]
         digest.update(json.dumps(self._commands[name]["arguments"]).encode())
         while waiting:

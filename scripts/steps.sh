@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Sourced by the scripts: runs long steps with their output in a log, says how far they are, and shows the end
-# of the log when one fails. On a terminal the running step is one line that moves; elsewhere a line now and
-# then.
+# Sourced by the scripts: runs long steps with their output in a log, shows the progress, and prints the end
+# of the log when one fails. The progress is one line that changes on a terminal, and a line each 20 s
+# elsewhere.
 
 steps_started=$SECONDS
 steps_tty=0
@@ -16,7 +16,7 @@ step() {
   mkdir -p "$(dirname "$log")"
   : >"$log"
   ((steps_tty)) || say "$title ..."
-  setsid "$@" >"$log" 2>&1 </dev/null &   # a session of its own, to be ended whole
+  setsid "$@" >"$log" 2>&1 </dev/null &   # a process group, so that one signal ends all its processes
   pid=$!
   steps_child=$pid
   while kill -0 "$pid" 2>/dev/null; do
@@ -42,7 +42,7 @@ step() {
   return "$rc"
 }
 
-# An interrupted script takes the running step with it.
+# An interrupted script also ends the running step.
 steps_child=
 trap '[[ -z $steps_child ]] || kill -- "-$steps_child" 2>/dev/null' EXIT
 trap 'exit 130' INT
