@@ -70,7 +70,7 @@ TEST(WavesTest, CyclesAreTheMedianOfWhatWasCovered) {
   EXPECT_EQ(cycles_of(waves, others, uncovered), 20);
   EXPECT_EQ(uncovered, 6u);
   EXPECT_EQ(cycles_of(waves, {}, uncovered), 30);
-  EXPECT_EQ(uncovered, 6u) << "alone there is nothing to cover";
+  EXPECT_EQ(uncovered, 6u) << "a single task has no uncovered waves";
 }
 
 TEST(WavesTest, NoFigureWhereHardlyAnythingOverlapped) {

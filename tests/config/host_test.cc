@@ -106,7 +106,7 @@ TEST(Host, DefaultsAreHeldToTheHostToo) {
       ElementsAre(HasSubstr("f:4:1: workers.cores[0]: found 1, the control core (the default); allowed: ")));
   for (const char* idle : {"yield", "pause", "interrupt"})
     EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 1\nidle = \"" + idle + "\"\n"), ElementsAre())
-        << "who leaves the CPU may share it";
+        << "a worker that gives up its CPU may share it";
   EXPECT_THAT(errors_in(kLeast + "[workers]\ncontrol_core = 1\nidle = \"monitor\"\n"), SizeIs(1));
 }
 

@@ -282,13 +282,14 @@ std::vector<std::uint32_t> routes_of(const WorkerState& state, const SourceSlot&
   std::size_t chunks = 0;
   for (std::uint32_t at = source.first_chunk; at != kNoSlot; at = state.chunks[at].next) {
     if (at >= state.chunk_high_water || ++chunks > state.chunks.size()) {
-      ADD_FAILURE() << "the chunks of a source lead outside the pool or in a circle";
+      ADD_FAILURE() << "the chunks of a source lead out of the pool or in a circle";
       return routes;
     }
     const FanoutChunk& chunk = state.chunks[at];
     EXPECT_GT(chunk.count, 0u);
     EXPECT_LE(chunk.count, FanoutChunk::kRoutes);
-    EXPECT_TRUE(at == source.first_chunk || chunk.count == FanoutChunk::kRoutes) << "a hole behind the first";
+    EXPECT_TRUE(at == source.first_chunk || chunk.count == FanoutChunk::kRoutes)
+        << "only the first chunk may be partly filled";
     routes.insert(routes.end(), chunk.routes.begin(), chunk.routes.begin() + chunk.count);
   }
   EXPECT_EQ(routes.size(), source.route_count);

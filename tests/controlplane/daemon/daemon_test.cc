@@ -507,7 +507,7 @@ TEST(Sluiced, ABadCertificateIsAConfigurationError) {
 
 TEST(Sluiced, WithoutRootItSaysWhatItMayNot) {
   NEEDS_TWO_CPUS();
-  if (geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
   const TemporaryDirectory directory;
   std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
   std::filesystem::copy_file(kSluiced,

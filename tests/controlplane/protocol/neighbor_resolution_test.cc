@@ -39,7 +39,7 @@ TEST_F(NeighborResolution, ResolvesOverArp) {
   expected.resize(60);
   EXPECT_EQ(only_frame(), expected);
   EXPECT_FALSE(neighbors_->resolve(kPort, ip("198.18.1.78"), now_));
-  EXPECT_TRUE(sent_.empty()) << "one question for one next hop";
+  EXPECT_TRUE(sent_.empty()) << "one request for one next hop";
   answer("198.18.0.254");
   ASSERT_EQ(resolved_.size(), 1U);
   EXPECT_EQ(resolved_[0], (std::pair<std::string, MacAddress>("198.18.0.254", kPeer)));
@@ -85,11 +85,11 @@ TEST_F(NeighborResolution, AsksThreeTimesThenRestsThenAsksAgain) {
   run(1000ms);  // the resolution fails after 3 s
   for (int i = 0; i < 10; ++i) neighbors_->resolve(kPort, ip("198.18.0.9"), now_);
   run(3500ms);
-  EXPECT_EQ(sent_.size(), 3U) << "negative cache";
+  EXPECT_EQ(sent_.size(), 3U) << "a failed resolution must not be repeated at once";
   answer("198.18.0.9");
-  EXPECT_TRUE(resolved_.empty()) << "nothing is being asked";
+  EXPECT_TRUE(resolved_.empty()) << "no request is open";
   run(2000ms);
-  EXPECT_GE(sent_.size(), 4U) << "kept up: asked again by itself";
+  EXPECT_GE(sent_.size(), 4U) << "the resolution must begin again by itself";
   answer("198.18.0.9");
   EXPECT_EQ(resolved_.size(), 1U);
 }
@@ -103,7 +103,7 @@ TEST_F(NeighborResolution, RefreshesByAskingTheStationItself) {
   run(1100ms);
   const Bytes poll = only_frame();
   EXPECT_TRUE(std::equal(kPeer.begin(), kPeer.end(), poll.begin()));
-  EXPECT_EQ(neighbors_->resolve(kPort, ip("198.18.0.9"), now_), kPeer) << "good until shown otherwise";
+  EXPECT_EQ(neighbors_->resolve(kPort, ip("198.18.0.9"), now_), kPeer) << "valid until the poll fails";
   answer("198.18.0.9");
   run(20s);
   EXPECT_TRUE(sent_.empty());

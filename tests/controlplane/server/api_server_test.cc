@@ -500,7 +500,7 @@ TEST_F(ApiServerTest, DrainingAnswersWhatIsPendingAndThenCloses) {
 }
 
 TEST_F(ApiServerTest, OnlyRootAndTheDaemonsUserMayConnect) {
-  if (geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become another user";
   ASSERT_EQ(chmod(path_.c_str(), 0666), 0);  // the mode now allows all users
   ASSERT_EQ(chmod(std::filesystem::path(path_).parent_path().c_str(), 0755), 0);
   int result[2];

@@ -79,7 +79,7 @@ TEST_F(IdleTest, WhatIsSentKeepsASignalledReceiverAlive) {
     bench.live(seconds(30));
   }
   EXPECT_TRUE(there("signalled"));
-  EXPECT_FALSE(there("latched")) << "its peer has vanished, whatever others send there";
+  EXPECT_FALSE(there("latched")) << "packets of other senders must not keep the endpoint";
 }
 
 TEST_F(IdleTest, ASignalLaterCounts) {
@@ -116,7 +116,7 @@ TEST_F(IdleTest, EmptySessionIsReclaimed) {
   bench.live(seconds(63));
   EXPECT_FALSE(there("a"));
   EXPECT_TRUE(std::holds_alternative<SessionView>(bench.sessions->get_session("s")))
-      << "empty since a moment ago";
+      << "the session is empty for a short time only";
   EXPECT_TRUE(std::holds_alternative<RequestError>(bench.sessions->get_session("never-used")));
   bench.live(seconds(62));
   EXPECT_TRUE(std::holds_alternative<RequestError>(bench.sessions->get_session("s")));

@@ -72,7 +72,7 @@ TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
   });
   bench.settle();
   ASSERT_EQ(bench.plane.worker(0).held_acks(), 1u);
-  EXPECT_FALSE(done) << "removed before the worker said so";
+  EXPECT_FALSE(done) << "removed before the worker's answer";
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 1u);
   EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 2u);
   EXPECT_EQ(bench.engine->released, 0) << "keys wiped while the worker may use them";

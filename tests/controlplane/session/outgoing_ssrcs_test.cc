@@ -65,7 +65,7 @@ TEST_F(OutgoingSsrcsTest, FullMemoryRefusesFreshAndReusesTheLongestRested) {
   }
   EXPECT_FALSE(ssrcs.lease(13, random, refusal));
   EXPECT_EQ(refusal, Refusal::kFull);
-  EXPECT_TRUE(ssrcs.lease(12, random, refusal)) << "a remembered one may always come back";
+  EXPECT_TRUE(ssrcs.lease(12, random, refusal)) << "a remembered SSRC may always continue";
   EXPECT_EQ(ssrcs.lease_any(random)->ssrc, 10u);
   EXPECT_EQ(ssrcs.lease_any(random)->ssrc, 11u);
   EXPECT_FALSE(ssrcs.lease_any(random));

@@ -46,7 +46,7 @@ TEST(PortAllocator, LeastRecentlyFreedFirst) {
   const auto first = *ports.acquire_pair(0);
   ASSERT_TRUE(ports.release_pair(first));
   for (int i = 0; i < 9; ++i) EXPECT_NE(*ports.acquire_pair(0), first);
-  EXPECT_EQ(*ports.acquire_pair(0), first) << "last, since it was freed last";
+  EXPECT_EQ(*ports.acquire_pair(0), first) << "the pair that was freed last must come last";
 }
 
 TEST(PortAllocator, SinglesToo) {
@@ -55,7 +55,7 @@ TEST(PortAllocator, SinglesToo) {
   ASSERT_TRUE(ports.release_single(first));
   std::set<std::uint16_t> seen;
   for (int i = 0; i < 10; ++i) seen.insert(*ports.acquire_single(0));
-  EXPECT_FALSE(seen.contains(first)) << "given again while others had been free for longer";
+  EXPECT_FALSE(seen.contains(first)) << "reused before ports that are free for longer";
 }
 
 TEST(PortAllocator, FreeHalvesBecomeAPairAgain) {

@@ -68,7 +68,7 @@ TEST_F(RoutesTest, EveryKindToEveryKind) {
     }
   bench.settle();
   EXPECT_EQ(worker().routes.size(), routes);
-  EXPECT_EQ(worker().sources.size(), all.size()) << "one source per publisher, however many listen";
+  EXPECT_EQ(worker().sources.size(), all.size()) << "one source for all routes of a publisher";
   EXPECT_EQ(std::get<0>(bench.sessions->list_routes("s")).size(), routes);
   for (const auto& id : all) bench.sessions->remove_endpoint("s", id, [](auto) {});
   bench.settle();
@@ -90,7 +90,7 @@ TEST_F(RoutesTest, EqualSelectorsShareASource) {
   EXPECT_EQ(worker().sources.size(), 3u);
   EXPECT_EQ(worker().route_source[0], worker().route_source[1]);
   remove("r1");
-  EXPECT_EQ(worker().sources.size(), 3u) << "the other still hangs on it";
+  EXPECT_EQ(worker().sources.size(), 3u) << "the other route still uses the source";
   remove("r2");
   EXPECT_EQ(worker().sources.size(), 2u);
 }
@@ -126,7 +126,7 @@ TEST_F(RoutesTest, SwitchInstallsTheNewSourceFirst) {
   ASSERT_TRUE(
       std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"d", 1000, {}, {}}})));
   bench.settle();
-  EXPECT_TRUE(worker().order.empty()) << "a switch to where it is already";
+  EXPECT_TRUE(worker().order.empty()) << "a switch to the present source must do nothing";
 
   // The removal of the former publisher keeps the route; that of the present publisher removes it.
   bench.sessions->remove_endpoint("s", "a", [](auto) {});
@@ -202,7 +202,7 @@ TEST_F(RoutesTest, ASsrcIsNotFreeBeforeTheAck) {
   RouteCreate again = request("r2");
   again.ssrc = 1000;
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(again)).kind, ErrorKind::kConflict)
-      << "how far the old route got is not known yet";
+      << "the last index of the old route is not known yet";
   worker().release_acks();
   bench.settle();
   EXPECT_TRUE(std::holds_alternative<Created<RouteView>>(bench.sessions->create_route(again)));
@@ -233,7 +233,7 @@ TEST_F(RoutesTest, RemembersABoundedNumberOfSsrcs) {
   const auto& detail = std::get<LimitReached>(SessionFixture::error_of(result).detail);
   EXPECT_EQ(detail.limit, "outgoing_ssrcs_per_endpoint");
   EXPECT_EQ(detail.value, 8u);
-  EXPECT_EQ(small.route("r", "a", "b").ssrc, 100u) << "the one that rested longest, continued";
+  EXPECT_EQ(small.route("r", "a", "b").ssrc, 100u) << "the SSRC that was unused for longest continues";
   EXPECT_EQ(small.sessions->worker_load(0).routes, 1u);
   small.settle();
   small.expect_no_breach();

@@ -24,7 +24,7 @@ TEST(Sessions, PlacedOnTheWorkerWithFewestEndpoints) {
     const std::string id = "s" + std::to_string(i);
     workers.insert(std::get<0>(bench.sessions->create_session(id)).object.worker);
   }
-  EXPECT_EQ(workers.size(), 3u) << "sessions without endpoints yet are spread too";
+  EXPECT_EQ(workers.size(), 3u) << "sessions without endpoints must be spread too";
   EndpointCreate request = bench.rtp("");
   request.id.clear();
   for (int i = 0; i < 5; ++i)
@@ -296,7 +296,7 @@ TEST(Sessions, LatchPolicies) {
   EndpointCreate network = bench.rtp("network", false);
   network.latch_network = *config::IpPrefix::parse("198.18.0.64/26");
   const EndpointView bounded = bench.create(network);
-  EXPECT_EQ(slot(bounded).latch_deadline_tsc, 0u) << "a named network needs no window";
+  EXPECT_EQ(slot(bounded).latch_deadline_tsc, 0u) << "with a named network there is no deadline";
   EXPECT_EQ(slot(bounded).latch_network.length, 26);
   EXPECT_EQ(bench.create(bench.sdes("s1")).latch, dataplane::LatchPolicy::kAuthenticated);
 }
@@ -420,7 +420,7 @@ TEST(Sessions, LatchedAddressIsShownAndNotOverruled) {
   EXPECT_EQ(bench.count_events("endpoint.latched"), 1u);
   bench.answer_arp();
   EXPECT_EQ(bench.plane.worker(0).remotes.size(), told)
-      << "the worker knows better than ARP where it heard the peer";
+      << "ARP must not replace the address that the worker latched";
 }
 
 TEST(Sessions, SdesKeysAreExpandedAnnouncedAndWiped) {
@@ -463,7 +463,7 @@ TEST(Sessions, KeysThatCannotBeInstalledEndThatCreationAlone) {
     EXPECT_NE(error.message.find("told to refuse"), std::string::npos) << error.message;
     bench.engine->refuse_after = -1;
   }
-  EXPECT_EQ(bench.engine->expanded - bench.engine->released, 2) << "half a pair of keys is left behind";
+  EXPECT_EQ(bench.engine->expanded - bench.engine->released, 2) << "one key of a pair was not released";
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 1u);
   EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 2u);
   bench.create(bench.sdes("bad"));

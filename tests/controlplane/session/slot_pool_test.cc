@@ -42,7 +42,7 @@ TEST(SlotPool, RefusesStaleAndSecondRelease) {
   ASSERT_TRUE(pool.release(*first));
   EXPECT_FALSE(pool.release(*first));
   const auto second = pool.acquire();
-  EXPECT_FALSE(pool.release(*first)) << "would free the next tenant's slot";
+  EXPECT_FALSE(pool.release(*first)) << "would free the slot of the next object";
   EXPECT_TRUE(pool.holds(*second));
   EXPECT_FALSE(pool.release({7, 1}));
   EXPECT_FALSE(pool.release({}));
@@ -69,7 +69,7 @@ TEST(SlotLease, GivesBackWhatWasNotCommitted) {
     EXPECT_TRUE(pool.holds(lease->ref()));
     auto kept = SlotLease::take(pool);
     ASSERT_TRUE(kept);
-    EXPECT_FALSE(SlotLease::take(pool)) << "both are taken";
+    EXPECT_FALSE(SlotLease::take(pool)) << "both slots are taken";
     SlotLease moved = std::move(*kept);
     moved.commit();
   }

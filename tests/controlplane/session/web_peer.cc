@@ -121,7 +121,8 @@ void WebPeer::take(const std::vector<std::uint8_t>& bytes) {
   EXPECT_TRUE(dataplane::udp_checksum_ok(bytes, frame));
   if (dataplane::destination_ip(bytes, frame) != address.ip || frame.destination_port != address.port) return;
   EXPECT_TRUE(std::equal(kPeerMac.begin(), kPeerMac.end(), bytes.begin()));
-  EXPECT_EQ(dataplane::source_ip(bytes, frame), sluice.ip) << "not from the address that was asked";
+  EXPECT_EQ(dataplane::source_ip(bytes, frame), sluice.ip)
+      << "the answer is not from the address of the request";
   EXPECT_EQ(frame.source_port, sluice.port);
   const auto payload = std::span(bytes).subspan(frame.payload_offset, frame.payload_length);
   ASSERT_FALSE(payload.empty());

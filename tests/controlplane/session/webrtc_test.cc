@@ -237,12 +237,12 @@ TEST_F(WebrtcTest, NewEndpointTakesOverAnOldPeersTuple) {
   WebPeer after(bench, open(DtlsSetup::kPassive, IceTransport::kShared, "w2"), 40001);
   connect(after);
   after.check();
-  EXPECT_EQ(after.stun_answers, 1u) << "the ufrag decides, not who had the tuple before";
+  EXPECT_EQ(after.stun_answers, 1u) << "the ufrag decides, not the earlier owner of the 5-tuple";
   ASSERT_EQ(worker().bound.size(), 1u);
   const auto holder = worker().bound[0].ref;
   bench.sessions->remove_endpoint("s", "w1", [](auto) {});
   bench.settle();
-  ASSERT_EQ(worker().bound.size(), 1u) << "the old one's end takes nothing from the new one";
+  ASSERT_EQ(worker().bound.size(), 1u) << "the removal of w1 must keep the tuple of w2";
   EXPECT_EQ(worker().bound[0].ref, holder);
   after.start_dtls();
   EXPECT_TRUE(after.profile);
@@ -255,7 +255,7 @@ TEST_F(WebrtcTest, NominationMovesTheRemote) {
   ASSERT_EQ(worker().remotes.size(), 1u);
   peer.address.port = 40005;
   peer.check(false);
-  EXPECT_EQ(worker().remotes.size(), 1u) << "not before it is nominated";
+  EXPECT_EQ(worker().remotes.size(), 1u) << "the remote must not move before a nomination";
   peer.check(true);
   ASSERT_EQ(worker().remotes.size(), 2u);
   EXPECT_EQ(worker().remotes[1].address.port, 40005);
@@ -353,7 +353,7 @@ TEST_F(WebrtcTest, ConsentRunsOut) {
     bench.live(seconds(20));
     peer.check();
   }
-  EXPECT_TRUE(there()) << "checks alone keep it";
+  EXPECT_TRUE(there()) << "checks alone must keep the endpoint";
   bench.live(seconds(28));
   EXPECT_TRUE(there());
   bench.live(seconds(4));
@@ -391,7 +391,7 @@ TEST_F(WebrtcTest, IceRestart) {
     peer.ufrag = "again";
     connect(peer);
     EXPECT_NE(view().ice_ufrag, before);
-    EXPECT_EQ(view().state, EndpointState::kConnected) << "media goes on";
+    EXPECT_EQ(view().state, EndpointState::kConnected) << "media must go on";
     peer.view = view();
     peer.address.port = 40077;
     peer.check();

@@ -95,7 +95,8 @@ TEST(ClassifyTest, SharedPortKnowsBoundSendersOnly) {
   remove.ref = {9, 4};
   plane.command(remove);
   plane.deliver(anyone, Bytes(40, 22));
-  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 3u) << "a 5-tuple that outlived its endpoint leads nowhere";
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 3u)
+      << "a 5-tuple of a removed endpoint must lead to no endpoint";
 }
 
 TEST(ClassifyTest, NeighbourTrafficIsPunted) {

@@ -287,7 +287,7 @@ TEST_P(ContestTest, RtcpOnTheRtpPortIsNoMedia) {
   const Bytes report = sender_report(1000);
   call.plane.deliver(call.from, call.sender ? call.sender->protect_rtcp(report) : report);
   for (const Sent& sent : call.plane.sent())
-    EXPECT_EQ(sent.payload[1], 200) << "what leaves is the report, as RTCP";
+    EXPECT_EQ(sent.payload[1], 200) << "only the report may leave, as RTCP";
   EXPECT_EQ(call.talk(voice, 50), 50);
 }
 

@@ -186,7 +186,7 @@ TEST(FeedbackRuleTest, FeedbackAboutAStrangerGoesNowhere) {
   const auto got = call.receiver_says(compound([&](RtcpWriter& w) {
     EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, 1000, {}));
   }));
-  EXPECT_TRUE(got.empty()) << "the publisher's own SSRC means nothing to the receiver";
+  EXPECT_TRUE(got.empty()) << "the publisher's SSRC is not the receiver's";
   EXPECT_EQ(call.plane.counters().feedback_unmatched.read(), 1u);
 }
 

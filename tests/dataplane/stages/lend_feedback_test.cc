@@ -165,7 +165,7 @@ TEST_P(LendFeedbackTest, ALostPacketIsSentAgainByTheBorrower) {
       EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, options.ssrc, nack));
     }));
   };
-  EXPECT_TRUE(ask(101).empty()) << "7003 is there";
+  EXPECT_TRUE(ask(101).empty()) << "7003 is in the cache";
   EXPECT_EQ(room.away.counters().retransmitted.read(), 1u);
   EXPECT_FALSE(room.away.sent().empty());
   const auto got = ask(102);

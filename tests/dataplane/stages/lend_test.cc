@@ -49,7 +49,7 @@ TEST_P(LendTest, ReceiversOnBothWorkersGetEveryPacket) {
       ASSERT_EQ(got[0], expected) << i;
     }
   }
-  EXPECT_EQ(room.home.counters().lent.read(), 100u) << "one for the other worker, not for each receiver";
+  EXPECT_EQ(room.home.counters().lent.read(), 100u) << "one loan for the other worker, not for each receiver";
   EXPECT_EQ(room.home.counters().forwarded.read(), 100u);
   EXPECT_EQ(room.away.counters().forwarded.read(), 100u);
   EXPECT_EQ(room.away.counters().copies.read(), 500u);
@@ -67,7 +67,7 @@ TEST(LendRoomTest, AWholeBatchWithReceiversOnTheOtherWorkerOnly) {
   room.home.deliver_frames(frames);
   EXPECT_EQ(room.home.counters().forwarded.read(), kBatch);
   EXPECT_EQ(room.home.counters().copies.read(), 0u);
-  EXPECT_GE(room.home.frames_in_use(), kBatch) << "they are out";
+  EXPECT_GE(room.home.frames_in_use(), kBatch) << "the buffers must be out on loan";
   room.settle();
   EXPECT_EQ(Room::opened(room.away.sent(), one).size(), kBatch);
   EXPECT_EQ(room.home.frames_in_use(), 0u);
@@ -152,7 +152,7 @@ TEST(LendRoomTest, APlainSenderThatStartsOverIsFollowed) {
     room.settle();
     const auto got = Room::opened(room.away.sent(), far);
     if (sequence == 30000 || sequence == 5) {
-      EXPECT_TRUE(got.empty()) << "one alone may be a stray";
+      EXPECT_TRUE(got.empty()) << "a single packet may be a stray";
       continue;
     }
     ASSERT_EQ(got.size(), 1u) << sequence;
@@ -227,7 +227,7 @@ TEST(LendRoomTest, LoansForAMirrorThatHasGoneLeadNowhere) {
   room.publish(rtp);
   room.settle();
   EXPECT_EQ(room.home.counters().lends.read(), 2u);
-  EXPECT_EQ(room.home.sent().size(), 3u) << "the receiver at home has missed nothing";
+  EXPECT_EQ(room.home.sent().size(), 3u) << "the receiver on the home worker must get all packets";
   EXPECT_EQ(room.away.counters().stale_commands.read(), 0u);
 }
 
@@ -252,7 +252,7 @@ TEST(LendRoomTest, AWorkerThatIsBehindIsLentNoMore) {
     room.publish(rtp);
     got_here += Room::opened(room.home.sent(), near).size();
   }
-  EXPECT_EQ(got_here, kPackets) << "those at home do not suffer";
+  EXPECT_EQ(got_here, kPackets) << "receivers on the home worker must get all packets";
   EXPECT_EQ(room.home.counters().lent.read(), Steering::kLoans);
   EXPECT_EQ(room.home.drops(DropReason::kLendRingFull), 20u);
   room.settle();
@@ -273,7 +273,8 @@ TEST(LendRoomTest, ThePublisherGoesFirst) {
   remove.ref = {room.publisher.slot, 1};
   room.home.command(remove);
   room.settle();
-  EXPECT_EQ(Room::opened(room.away.sent(), far).size(), 1u) << "what was lent still goes out";
+  EXPECT_EQ(Room::opened(room.away.sent(), far).size(), 1u)
+      << "packets that are lent already must still be sent";
 }
 
 TEST(LendRoomTest, LendingToOneselfOrToNoWorkerIsRefused) {

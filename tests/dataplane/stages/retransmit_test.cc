@@ -172,7 +172,7 @@ TEST_P(RetransmitTest, WhatWasLostComesAgainAndOpens) {
   }
   EXPECT_EQ(room.retransmitted(), 7u * receivers);
   EXPECT_EQ(room.misses() + room.suppressed(), 0u);
-  EXPECT_EQ(room.plane.counters().feedback_forwarded.read(), 0u) << "the publisher hears nothing of it";
+  EXPECT_EQ(room.plane.counters().feedback_forwarded.read(), 0u) << "the NACK must not reach the publisher";
 }
 
 TEST_P(RetransmitTest, SequenceNumbersWrapOnBothSides) {
@@ -231,7 +231,7 @@ TEST(RetransmitRuleTest, WhatNeverCameIsAskedOfThePublisherOnce) {
   for (int i = 0; i < 3; ++i, ++room.rtp.sequence)
     lost.push_back(room.sealed(room.publisher, make_rtp(room.rtp)));
   room.publish(room.publisher, 2);  // 7005, 7006 -> 105, 106
-  EXPECT_TRUE(room.ask(room.receivers[0], {{101, 0b1111}}).size() == 2) << "101 and 105 are here";
+  EXPECT_TRUE(room.ask(room.receivers[0], {{101, 0b1111}}).size() == 2) << "101 and 105 are in the cache";
   ASSERT_EQ(room.others.size(), 1u);
   Oracle to_publisher(room.publisher.from_sluice, true);
   const auto nack = to_publisher.unprotect_rtcp(room.others[0]);
@@ -251,7 +251,7 @@ TEST(RetransmitRuleTest, WhatNeverCameIsAskedOfThePublisherOnce) {
   EXPECT_TRUE(room.others.empty());
   room.plane.advance(0.01);
   room.ask(room.receivers[2], {{102, 0b11}});
-  EXPECT_EQ(room.others.size(), 1u) << "but it may have been lost again";
+  EXPECT_EQ(room.others.size(), 1u) << "the packets may be lost again, so the publisher is asked again";
   // The late packets go to all receivers and are in the cache from then on.
   for (const Bytes& packet : lost) room.plane.deliver(room.publisher, packet);
   room.take();
@@ -269,7 +269,7 @@ TEST(RetransmitRuleTest, WhatIsNotKeptAnyMoreCannotBeSent) {
   room.rtp.size = 1200;
   room.publish(room.publisher, 1000);  // 100..1099; the cache holds about 800
   EXPECT_TRUE(room.ask(receiver, {{150}}).empty());
-  EXPECT_TRUE(room.others.empty()) << "the publisher's would be taken for a replay";
+  EXPECT_TRUE(room.others.empty()) << "the publisher must not be asked: its packet would be a replay";
   EXPECT_EQ(room.misses(), 1u);
   EXPECT_EQ(room.ask(receiver, {{350}}).size(), 1u);
 }
@@ -282,7 +282,7 @@ TEST(RetransmitRuleTest, ARouteWithoutItLeavesTheNackToThePublisher) {
   EXPECT_EQ(room.others.size(), 1u);
   const StreamSlot& stream = room.plane.memory().streams[0];
   EXPECT_TRUE(room.plane.worker().state().cache.locate({0, stream.tenancy.load(), 7001}) == nullptr)
-      << "kept for no route";
+      << "kept although no route retransmits";
   EXPECT_EQ(room.misses() + room.suppressed() + room.retransmitted(), 0u);
 }
 
@@ -315,7 +315,7 @@ TEST(RetransmitRuleTest, NoMoreAgainThanWasSentInTheFirstPlace) {
   again = 0;
   for (int i = 0; i < 20; ++i)
     again += room.ask(receiver, {{static_cast<std::uint16_t>(1800 + 17 * i), 0xffff}}).size();
-  EXPECT_EQ(again, Retransmit::kCreditMax) << "what is in reserve";
+  EXPECT_EQ(again, Retransmit::kCreditMax) << "at most the credit";
 }
 
 TEST(RetransmitRuleTest, AStormOfNacksIsBoundedInATurn) {
@@ -403,7 +403,8 @@ TEST(RetransmitRuleTest, AnEndpointThatIsGoneGetsNothing) {
   room.plane.deliver(receiver.peer, nack);
   EXPECT_TRUE(room.plane.sent().empty());
   EXPECT_EQ(room.plane.drops(DropReason::kNoEndpoint), 1u);
-  EXPECT_EQ(room.ask(room.receivers[1], {{102}}).size(), 1u) << "the others' are still there";
+  EXPECT_EQ(room.ask(room.receivers[1], {{102}}).size(), 1u)
+      << "packets for other receivers must still be in the cache";
 }
 
 }  // namespace

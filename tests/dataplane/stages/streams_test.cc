@@ -204,13 +204,13 @@ TEST_F(StreamsTest, ANewStreamTakesOverAndAnOldOneOnlyFillsGaps) {
   const std::uint32_t any = any_source();
   const std::uint32_t old_stream = hear(1);
   const std::uint32_t young = hear(2);
-  EXPECT_EQ(feeder(any), young) << "a peer that starts a new SSRC means it to replace the old";
+  EXPECT_EQ(feeder(any), young) << "the new SSRC must replace the old one";
   stream(young).packets.set(2);
   ASSERT_TRUE(stream(old_stream).contends);
   contend(*worker_.state, old_stream);
   EXPECT_EQ(feeder(any), young);
   forget_stream(*worker_.state, young);
-  EXPECT_EQ(feeder(any), old_stream) << "the gap went to the one that is left";
+  EXPECT_EQ(feeder(any), old_stream) << "the remaining stream must feed the source";
 }
 
 TEST_F(StreamsTest, ANewSourceIsFedByTheStreamHeardLast) {
@@ -305,7 +305,7 @@ TEST_F(StreamsTest, ALulledEncryptedStreamKeepsItsWindowAndTakesBackWhatItFed) {
   EXPECT_TRUE(stream(slot).dormant.load());
   EXPECT_EQ(feeder(any), other);
   retire_idle_stream(*worker_.state, other);
-  EXPECT_EQ(feeder(any), kNoSlot) << "the dormant feed nothing";
+  EXPECT_EQ(feeder(any), kNoSlot) << "a dormant stream must feed no source";
   wake_stream(*worker_.state, slot);
   EXPECT_EQ(feeder(any), slot);
   EXPECT_FALSE(stream(slot).dormant.load());
@@ -353,7 +353,7 @@ TEST_F(StreamsTest, RandomBirthsAndDeaths) {
         alive.push_back(slot);
         for (const std::uint32_t source : sources) {
           if (matches(source, stream(slot))) {
-            ASSERT_EQ(feeder(source), slot) << "born, and did not take over";
+            ASSERT_EQ(feeder(source), slot) << "the new stream did not take the source over";
           }
         }
       }
@@ -370,7 +370,8 @@ TEST_F(StreamsTest, RandomBirthsAndDeaths) {
         }
         continue;
       }
-      ASSERT_NE(std::find(alive.begin(), alive.end(), fed_by), alive.end()) << "fed by a dead stream";
+      ASSERT_NE(std::find(alive.begin(), alive.end(), fed_by), alive.end())
+          << "a removed stream feeds the source";
       ASSERT_TRUE(matches(source, stream(fed_by)));
       const StreamSlot& by = stream(fed_by);
       ASSERT_EQ(std::count(by.sources.begin(), by.sources.begin() + by.source_count, source), 1);
@@ -421,7 +422,7 @@ class StreamPacketsTest : public StreamsTest {
     }
     spec.payload.push_back(0x55);
     deliver(build_frame(spec));
-    ASSERT_EQ(batch_.rtp_count, 1) << "the packet did not come through";
+    ASSERT_EQ(batch_.rtp_count, 1) << "the packet was dropped";
   }
   void let_in_from(const config::SocketAddress& peer) {
     aim(*endpoint_, Component::kRtp, make_header_template(endpoint_->local, {{2, 0, 0, 0, 0, 2}, peer}, 0));

@@ -57,7 +57,7 @@ class CommandsTest : public ::testing::Test {
   void good(const Command& command) {
     const std::uint64_t before = worker_.stale();
     run(command);
-    EXPECT_EQ(worker_.stale(), before) << "a command that holds was taken for stale";
+    EXPECT_EQ(worker_.stale(), before) << "a valid command was counted as stale";
   }
   void stale(const Command& command) {
     const std::uint64_t before = worker_.stale();

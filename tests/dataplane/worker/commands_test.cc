@@ -192,7 +192,7 @@ TEST_F(CommandsTest, RemoveSource) {
   EXPECT_FALSE(source().installed);
   EXPECT_EQ(publisher().first_source, kOtherSource.slot);
   EXPECT_EQ(source(kOtherSource).next, kNoSlot);
-  EXPECT_EQ(route().source, kNoSlot) << "the route still points at a source that is gone";
+  EXPECT_EQ(route().source, kNoSlot) << "the route still refers to a removed source";
   EXPECT_TRUE(route().installed);
   Command change = make_command(CommandKind::kSwitchRoute, kRoute);
   change.source = kOtherSource;
@@ -229,7 +229,7 @@ TEST_F(CommandsTest, InstallRoute) {
   EXPECT_EQ(state().route_by_ssrc.find({kReceiver.slot, kSsrc}), kRoute.slot);
   EXPECT_EQ(routes_of(state(), source()), std::vector<std::uint32_t>{kRoute.slot});
   stale(make_command(CommandKind::kInstallRoute, kRoute));
-  EXPECT_EQ(source().route_count, 1u) << "hung on twice";
+  EXPECT_EQ(source().route_count, 1u) << "added to the fan-out twice";
 }
 
 TEST_F(CommandsTest, RemoveRoute) {
@@ -245,7 +245,7 @@ TEST_F(CommandsTest, RemoveRoute) {
   EXPECT_EQ(source().route_count, 0u);
   EXPECT_EQ(receiver().first_incoming_route, kNoSlot);
   EXPECT_EQ(state().route_by_ssrc.find({kReceiver.slot, kSsrc}), kNoSlot);
-  EXPECT_EQ(memory().counters.reports.read(), 0u) << "a BYE for an SSRC that never spoke";
+  EXPECT_EQ(memory().counters.reports.read(), 0u) << "a BYE for an SSRC that never sent";
 }
 
 // A route that continues an SSRC may be installed before the earlier route is removed.
@@ -274,7 +274,7 @@ TEST_F(CommandsTest, SwitchRoute) {
   route().stream = 17;  // in the middle of a stream
   change.source = kSource;
   good(change);
-  EXPECT_EQ(route().stream, 17u) << "a switch to where it is already";
+  EXPECT_EQ(route().stream, 17u) << "a switch to the present source must do nothing";
   change.source = kOtherSource;
   good(change);
   EXPECT_EQ(route().source, kOtherSource.slot);
@@ -352,7 +352,7 @@ TEST_F(CommandsTest, WaitsWhileThereIsNoRoomToAnswer) {
   state().tell({});
   EXPECT_EQ(memory().counters.lost_events.read(), 0u);
   state().tell({});
-  EXPECT_EQ(memory().counters.lost_events.read(), 1u) << "a note without room";
+  EXPECT_EQ(memory().counters.lost_events.read(), 1u) << "a note that does not fit must be counted as lost";
   EXPECT_EQ(run_commands(state(), 8), 0u);
   const std::size_t notes = worker_.notes().size();
   EXPECT_EQ(notes, memory().notes.capacity());

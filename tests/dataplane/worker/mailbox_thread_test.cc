@@ -431,11 +431,11 @@ TEST_P(MailboxThreadTest, StormsOfCommandsAreCarriedOutInOrder) {
   EXPECT_LE(counters.stale_commands.read(), control_.stale + control_.perhaps_stale);
   EXPECT_GT(control_.stale, 1000u);
   EXPECT_EQ(thread.told > 100, GetParam());
-  EXPECT_EQ(control_.wrong_answers, 0u) << "an answer that was not waited for, or out of order";
+  EXPECT_EQ(control_.wrong_answers, 0u) << "an unexpected answer, or one out of order";
   EXPECT_EQ(control_.torn_streams, 0u);
   EXPECT_EQ(thread.wrong_keys, 0u) << "the worker saw keys of another tenancy";
   EXPECT_EQ(control_.started + counters.lost_events.read(), thread.told)
-      << "a note was neither told nor counted";
+      << "a note was neither delivered nor counted";
   expect_empty();
 }
 
@@ -455,12 +455,12 @@ TEST_P(MailboxThreadTest, UnreadAnswersHoldCommandsBackAndNoneIsLost) {
   while (memory.notes.size() + 1 < memory.notes.capacity() || memory.commands.free_entries() != 0) {
     control_.retry();
     std::this_thread::yield();
-    ASSERT_LT(Clock::now(), deadline) << "the worker goes on though no answer fits";
+    ASSERT_LT(Clock::now(), deadline) << "the worker takes commands although no answer fits";
   }
   const std::uint64_t done = memory.counters.commands.read();
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_LE(memory.counters.commands.read(), done + 1);  // one may have been in progress
-  EXPECT_GT(control_.waiting(), 0u) << "the ring of commands was to be full";
+  EXPECT_GT(control_.waiting(), 0u) << "the ring of commands should be full";
   EXPECT_EQ(memory.commands.free_entries(), 0u);
   EXPECT_GE(memory.notes.size() + 1, memory.notes.capacity());
   EXPECT_LT(memory.counters.commands.read(), control_.sent);
