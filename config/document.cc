@@ -63,6 +63,13 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
   return text.size() > max_bytes ? out + "..." : out;
 }
 
+std::string key_text(std::string_view key) {
+  const bool is_bare = !key.empty() && key.find_first_not_of(
+                                           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                           "0123456789_-") == std::string_view::npos;
+  return is_bare ? printable(key) : quoted(key);
+}
+
 std::string describe(const Node& node) {
   switch (node.kind) {
     case Node::Kind::kBoolean:

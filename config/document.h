@@ -52,6 +52,9 @@ std::string printable(std::string_view text, std::size_t max_bytes = 64);
 /// The same in quotes, cut after 64 bytes.
 std::string quoted(std::string_view text);
 
+/// The key of a member as a TOML file writes it: in quotes unless it is a bare key. Printable, on one line.
+std::string key_text(std::string_view key);
+
 /// Parses TOML 1.0. It stops at the first syntax error, and returns that problem with its place.
 std::variant<Node, Problem> read_toml(std::string_view text, std::string_view file_name);
 

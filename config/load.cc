@@ -73,7 +73,7 @@ class Reader {
       for (const Table& known : tables()) all += (all.empty() ? "" : ", ") + heading(known);
       const bool is_table =
           member.value.kind == Node::Kind::kTable || member.value.kind == Node::Kind::kArray;
-      findings_.add(member.key_position, printable(member.key),
+      findings_.add(member.key_position, key_text(member.key),
                     unknown(is_table ? "table" : "key", probable_table(member.key)), "the tables " + all);
     } else if (table->is_array) {
       read_ports(member, *table);
@@ -134,7 +134,7 @@ class Reader {
     std::string all;
     for (const Setting& setting : settings())
       if (setting.table == table.name) all += (all.empty() ? "" : ", ") + std::string(setting.name);
-    findings_.add(member.key_position, path + "." + printable(member.key),
+    findings_.add(member.key_position, path + "." + key_text(member.key),
                   unknown("key", probable_setting(table.name, member.key)), all);
   }
 

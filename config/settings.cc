@@ -233,7 +233,7 @@ std::vector<Setting> operation_settings() {
     setting("limits", l, &Limits::routes_per_endpoint, IntegerForm{kRoutesPerEndpointRange}, {"routes_per_endpoint", kRestart, "Routes that lead to one endpoint"}),
     setting("limits", l, &Limits::worker_load_percent, IntegerForm{kWorkerLoadRange}, {"worker_load_percent", kLive, "New sessions are refused while every worker carries more than this share of what it could; 100: never"}),
     setting("limits", l, &Limits::idle_timeout_s, IntegerForm{kIdleTimeoutRange}, {"idle_timeout_s", kLive, "An allocated endpoint on which nothing flows for this long is reclaimed, s; 0: never"}),
-    setting("limits", l, &Limits::stream_timeout_s, IntegerForm{kStreamTimeoutRange}, {"stream_timeout_s", kLive, "A stream without packets for this long is forgotten, s"}),
+    setting("limits", l, &Limits::stream_timeout_s, IntegerForm{kStreamTimeoutRange}, {"stream_timeout_s", kLive, "A stream without RTP for this long feeds nothing any more; a plain one is forgotten, s"}),
     setting("api", a, &Api::socket, kSocketPath, {"socket", kRestart, "Unix socket of the API"}),
     setting("api", a, &Api::mode, ModeForm{}, {"mode", kRestart, "File mode of the socket"}),
     setting("api", a, &Api::connections, IntegerForm{kApiConnectionRange}, {"connections", kRestart, "API connections at a time"}),

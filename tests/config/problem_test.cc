@@ -183,12 +183,19 @@ TEST(Load, WhatIsQuotedFromTheFileIsFitForATerminal) {
   const auto errors = errors_in(kLeast + "name = \"\\u001b[31m\\u0085\\n\\\"\"\n\"\\u001b\" = 1\n");
   ASSERT_THAT(errors, SizeIs(2));
   EXPECT_THAT(errors[0], HasSubstr("found \"\\u001b[31m\\u0085\\n\\\"\";"));
-  EXPECT_THAT(errors[1], HasSubstr("ports[0].\\u001b: found an unknown key"));
+  EXPECT_THAT(errors[1], HasSubstr("ports[0].\"\\u001b\": found an unknown key"));
   const auto huge = errors_in(kLeast + "name = \"" + std::string(500000, 'x') + "\"\n");
   ASSERT_THAT(huge, SizeIs(1));
   EXPECT_LT(huge[0].size(), 300U);
   EXPECT_THAT(huge[0], HasSubstr("... (500000 bytes)"));
   EXPECT_LT(errors_in(kLeast + std::string(500000, 'k') + " = 1\n").at(0).size(), 500U);
+}
+
+TEST(Load, AKeyIsShownAsTheFileWritesIt) {
+  EXPECT_THAT(errors_in(kLeast + "[\"\"]\n[\"1.1/15\"]\n[log]\n\"\" = 1\n"),
+              ElementsAre(StartsWith("f:4:2: \"\": found an unknown table"),
+                          StartsWith("f:5:2: \"1.1/15\": found an unknown table"),
+                          StartsWith("f:7:1: log.\"\": found an unknown key")));
 }
 
 TEST(Load, TooManyItemsAreOneProblem) {
