@@ -11,6 +11,9 @@ using dataplane::load_be32;
 constexpr std::size_t kHandshakeHeader = 12;
 constexpr std::uint32_t kMaxHandshakeMessage = 16384;  // a Certificate is about 1 KiB
 constexpr std::uint8_t kCertificate = 11;
+// RFC 5246 7.2
+constexpr std::uint8_t kFatal = 2;
+constexpr std::uint8_t kCloseNotify = 0;
 
 std::uint32_t load_be24(const std::uint8_t* p) {
   return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
@@ -103,6 +106,10 @@ DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole ou
     const bool plain_text = load_be16(record.data() + 3) == 0;
     if (plain_text && !plain_text_ok(DtlsContentType{record[0]}, payload, our_role, certificate)) {
       ++screened.refused;
+      continue;
+    }
+    if (plain_text && DtlsContentType{record[0]} == DtlsContentType::kAlert) {
+      if (payload[0] == kFatal || payload[1] == kCloseNotify) screened.alert = payload[1];
       continue;
     }
     screened.handshake =

@@ -30,12 +30,16 @@ struct DtlsScreened {
   std::uint32_t refused = 0;          // records, or the rest of the datagram, left out
   bool handshake = false;             // has a plain-text handshake message or a part of one
   bool certificate = false;           // has a part of the peer's Certificate message
+  std::optional<std::uint8_t> alert;  // the number of a plain-text alert that ends a handshake
 };
 
 /// Keeps the records that are whole and of a known type and version. In epoch 0 (plain text) they must also
 /// be valid for a peer of `our_role`: a ChangeCipherSpec is one byte 1, an alert is two bytes, the fragment
 /// of a handshake message lies within message and record, and the peer sends messages of that type (RFC 5246
 /// 7.4, RFC 6347 4.2.2). OpenSSL authenticates records of later epochs, so they pass unchecked.
+///
+/// Plain-text alerts are never among the records: any host can send one, and OpenSSL would end the handshake at
+/// once. `alert` has the last one that is fatal or a close_notify, for the caller to judge.
 DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole our_role);
 
 /// The numbers of the last record that was sent.

@@ -213,6 +213,7 @@ void DtlsTransport::receive(std::span<const std::uint8_t> datagram, TimePoint no
   }
   DtlsScreened screened = screen_datagram(datagram, options_.role);
   counters_.records_refused += screened.refused;
+  suspect_alert(screened, now);
   if (screened.records.empty()) return;
   if (state_ == DtlsState::kNew) {
     // In the active role nothing was sent yet that a datagram could answer. The passive role waits for a
@@ -231,6 +232,13 @@ void DtlsTransport::receive(std::span<const std::uint8_t> datagram, TimePoint no
     return;
   }
   feed(screened.records, now);
+}
+
+// Records after an alert show that the peer goes on, but they may be forged as well: each gives more time.
+void DtlsTransport::suspect_alert(const DtlsScreened& screened, TimePoint now) {
+  if (state_ != DtlsState::kHandshaking) return;
+  if (screened.alert) suspected_alert_ = *screened.alert;
+  if (screened.alert || alert_deadline_) alert_deadline_ = now + kDtlsAlertGrace;
 }
 
 void DtlsTransport::feed(std::span<const std::uint8_t> records, TimePoint now) {
@@ -283,6 +291,7 @@ void DtlsTransport::finish_handshake() {
   }
   state_ = DtlsState::kConnected;
   handshake_deadline_.reset();
+  alert_deadline_.reset();
   const bool active = options_.role == DtlsRole::kActive;
   callbacks_.on_connected(*profile, active ? client : server, active ? server : client);
 }
@@ -318,7 +327,10 @@ void DtlsTransport::handle_result(int result) {
 
 // A close_notify is answered with one (RFC 5246 7.2.1).
 void DtlsTransport::handle_peer_close() {
-  if (state_ == DtlsState::kConnected) SSL_shutdown(ssl_.get());
+  if (state_ != DtlsState::kConnected)
+    return fail_with(DtlsFailure::kAlertReceived,
+                     std::string(dtls_alert_name(static_cast<int>(DtlsAlert::kCloseNotify))));
+  SSL_shutdown(ssl_.get());
   end(DtlsState::kClosed);
   callbacks_.on_closed();
 }
@@ -327,6 +339,7 @@ void DtlsTransport::end(DtlsState state) {
   state_ = state;
   handshake_deadline_.reset();
   retransmit_at_.reset();
+  alert_deadline_.reset();
   held_.clear();
 }
 
@@ -374,12 +387,16 @@ void DtlsTransport::note_timer(TimePoint now) {
 
 std::optional<DtlsTransport::TimePoint> DtlsTransport::next_timeout() const {
   const bool waits_for_us = !held_.empty();  // we hold the peer's Certificate: no time limit for the peer
-  if (!handshake_deadline_ || waits_for_us) return retransmit_at_;
-  if (!retransmit_at_) return handshake_deadline_;
-  return std::min(*handshake_deadline_, *retransmit_at_);
+  std::optional<TimePoint> first;
+  for (const auto& timer :
+       {waits_for_us ? std::nullopt : handshake_deadline_, retransmit_at_, alert_deadline_})
+    if (timer && (!first || *timer < *first)) first = timer;
+  return first;
 }
 
 void DtlsTransport::on_timer(TimePoint now) {
+  if (state_ == DtlsState::kHandshaking && alert_deadline_ && now >= *alert_deadline_)
+    return fail_with(DtlsFailure::kAlertReceived, std::string(dtls_alert_name(suspected_alert_)));
   if (state_ == DtlsState::kHandshaking && held_.empty() && handshake_deadline_ &&
       now >= *handshake_deadline_) {
     return fail_with(DtlsFailure::kHandshakeTimeout,

@@ -42,7 +42,7 @@ enum class DtlsFailure : std::uint8_t {
   kFingerprintMismatch,  // the peer's certificate has no signalled fingerprint; bad_certificate was sent
   kNoSrtpProfile,        // none in common; handshake_failure was sent
   kHandshakeTimeout,
-  kAlertReceived,  // the peer sent a fatal alert; the text names it
+  kAlertReceived,  // the peer sent a fatal alert, or close_notify in the handshake; the text names it
   kProtocolError,  // the text is OpenSSL's reason
   kInternalError,  // fail() was called
 };
@@ -63,6 +63,11 @@ inline constexpr std::chrono::milliseconds kDtlsRetransmitMax{8000};
 /// OpenSSL needs at least 256 bytes, and does not count the 24 bytes that AES-GCM adds to the last flight.
 inline constexpr std::uint16_t kDtlsMtuMin = 256 + 24;
 
+/// A plain-text alert ends the handshake only when no record of the peer follows for this long. Any host can
+/// forge one. A peer that sent a real one sends nothing more; any other peer sends a lost flight again within
+/// this time.
+inline constexpr std::chrono::milliseconds kDtlsAlertGrace{3000};
+
 /// Datagrams that wait with the peer's Certificate for the fingerprints. More are dropped; the peer sends
 /// them again.
 inline constexpr std::size_t kDtlsMaxHeld = 8;
@@ -79,7 +84,7 @@ class DtlsTransport final : private PeerVerifier {
                        const crypto::MasterKey& receive)>
         on_connected;
     std::function<void(DtlsFailure failure, const std::string& text)> on_failed;
-    /// The peer has sent close_notify. It has been answered with ours when the handshake was done.
+    /// The handshake was done, and the peer has sent close_notify. It has been answered with ours.
     std::function<void()> on_closed;
   };
 
@@ -138,6 +143,7 @@ class DtlsTransport final : private PeerVerifier {
   void finish_handshake();
   void handle_result(int result);
   void handle_peer_close();
+  void suspect_alert(const DtlsScreened& screened, TimePoint now);
   void end(DtlsState state);
   void fail_with(DtlsFailure failure, const std::string& text);
   void send_alert(DtlsAlert alert);
@@ -164,6 +170,8 @@ class DtlsTransport final : private PeerVerifier {
   std::optional<DtlsWritePosition> last_sent_;
   std::optional<TimePoint> handshake_deadline_;
   std::optional<TimePoint> retransmit_at_;
+  std::uint8_t suspected_alert_ = 0;  // in plain text, while alert_deadline_ is set
+  std::optional<TimePoint> alert_deadline_;
   Counters counters_;
 };
 

@@ -218,6 +218,52 @@ TEST_P(DtlsWire, TruncatedDatagramsAndGarbageDoNotEndTheHandshake) {
   EXPECT_GT(endpoint.transport->counters().records_refused, 0U);
 }
 
+// Of every number and level, before each datagram of the peer, and from the first one on.
+TEST_P(DtlsWire, AForgedAlertDoesNotEndAHandshake) {
+  DtlsPeer peer(peer_options());
+  Endpoint endpoint(GetParam());
+  endpoint.transport->set_fingerprints(fingerprints_of(peer), Clock::now());
+  begin(endpoint, peer);
+  const auto forge = [&] {
+    for (const std::uint8_t level : {1, 2})
+      for (const std::uint8_t number : {0, 10, 40, 42, 80, 90, 100})
+        endpoint.transport->receive(Bytes{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, level, number},
+                                    Clock::now());
+  };
+  while (!endpoint.sent.empty() || !peer.sent.empty()) {
+    for (; !peer.sent.empty(); peer.sent.pop_front()) {
+      forge();
+      endpoint.transport->receive(peer.sent.front(), Clock::now());
+    }
+    forge();
+    for (; !endpoint.sent.empty(); endpoint.sent.pop_front()) peer.receive(endpoint.sent.front());
+  }
+  EXPECT_EQ(endpoint.connected, 1) << endpoint.text;
+  EXPECT_TRUE(peer.connected) << peer.error;
+  let_alert_grace_pass(endpoint);
+  EXPECT_EQ(endpoint.failed + endpoint.closed, 0) << endpoint.text;
+}
+
+TEST_P(DtlsWire, RecordsAfterAnAlertGiveThePeerMoreTime) {
+  DtlsPeer peer(peer_options());
+  Endpoint endpoint(GetParam());
+  endpoint.transport->set_fingerprints(fingerprints_of(peer), Clock::now());
+  begin(endpoint, peer);
+  if (GetParam() == DtlsRole::kActive) peer.receive(endpoint.sent.front());
+  ASSERT_FALSE(peer.sent.empty());
+  endpoint.transport->start(Clock::now());
+  const auto now = Clock::now();
+  if (GetParam() == DtlsRole::kPassive) endpoint.transport->receive(peer.sent.front(), now);
+  endpoint.transport->receive(Bytes{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 99, 0, 2, 1, 0}, now);
+  endpoint.transport->receive(peer.sent.front(), now + kDtlsAlertGrace / 2);
+  endpoint.transport->on_timer(now + kDtlsAlertGrace);
+  EXPECT_EQ(endpoint.failed, 0);
+  endpoint.transport->on_timer(now + 2 * kDtlsAlertGrace);
+  EXPECT_EQ(endpoint.failure, DtlsFailure::kAlertReceived);
+  EXPECT_EQ(endpoint.text, "close_notify");
+  EXPECT_EQ(endpoint.closed, 0);
+}
+
 TEST_P(DtlsWire, AnEstablishedAssociationIsNotMovedByStrangers) {
   DtlsPeer peer(peer_options()), stranger({.client = true});
   Endpoint endpoint(GetParam());
