@@ -59,6 +59,13 @@ class ReplayWindow {
 
   void reset() { *this = ReplayWindow{}; }
 
+  /// Begins behind `highest`: all indices up to it count as seen.
+  void restore(std::uint64_t highest) {
+    started_ = true;
+    highest_ = highest;
+    low_ = high_ = ~std::uint64_t{0};
+  }
+
  private:
   void shift(std::uint64_t by) {
     if (by >= 128) {

@@ -64,7 +64,8 @@ struct alignas(64) StreamSlot {
   StreamIdentity home;       // in a mirror: the stream that it stands for now
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
-  std::uint8_t fir_sequence;  // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
+  std::uint64_t last_rtcp_tsc;  // of the latest SRTCP packet; 0 = none has come
+  std::uint8_t fir_sequence;    // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
 
   // Shared.
   Counter clock_rate;         // of the source that it feeds; 0 = none

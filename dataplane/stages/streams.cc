@@ -91,9 +91,9 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
 
 // ---- the contest for a source (streams.h)
 
-// Whether a route of the source maps the stream's payload type. Looks at the first chunk of routes only: nearly
-// always all routes of a source map the same types. True when other workers have routes of the source, because
-// their mappings are not known here.
+// Whether a route of the source maps the stream's payload type. Looks at the first chunk of routes only:
+// nearly always all routes of a source map the same types. True when other workers have routes of the source,
+// because their mappings are not known here.
 bool is_of_kind(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
   if (source.route_count == 0 || source.lent_to != 0) return true;
   const FanoutChunk& chunk = state.chunks[source.first_chunk];
@@ -142,8 +142,8 @@ bool outlasts(const WorkerState& state, SourceSlot& source, std::uint32_t stream
   return source.claims == 2 ? silence >= patience : silence >= std::max(to_tsc(state, kSilenceUs), patience);
 }
 
-// The stream matches the source, does not feed it, and claims it with a packet. False when the feeder keeps it.
-// True when the stream feeds it from now on, or has no place for it.
+// The stream matches the source, does not feed it, and claims it with a packet. False when the feeder keeps
+// it. True when the stream feeds it from now on, or has no place for it.
 bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_slot, bool begins) {
   SourceSlot& source = state.memory.sources[source_slot];
   const StreamSlot& stream = state.memory.streams[stream_slot];
@@ -221,13 +221,88 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.home = {};
   stream.last_keyframe_request_tsc = 0;
   stream.last_receiver_report_tsc = 0;
+  stream.last_rtcp_tsc = 0;
   for (Counter* counter :
        {&stream.packets, &stream.bytes, &stream.base_index, &stream.highest_index, &stream.jitter,
         &stream.clock_rate, &stream.nacks, &stream.plis, &stream.firs, &stream.last_packet_tsc})
     counter->set(0);
 }
 
+std::uint64_t last_heard(const StreamSlot& stream) {
+  return std::max(stream.last_packet_tsc.read(), stream.last_rtcp_tsc);
+}
+
+bool may_yield(const WorkerState& state, const StreamSlot& stream) {
+  if (stream.dormant.load(std::memory_order_relaxed)) return true;
+  return stream.fed == 0 && state.now - last_heard(stream) >= to_tsc(state, kYieldUs);
+}
+
+// Ends a stream that may_yield(). Its indices stay spent under SRTP.
+void end_to_make_space(WorkerState& state, std::uint32_t slot) {
+  const StreamSlot& stream = state.memory.streams[slot];
+  const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
+  if (state.endpoint(endpoint).encrypted) {
+    StreamPast past;
+    past.has_rtp = stream.rtp_window.started();
+    past.has_rtcp = stream.rtcp_window.started();
+    if (past.has_rtp) past.rtp_highest = stream.rtp_window.highest();
+    if (past.has_rtcp) past.rtcp_highest = static_cast<std::uint32_t>(stream.rtcp_window.highest());
+    if (past.has_rtp || past.has_rtcp)
+      state.past_streams.remember({endpoint, stream.ssrc.load(std::memory_order_relaxed)}, past);
+  }
+  forget_stream(state, slot);
+}
+
+// Walks the streams of the endpoint, at most max_streams.
+bool make_space_in(WorkerState& state, std::uint32_t endpoint_slot) {
+  std::uint32_t best = kNoSlot;
+  std::pair<bool, std::uint64_t> rank;  // awake, heard last: the lowest goes
+  for (std::uint32_t at = state.endpoint(endpoint_slot).first_stream; at != kNoSlot;
+       at = state.memory.streams[at].next) {
+    const StreamSlot& stream = state.memory.streams[at];
+    if (!may_yield(state, stream)) continue;
+    const std::pair own{!stream.dormant.load(std::memory_order_relaxed), last_heard(stream)};
+    if (best != kNoSlot && own >= rank) continue;
+    best = at;
+    rank = own;
+  }
+  if (best == kNoSlot) return false;
+  end_to_make_space(state, best);
+  return true;
+}
+
+// Looks at a few slots for a dormant stream, and goes on there the next time, so that a packet costs a
+// bounded time.
+void make_space_anywhere(WorkerState& state) {
+  constexpr std::size_t kLooks = 64;
+  const auto slots = static_cast<std::uint32_t>(state.memory.streams.size());
+  for (std::size_t i = 0; i < kLooks; ++i) {
+    const std::uint32_t slot = state.next_to_yield;
+    state.next_to_yield = slot + 1 == slots ? 0 : slot + 1;
+    const StreamSlot& stream = state.memory.streams[slot];
+    const bool in_use = (stream.tenancy.load(std::memory_order_relaxed) & 1) != 0 && !is_mirror(stream);
+    if (!in_use || !stream.dormant.load(std::memory_order_relaxed)) continue;
+    return end_to_make_space(state, slot);
+  }
+}
+
+// The stream of this SSRC made space before: packets from then stay spent.
+void restore_past(WorkerState& state, StreamSlot& stream, const SsrcKey& key) {
+  const StreamPast* past = state.past_streams.find(key);
+  if (past == nullptr) return;
+  if (past->has_rtp) stream.rtp_window.restore(past->rtp_highest);
+  if (past->has_rtcp) stream.rtcp_window.restore(past->rtcp_highest);
+  state.past_streams.erase(key);
+}
+
 }  // namespace
+
+void make_space(WorkerState& state) {
+  const std::uint32_t endpoint_slot = std::exchange(state.space_wanted_by, kNoSlot);
+  const EndpointSlot& endpoint = state.endpoint(endpoint_slot);
+  if (endpoint.installed && make_space_in(state, endpoint_slot)) return;
+  if (!endpoint.installed || endpoint.stream_count < endpoint.max_streams) make_space_anywhere(state);
+}
 
 void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
@@ -254,11 +329,16 @@ void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
 
 std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint_slot, std::uint32_t ssrc) {
   EndpointSlot& endpoint = state.endpoint(endpoint_slot);
+  if (endpoint.stream_count + 1U >= endpoint.max_streams) state.space_wanted_by = endpoint_slot;
   if (endpoint.stream_count >= endpoint.max_streams) return kNoSlot;
   const std::uint32_t slot = take_stream(state);
+  if (state.free_stream == kNoSlot &&
+      state.memory.stream_high_water.load(std::memory_order_relaxed) == state.memory.streams.size())
+    state.space_wanted_by = endpoint_slot;
   if (slot == kNoSlot) return kNoSlot;
   StreamSlot& stream = state.memory.streams[slot];
   reset(stream, endpoint_slot, endpoint.generation, ssrc);
+  restore_past(state, stream, {endpoint_slot, ssrc});
   stream.next = endpoint.first_stream;
   endpoint.first_stream = slot;
   ++endpoint.stream_count;

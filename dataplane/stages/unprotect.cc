@@ -42,7 +42,11 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
   const std::uint64_t first_cycle = endpoint.encrypted ? 0 : kPlainFirstCycle;
   if (packet.stream == kNoSlot) {
     packet.index = first_cycle | packet.rtp.sequence;
-    return std::nullopt;
+    const StreamPast* past =
+        endpoint.encrypted ? state.past_streams.find({packet.endpoint, packet.rtp.ssrc}) : nullptr;
+    if (past == nullptr || !past->has_rtp) return std::nullopt;
+    packet.index = crypto::estimate_packet_index(past->rtp_highest, packet.rtp.sequence);
+    return packet.index > past->rtp_highest ? std::nullopt : std::optional(DropReason::kTooOld);
   }
   const StreamSlot& stream = state.memory.streams[packet.stream];
   if (stream.direct_route != kNoSlot) {  // prefetches what forward and transmit will need
@@ -187,8 +191,8 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   if (packet.stream == kNoSlot) packet.stream = create_stream(state, packet.endpoint, packet.rtp.ssrc);
   if (packet.stream == kNoSlot) return DropReason::kStreamLimit;
   StreamSlot& stream = state.memory.streams[packet.stream];
-  const bool first = !stream.rtp_window.started();
-  if (!first) {
+  const bool first = stream.packets.read() == 0;
+  if (stream.rtp_window.started()) {
     if (!endpoint.encrypted) {
       if (const auto reason = follow_plain_numbering(stream, packet)) return reason;
     } else if (packet.index <= stream.rtp_window.highest()) {
@@ -255,12 +259,13 @@ std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
     const auto verdict = stream.rtcp_window.check(packet.index);
     if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
     stream.rtcp_window.commit(packet.index);
+    stream.last_rtcp_tsc = state.now;
   }
   endpoint.packets_received.add();
   endpoint.bytes_received.add(packet.length);
   endpoint.last_received_tsc.set(state.now);
-  // On a shared port RTP, which has an order, decides where the peer is. RTCP that came to the RTP port without
-  // being meant to decides nothing.
+  // On a shared port RTP, which has an order, decides where the peer is. RTCP that came to the RTP port
+  // without being meant to decides nothing.
   if (packet.component == Component::kRtcp || (endpoint.rtcp_mux && !endpoint.rtp.known()))
     latch(state, packet);
   return std::nullopt;

@@ -34,6 +34,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       endpoint_by_tuple(std::size_t{config.limits.endpoints_per_worker} * 4),
       stream_by_ssrc(config.limits.streams_per_worker),
       route_by_ssrc(config.limits.routes_per_worker),
+      past_streams(config.limits.streams_per_worker, worker_memory.endpoints.size()),
       // Each source wastes less than one chunk, and there are at most as many sources as routes.
       chunks(std::size_t{config.limits.routes_per_worker} * 2),
       cache(config.memory.packet_cache_mib),

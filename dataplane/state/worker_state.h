@@ -17,6 +17,8 @@
 #include "dataplane/shared/five_tuple.h"
 #include "dataplane/shared/worker_memory.h"
 #include "dataplane/state/packet_cache.h"
+#include "dataplane/state/past_streams.h"
+#include "dataplane/state/ssrc_key.h"
 #include "dataplane/state/steering.h"
 
 struct rte_mempool;
@@ -31,14 +33,6 @@ inline constexpr std::size_t kOutputs = 128;
 inline constexpr std::size_t kHeadroom = 128;  // RTE_PKTMBUF_HEADROOM; checked in worker.cc
 /// Most key-frame requests per second to the publisher of a stream, and most receiver reports.
 inline constexpr std::uint64_t kFeedbackPerSecondMax = 10;
-
-/// One SSRC at one endpoint: of an incoming stream, or of a route that leads to the endpoint.
-struct SsrcKey {
-  std::uint32_t endpoint = 0;
-  std::uint32_t ssrc = 0;
-  bool operator==(const SsrcKey&) const = default;
-  std::uint64_t hash() const { return mix64(std::uint64_t{endpoint} << 32 | ssrc); }
-};
 
 /// Our VLAN, MAC and IP addresses on one port, in the form that classify compares with a frame. The IP
 /// addresses have the order of PortInfo::addresses.
@@ -131,12 +125,16 @@ struct WorkerState {
   FlatTable<FiveTuple> endpoint_by_tuple;
   FlatTable<SsrcKey> stream_by_ssrc;
   FlatTable<SsrcKey> route_by_ssrc;
+  PastStreams past_streams;
   SlotArray<FanoutChunk> chunks;
   PacketCache cache;
   std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; when empty, chunk_high_water is free
   std::uint32_t chunk_high_water = 0;
   // List through StreamSlot::next; when empty, WorkerMemory::stream_high_water is free.
   std::uint32_t free_stream = kNoSlot;
+  std::uint32_t space_wanted_by =
+      kNoSlot;                           // endpoint that has taken one of the last stream slots (make_space)
+  std::uint32_t next_to_yield = 0;       // stream slot at which the next search for a dormant stream begins
   std::vector<TransmitBuffer> transmit;  // per port
   ReportBuffer reports;
   Lending lending;

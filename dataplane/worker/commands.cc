@@ -98,6 +98,7 @@ void remove_endpoint(WorkerState& state, SlotRef ref) {
     while (endpoint->first_source != kNoSlot) uninstall_source(state, endpoint->first_source);
     seal_reports(state);  // a BYE that waits may need these keys
     while (endpoint->first_stream != kNoSlot) forget_stream(state, endpoint->first_stream);
+    state.past_streams.forget_endpoint(ref.slot);
     if (!endpoint->shared_port) {
       state.local_ports[endpoint->local.address.port].endpoint = kNoSlot;
       state.local_ports[endpoint->rtcp_port].endpoint = kNoSlot;

@@ -8,6 +8,7 @@
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/receive.h"
+#include "dataplane/stages/streams.h"
 #include "dataplane/stages/transmit.h"
 #include "dataplane/worker/commands.h"
 #include "dataplane/worker/turn_cost.h"
@@ -27,6 +28,7 @@ Worker::Worker(std::unique_ptr<WorkerState> state, const config::Workers& settin
 
 void Worker::process(std::span<rte_mbuf* const> packets) {
   WorkerState& state = *state_;
+  if (state.space_wanted_by != kNoSlot) make_space(state);
   classify(state, packets, classified_);
   if (classified_.rtp_count != 0) {
     unprotect_.rtp(state, classified_);
