@@ -99,27 +99,31 @@ struct alignas(64) RouteSlot {
   std::uint32_t stream_epoch;
   std::uint32_t timestamp_delta;
   std::uint32_t last_timestamp;  // outgoing, of the highest index
-  std::uint64_t index_delta;     // outgoing = incoming + delta, modulo 2^64
+  std::uint64_t index_delta;     // outgoing = incoming + delta, modulo 2^64 (stages/numbering.h)
   std::uint64_t base_index;      // lower outgoing indices belong to earlier sources and are not used again
   // The second line.
-  std::uint64_t highest_index;  // sent so far
-  std::uint64_t last_sent_tsc;
-  Counter packets, bytes;  // sent, retransmissions included; bytes of payload
-  Counter switches;        // times that the feeding stream changed, the first not counted
-  std::uint32_t source;    // the control thread sets it before installation; kSwitchRoute changes it
+  std::uint64_t highest_index;       // sent so far
+  std::uint64_t last_timestamp_tsc;  // when the first packet with last_timestamp was sent
+  Counter packets, bytes;            // sent, retransmissions included; bytes of payload
+  Counter switches;                  // times that the feeding stream changed, the first not counted
+  std::uint32_t source;  // the control thread sets it before installation; kSwitchRoute changes it
   std::uint32_t next_to_endpoint;
   Counter next_index;  // first unused index, for a route that continues this SSRC; valid after the removal
+  std::uint64_t segment_from;  // the incoming index from which index_delta holds
 
   // Control thread, constant once installed.
-  // Packet index of the first packet that leaves. The control thread chooses it so that no index repeats.
-  std::uint64_t first_index;
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = removed (RFC 8285)
 
+  // Packet index of the first packet that leaves. The control thread chooses it so that no index repeats.
+  std::uint64_t first_index;
+
   // Worker.
   Counter retransmitted;            // packets sent again
-  std::uint64_t retransmit_credit;  // number of packets that may be sent again now: see retransmit.h
   std::uint64_t retransmit_earned;  // number of first-time packets that the credit already includes
+  std::uint32_t retransmit_credit;  // number of packets that may be sent again now: see retransmit.h
+  std::uint16_t earlier_length;     // numbers of the segment before segment_from
+  std::uint16_t skipped;            // numbers between the two segments
 };
 static_assert(offsetof(RouteSlot, highest_index) == 64 && offsetof(RouteSlot, payload_types) == 128);
 

@@ -64,8 +64,12 @@ struct alignas(64) StreamSlot {
   StreamIdentity home;       // in a mirror: the stream that it stands for now
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
-  std::uint64_t last_rtcp_tsc;  // of the latest SRTCP packet; 0 = none has come
-  std::uint8_t fir_sequence;    // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
+  std::uint64_t repeat_tsc;      // plain RTP: when a run of repeated numbers began
+  std::uint64_t repeat_packets;  // what `packets` was then
+  std::uint16_t repeats;         // packets of that run; 0 = none
+  std::uint16_t repeat_next;     // the number that continues it
+  std::uint64_t last_rtcp_tsc;   // of the latest SRTCP packet; 0 = none has come
+  std::uint8_t fir_sequence;     // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
 
   // Shared.
   Counter clock_rate;         // of the source that it feeds; 0 = none

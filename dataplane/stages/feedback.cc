@@ -9,6 +9,7 @@
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/srtp_profile.h"
 #include "dataplane/stages/lend.h"
+#include "dataplane/stages/numbering.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/retransmit.h"
 #include "dataplane/stages/streams.h"
@@ -96,10 +97,8 @@ std::uint32_t fed_route(const WorkerState& state, std::uint32_t receiver, std::u
 
 // The incoming index of an outgoing sequence number near the highest one. nullopt when the number belongs to
 // an earlier source or was not sent yet.
-std::optional<std::uint64_t> incoming_index(const RouteSlot& route, std::uint16_t sequence) {
-  const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
-  if (outgoing < route.base_index || outgoing > route.highest_index) return std::nullopt;
-  return outgoing - route.index_delta;
+std::optional<std::uint64_t> incoming_of(const RouteSlot& route, std::uint16_t sequence) {
+  return incoming_index(route, crypto::estimate_packet_index(route.highest_index, sequence));
 }
 
 // ---- publisher -> receivers
@@ -187,7 +186,7 @@ void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const
   if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
   const RouteSlot& route = state.memory.routes[route_slot];
   StreamSlot& stream = state.memory.streams[route.stream];
-  const auto highest = incoming_index(route, load_be16(block.data() + 10));
+  const auto highest = incoming_of(route, load_be16(block.data() + 10));
   if (!highest) return state.counters().feedback_unmatched.add();
   if (too_soon(state, stream.last_receiver_report_tsc)) return state.counters().feedback_suppressed.add();
   Outbound* item = out.add(state, route.stream, RtcpType::kReceiverReport, 0);
@@ -223,7 +222,7 @@ void translate_nack(WorkerState& state, std::uint32_t receiver, std::uint32_t me
   Outbound* item = out.add(state, route.stream, RtcpType::kTransportFeedback, kFeedbackNack);
   if (item == nullptr) return;
   for (; entries.size() >= 4 && item->length + 4u <= item->bytes.size(); entries = entries.subspan(4)) {
-    const auto index = incoming_index(route, load_be16(entries.data()));
+    const auto index = incoming_of(route, load_be16(entries.data()));
     if (!index) continue;
     store_be16(item->bytes.data() + item->length, static_cast<std::uint16_t>(*index));
     store_be16(item->bytes.data() + item->length + 2, load_be16(entries.data() + 2));

@@ -9,6 +9,7 @@
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/lend.h"
+#include "dataplane/stages/numbering.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -59,23 +60,23 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
 // Another stream feeds the route from now on. The route continues where the last stream ended: the sequence
 // number grows by one, and the timestamp by the time that has passed, at the negotiated clock rate.
 [[gnu::cold, gnu::noinline]] void switch_stream(WorkerState& state, std::uint32_t route_slot,
-                                                std::uint32_t stream_slot, std::uint64_t index,
-                                                std::uint32_t timestamp) {
+                                                const MediaPacket& packet) {
   RouteSlot& route = state.memory.routes[route_slot];
-  const StreamSlot& stream = state.memory.streams[stream_slot];
+  const StreamSlot& stream = state.memory.streams[packet.stream];
   const std::uint64_t first = route.started ? route.highest_index + 1 : route.first_index;
   if (route.started) {
-    const std::uint32_t passed = state.clock_units(state.now - route.last_sent_tsc, route.clock_rate);
-    route.timestamp_delta = route.last_timestamp + std::max(passed, 1u) - timestamp;
+    // Since the first packet of that timestamp: those of a digit all have the timestamp of its beginning (RFC
+    // 4733 2.5.1.2), and what follows comes after its end.
+    const std::uint32_t passed = state.clock_units(state.now - route.last_timestamp_tsc, route.clock_rate);
+    route.timestamp_delta = route.last_timestamp + std::max(passed, 1u) - packet.rtp.timestamp;
     route.switches.add();
   } else {
     route.timestamp_delta = 0;
   }
-  route.index_delta = first - index;
-  route.base_index = first;
-  route.stream = stream_slot;
+  start_numbering(route, packet.index, first);
+  route.stream = packet.stream;
   route.stream_tenancy = stream.tenancy.load(std::memory_order_relaxed);
-  route.stream_epoch = stream.epoch;
+  route.stream_epoch = packet.epoch;
   if (!route.started) return;
   Note note;
   note.kind = NoteKind::kRouteSwitched;
@@ -97,23 +98,49 @@ inline void write_rtp_header(const MediaPacket& packet, const RouteSlot& route, 
     map_extensions({header, packet.rtp.header_length}, packet.rtp, route.extension_ids);
 }
 
+// Whether the route's numbers are those of the stream's present run.
+inline bool is_current(const RouteSlot& route, const StreamSlot& stream, const MediaPacket& packet) {
+  return route.stream == packet.stream && route.stream_epoch == packet.epoch &&
+         route.stream_tenancy == stream.tenancy.load(std::memory_order_relaxed);
+}
+
 // Updates the route's state. nullopt when the packet is from before the switch.
 inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
-                                        const StreamSlot& stream, std::uint32_t stream_slot,
-                                        std::uint64_t index, std::uint32_t timestamp) {
-  if (route.stream != stream_slot || route.stream_tenancy != stream.tenancy.load(std::memory_order_relaxed) ||
-      route.stream_epoch != stream.epoch)
-    switch_stream(state, route_slot, stream_slot, index, timestamp);
-  const Mapped mapped{index + route.index_delta, timestamp + route.timestamp_delta};
-  // For a packet from before the switch the result is below the base, or huge when it wraps around.
-  if (mapped.index > crypto::kMaxPacketIndex || mapped.index < route.base_index) return std::nullopt;
-  if (!route.started || mapped.index > route.highest_index) {
-    route.started = true;
-    route.highest_index = mapped.index;
-    route.last_timestamp = mapped.timestamp;
-    route.last_sent_tsc = state.now;
+                                        const StreamSlot& stream, const MediaPacket& packet) {
+  // A receiver takes a higher step for a lower one (RFC 3711 3.3.1), and would never find its way back.
+  constexpr std::uint64_t kMaxStep = 1 << 15;
+  if (!is_current(route, stream, packet)) {
+    // A packet of the run before, in the batch in which its sender has restarted.
+    if (route.stream == packet.stream &&
+        route.stream_tenancy == stream.tenancy.load(std::memory_order_relaxed) &&
+        static_cast<std::int32_t>(packet.epoch - route.stream_epoch) < 0)
+      return std::nullopt;
+    switch_stream(state, route_slot, packet);
   }
+  std::optional<std::uint64_t> index = outgoing_index(route, packet.index);
+  // For a packet from before the switch the result is below the base, or huge when it wraps around.
+  if (!index || *index > crypto::kMaxPacketIndex || *index < route.base_index) return std::nullopt;
+  if (route.started && *index <= route.highest_index)
+    return Mapped{*index, packet.rtp.timestamp + route.timestamp_delta};
+  if (route.started && *index - route.highest_index >= kMaxStep) [[unlikely]] {
+    switch_stream(state, route_slot, packet);
+    index = route.base_index;
+  }
+  const Mapped mapped{*index, packet.rtp.timestamp + route.timestamp_delta};
+  if (!route.started || mapped.timestamp != route.last_timestamp) route.last_timestamp_tsc = state.now;
+  route.started = true;
+  route.highest_index = mapped.index;
+  route.last_timestamp = mapped.timestamp;
   return mapped;
+}
+
+// No payload type is mapped for the packet: the route takes it out, and closes the hole in the numbers when
+// nothing newer has left.
+[[gnu::cold, gnu::noinline]] void take_out(RouteSlot& route, const StreamSlot& stream,
+                                           const MediaPacket& packet) {
+  if (!route.started || !is_current(route, stream, packet) || packet.index < route.segment_from) return;
+  const std::uint64_t index = packet.index + route.index_delta;
+  if (index <= crypto::kMaxPacketIndex && index > route.highest_index) skip_number(route, packet.index);
 }
 
 // Adds the copy in `copy` to the batch, and writes its RTP header at `made`. The payload stays in the
@@ -176,11 +203,13 @@ inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket
   RouteSlot& route = state.memory.routes[route_slot];
   EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
   std::uint8_t payload_type = 0;
-  if (const auto reason = unsendable(route, receiver, packet, payload_type)) return reason;
+  if (const auto reason = unsendable(route, receiver, packet, payload_type)) {
+    if (*reason == DropReason::kPayloadTypeUnmapped) take_out(route, stream, packet);
+    return reason;
+  }
   rte_mbuf* copy = in_place ? packet.mbuf : fresh;
   if (copy == nullptr) return DropReason::kNoBuffer;
-  const auto mapped =
-      map_packet(state, route, route_slot, stream, packet.stream, packet.index, packet.rtp.timestamp);
+  const auto mapped = map_packet(state, route, route_slot, stream, packet);
   if (!mapped) return DropReason::kStaleAfterSwitch;
   std::uint8_t* made = in_place ? packet.data : place_header(state, packet, copy);
   add_copy(state, packet, route, receiver, *mapped, payload_type, copy, made, out);

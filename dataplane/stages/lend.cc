@@ -72,6 +72,7 @@ void lend_packet(WorkerState& state, const MediaPacket& packet) {
   loan.data = packet.data;
   loan.length = packet.length;
   loan.stream = identity_of(state, packet.stream);
+  loan.stream.epoch = packet.epoch;
   loan.ssrc = packet.rtp.ssrc;
   loan.index = packet.index;
   loan.cycle_base = state.memory.streams[packet.stream].cycle_base;

@@ -73,6 +73,7 @@ bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket&
   packet.stream = slot;
   packet.index = loan.index;
   packet.fed = stream.fed;
+  packet.epoch = stream.epoch;
   packet.length = loan.length;
   packet.rtp = loan.rtp;
   return true;

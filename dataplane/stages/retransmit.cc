@@ -6,6 +6,7 @@
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/forward.h"
+#include "dataplane/stages/numbering.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/transmit.h"
 
@@ -23,8 +24,8 @@ std::uint64_t key_of(std::uint32_t slot, std::uint64_t index, bool publisher) {
 // Adds to the route's credit what the route has sent for the first time.
 void earn(RouteSlot& route) {
   const std::uint64_t first_time = route.packets.read() - route.retransmitted.read();
-  route.retransmit_credit =
-      std::min(Retransmit::kCreditMax, route.retransmit_credit + (first_time - route.retransmit_earned));
+  route.retransmit_credit = static_cast<std::uint32_t>(
+      std::min(Retransmit::kCreditMax, route.retransmit_credit + (first_time - route.retransmit_earned)));
   route.retransmit_earned = first_time;
 }
 
@@ -121,12 +122,12 @@ std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
       ++looked_at_;
       const auto sequence = static_cast<std::uint16_t>(first + i);
       const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
-      if (outgoing < route.base_index || outgoing > route.highest_index) {
+      const auto index = incoming_index(route, outgoing);
+      if (!index) {
         state.counters().retransmit_misses.add();  // belongs to an earlier source, or was never sent
         continue;
       }
-      const std::uint64_t index = outgoing - route.index_delta;
-      if (answer_one(state, route_slot, outgoing, index)) missing.add(static_cast<std::uint16_t>(index));
+      if (answer_one(state, route_slot, outgoing, *index)) missing.add(static_cast<std::uint16_t>(*index));
     }
   }
   return missing.length();

@@ -222,6 +222,7 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.last_keyframe_request_tsc = 0;
   stream.last_receiver_report_tsc = 0;
   stream.last_rtcp_tsc = 0;
+  stream.repeats = 0;
   for (Counter* counter :
        {&stream.packets, &stream.bytes, &stream.base_index, &stream.highest_index, &stream.jitter,
         &stream.clock_rate, &stream.nacks, &stream.plis, &stream.firs, &stream.last_packet_tsc})

@@ -67,26 +67,11 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
   return std::nullopt;
 }
 
-// Sets the index of a plain RTP packet, and restarts the stream when its sender has restarted. Plain RTP has
-// no tag that tells a restarted sender from a stray packet. So two packets in a row are needed (RFC 3550
-// A.1).
-std::optional<DropReason> follow_plain_numbering(StreamSlot& stream, MediaPacket& packet) {
+// The sender of a plain stream has restarted with this packet.
+void restart_numbering(StreamSlot& stream, MediaPacket& packet) {
   const std::uint64_t highest = stream.rtp_window.highest();
-  packet.index = crypto::estimate_packet_index(highest, packet.rtp.sequence);
-  const auto ahead = static_cast<std::uint16_t>(packet.rtp.sequence - static_cast<std::uint16_t>(highest));
-  if (ahead < kMaxDropout || ahead > 0xffff - kMaxMisorder) {
-    stream.restart_suspected = false;
-    if (packet.index > highest) return std::nullopt;
-    const auto verdict = stream.rtp_window.check(packet.index);
-    if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
-    return std::nullopt;
-  }
-  if (!stream.restart_suspected || packet.rtp.sequence != stream.restart_sequence) {
-    stream.restart_suspected = true;
-    stream.restart_sequence = static_cast<std::uint16_t>(packet.rtp.sequence + 1);
-    return DropReason::kSequenceJump;
-  }
   stream.restart_suspected = false;
+  stream.repeats = 0;
   stream.rtp_window.reset();
   ++stream.epoch;
   packet.index = (((highest >> 16) + 2) << 16) | packet.rtp.sequence;
@@ -95,6 +80,49 @@ std::optional<DropReason> follow_plain_numbering(StreamSlot& stream, MediaPacket
   const std::uint64_t lost =
       stream.highest_index.read() + 1 - stream.base_index.read() - stream.packets.read();
   stream.base_index.set(packet.index - stream.packets.read() - lost);
+}
+
+// A number that came before, or is too old. A sender that restarts a little behind its highest number repeats
+// numbers too: a run of kRepeats of them, one after the other, at the pace of media and with nothing new
+// between. A network that duplicates packets, and a publisher that answers NACKs, do not do that.
+bool repeats_tell_restart(const WorkerState& state, StreamSlot& stream, const MediaPacket& packet) {
+  constexpr std::uint16_t kRepeats = 4;
+  constexpr std::uint64_t kPacePerSecond = 25;  // the run lasts for 1/25 s at least
+  const bool goes_on = stream.repeats != 0 && packet.rtp.sequence == stream.repeat_next &&
+                       stream.packets.read() == stream.repeat_packets;
+  if (!goes_on) {
+    stream.repeats = 0;
+    stream.repeat_tsc = state.now;
+    stream.repeat_packets = stream.packets.read();
+  }
+  stream.repeat_next = static_cast<std::uint16_t>(packet.rtp.sequence + 1);
+  if (stream.repeats < kRepeats) ++stream.repeats;
+  return stream.repeats == kRepeats && state.now - stream.repeat_tsc >= state.tsc_hz / kPacePerSecond;
+}
+
+// Sets the index of a plain RTP packet, and restarts the stream when its sender has restarted. Plain RTP has
+// no tag that tells a restarted sender from a stray packet. So two packets in a row are needed (RFC 3550
+// A.1).
+std::optional<DropReason> follow_plain_numbering(const WorkerState& state, StreamSlot& stream,
+                                                 MediaPacket& packet) {
+  const std::uint64_t highest = stream.rtp_window.highest();
+  packet.index = crypto::estimate_packet_index(highest, packet.rtp.sequence);
+  const auto ahead = static_cast<std::uint16_t>(packet.rtp.sequence - static_cast<std::uint16_t>(highest));
+  if (ahead < kMaxDropout || ahead > 0xffff - kMaxMisorder) {
+    stream.restart_suspected = false;
+    if (packet.index > highest) return std::nullopt;
+    const auto verdict = stream.rtp_window.check(packet.index);
+    if (verdict == crypto::ReplayVerdict::kFresh) return std::nullopt;
+    if (!repeats_tell_restart(state, stream, packet)) return reason_of(verdict);
+    restart_numbering(stream, packet);
+    return std::nullopt;
+  }
+  if (!stream.restart_suspected || packet.rtp.sequence != stream.restart_sequence) {
+    stream.restart_suspected = true;
+    stream.restart_sequence = static_cast<std::uint16_t>(packet.rtp.sequence + 1);
+    return DropReason::kSequenceJump;
+  }
+  restart_numbering(stream, packet);
   return std::nullopt;
 }
 
@@ -175,6 +203,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   stream.rtp_window.commit_next();
   stream.highest_index.set(next);
   packet.fed = stream.fed;
+  packet.epoch = stream.epoch;
   fetch_next(state, packet, stream);
   count_rtp(state, endpoint, stream, packet);
   latch(state, packet);
@@ -194,7 +223,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   const bool first = stream.packets.read() == 0;
   if (stream.rtp_window.started()) {
     if (!endpoint.encrypted) {
-      if (const auto reason = follow_plain_numbering(stream, packet)) return reason;
+      if (const auto reason = follow_plain_numbering(state, stream, packet)) return reason;
     } else if (packet.index <= stream.rtp_window.highest()) {
       const auto verdict = stream.rtp_window.check(packet.index);
       if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
@@ -219,6 +248,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
     contend(state, packet.stream);
   }
   packet.fed = stream.fed;
+  packet.epoch = stream.epoch;
   stream.highest_index.set(stream.rtp_window.highest());
   fetch_next(state, packet, stream);
   count_rtp(state, endpoint, stream, packet);

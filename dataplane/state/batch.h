@@ -18,6 +18,7 @@ struct MediaPacket : Datagram {
   Component component;
   EndpointSlot* sender;  // the slot `endpoint`; null in a loan
   std::uint64_t index;   // packet index (RTP)
+  std::uint32_t epoch;   // StreamSlot::epoch when it came
   std::uint8_t fed;      // StreamSlot::fed when it came: a later packet may move a source to another stream
   RtpView rtp;
 };

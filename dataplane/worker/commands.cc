@@ -198,7 +198,10 @@ void install_route(WorkerState& state, SlotRef ref) {
   route->installed = true;
   route->started = false;
   route->fir_seen = false;
-  route->retransmit_credit = route->retransmit_earned = 0;
+  route->retransmit_credit = 0;
+  route->retransmit_earned = 0;
+  route->segment_from = 0;
+  route->earlier_length = route->skipped = 0;
   route->highest_index = route->base_index = route->first_index;
   route->next_index.set(route->first_index);
   route->next_to_endpoint = endpoint->first_incoming_route;

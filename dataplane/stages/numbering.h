@@ -1,0 +1,76 @@
+// numbering: which outgoing packet index an incoming one becomes on a route, and back. An outgoing index
+// never stands for two packets: it is a part of the nonce. Worker only.
+//
+// Outgoing = incoming + index_delta. A packet that the route takes out, because no payload type is mapped, must
+// leave no hole, or the receiver would report a loss. So the delta shrinks by one behind that packet. Packets
+// that come late, from before it, need the delta from before. The route remembers one such earlier segment:
+//
+//   incoming  | earlier_length numbers | skipped numbers | segment_from ...
+//   delta     | index_delta + skipped  | none            | index_delta
+//
+// The route drops packets that are older than that.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "dataplane/shared/route_slot.h"
+
+namespace sluice::dataplane {
+
+/// A stream begins to feed the route: `incoming` leaves as `outgoing`.
+inline void start_numbering(RouteSlot& route, std::uint64_t incoming, std::uint64_t outgoing) {
+  route.index_delta = outgoing - incoming;
+  route.base_index = outgoing;
+  route.segment_from = 0;
+  route.earlier_length = route.skipped = 0;
+}
+
+/// For an incoming index below segment_from. nullopt when it is not in the earlier segment.
+[[gnu::cold, gnu::noinline]] inline std::optional<std::uint64_t> outgoing_of_earlier(const RouteSlot& route,
+                                                                                     std::uint64_t incoming) {
+  const std::uint64_t end = route.segment_from - route.skipped;
+  if (incoming >= end || end - incoming > route.earlier_length) return std::nullopt;
+  return incoming + route.index_delta + route.skipped;
+}
+
+/// nullopt when the packet is too old to have a number. The result may be below base_index, or wrap around:
+/// then the packet is from before the present stream.
+[[nodiscard]] inline std::optional<std::uint64_t> outgoing_index(const RouteSlot& route,
+                                                                 std::uint64_t incoming) {
+  if (incoming < route.segment_from) [[unlikely]]
+    return outgoing_of_earlier(route, incoming);
+  return incoming + route.index_delta;
+}
+
+/// The inverse: nullopt when no packet of the present stream has left with that index, or when it is too old.
+[[nodiscard]] inline std::optional<std::uint64_t> incoming_index(const RouteSlot& route,
+                                                                 std::uint64_t outgoing) {
+  if (outgoing < route.base_index || outgoing > route.highest_index) return std::nullopt;
+  const std::uint64_t incoming = outgoing - route.index_delta;
+  if (incoming >= route.segment_from) return incoming;
+  const std::uint64_t earlier = incoming - route.skipped;
+  const std::uint64_t end = route.segment_from - route.skipped;
+  if (earlier >= end || end - earlier > route.earlier_length) return std::nullopt;
+  return earlier;
+}
+
+/// The route takes out the packet `incoming`: the next one gets the number that it would have had. REQUIRES:
+/// the packet is of the stream that feeds the route, and newer than all that left by it.
+inline void skip_number(RouteSlot& route, std::uint64_t incoming) {
+  assert(incoming >= route.segment_from && incoming + route.index_delta > route.highest_index);
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint16_t>::max();
+  if (incoming == route.segment_from && route.skipped != 0 && route.skipped != kMost) {
+    ++route.skipped;  // the next one of a run
+  } else {
+    route.earlier_length = static_cast<std::uint16_t>(std::min(incoming - route.segment_from, kMost));
+    route.skipped = 1;
+  }
+  route.segment_from = incoming + 1;
+  --route.index_delta;
+}
+
+}  // namespace sluice::dataplane
