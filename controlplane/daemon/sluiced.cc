@@ -13,6 +13,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -81,17 +82,17 @@ std::optional<config::Config> load(const std::string& path) {
   return std::nullopt;
 }
 
-/// nullptr after logging the reason.
+/// What handshakes need. nullptr with the reason in `error`.
 std::shared_ptr<const control::DtlsContext> make_dtls(const config::Dtls& settings,
-                                                      const control::CryptoChoice& crypto) {
-  std::string error;
+                                                      std::span<const crypto::SrtpProfile> profiles,
+                                                      std::string& error) {
   const bool is_self_made = settings.certificate.empty();
   const auto certificate =
       is_self_made ? control::DtlsCertificate::self_made(error)
                    : control::DtlsCertificate::load_pem(settings.certificate, settings.private_key, error);
   std::shared_ptr<const control::DtlsContext> context;
-  if (certificate) context = control::DtlsContext::make(certificate, crypto.profiles, error);
-  if (!context) log::error("[dtls] cannot be set up: {}", error);
+  if (certificate) context = control::DtlsContext::make(certificate, profiles, error);
+  if (!context) error = "[dtls] cannot be set up: " + error;
   return context;
 }
 
@@ -225,8 +226,11 @@ int run(const config::Config& config, const std::string& path) {
     return kExitFailure;
   }
   for (const auto& warning : crypto.warnings) log::warning("{}", warning);
-  const auto dtls = make_dtls(config.dtls, crypto);
-  if (!dtls) return kExitConfiguration;
+  const auto dtls = make_dtls(config.dtls, crypto.profiles, error);
+  if (!dtls) {
+    log::error("{}", error);
+    return kExitConfiguration;
+  }
   const auto socket = control::ApiSocket::claim(config.api, error);
   if (!socket) {
     log::error("refusing to start: {}", error);
@@ -256,6 +260,17 @@ int run(const config::Config& config, const std::string& path) {
   return code;
 }
 
+/// Looks at what the configuration names, as a start would, and starts nothing. Returns the exit code.
+int check_config(const config::Config& config, const std::string& path) {
+  std::string error;
+  if (!make_dtls(config.dtls, crypto::kAllSrtpProfiles, error)) {
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), error.c_str());
+    return kExitConfiguration;
+  }
+  std::printf("%s: ok\n", path.c_str());
+  return kExitOk;
+}
+
 struct CommandLine {
   std::string config = kDefaultConfig;
   std::string check_config;
@@ -281,9 +296,7 @@ int act(const CommandLine& line) {
   const std::string& path = line.check_config.empty() ? line.config : line.check_config;
   const auto config = load(path);
   if (!config) return kExitConfiguration;
-  if (!line.check) return run(*config, path);
-  std::printf("%s: ok\n", path.c_str());
-  return kExitOk;
+  return line.check ? check_config(*config, path) : run(*config, path);
 }
 
 }  // namespace

@@ -366,18 +366,58 @@ TEST(Sluiced, AMissingDeviceIsNamed) {
   EXPECT_NE(ran.output.find("net_af_packet0"), std::string::npos) << ran.output;
 }
 
-TEST(Sluiced, ABadCertificateIsAConfigurationError) {
+/// Writes a certificate and its key by the openssl program; `kind` is what `openssl req -newkey` takes.
+void make_certificate(const TemporaryDirectory& directory, const std::string& name,
+                      const std::vector<std::string>& kind) {
+  std::vector<std::string> command{"openssl", "req", "-x509", "-nodes", "-subj", "/CN=t", "-newkey"};
+  command.insert(command.end(), kind.begin(), kind.end());
+  command.insert(command.end(), {"-keyout", directory.file(name + ".key"), "-out", directory.file(name)});
+  const auto made = run(command);
+  ASSERT_EQ(made.code, 0) << made.output;
+}
+
+TEST(Sluiced, ChecksCertificatesAsTheStartDoes) {
   NEEDS_TWO_CPUS();
   const TemporaryDirectory directory;
-  write_file(directory.file("cert.pem"), "no certificate");
-  write_file(directory.file("key.pem"), "no key");
-  write_file(directory.file("sluice.toml"),
-             configuration(directory.path(), "",
-                           "[dtls]\ncertificate = \"" + directory.file("cert.pem") + "\"\nprivate_key = \"" +
-                               directory.file("key.pem") + "\"\n"));
-  const auto ran = run({kSluiced, "--config", directory.file("sluice.toml")});
-  EXPECT_EQ(ran.code, 2) << ran.output;
-  EXPECT_NE(ran.output.find(directory.file("cert.pem")), std::string::npos) << ran.output;
+  const std::string curve = "ec_paramgen_curve:";
+  make_certificate(directory, "p256", {"ec", "-pkeyopt", curve + "prime256v1"});
+  make_certificate(directory, "other", {"ec", "-pkeyopt", curve + "prime256v1"});
+  make_certificate(directory, "p384", {"ec", "-pkeyopt", curve + "secp384r1"});
+  make_certificate(directory, "rsa", {"rsa:2048"});
+  write_file(directory.file("text"), "no certificate");
+  struct Case {
+    const char* certificate;
+    const char* key;
+    const char* says;
+  };
+  const std::string path = directory.file("sluice.toml");
+  const auto configure = [&](const Case& each) {
+    write_file(path, configuration(directory.path(), "",
+                                   "[dtls]\ncertificate = \"" + directory.file(each.certificate) +
+                                       "\"\nprivate_key = \"" + directory.file(each.key) + "\"\n"));
+  };
+  for (const Case& each : std::vector<Case>{
+           {"text", "p256.key", "text': "},
+           {"absent", "p256.key", "absent': "},
+           {"p256", "absent", "absent': "},
+           {"rsa", "rsa.key", "rsa.key': found RSA 2048 bits, allowed is EC prime256v1 (P-256)"},
+           {"p384", "p384.key", "p384.key': found EC secp384r1, allowed is EC prime256v1 (P-256)"},
+           {"p256", "other.key", "is not of the private key"}}) {
+    SCOPED_TRACE(std::string(each.certificate) + " with " + each.key);
+    configure(each);
+    const auto started = run({kSluiced, "--config", path});
+    const auto checked = run({kSluiced, "--check-config", path});
+    EXPECT_EQ(started.code, 2) << started.output;
+    EXPECT_EQ(checked.code, 2) << checked.output;
+    EXPECT_NE(checked.output.find(each.says), std::string::npos) << checked.output;
+    ASSERT_TRUE(checked.output.starts_with(path + ": [dtls] ")) << checked.output;
+    const auto message = checked.output.substr(path.size() + 2);  // one line, and the same as the start's
+    EXPECT_NE(started.output.find(message), std::string::npos) << started.output << message;
+  }
+  configure({"p256", "p256.key", ""});
+  const auto good = run({kSluiced, "--check-config", path});
+  EXPECT_EQ(good.code, 0) << good.output;
+  EXPECT_EQ(good.output, path + ": ok\n");
 }
 
 TEST(Sluiced, WithoutRootItSaysWhatItMayNot) {
