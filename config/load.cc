@@ -1,6 +1,5 @@
 #include "config/load.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include "config/document.h"
 #include "config/edit_distance.h"
 #include "config/findings.h"
+#include "config/regular_file.h"
 #include "config/settings.h"
 
 namespace sluice::config {
@@ -160,6 +160,10 @@ std::vector<Problem> whole_file(const std::string& path, std::string found, std:
   return {{path, 0, 0, "file", std::move(found), std::move(allowed)}};
 }
 
+Loaded unreadable(const std::string& path, std::string found) {
+  return whole_file(path, std::move(found), "a readable TOML file, no FIFO, device or directory");
+}
+
 std::string too_large_allowed() {
   return "at most " + std::to_string(kMaxFileBytes) + " bytes";
 }
@@ -182,13 +186,10 @@ Loaded load_text(std::string_view text, std::string_view file_name, const Host& 
 }
 
 Loaded load_file(const std::string& path, const Host& host) {
-  const auto failed = [&path](int error) {
-    return whole_file(path, std::string("an error (") + std::strerror(error) + ")", "a readable TOML file");
-  };
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failed(errno);
-  // Reads to the end instead of asking for the size, so that a pipe works too. Stops when the limit is
-  // exceeded.
+  std::string found;
+  const int fd = open_regular_file(path, found);
+  if (fd < 0) return unreadable(path, std::move(found));
+  // Stops when the limit is exceeded: the file may grow while it is read.
   std::string text;
   std::array<char, 16384> piece;
   ssize_t got = 0;
@@ -198,7 +199,7 @@ Loaded load_file(const std::string& path, const Host& host) {
   } while ((got > 0 && text.size() <= kMaxFileBytes) || (got < 0 && errno == EINTR));
   const int error = errno;
   close(fd);
-  if (got < 0) return failed(error);
+  if (got < 0) return unreadable(path, std::string("an error (") + std::strerror(error) + ")");
   if (text.size() > kMaxFileBytes)
     return whole_file(path, "more than " + std::to_string(kMaxFileBytes) + " bytes", too_large_allowed());
   return load_text(text, path, host);

@@ -8,6 +8,7 @@
 #include <array>
 #include <string_view>
 
+#include "config/regular_file.h"
 #include "controlplane/protocol/dtls/dtls_fingerprint.h"
 
 namespace sluice::control {
@@ -58,8 +59,14 @@ int no_passphrase(char*, int, int, void*) {
 
 template <typename Ptr, typename Read>
 Ptr read_pem(const std::string& path, std::string_view what, Read read, std::string& error) {
+  std::string found;
+  const int fd = config::open_regular_file(path, found);
+  if (fd < 0) {
+    error = std::string(what) + " '" + path + "': found " + found + ", allowed is a readable PEM file";
+    return nullptr;
+  }
   ERR_clear_error();
-  const BioPtr file(BIO_new_file(path.c_str(), "r"));
+  const BioPtr file(BIO_new_fd(fd, BIO_CLOSE));
   Ptr object(file ? read(file.get()) : nullptr);
   if (!object) error = std::string(what) + " '" + path + "': " + take_openssl_error();
   return object;

@@ -420,6 +420,21 @@ TEST(Sluiced, ChecksCertificatesAsTheStartDoes) {
   EXPECT_EQ(good.output, path + ": ok\n");
 }
 
+TEST(Sluiced, AReloadFromAFifoIsRefusedAndTheDaemonStillAnswers) {
+  NEEDS_TWO_CPUS();
+  Daemon daemon;
+  ASSERT_TRUE(daemon.is_ready()) << daemon.log();
+  std::filesystem::remove(daemon.config());
+  ASSERT_EQ(mkfifo(daemon.config().c_str(), 0600), 0);
+  daemon.process().send_signal(SIGHUP);
+  for (int i = 0; i < 1000 && daemon.log().find("reload refused") == std::string::npos; ++i)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_NE(daemon.log().find(daemon.config() + ": file: found a FIFO;"), std::string::npos) << daemon.log();
+  EXPECT_EQ(daemon.ctl({"version"}).code, 0);
+  const auto checked = run({kSluiced, "--check-config", daemon.config()});
+  EXPECT_EQ(checked.code, 2) << checked.output;
+}
+
 TEST(Sluiced, WithoutRootItSaysWhatItMayNot) {
   NEEDS_TWO_CPUS();
   if (geteuid() != 0) GTEST_SKIP() << "needs root to become another user";

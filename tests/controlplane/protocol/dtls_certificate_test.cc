@@ -1,6 +1,7 @@
 // dtls_certificate, dtls_fingerprint, dtls_context: good and bad PEM files, and fingerprints in the form of
 // signalling.
 #include <openssl/pem.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +84,9 @@ TEST_F(PemFiles, AreLoadedOrRefusedWithAReason) {
   refused("none.pem", "a.key", "none.pem");
   refused("a.pem", "none.key", "none.key");
   refused("a.key", "a.key", "DTLS certificate");
+  ASSERT_EQ(mkfifo(path("fifo").c_str(), 0600), 0);
+  refused("fifo", "a.key", "fifo': found a FIFO, allowed is a readable PEM file");
+  refused("a.pem", "fifo", "fifo': found a FIFO, allowed is a readable PEM file");
   refused("b.pem", "a.key", "is not of the private key");
   refused("b.pem", "b.key", "DTLS private key");
   EVP_PKEY* rsa = EVP_RSA_gen(2048);
