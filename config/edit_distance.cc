@@ -29,4 +29,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return cost[a.size()][b.size()];
 }
 
+bool NearestName::offer(std::string_view known) {
+  constexpr std::size_t kLongestName =
+      32;  // longer names are not compared, as the work grows with the length
+  if (unknown_.size() > kLongestName || known.size() > kLongestName) return false;
+  const std::size_t edits = edit_distance(unknown_, known);
+  if (2 * edits >= known.size() || edits >= best_) return false;
+  best_ = edits;
+  return true;
+}
+
 }  // namespace sluice::config

@@ -1,5 +1,5 @@
-// edit_distance: how much two names differ. The loader uses it to suggest a known name for an unknown one.
-// Pure function, any thread.
+// edit_distance: how much two names differ. The loader and sluicectl use it to suggest a known name for an
+// unknown one. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -11,5 +11,21 @@ namespace sluice::config {
 /// in case, or between '-' and '_', is no edit. Time and memory grow with the product of the lengths, so give
 /// it short names.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// Finds the known name that an unknown one probably stands for: at most two edits away, and fewer than half
+/// of its letters.
+class NearestName {
+ public:
+  explicit NearestName(std::string_view unknown) : unknown_(unknown) {}
+
+  /// Whether `known` is similar, and more so than all before it.
+  bool offer(std::string_view known);
+
+ private:
+  static constexpr std::size_t kMostEdits = 2;
+
+  std::string_view unknown_;
+  std::size_t best_ = kMostEdits + 1;
+};
 
 }  // namespace sluice::config

@@ -18,24 +18,13 @@ namespace sluice::config {
 
 namespace {
 
-constexpr std::size_t kLongestGuess = 32;  // no known name is longer, so longer names are not compared
-constexpr std::size_t kMostEdits = 2;
-
-bool is_near(std::string_view name, std::string_view known, std::size_t& best) {
-  if (name.size() > kLongestGuess) return false;
-  const std::size_t edits = edit_distance(name, known);
-  if (edits > kMostEdits || 2 * edits >= known.size() || edits >= best) return false;
-  best = edits;
-  return true;
-}
-
 /// The setting that `name` in `table` probably stands for; empty if none is similar. In other tables only an
 /// exact match counts, since there are too many settings to guess the table and the name.
 std::string probable_setting(std::string_view table, std::string_view name) {
   std::string guess;
-  std::size_t best = kMostEdits + 1;
+  NearestName nearest(name);
   for (const Setting& setting : settings())
-    if (setting.table == table && is_near(name, setting.name, best)) guess = setting.name;
+    if (setting.table == table && nearest.offer(setting.name)) guess = setting.name;
   if (!guess.empty()) return guess;
   for (const Setting& setting : settings())
     if (setting.name == name) return std::string(setting.table) + "." + std::string(setting.name);
@@ -44,9 +33,9 @@ std::string probable_setting(std::string_view table, std::string_view name) {
 
 std::string probable_table(std::string_view name) {
   std::string guess;
-  std::size_t best = kMostEdits + 1;
+  NearestName nearest(name);
   for (const Table& table : tables())
-    if (is_near(name, table.name, best)) guess = heading(table);
+    if (nearest.offer(table.name)) guess = heading(table);
   return guess.empty() ? probable_setting("", name) : guess;
 }
 

@@ -231,7 +231,7 @@ std::string bash_completion() {
 _sluicectl() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" previous="${{COMP_WORDS[COMP_CWORD - 1]}}"
   local words="" options="" values="" command="" object="" i
-  local global="--socket --json --watch --help"
+  local global="--socket --json --watch --version --help"
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "${{COMP_WORDS[i]}}" in
     --socket | --watch) ((i++)) ;;

@@ -27,9 +27,9 @@ OrderedJson at(const OrderedJson& object, std::string_view path) {
 
 std::string plain(const OrderedJson& value) {
   if (value.is_null()) return "-";
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string()) return printable(value.get<std::string>());
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
-  return to_line(value);
+  return printable(to_line(value));
 }
 
 double number(const OrderedJson& value) {
@@ -243,8 +243,8 @@ std::string render_session(const OrderedJson& result) {
 
 std::string render_removed(const OrderedJson& result) {
   const auto session = at(result, "session");
-  return fmt::format("removed {}{}\n", session.is_null() ? "" : printable(plain(session)) + "/",
-                     printable(plain(at(result, "id"))));
+  return fmt::format("removed {}{}\n", session.is_null() ? "" : plain(session) + "/",
+                     plain(at(result, "id")));
 }
 
 void collect_members(const OrderedJson& value, const std::string& path, Table& table) {
@@ -284,6 +284,21 @@ std::string render_result(std::string_view method, const OrderedJson& result) {
   if (method.ends_with(".remove")) return render_removed(result);
   if (method == "shutdown") return "stopping: every peer is told goodbye first\n";
   return render_members(result);
+}
+
+std::string render_json(const OrderedJson& value) {
+  std::string out;
+  const std::string line = to_line(value);
+  // In JSON these characters occur only inside strings, where an escape may stand for each.
+  for (std::string_view text = line; !text.empty();) {
+    const bool is_c1 = text[0] == '\xc2' && text.size() > 1 && static_cast<unsigned char>(text[1]) < 0xa0;
+    if (is_c1 || text[0] == 0x7f)
+      out += fmt::format("\\u00{:02x}", static_cast<unsigned char>(text[is_c1 ? 1 : 0]));
+    else
+      out += text[0];
+    text.remove_prefix(is_c1 ? 2 : 1);
+  }
+  return out + "\n";
 }
 
 std::string render_event(const OrderedJson& params) {

@@ -25,8 +25,7 @@ class Table {
     rows_.push_back(std::move(cells));
   }
   bool empty() const { return rows_.empty(); }
-  /// The table with two blanks between columns and none at the end of a line. Control characters in cells
-  /// become '?'.
+  /// The table with two blanks between columns and none at the end of a line. Cells are made printable.
   std::string text() const;
 
  private:
@@ -42,7 +41,10 @@ std::string human_share(double share);         // 12.3%
 
 /// The number of columns that a terminal needs for `text`, for ASCII or simple UTF-8.
 std::size_t display_width(std::string_view text);
-/// `text` with control characters replaced, so that the API's answers cannot control a terminal.
+/// `text` on one line, with control characters (C0, DEL, C1) and bytes that are not UTF-8 written as \xNN, so
+/// that the API's answers cannot control a terminal.
 std::string printable(std::string_view text);
+/// The same for a text of several lines: line feeds stay.
+std::string printable_lines(std::string_view text);
 
 }  // namespace sluice::control::cli

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -15,10 +16,12 @@
 #include <string>
 #include <thread>
 
+#include "config/edit_distance.h"
 #include "controlplane/api/api.h"
 #include "controlplane/cli/cli_client.h"
 #include "controlplane/cli/cli_options.h"
 #include "controlplane/cli/cli_render.h"
+#include "controlplane/cli/cli_table.h"
 
 namespace {
 
@@ -50,7 +53,7 @@ struct Command {
 };
 
 int fail(int code, std::string_view message) {
-  fmt::print(stderr, "sluicectl: {}\n", message);
+  fmt::print(stderr, "sluicectl: {}\n", cli::printable_lines(message));
   return code;
 }
 
@@ -117,23 +120,22 @@ std::list<Command> make_commands(CLI::App& root) {
 }
 
 int report_error(const Settings& settings, std::string_view method, const OrderedJson& error) {
-  if (settings.json) show(to_line(OrderedJson{{"error", error}, {"method", method}}) + "\n");
+  if (settings.json) show(cli::render_json(OrderedJson{{"error", error}, {"method", method}}));
   const int code = error.contains("code") && error["code"].is_number_integer() ? error["code"].get<int>() : 0;
   const std::string message =
       error.contains("message") && error["message"].is_string() ? error["message"].get<std::string>() : "?";
-  return fail(kExitRefused, fmt::format("{}: {} (error {})", method, message, code));
+  return fail(kExitRefused, fmt::format("{}: {} (error {})", method, cli::printable(message), code));
 }
 
-/// Follows events until the daemon or the user ends it.
+/// Follows events until the user ends it. When the daemon ends first, the exit code says so.
 int follow_events(const Settings& settings, cli::Client& client) {
   std::string error;
   while (const auto notification = client.next_notification(error)) {
     if (!notification->contains("params")) continue;
     const auto& params = (*notification)["params"];
-    show(settings.json ? to_line(params) + "\n" : cli::render_event(params));
+    show(settings.json ? cli::render_json(params) : cli::render_event(params));
   }
-  fmt::print(stderr, "sluicectl: {}\n", error);
-  return kExitOk;
+  return fail(kExitNoDaemon, fmt::format("events end here: {}", error));
 }
 
 int carry_out(const Settings& settings, std::string_view method, const OrderedJson& params) {
@@ -146,7 +148,7 @@ int carry_out(const Settings& settings, std::string_view method, const OrderedJs
     if (answer->contains("error")) return report_error(settings, method, (*answer)["error"]);
     if (method == "event.subscribe") return follow_events(settings, client);
     const auto& result = (*answer)["result"];
-    const std::string text = settings.json ? to_line(result) + "\n" : cli::render_result(method, result);
+    const std::string text = settings.json ? cli::render_json(result) : cli::render_result(method, result);
     const bool is_screen = settings.watch_s > 0 && !settings.json && isatty(STDOUT_FILENO) == 1;
     show((is_screen ? "\x1b[H\x1b[2J" : "") + text);
     if (settings.watch_s <= 0) return kExitOk;
@@ -186,6 +188,54 @@ int run_call(const Settings& settings, const std::string& method, std::string te
   return carry_out(settings, method, params);
 }
 
+/// The root and the sub-commands that were found on the command line, outermost first.
+std::vector<const CLI::App*> parsed_apps(const CLI::App& root) {
+  std::vector<const CLI::App*> apps{&root};
+  while (!apps.back()->get_subcommands().empty()) apps.push_back(apps.back()->get_subcommands().front());
+  return apps;
+}
+
+std::vector<std::string> names_of_options(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string> names_of_commands(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+/// What to say about the first word that no command and no option has taken. Empty when there is none, or
+/// when it is one value too many.
+std::string unknown_word(const CLI::App& root, const std::vector<std::string>& words) {
+  const auto left = root.remaining(/*recurse=*/true);
+  const auto is_left = [&](const auto& word) {
+    return std::find(left.begin(), left.end(), word) != left.end();
+  };
+  const auto found = std::find_if(words.begin(), words.end(), is_left);
+  if (found == words.end()) return "";
+  const std::string word = found->substr(0, found->find('='));
+  const bool is_option = word.starts_with('-');
+  const auto apps = parsed_apps(root);
+  std::string guess;
+  sluice::config::NearestName nearest(word);
+  for (const auto* app : apps)
+    for (const auto& name : is_option ? names_of_options(*app) : names_of_commands(*app))
+      if (nearest.offer(name)) guess = name;
+  const auto commands = names_of_commands(*apps.back());
+  if (guess.empty() && !is_option && commands.empty()) return "";
+  std::string path;
+  for (std::size_t i = 1; i < apps.size(); ++i) path += apps[i]->get_name() + " ";
+  return fmt::format("unknown {} {}{}", is_option ? "option" : "command", found_text(word),
+                     !guess.empty() ? fmt::format(" (did you mean {}?)", guess)
+                     : is_option    ? fmt::format("; allowed are those of: sluicectl {}--help", path)
+                                    : fmt::format("; allowed: {}", fmt::join(commands, ", ")));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -197,6 +247,7 @@ int main(int argc, char** argv) {
       ->envname("SLUICE_SOCKET")
       ->capture_default_str()
       ->type_name("PATH");
+  app.set_version_flag("--version", "sluicectl " SLUICE_VERSION, "print the version of sluicectl, and end");
   app.add_flag("--json", settings.json, "print results as JSON, one object a line");
   app.add_option("--watch", settings.watch_s, "ask again every so many seconds")
       ->check(CLI::Range(0.1, 3600.0))
@@ -219,6 +270,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    const bool is_request = error.get_exit_code() == 0;  // --help or --version
+    const auto unknown = is_request ? "" : unknown_word(app, {argv + 1, argv + argc});
+    if (!unknown.empty()) return fail(kExitUsage, unknown);
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
   signal(SIGPIPE, SIG_DFL);

@@ -34,7 +34,33 @@ TEST(CliTable, CountsCharactersAndKeepsTheTerminalUnsteered) {
   Table table({{"X"}, {"Y"}});
   table.add({"\xc3\xa9", "e"});
   table.add({"ab", "\x1b[2J"});
-  EXPECT_EQ(table.text(), "X   Y\n\xc3\xa9   e\nab  ?[2J\n");
+  EXPECT_EQ(table.text(), "X   Y\n\xc3\xa9   e\nab  \\x1b[2J\n");
+  Table wide({{"X"}, {"Y"}});
+  wide.add({"\x1b", "e"});
+  EXPECT_EQ(wide.text(), "X     Y\n\\x1b  e\n");  // the width is that of what is shown
+}
+
+TEST(CliTable, ControlCharactersAreShownByTheirNumbers) {
+  struct Case {
+    std::string text;
+    const char* shown;
+  };
+  for (const auto& [text, shown] : std::vector<Case>{
+           {"plain", "plain"},
+           {"", ""},
+           {"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
+           {"\xc3\x9b", "\xc3\x9b"},  // its second byte is that of a C1 character, and it is none
+           {std::string(1, '\0'), "\\x00"},
+           {"a\nb\tc\r", "a\\x0ab\\x09c\\x0d"},
+           {"\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"},
+           {"\x7f", "\\x7f"},
+           {"\xc2\x80\xc2\x9b\x32J\xc2\x9f\xc2\xa0", "\\x80\\x9b\x32J\\x9f\xc2\xa0"},
+           {"\x9b\xff", "\\x9b\\xff"},   // no UTF-8
+           {"\xc2", "\\xc2"},            // cut short
+           {"\xe2\x82", "\\xe2\\x82"},   // cut short
+           {"\xc0\x9b", "\\xc0\\x9b"}})  // longer than it need be
+    EXPECT_EQ(printable(text), shown) << text;
+  EXPECT_EQ(printable_lines("a\x1b\nb\n"), "a\\x1b\nb\n");
 }
 
 TEST(CliTable, UnitsHaveThreeDigits) {
@@ -215,7 +241,29 @@ TEST(CliRender, AnyAnswerIsShownSomehow) {
 TEST(CliRender, EventsAreOneLineWhateverTheyHold) {
   const auto line = render_event(
       OrderedJson::parse(R"({"time":"T","type":"endpoint.failed","session":"s","reason":"a\nb\u001b[2J"})"));
-  EXPECT_EQ(line, "T  endpoint.failed    session=s reason=a?b?[2J\n");
+  EXPECT_EQ(line, "T  endpoint.failed    session=s reason=a\\x0ab\\x1b[2J\n");
+}
+
+TEST(CliRender, NoAnswerControlsTheTerminal) {
+  const std::string evil = R"("\u001b]0;x\u0007\n\u007f\u009b2J")";
+  const std::string object = R"({"id":)" + evil + R"(,"session":)" + evil + R"(,"state":)" + evil +
+                             R"(,"ports":)" + evil + "," + evil + ":" + evil + R"(,"list":[)" + evil + "]}";
+  const std::string answer = R"({"sessions":[)" + object + R"(],"endpoints":[)" + object + R"(],"routes":[)" +
+                             object + R"(],"streams":[)" + object + R"(],"workers":[)" + object +
+                             R"(],"ports":[)" + object + R"(],"media":{"min":)" + evil + R"(,"max":)" + evil +
+                             R"(,"allocated":)" + evil + R"(},"drops":{)" + evil + R"(:7},"id":)" + evil +
+                             R"(,"session":)" + evil + "," + evil + ":" + evil + "}";
+  const auto result = OrderedJson::parse(answer);
+  const auto expect_harmless = [](const std::string& text, const std::string& what) {
+    EXPECT_EQ(text, printable_lines(text)) << what;
+    EXPECT_EQ(text.find("\n\\x7f"), std::string::npos) << what << ": a line that the daemon began";
+  };
+  for (const auto& each : methods())
+    expect_harmless(render_result(each.name, result), std::string(each.name));
+  expect_harmless(render_event(result), "event");
+  const auto json = render_json(result);
+  expect_harmless(json, "JSON");
+  EXPECT_EQ(OrderedJson::parse(json), result);
 }
 
 TEST(CliClient, NamesTheSocketAndHowToStart) {

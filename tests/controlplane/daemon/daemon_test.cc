@@ -305,7 +305,9 @@ TEST(Sluiced, EventsAreFollowedAndTheLogHoldsNoKeys) {
   EXPECT_EQ(types, (std::vector<std::string>{"session.created", "endpoint.created", "endpoint.created",
                                              "endpoint.removed"}));
   EXPECT_EQ(daemon.ctl({"shutdown"}).code, 0);
-  EXPECT_EQ(follower.exit_code(), 0);
+  EXPECT_EQ(follower.exit_code(), 2);  // the daemon has gone, and the last line says so
+  EXPECT_TRUE(follower.output().ends_with("sluicectl: events end here: the daemon closed the connection\n"))
+      << follower.output();
   EXPECT_EQ(daemon.process().exit_code(), 0);
   for (const auto& secret : {key, send_key, password}) {
     EXPECT_GT(secret.size(), 20u);
