@@ -41,19 +41,48 @@ class Seen {
   std::map<std::string, std::string> first_;
 };
 
-void check_names_and_devices(const Config& config, Findings& findings) {
+/// The value of the argument iface= of a virtual device: an interface of the kernel. Empty without one.
+std::string interface_of(std::string_view device) {
+  constexpr std::string_view kArgument = "iface=";
+  if (!device.starts_with("net_")) return "";
+  while (!device.empty()) {
+    const std::size_t end = std::min(device.find(','), device.size());
+    const std::string_view part = device.substr(0, end);
+    if (part.starts_with(kArgument)) return std::string(part.substr(kArgument.size()));
+    device.remove_prefix(std::min(end + 1, device.size()));
+  }
+  return "";
+}
+
+void check_names(const Config& config, Findings& findings) {
   Seen names;
-  Seen devices;
   for (std::size_t i = 0; i < config.ports.size(); ++i) {
-    const Port& port = config.ports[i];
-    if (const std::string path = port_path(i, "name"); findings.is_good(path)) {
-      if (const std::string other = names.earlier(port.name, path); !other.empty())
-        findings.add(path, in_quotes(port.name) + ", as " + other, "a name of its own");
-    }
-    if (const std::string path = port_path(i, "device"); findings.is_good(path)) {
-      if (const std::string other = devices.earlier(canonical_device(port.device), path); !other.empty())
-        findings.add(path, in_quotes(port.device) + ", the device of " + other, "a device of its own");
-    }
+    const std::string path = port_path(i, "name");
+    if (!findings.is_good(path)) continue;
+    const std::string other = names.earlier(config.ports[i].name, path);
+    if (!other.empty())
+      findings.add(path, in_quotes(config.ports[i].name) + ", as " + other, "a name of its own");
+  }
+}
+
+/// Two ports of one device, or of one interface of the kernel, would take packets from each other.
+void check_devices(const Config& config, Findings& findings) {
+  Seen devices;
+  Seen interfaces;
+  const auto label = [&](std::size_t i) { return "port " + in_quotes(config.ports[i].name); };
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    const std::string& device = config.ports[i].device;
+    const std::string path = port_path(i, "device");
+    if (!findings.is_good(path)) continue;
+    const std::string me = label(i) + ", " + path;
+    const std::string interface = interface_of(device);
+    const std::string found = in_quotes(device) + " of " + label(i);
+    if (const std::string other = devices.earlier(canonical_device(device), me); !other.empty())
+      findings.add(path, found + ", the device of " + other, "a device of its own");
+    else if (interface.empty())
+      continue;
+    else if (const std::string owner = interfaces.earlier(interface, me); !owner.empty())
+      findings.add(path, found + ", the interface of " + owner, "an interface of its own");
   }
 }
 
@@ -258,7 +287,8 @@ std::string canonical_device(std::string_view device) {
 void check(const Config& config, const Host& host, Findings& findings) {
   // Rules over single items of a list come last. An item that breaks one is bad, and the other rules would
   // skip the whole list.
-  check_names_and_devices(config, findings);
+  check_names(config, findings);
+  check_devices(config, findings);
   check_gateways(config, host, findings);
   check_udp_ports(config, findings);
   check_dtls(config, findings);
