@@ -1,8 +1,6 @@
 #include "controlplane/server/api_socket.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,26 +13,12 @@
 #include <string_view>
 #include <utility>
 
+#include "controlplane/server/descriptor.h"
+
 namespace sluice::control {
 namespace {
 
 constexpr int kBacklog = 256;
-
-/// Owns a descriptor and closes it.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 std::string os_text() {
   return std::strerror(errno);
@@ -128,10 +112,18 @@ std::unique_ptr<ApiSocket> ApiSocket::claim(const config::Api& api, std::string&
     return nullptr;
   }
 
-  // The lock keeps two daemons that start at the same moment from removing each other's new socket.
-  const Descriptor lock(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (lock.get() < 0 || flock(lock.get(), LOCK_EX) != 0) {
-    error = fmt::format("API socket {}: directory {}: {}", api.socket, directory.string(), os_text());
+  // The lock keeps two daemons that start at the same moment from removing each other's new socket. Its file
+  // is ours alone (0600): every user who can open the directory could take a lock on that.
+  const std::string lock_path = api.socket + ".lock";
+  InstanceLock::Refusal refusal;
+  auto lock = InstanceLock::take(lock_path, refusal);
+  if (!lock) {
+    error =
+        refusal.is_held
+            ? fmt::format("API socket {} is in use by {}, which holds {}; stop it first or set [api] socket",
+                          api.socket, refusal.reason, lock_path)
+            : fmt::format("API socket {}: lock file {}: {}{}", api.socket, lock_path, refusal.reason,
+                          privilege_hint());
     return nullptr;
   }
   if (!clear_path(api.socket, *address, error)) return nullptr;
@@ -143,7 +135,7 @@ std::unique_ptr<ApiSocket> ApiSocket::claim(const config::Api& api, std::string&
   if (!bind_with_mode(fd.get(), api.socket, *address, api.mode, error)) return nullptr;
 
   struct stat status {};
-  std::unique_ptr<ApiSocket> result(new ApiSocket(api.socket, fd.release()));
+  std::unique_ptr<ApiSocket> result(new ApiSocket(api.socket, fd.release(), std::move(lock)));
   if (lstat(api.socket.c_str(), &status) == 0) {
     result->device_ = status.st_dev;
     result->inode_ = status.st_ino;

@@ -1,6 +1,7 @@
 // api_socket: the Unix socket of the API. The daemon claims it before it starts anything else, so that each
-// path has one daemon. A socket that another daemon answers on is refused; one that a dead daemon has left is
-// replaced; a file that is no socket is left alone. Control thread.
+// path has one daemon: it holds the lock file PATH.lock until it ends. A socket that another process answers
+// on is refused; one that a dead daemon has left is replaced; a file that is no socket is left alone. Control
+// thread.
 #pragma once
 
 #include <sys/types.h>
@@ -9,6 +10,7 @@
 #include <string>
 
 #include "config/config.h"
+#include "controlplane/server/instance_lock.h"
 
 namespace sluice::control {
 
@@ -17,7 +19,8 @@ class ApiSocket {
   /// Makes the directory (0755) if it is missing, binds and listens. Connections wait in the backlog until
   /// the server accepts them. nullptr with the reason in `error`.
   static std::unique_ptr<ApiSocket> claim(const config::Api& api, std::string& error);
-  /// Closes the socket if it was not released, and removes the path if it still is this socket.
+  /// Closes the socket if it was not released, removes the path if it still is this socket, and then releases
+  /// the lock.
   ~ApiSocket();
   ApiSocket(const ApiSocket&) = delete;
   ApiSocket& operator=(const ApiSocket&) = delete;
@@ -27,8 +30,10 @@ class ApiSocket {
   const std::string& path() const { return path_; }
 
  private:
-  ApiSocket(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ApiSocket(std::string path, int fd, std::unique_ptr<InstanceLock> lock)
+      : lock_(std::move(lock)), path_(std::move(path)), fd_(fd) {}
 
+  std::unique_ptr<InstanceLock> lock_;
   std::string path_;
   int fd_;
   dev_t device_ = 0;

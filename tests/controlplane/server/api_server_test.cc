@@ -16,7 +16,6 @@
 #include <chrono>
 #include <deque>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <thread>
 
@@ -533,109 +532,6 @@ TEST_F(ApiServerTest, OnlyRootAndTheDaemonsUserMayConnect) {
   EXPECT_EQ(answer["error"]["code"], kErrorPermission);
   EXPECT_EQ(answer["error"]["data"]["found"], "user id 65534");
   test::expect_documented(answer["error"]);
-}
-
-TEST(ApiSocketTest, ASocketInUseIsRefusedWithItsPid) {
-  TemporaryDirectory directory;
-  config::Api api;
-  api.socket = directory.file("new/deep/api.sock");
-  std::string error;
-  const auto first = ApiSocket::claim(api, error);
-  ASSERT_TRUE(first) << error;
-  EXPECT_FALSE(ApiSocket::claim(api, error));
-  EXPECT_NE(error.find(api.socket), std::string::npos) << error;
-  EXPECT_NE(error.find("pid " + std::to_string(getpid())), std::string::npos) << error;
-  struct stat status {};
-  ASSERT_EQ(stat(api.socket.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0600u);
-  ASSERT_EQ(stat(directory.file("new/deep").c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0755u);
-}
-
-TEST(ApiSocketTest, AStaleSocketIsTakenOverAndOursIsRemoved) {
-  TemporaryDirectory directory;
-  config::Api api;
-  api.socket = directory.file("api.sock");
-  api.mode = 0660;
-  const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  api.socket.copy(address.sun_path, sizeof address.sun_path - 1);
-  ASSERT_EQ(bind(dead, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  close(dead);  // the path stays, as after a crash
-  std::string error;
-  auto claim = ApiSocket::claim(api, error);
-  ASSERT_TRUE(claim) << error;
-  struct stat status {};
-  ASSERT_EQ(stat(api.socket.c_str(), &status), 0);
-  EXPECT_EQ(status.st_mode & 0777, 0660u);
-  claim.reset();
-  EXPECT_FALSE(std::filesystem::exists(api.socket));
-}
-
-TEST(ApiSocketTest, NeitherAnotherFileNorASuccessorsSocketIsTouched) {
-  TemporaryDirectory directory;
-  config::Api api;
-  api.socket = directory.file("precious");
-  std::ofstream(api.socket) << "data";
-  std::string error;
-  EXPECT_FALSE(ApiSocket::claim(api, error));
-  EXPECT_NE(error.find("not a socket"), std::string::npos) << error;
-  EXPECT_TRUE(std::filesystem::is_regular_file(api.socket));
-
-  api.socket = directory.file("api.sock");
-  auto first = ApiSocket::claim(api, error);
-  ASSERT_TRUE(first);
-  std::filesystem::rename(api.socket, directory.file("moved"));
-  const auto second = ApiSocket::claim(api, error);
-  ASSERT_TRUE(second) << error;
-  first.reset();
-  EXPECT_TRUE(std::filesystem::exists(api.socket));
-}
-
-TEST(ApiSocketTest, APathThatCannotBeIsNamed) {
-  config::Api api;
-  std::string error;
-  api.socket = "/tmp/" + std::string(200, 'x');
-  EXPECT_FALSE(ApiSocket::claim(api, error));
-  EXPECT_NE(error.find("205 bytes; allowed: 1..107"), std::string::npos) << error;
-  api.socket = "/dev/null/sluice/api.sock";
-  EXPECT_FALSE(ApiSocket::claim(api, error));
-  EXPECT_NE(error.find("/dev/null/sluice"), std::string::npos) << error;
-}
-
-TEST(ApiSocketTest, OfManyThatRaceForAStaleSocketOneGetsIt) {
-  TemporaryDirectory directory;
-  config::Api api;
-  api.socket = directory.file("api.sock");
-  // Processes, not threads, because the umask belongs to the process.
-  std::vector<pid_t> children;
-  int gate[2];
-  ASSERT_EQ(pipe(gate), 0);
-  for (int i = 0; i < 8; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      close(gate[1]);
-      char byte;
-      if (read(gate[0], &byte, 1) != 0) _exit(9);
-      std::string why;
-      auto claim = ApiSocket::claim(api, why);
-      std::this_thread::sleep_for(500ms);
-      const int code = claim ? 1 : 0;
-      claim.reset();
-      _exit(code);
-    }
-    children.push_back(child);
-  }
-  close(gate[0]);
-  close(gate[1]);
-  int winners = 0;
-  for (const pid_t child : children) {
-    int status = 0;
-    waitpid(child, &status, 0);
-    winners += WEXITSTATUS(status);
-  }
-  EXPECT_EQ(winners, 1);
 }
 
 TEST(LineBufferTest, CutsLinesWhereverThePiecesEnd) {
