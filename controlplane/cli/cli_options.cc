@@ -154,6 +154,7 @@ std::string Leaf::help() const {
   } else if (!param.allowed.empty() && !is_flag()) {
     text += fmt::format(" [{}{}]", param.allowed, param.list ? "; separated by commas" : "");
   }
+  if (is_key()) text += " [- reads a line of standard input, out of sight of ps]";
   if (!param.only_for.empty()) text += fmt::format(" ({})", param.only_for);
   return text;
 }

@@ -20,6 +20,8 @@ struct Leaf {
   bool is_positional = false;  // may be given without the option's name
 
   bool is_flag() const { return param.type == "boolean"; }
+  /// Whether it is a media key, which other users must not see in the list of processes.
+  bool is_key() const { return param.name == "receiveKey" || param.name == "sendKey"; }
   /// Whether it is a {from, to} mapping, which is written "111:96".
   bool is_mapping() const;
   std::string help() const;

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <list>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -157,10 +158,20 @@ int carry_out(const Settings& settings, std::string_view method, const OrderedJs
   }
 }
 
-std::vector<std::string> values_of(const Command::Given& given) {
+/// The values of an option as strings. "-" for a key stands for the next line of standard input. nullopt with
+/// the reason in `error`.
+std::optional<std::vector<std::string>> values_of(const Command::Given& given, std::string& error) {
   if (given.leaf.param.list) return given.values;
-  if (given.leaf.is_flag()) return {given.flag ? "true" : "false"};
-  return {given.value};
+  if (given.leaf.is_flag()) return std::vector<std::string>{given.flag ? "true" : "false"};
+  if (!given.leaf.is_key() || given.value != "-") return std::vector<std::string>{given.value};
+  std::string line;
+  if (!std::getline(std::cin, line)) {
+    error = fmt::format("{}: found the end of standard input; allowed: a line with the key for each -",
+                        given.leaf.option);
+    return std::nullopt;
+  }
+  if (line.ends_with('\r')) line.pop_back();
+  return std::vector<std::string>{line};
 }
 
 /// Sends a sub-command's request. Its parameters are checked here first, with the definitions that the daemon
@@ -170,8 +181,8 @@ int run_command(const Settings& settings, const Command& command) {
   std::string error;
   for (const auto& given : command.given) {
     if (given.option->count() == 0) continue;
-    const auto values = values_of(given);
-    if (!cli::put(params, given.leaf, values, error)) return fail(kExitUsage, error);
+    const auto values = values_of(given, error);
+    if (!values || !cli::put(params, given.leaf, *values, error)) return fail(kExitUsage, error);
   }
   const auto decoded = decode_request(command.method->name, Json::parse(to_line(params)));
   if (const auto* refusal = std::get_if<ApiError>(&decoded)) return fail(kExitUsage, refusal->message);

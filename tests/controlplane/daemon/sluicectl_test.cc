@@ -112,5 +112,49 @@ TEST(SluicectlCommandLine, NoTextOfTheDaemonControlsTheTerminal) {
   }
 }
 
+TEST(Sluicectl, TakesKeysFromStandardInputOutOfSightOfPs) {
+  NEEDS_TWO_CPUS();
+  const std::string first = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
+  const std::string second = "AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==";
+  Daemon daemon;
+  ASSERT_TRUE(daemon.is_ready()) << daemon.log();
+  ASSERT_EQ(daemon.ctl({"session", "create", "s"}).code, 0);
+  struct Case {
+    const char* id;
+    std::string options;
+    std::string input;
+    int code;
+    std::string receive_key;
+    std::string send_key;  // of what is refused: what the answer says
+  };
+  for (const auto& [id, options, input, code, receive_key, send_key] : std::vector<Case>{
+           {"a", "--receive-key - --send-key -", first + "\n" + second + "\n", 0, first, second},
+           {"b", "--send-key - --receive-key -", first + "\n" + second + "\nmore", 0, first, second},
+           {"c", "--receive-key=- --send-key=-", first + "\r\n" + second, 0, first, second},
+           {"d", "--receive-key - --send-key " + second, first, 0, first, second},
+           {"e", "--receive-key - --send-key -", first + "\n", 64, "",
+            "--send-key: found the end of standard"},
+           {"f", "--receive-key -", "", 64, "", "--receive-key: found the end of standard input"},
+           {"g", "--receive-key -", "AAAA\n", 64, "", "receiveKey: found "}}) {
+    SCOPED_TRACE(id);
+    const TemporaryDirectory directory;
+    write_file(directory.file("in"), input);
+    const auto ran =
+        run({"sh", "-c",
+             kSluicectl + " --socket " + daemon.socket() + " --json endpoint create s --kind sdes --id " +
+                 id + " " + options + " < " + directory.file("in")});
+    EXPECT_EQ(ran.code, code) << ran.output;
+    if (code != 0) {
+      EXPECT_NE(ran.output.find(send_key), std::string::npos) << ran.output;
+      continue;
+    }
+    const Json endpoint = Json::parse(ran.output);
+    EXPECT_EQ(endpoint["crypto"]["receiveKey"], receive_key);
+    EXPECT_EQ(endpoint["crypto"]["sendKey"], send_key);
+  }
+  const auto help = run({kSluicectl, "endpoint", "create", "--help"});
+  EXPECT_NE(help.output.find("- reads a line of standard input"), std::string::npos) << help.output;
+}
+
 }  // namespace
 }  // namespace sluice::control
