@@ -52,6 +52,10 @@ RequestError refuse_state(std::string message) {
   return {ErrorKind::kWrongState, std::move(message)};
 }
 
+RequestError refuse_late(std::string_view param, std::string_view found, std::string_view allowed) {
+  return refuse(ErrorKind::kWrongState, param, found, allowed);
+}
+
 RequestError refuse_conflict(std::string_view param, std::string_view found, std::string_view allowed) {
   return refuse(ErrorKind::kConflict, param, found, allowed);
 }

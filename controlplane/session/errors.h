@@ -50,7 +50,8 @@ struct Conflict {
   std::shared_ptr<const ExistingObject> existing;
 };
 
-/// kConflict without an existing object has InvalidParameter. kWrongState and kInternal have no detail.
+/// kConflict without an existing object has InvalidParameter, and so has kWrongState where one parameter
+/// comes too late. Other kWrongState and kInternal have no detail.
 using ErrorDetail = std::variant<std::monostate, InvalidParameter, NotFound, LimitReached, Conflict>;
 
 struct RequestError {
@@ -69,6 +70,9 @@ struct RequestError {
 /// The limit is limits.worker_load_percent; the load of `worker`, the least loaded one, is `found` percent.
 [[nodiscard]] RequestError refuse_load(unsigned allowed, unsigned found, std::size_t worker);
 [[nodiscard]] RequestError refuse_state(std::string message);
+/// kWrongState: the value is valid, but comes too late to replace the one that is in use.
+[[nodiscard]] RequestError refuse_late(std::string_view param, std::string_view found,
+                                       std::string_view allowed);
 /// kConflict: the value is valid, but another object uses it.
 [[nodiscard]] RequestError refuse_conflict(std::string_view param, std::string_view found,
                                            std::string_view allowed);

@@ -64,8 +64,8 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
   WebrtcPeer& peer = *endpoint.webrtc;
   const bool other_fingerprints = !request.fingerprints.empty() && request.fingerprints != peer.fingerprints;
   if (other_fingerprints && peer.dtls->state() != DtlsState::kNew && !peer.fingerprints.empty())
-    return refuse_state(
-        fmt::format("endpoint \"{}\": DTLS has begun with the fingerprints given before", endpoint.id));
+    return refuse_late("dtls.fingerprints", "other ones than before, and DTLS has begun",
+                       "those that were given before");
   if (!request.ice_ufrag.empty() && request.ice_ufrag != peer.remote_ufrag) {
     if (!peer.remote_ufrag.empty()) {
       IceCredentials credentials = fresh_credentials();

@@ -9,6 +9,7 @@
 #include "controlplane/session/rules.h"
 #include "tests/controlplane/server/error_shape.h"
 #include "tests/controlplane/session/session_fixture.h"
+#include "tests/controlplane/session/web_peer.h"
 
 namespace sluice::control {
 namespace {
@@ -292,6 +293,25 @@ TEST_F(ApiRefusals, OfWhatComesAtTheWrongTimeOrGoesWrong) {
   expect({{"session.create", "{}", kErrorState, ""}});
   bench.plane.worker(0).release_acks();
   bench.settle();
+}
+
+TEST_F(ApiRefusals, OfFingerprintsThatChangeTooLateNameThem) {
+  test::WebPeer peer(bench, std::get<EndpointView>(bench.sessions->get_endpoint("s", "w")));
+  EndpointConnect request;
+  request.session = "s";
+  request.id = "w";
+  request.fingerprints = {peer.fingerprint()};
+  request.ice_ufrag = peer.ufrag;
+  request.ice_password = "peersOwnPasswordOf24char";
+  ASSERT_TRUE(std::holds_alternative<EndpointView>(bench.sessions->connect_endpoint(request)));
+  peer.check();
+  peer.start_dtls();
+  std::string other = peer.fingerprint().value;
+  other[0] = other[0] == 'A' ? 'B' : 'A';
+  const std::string params =
+      R"({"session":"s","id":"w","dtls":{"fingerprints":[{"algorithm":"sha-256","value":")" + other +
+      R"("}]}})";
+  expect({{"endpoint.connect", params.c_str(), kErrorState, "dtls.fingerprints"}});
 }
 
 TEST(ApiRefusal, OfALoadedWorkerNamesIt) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <set>
 #include <string>
 
@@ -11,7 +12,22 @@
 
 namespace sluice::control::test {
 
-/// `error`: in its form on the wire.
+/// Programs and people get the same: a message about one parameter reads "PARAM: found X; allowed: Y", and
+/// then `data` has the three, and the other way round.
+inline void expect_param_in_data_and_message(const Json& error) {
+  const int code = error["code"].get<int>();
+  if (code == kErrorInvalidRequest || code == kErrorPermission)
+    return;  // `data` has them, the message is prose
+  static const std::regex about_parameter(R"([^ ]+: found .*; allowed: .*)");
+  const Json data = error.value("data", Json::object());
+  const auto message = error["message"].get<std::string>();
+  EXPECT_EQ(data.contains("param"), std::regex_match(message, about_parameter));
+  if (!data.contains("param")) return;
+  EXPECT_EQ(message, data["param"].get<std::string>() + ": found " + data["found"].get<std::string>() +
+                         "; allowed: " + data["allowed"].get<std::string>());
+}
+
+/// `error` as it goes on the wire.
 inline void expect_documented(const Json& error) {
   SCOPED_TRACE(error.dump());
   ASSERT_TRUE(error.is_object() && error["code"].is_number_integer() && error["message"].is_string());
@@ -42,9 +58,11 @@ inline void expect_documented(const Json& error) {
       else
         EXPECT_EQ(names, (std::set<std::string>{"limit", "value"}));
       break;
+    case kErrorState:
+      EXPECT_TRUE(names.empty() || names == parameter);
+      break;
     case kErrorParse:
     case kErrorInternal:
-    case kErrorState:
       EXPECT_TRUE(names.empty());
       break;
     default:
@@ -52,12 +70,7 @@ inline void expect_documented(const Json& error) {
   }
   for (const auto& name : names == parameter ? parameter : std::set<std::string>())
     EXPECT_FALSE(error["data"][name].get<std::string>().empty()) << name;
-  // The message contains the values of `data`, for people.
-  if (error["code"] == kErrorInvalidParams) {
-    EXPECT_EQ(error["message"], error["data"]["param"].get<std::string>() + ": found " +
-                                    error["data"]["found"].get<std::string>() +
-                                    "; allowed: " + error["data"]["allowed"].get<std::string>());
-  }
+  expect_param_in_data_and_message(error);
 }
 
 }  // namespace sluice::control::test
