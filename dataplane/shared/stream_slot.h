@@ -34,7 +34,7 @@ struct alignas(64) StreamSlot {
   std::uint8_t source_count;
   std::uint32_t epoch;             // counts up when a plain RTP sender restarts its numbering
   std::uint32_t direct_route;      // the only route of the stream's sources; kNoSlot = there are none or
-                                   // several, or a source is a mirror or has one
+                                   // several, a source is a mirror or has one, or the stream contends
   std::uint32_t direct_endpoint;   // the endpoint that direct_route leads to
   std::uint32_t transit;           // RFC 3550 A.8
   std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: a packet with this number confirms a restart

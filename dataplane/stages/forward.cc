@@ -104,34 +104,57 @@ inline bool is_current(const RouteSlot& route, const StreamSlot& stream, const M
          route.stream_tenancy == stream.tenancy.load(std::memory_order_relaxed);
 }
 
-// Updates the route's state. nullopt when the packet is from before the switch.
-inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
-                                        const StreamSlot& stream, const MediaPacket& packet) {
-  // A receiver takes a higher step for a lower one (RFC 3711 3.3.1), and would never find its way back.
-  constexpr std::uint64_t kMaxStep = 1 << 15;
-  if (!is_current(route, stream, packet)) {
-    // A packet of the run before, in the batch in which its sender has restarted.
-    if (route.stream == packet.stream &&
-        route.stream_tenancy == stream.tenancy.load(std::memory_order_relaxed) &&
-        static_cast<std::int32_t>(packet.epoch - route.stream_epoch) < 0)
-      return std::nullopt;
-    switch_stream(state, route_slot, packet);
-  }
-  std::optional<std::uint64_t> index = outgoing_index(route, packet.index);
-  // For a packet from before the switch the result is below the base, or huge when it wraps around.
-  if (!index || *index > crypto::kMaxPacketIndex || *index < route.base_index) return std::nullopt;
-  if (route.started && *index <= route.highest_index)
-    return Mapped{*index, packet.rtp.timestamp + route.timestamp_delta};
-  if (route.started && *index - route.highest_index >= kMaxStep) [[unlikely]] {
-    switch_stream(state, route_slot, packet);
-    index = route.base_index;
-  }
-  const Mapped mapped{*index, packet.rtp.timestamp + route.timestamp_delta};
-  if (!route.started || mapped.timestamp != route.last_timestamp) route.last_timestamp_tsc = state.now;
-  route.started = true;
+// A packet of the run before, in the batch in which its sender has restarted.
+inline bool is_of_earlier_run(const RouteSlot& route, const StreamSlot& stream, const MediaPacket& packet) {
+  return route.stream == packet.stream &&
+         route.stream_tenancy == stream.tenancy.load(std::memory_order_relaxed) &&
+         static_cast<std::int32_t>(packet.epoch - route.stream_epoch) < 0;
+}
+
+// A receiver takes a higher step for a lower one (RFC 3711 3.3.1), and would never find its way back.
+constexpr std::uint64_t kMaxStep = 1 << 15;
+
+// The highest packet of the route so far leaves with that index.
+inline Mapped advance_to(WorkerState& state, RouteSlot& route, std::uint64_t index,
+                         const MediaPacket& packet) {
+  const Mapped mapped{index, packet.rtp.timestamp + route.timestamp_delta};
+  if (mapped.timestamp != route.last_timestamp) route.last_timestamp_tsc = state.now;
   route.highest_index = mapped.index;
   route.last_timestamp = mapped.timestamp;
   return mapped;
+}
+
+// What map_packet() leaves: the first packet of the route, late ones, and those that step too far.
+[[gnu::cold, gnu::noinline]] std::optional<Mapped> map_unusual(WorkerState& state, RouteSlot& route,
+                                                               std::uint32_t route_slot,
+                                                               const MediaPacket& packet) {
+  const std::optional<std::uint64_t> index = outgoing_index(route, packet.index);
+  // For a packet from before the switch the result is below the base, or huge when it wraps around.
+  if (!index || *index > crypto::kMaxPacketIndex || *index < route.base_index) return std::nullopt;
+  if (!route.started) {
+    route.started = true;
+    route.last_timestamp_tsc = state.now;
+    return advance_to(state, route, *index, packet);
+  }
+  if (*index <= route.highest_index) return Mapped{*index, packet.rtp.timestamp + route.timestamp_delta};
+  if (*index - route.highest_index < kMaxStep) return advance_to(state, route, *index, packet);
+  switch_stream(state, route_slot, packet);
+  return advance_to(state, route, route.base_index, packet);
+}
+
+// Updates the route's state. nullopt when the packet is from before the switch.
+inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, std::uint32_t route_slot,
+                                        const StreamSlot& stream, const MediaPacket& packet) {
+  if (!is_current(route, stream, packet)) [[unlikely]] {
+    if (is_of_earlier_run(route, stream, packet)) return std::nullopt;
+    switch_stream(state, route_slot, packet);
+  }
+  const std::uint64_t index = packet.index + route.index_delta;
+  const std::uint64_t step = index - route.highest_index;
+  if (step - 1 < kMaxStep - 1 && packet.index >= route.segment_from && route.started &&
+      index <= crypto::kMaxPacketIndex) [[likely]]
+    return advance_to(state, route, index, packet);
+  return map_unusual(state, route, route_slot, packet);
 }
 
 // No payload type is mapped for the packet: the route takes it out, and closes the hole in the numbers when

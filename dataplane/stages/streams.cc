@@ -323,7 +323,7 @@ void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
     stream.kept |= source.retransmit_count != 0;
     one = state.chunks[source.first_chunk].routes[0];
   }
-  const bool is_direct = routes == 1 && !is_shared;
+  const bool is_direct = routes == 1 && !is_shared && !stream.contends;
   stream.direct_route = is_direct ? one : kNoSlot;
   if (is_direct) stream.direct_endpoint = state.memory.routes[one].endpoint.slot;
 }
@@ -424,6 +424,7 @@ void bind_stream(WorkerState& state, std::uint32_t stream_slot) {
     if (matches(state.memory.sources[at], stream) && state.memory.sources[at].stream != stream_slot &&
         !claim(state, stream_slot, at, true))
       stream.contends = true;
+  refresh_direct_route(state, stream_slot);
 }
 
 void describe_stream(WorkerState& state, std::uint32_t stream_slot, std::uint8_t payload_type) {
@@ -451,6 +452,7 @@ void contend(WorkerState& state, std::uint32_t stream_slot) {
     if (matches(source, stream) && source.stream != stream_slot && !claim(state, stream_slot, at, false))
       stream.contends = true;
   }
+  refresh_direct_route(state, stream_slot);
 }
 
 void bind_source(WorkerState& state, std::uint32_t source_slot) {
@@ -465,6 +467,7 @@ void bind_source(WorkerState& state, std::uint32_t source_slot) {
     StreamSlot& stream = state.memory.streams[at];
     if (stream.dormant.load(std::memory_order_relaxed) || !matches(source, stream)) continue;
     stream.contends = true;  // until it has claimed the source in vain, or has it
+    refresh_direct_route(state, at);
     const std::pair own{is_of_kind(state, source, stream), stream.last_packet_tsc.read()};
     if (best != kNoSlot && own <= rank) continue;
     best = at;

@@ -187,7 +187,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
   StreamSlot& stream = state.memory.streams[packet.stream];
   const std::uint64_t next = stream.rtp_window.highest() + 1;
-  if (!stream.rtp_window.started() || stream.direct_route == kNoSlot || stream.contends ||
+  if (!stream.rtp_window.started() || stream.direct_route == kNoSlot ||
       stream.dormant.load(std::memory_order_relaxed) ||
       stream.payload_type.load(std::memory_order_relaxed) != packet.rtp.payload_type ||
       (endpoint.mid_extension_id != 0 && stream.mid_length == 0))

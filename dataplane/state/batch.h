@@ -16,10 +16,10 @@ namespace sluice::dataplane {
 /// it. A packet made from a loan does not own its mbuf.
 struct MediaPacket : Datagram {
   Component component;
+  std::uint8_t fed;      // StreamSlot::fed when it came: a later packet may move a source to another stream
+  std::uint32_t epoch;   // StreamSlot::epoch when it came
   EndpointSlot* sender;  // the slot `endpoint`; null in a loan
   std::uint64_t index;   // packet index (RTP)
-  std::uint32_t epoch;   // StreamSlot::epoch when it came
-  std::uint8_t fed;      // StreamSlot::fed when it came: a later packet may move a source to another stream
   RtpView rtp;
 };
 

@@ -38,8 +38,8 @@ struct DtlsScreened {
 /// of a handshake message lies within message and record, and the peer sends messages of that type (RFC 5246
 /// 7.4, RFC 6347 4.2.2). OpenSSL authenticates records of later epochs, so they pass unchecked.
 ///
-/// Plain-text alerts are never among the records: any host can send one, and OpenSSL would end the handshake at
-/// once. `alert` has the last one that is fatal or a close_notify, for the caller to judge.
+/// Plain-text alerts are never among the records: any host can send one, and OpenSSL would end the handshake
+/// at once. `alert` has the last one that is fatal or a close_notify, for the caller to judge.
 DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole our_role);
 
 /// The numbers of the last record that was sent.
