@@ -1,8 +1,8 @@
 // numbering: which outgoing packet index an incoming one becomes on a route, and back. An outgoing index
 // never stands for two packets: it is a part of the nonce. Worker only.
 //
-// Outgoing = incoming + index_delta. A route takes a packet out when no payload type is mapped for it. That must
-// leave no hole, or the receiver would report a loss. So the delta shrinks by one behind that packet. Packets
+// Outgoing = incoming + index_delta. A route takes a packet out when no payload type is mapped for it. That
+// must leave no hole, or the receiver would report a loss. So the delta shrinks by one behind that packet. Packets
 // that come late, from before it, need the delta from before. The route remembers one such earlier segment:
 //
 //   incoming  | earlier_length numbers | skipped numbers | segment_from ...
