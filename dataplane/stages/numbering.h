@@ -2,8 +2,9 @@
 // never stands for two packets: it is a part of the nonce. Worker only.
 //
 // Outgoing = incoming + index_delta. A route takes a packet out when no payload type is mapped for it. That
-// must leave no hole, or the receiver would report a loss. So the delta shrinks by one behind that packet. Packets
-// that come late, from before it, need the delta from before. The route remembers one such earlier segment:
+// must leave no hole, or the receiver would report a loss. So the delta shrinks by one behind that packet.
+// Packets that come late, from before it, need the delta from before. The route remembers one such earlier
+// segment:
 //
 //   incoming  | earlier_length numbers | skipped numbers | segment_from ...
 //   delta     | index_delta + skipped  | none            | index_delta

@@ -78,6 +78,10 @@ void WebPeer::start_dtls() {
   exchange();
 }
 
+void WebPeer::let_alert_grace_pass() {
+  dtls_->on_timer(bench_.now + kDtlsAlertGrace);
+}
+
 void WebPeer::close() {
   dtls_->close();
   exchange();

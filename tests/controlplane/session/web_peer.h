@@ -25,6 +25,8 @@ class WebPeer {
   void check(bool nominate = true, const std::string& password = {});
   void send_dtls(std::span<const std::uint8_t> datagram);
   void start_dtls();
+  /// Nothing comes for so long that the peer believes an alert in plain text.
+  void let_alert_grace_pass();
   void close();
   /// Carries frames in both directions until neither side sends.
   void exchange();
