@@ -76,13 +76,17 @@ void check_devices(const Config& config, Findings& findings) {
     if (!findings.is_good(path)) continue;
     const std::string me = label(i) + ", " + path;
     const std::string interface = interface_of(device);
-    const std::string found = in_quotes(device) + " of " + label(i);
+    const auto refuse = [&](const std::string& what, const std::string& owner, const char* allowed) {
+      std::string found = in_quotes(device);
+      found.append(" of ").append(label(i)).append(", the ").append(what).append(" of ").append(owner);
+      findings.add(path, std::move(found), allowed);
+    };
     if (const std::string other = devices.earlier(canonical_device(device), me); !other.empty())
-      findings.add(path, found + ", the device of " + other, "a device of its own");
+      refuse("device", other, "a device of its own");
     else if (interface.empty())
       continue;
     else if (const std::string owner = interfaces.earlier(interface, me); !owner.empty())
-      findings.add(path, found + ", the interface of " + owner, "an interface of its own");
+      refuse("interface", owner, "an interface of its own");
   }
 }
 

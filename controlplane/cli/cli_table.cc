@@ -53,9 +53,8 @@ std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t length = character_length(text);
-    if (length == 0) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
-    } else if (length == 1 && is_control(text[0])) {
+    const bool is_no_character = length == 0;
+    if (is_no_character || (length == 1 && is_control(text[0]))) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
     } else if (length == 2 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[1]));  // C1: U+0080 to U+009F
