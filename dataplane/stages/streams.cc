@@ -19,27 +19,24 @@ std::uint32_t take_stream(WorkerState& state) {
   return high_water;
 }
 
+bool lists(const SourceSlot& source, std::uint8_t payload_type) {
+  const auto end = source.payload_types.begin() + source.payload_type_count;
+  return std::find(source.payload_types.begin(), end, payload_type) != end;
+}
+
 bool matches(const SourceSlot& source, const StreamSlot& stream) {
   switch (source.match) {
     case SourceMatch::kAny:
       return true;
     case SourceMatch::kSsrc:
       return stream.ssrc.load(std::memory_order_relaxed) == source.ssrc;
-    case SourceMatch::kPayloadType: {
-      const auto end = source.payload_types.begin() + source.payload_type_count;
-      return std::find(source.payload_types.begin(), end,
-                       stream.payload_type.load(std::memory_order_relaxed)) != end;
-    }
+    case SourceMatch::kPayloadType:
+      return lists(source, stream.payload_type.load(std::memory_order_relaxed));
     case SourceMatch::kMid:
       return stream.mid_length == source.mid_length &&
              std::equal(stream.mid.begin(), stream.mid.begin() + stream.mid_length, source.mid.begin());
   }
   return false;
-}
-
-bool lists(const SourceSlot& source, std::uint8_t payload_type) {
-  const auto end = source.payload_types.begin() + source.payload_type_count;
-  return std::find(source.payload_types.begin(), end, payload_type) != end;
 }
 
 // Whether packets of the present payload type of the stream go to the source that it feeds.
@@ -174,6 +171,21 @@ bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_s
   }
   bind(state, stream_slot, source_slot);
   return true;
+}
+
+// The stream claims all sources that it matches and does not feed. `begins` tells whether it begins for a
+// source.
+void claim_all(WorkerState& state, std::uint32_t stream_slot, auto begins) {
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
+  stream.contends = false;
+  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
+    const SourceSlot& source = state.memory.sources[at];
+    if (matches(source, stream) && source.stream != stream_slot &&
+        !claim(state, stream_slot, at, begins(source)))
+      stream.contends = true;
+  }
+  refresh_direct_route(state, stream_slot);
 }
 
 // Gives the sources of the stream to other streams that match. REQUIRES: the stream is dormant, or its
@@ -417,42 +429,21 @@ void wake_stream(WorkerState& state, std::uint32_t slot) {
 }
 
 void bind_stream(WorkerState& state, std::uint32_t stream_slot) {
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
-  stream.contends = false;
-  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next)
-    if (matches(state.memory.sources[at], stream) && state.memory.sources[at].stream != stream_slot &&
-        !claim(state, stream_slot, at, true))
-      stream.contends = true;
-  refresh_direct_route(state, stream_slot);
+  claim_all(state, stream_slot, [](const SourceSlot&) { return true; });
 }
 
 void describe_stream(WorkerState& state, std::uint32_t stream_slot, std::uint8_t payload_type) {
   StreamSlot& stream = state.memory.streams[stream_slot];
   const std::uint8_t before = stream.payload_type.load(std::memory_order_relaxed);
   stream.payload_type.store(payload_type, std::memory_order_relaxed);
-  const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
-  stream.contends = false;
-  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
-    const SourceSlot& source = state.memory.sources[at];
-    if (!matches(source, stream) || source.stream == stream_slot) continue;
-    const bool begins = source.match == SourceMatch::kMid ||
-                        (source.match == SourceMatch::kPayloadType && !lists(source, before));
-    if (!claim(state, stream_slot, at, begins)) stream.contends = true;
-  }
-  refresh_direct_route(state, stream_slot);
+  claim_all(state, stream_slot, [&](const SourceSlot& source) {
+    return source.match == SourceMatch::kMid ||
+           (source.match == SourceMatch::kPayloadType && !lists(source, before));
+  });
 }
 
 void contend(WorkerState& state, std::uint32_t stream_slot) {
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
-  stream.contends = false;
-  for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
-    const SourceSlot& source = state.memory.sources[at];
-    if (matches(source, stream) && source.stream != stream_slot && !claim(state, stream_slot, at, false))
-      stream.contends = true;
-  }
-  refresh_direct_route(state, stream_slot);
+  claim_all(state, stream_slot, [](const SourceSlot&) { return false; });
 }
 
 void bind_source(WorkerState& state, std::uint32_t source_slot) {

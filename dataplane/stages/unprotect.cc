@@ -181,7 +181,8 @@ void remember_port(WorkerState& state, const MediaPacket& packet) {
 }
 
 // A faster commit_rtp() for nearly every packet: the next one of a stream that is not dormant, has a direct
-// route, and needs no mid. False, without any change, when commit_rtp() must do it.
+// route and the same payload type as before, and needs no mid. False, without any change, when commit_rtp()
+// must do it.
 bool commit_next(WorkerState& state, MediaPacket& packet) {
   if (packet.stream == kNoSlot || packet.rtp.padding) return false;
   EndpointSlot& endpoint = *packet.sender;
