@@ -50,10 +50,7 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::Range(1, 10000000));
   app.add_option("case", options.only, "one of the cases below (default: all)")
       ->check(CLI::Range(std::size_t{0}, cases.size() - 1));
-  std::string list = "Cases:\n";
-  for (std::size_t i = 0; i < cases.size(); ++i)
-    list += fmt::format("  {:>2}  {}, {} B, 1:{}\n", i, cases[i].name, cases[i].payload, cases[i].fanout);
-  app.footer(list);
+  app.footer(stages_case_list());
 }
 
 void run_all(const Options& options) {

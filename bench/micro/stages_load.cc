@@ -33,6 +33,15 @@ std::span<const StagesCase> stages_cases() {
   return cases;
 }
 
+std::string stages_case_list() {
+  std::string list = "Cases:\n";
+  for (std::size_t i = 0; i < stages_cases().size(); ++i) {
+    const StagesCase& c = stages_cases()[i];
+    list += fmt::format("  {:>2}  {}, {} B, 1:{}\n", i, c.name, c.payload, c.fanout);
+  }
+  return list;
+}
+
 namespace {
 
 std::uint32_t room_for(std::size_t endpoints) {

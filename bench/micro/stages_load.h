@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "bench/micro/waves.h"
@@ -28,6 +29,8 @@ struct StagesCase {
 };
 
 std::span<const StagesCase> stages_cases();
+/// The cases with their numbers, one on each line, for `--help`.
+std::string stages_case_list();
 
 class StagesLoad final : public bench::WaveTask {
  public:

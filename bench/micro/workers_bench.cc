@@ -223,15 +223,6 @@ std::string json_of(const StagesCase& c, const Options& options, const std::arra
       enough(result), result.waves, result.uncovered);
 }
 
-std::string case_list() {
-  std::string list = "Cases:\n";
-  for (std::size_t i = 0; i < dataplane::test::stages_cases().size(); ++i) {
-    const StagesCase& c = dataplane::test::stages_cases()[i];
-    list += fmt::format("  {:>2}  {}, {} B, 1:{}\n", i, c.name, c.payload, c.fanout);
-  }
-  return list;
-}
-
 void add_options(CLI::App& app, Options& options) {
   const std::size_t last_case = dataplane::test::stages_cases().size() - 1;
   app.add_option("--case", options.case_number, "which of the cases below")
@@ -251,7 +242,7 @@ void add_options(CLI::App& app, Options& options) {
       ->delimiter(',')
       ->expected(2);
   app.add_option("--json", options.json_file, "write the figures to this file as well");
-  app.footer(case_list());
+  app.footer(dataplane::test::stages_case_list());
 }
 
 int run(Options options) {
