@@ -81,11 +81,12 @@ void check_devices(const Config& config, Findings& findings) {
       found.append(" of ").append(label(i)).append(", the ").append(what).append(" of ").append(owner);
       findings.add(path, std::move(found), allowed);
     };
-    if (const std::string other = devices.earlier(canonical_device(device), me); !other.empty())
-      refuse("device", other, "a device of its own");
-    else if (interface.empty())
+    if (const std::string owner = devices.earlier(canonical_device(device), me); !owner.empty()) {
+      refuse("device", owner, "a device of its own");
       continue;
-    else if (const std::string owner = interfaces.earlier(interface, me); !owner.empty())
+    }
+    if (interface.empty()) continue;
+    if (const std::string owner = interfaces.earlier(interface, me); !owner.empty())
       refuse("interface", owner, "an interface of its own");
   }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstddef>
 
 namespace sluice::control::cli {
@@ -53,8 +54,7 @@ std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t length = character_length(text);
-    const bool is_no_character = length == 0;
-    if (is_no_character || (length == 1 && is_control(text[0]))) {
+    if (length == 0 || (length == 1 && is_control(text[0]))) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
     } else if (length == 2 && text[0] == '\xc2' && static_cast<unsigned char>(text[1]) < 0xa0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[1]));  // C1: U+0080 to U+009F
@@ -77,18 +77,24 @@ std::string printable_lines(std::string_view text) {
   }
 }
 
+void Table::add(std::vector<std::string> cells) {
+  assert(cells.size() == columns_.size());
+  for (std::string& cell : cells) cell = printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
 std::string Table::text() const {
   std::vector<std::size_t> widths;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     std::size_t width = display_width(columns_[i].title);
-    for (const auto& row : rows_) width = std::max(width, display_width(printable(row[i])));
+    for (const auto& row : rows_) width = std::max(width, display_width(row[i]));
     widths.push_back(width);
   }
   std::string text;
   const auto add_line = [&](const auto& cell_of) {
     std::string line;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const std::string cell = printable(cell_of(i));
+      const std::string& cell = cell_of(i);
       const std::string padding(widths[i] - display_width(cell), ' ');
       if (i > 0) line += kGap;
       line += columns_[i].align == Align::kRight ? padding + cell : cell + padding;
@@ -96,8 +102,8 @@ std::string Table::text() const {
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';
   };
-  add_line([&](std::size_t i) { return columns_[i].title; });
-  for (const auto& row : rows_) add_line([&](std::size_t i) { return row[i]; });
+  add_line([&](std::size_t i) -> const std::string& { return columns_[i].title; });
+  for (const auto& row : rows_) add_line([&](std::size_t i) -> const std::string& { return row[i]; });
   return text;
 }
 

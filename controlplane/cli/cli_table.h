@@ -1,7 +1,6 @@
 // cli_table: aligned text tables, and numbers with units, for sluicectl. Pure functions, any thread.
 #pragma once
 
-#include <cassert>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,10 +19,7 @@ class Table {
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   /// REQUIRES: one cell for each column.
-  void add(std::vector<std::string> cells) {
-    assert(cells.size() == columns_.size());
-    rows_.push_back(std::move(cells));
-  }
+  void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
   /// The table with two blanks between columns and none at the end of a line. Cells are made printable.
   std::string text() const;
