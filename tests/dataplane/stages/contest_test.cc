@@ -2,84 +2,27 @@
 // packets of another kind, or send two streams at the same time.
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <set>
-#include <string>
-
 #include "dataplane/stages/streams.h"
-#include "dataplane/wire/rtcp.h"
-#include "tests/dataplane/stages/rtcp_support.h"
-#include "tests/support/harness.h"
+#include "tests/dataplane/stages/call_fixture.h"
 
 namespace sluice::dataplane::test {
 namespace {
 
-constexpr double kPacketTime = 0.02;
-
-// A publisher and a plain receiver.
-class Call {
- public:
-  explicit Call(EndpointKind kind, RouteOptions options = {}, bool rtcp_mux = true) {
-    PeerOptions from_options;
-    from_options.kind = kind;
-    from_options.rtcp_mux = rtcp_mux;
-    from_options.mid_extension_id = 4;
-    from = plane.add_peer(from_options);
-    to = plane.add_peer();
-    source = plane.add_source(from, options);
-    plane.add_route(source, to, options);
-    if (kind != EndpointKind::kRtp) sender = std::make_unique<Oracle>(from.to_sluice, false, 1024);
-  }
-
-  Bytes sealed(const RtpOptions& rtp) {
-    const Bytes packet = make_rtp(rtp);
-    return sender ? sender->protect(packet) : packet;
-  }
-  // Delivers the next packet of a talker. Returns the number of packets that left.
-  int send(RtpOptions& talker) {
-    plane.deliver(from, sealed(talker));
-    next(talker);
-    return static_cast<int>(plane.sent().size());
-  }
-  static void next(RtpOptions& talker) {
-    ++talker.sequence;
-    talker.timestamp += 160;
-  }
-  // Delivers that many packets at the usual interval. Returns the number of packets that left.
-  int talk(RtpOptions& talker, int packets) {
-    int heard = 0;
-    for (int i = 0; i < packets; ++i) {
-      heard += send(talker);
-      plane.advance(kPacketTime);
-    }
-    return heard;
-  }
-
-  Harness plane;
-  Peer from, to;
-  std::uint32_t source = 0;
-  std::unique_ptr<Oracle> sender;
-};
-
-RtpOptions talker(std::uint32_t ssrc, std::uint8_t payload_type = 0) {
-  RtpOptions rtp;
-  rtp.ssrc = ssrc;
-  rtp.payload_type = payload_type;
-  rtp.sequence = static_cast<std::uint16_t>(ssrc * 7);
-  return rtp;
+PeerOptions with_mid() {
+  PeerOptions options;
+  options.mid_extension_id = 4;
+  return options;
 }
 
-Bytes sender_report(std::uint32_t ssrc) {
-  const Bytes info(kSenderInfoLength, 0x11);
-  return compound([&](RtcpWriter& writer) {
-    EXPECT_TRUE(writer.report(ssrc, info, {}));
-    EXPECT_TRUE(writer.cname(ssrc, {}));
-  });
+PeerOptions without_rtcp_mux() {
+  PeerOptions options;
+  options.rtcp_mux = false;
+  return options;
 }
 
 class ContestTest : public ::testing::TestWithParam<EndpointKind> {};
 INSTANTIATE_TEST_SUITE_P(Kinds, ContestTest, ::testing::Values(EndpointKind::kRtp, EndpointKind::kSdes),
-                         [](const auto& info) { return info.param == EndpointKind::kRtp ? "Rtp" : "Sdes"; });
+                         kind_name);
 
 TEST_P(ContestTest, ANewSsrcIsHeardFromItsFirstPacket) {
   Call call(GetParam());
@@ -269,7 +212,7 @@ TEST_P(ContestTest, ARepairStreamOfTheSameMidTakesNothing) {
   options.match = SourceMatch::kMid;
   options.match_mid = "1";
   options.payload_types = {{96, 96}};
-  Call call(GetParam(), options);
+  Call call(GetParam(), options, with_mid());
   RtpOptions media = talker(1000, 96), repair = talker(2000, 97);
   media.extension = repair.extension = {0xbe, 0xde, 0, 1, 0x40, '1', 0, 0};
   for (int i = 0; i < 300; ++i) {
@@ -281,11 +224,10 @@ TEST_P(ContestTest, ARepairStreamOfTheSameMidTakesNothing) {
 
 // RFC 5761 4: payload types 64 to 95 are RTCP on every port.
 TEST_P(ContestTest, RtcpOnTheRtpPortIsNoMedia) {
-  Call call(GetParam(), {}, false);
+  Call call(GetParam(), {}, without_rtcp_mux());
   RtpOptions voice = talker(1000);
   call.talk(voice, 50);
-  const Bytes report = sender_report(1000);
-  call.plane.deliver(call.from, call.sender ? call.sender->protect_rtcp(report) : report);
+  call.plane.deliver(call.from, call.sealed_rtcp(sender_report(1000)));
   for (const Sent& sent : call.plane.sent())
     EXPECT_EQ(sent.payload[1], 200) << "only the report may leave, as RTCP";
   EXPECT_EQ(call.talk(voice, 50), 50);
@@ -298,7 +240,7 @@ TEST(ContestSdesTest, RtcpOfASilentStreamKeepsNoSource) {
   call.talk(voice, 20);
   call.talk(music, 20);
   for (int i = 0; i < 100; ++i) {
-    call.plane.deliver(call.from, call.sender->protect_rtcp(sender_report(2000)));
+    call.plane.deliver(call.from, call.sealed_rtcp(sender_report(2000)));
     call.plane.sent();
     EXPECT_GE(call.talk(voice, 1), i == 0 ? 0 : 1) << i;
   }
