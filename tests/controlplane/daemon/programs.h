@@ -3,22 +3,20 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "config/host.h"
-#include "controlplane/base/json.h"
 #include "tests/controlplane/daemon/process.h"
+#include "tests/controlplane/server/socket_client.h"
 
 namespace sluice::control::test {
 
 inline const std::string kSluiced = SLUICED_PATH;
 inline const std::string kSluicectl = SLUICECTL_PATH;
-inline const std::string kDevice = "net_null0,no-rx=1";  // takes everything, gives nothing
+inline const std::string kDevice = "net_null0,no-rx=1";  // accepts each frame and receives none
 
 struct Ran {
   int code;
@@ -36,7 +34,7 @@ inline void write_file(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
 }
 
-/// A port without a NIC, no huge pages, two CPUs of those there are.
+/// A port without a NIC, no huge pages, and two of the machine's CPUs.
 inline std::string configuration(const std::string& directory, const std::string& extra_api = "",
                                  const std::string& extra = "") {
   const auto cpus = config::Host::probe().cpus;
@@ -84,58 +82,12 @@ inline bool has_two_cpus() {
 #define NEEDS_TWO_CPUS() \
   if (!has_two_cpus()) GTEST_SKIP() << "the control thread and a worker need a CPU each"
 
-/// A plain connection: what sluicectl does not do.
-class RawClient {
+/// Expects that the daemon takes the connection.
+class RawClient : public SocketClient {
  public:
-  explicit RawClient(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    const timeval timeout{.tv_sec = 30, .tv_usec = 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << path;
+  explicit RawClient(const std::string& path) : SocketClient(path, 30) {
+    EXPECT_TRUE(is_connected()) << path;
   }
-  ~RawClient() { close(fd_); }
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
-
-  bool send_bytes(std::string_view bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
-  std::optional<std::string> line() {
-    for (;;) {
-      if (const auto end = input_.find('\n', begin_); end != std::string::npos) {
-        std::string text = input_.substr(begin_, end - begin_);
-        begin_ = end + 1;
-        return text;
-      }
-      input_.erase(0, begin_);
-      begin_ = 0;
-      char buffer[65536];
-      const ssize_t size = recv(fd_, buffer, sizeof buffer, 0);
-      if (size <= 0) return std::nullopt;
-      input_.append(buffer, static_cast<std::size_t>(size));
-    }
-  }
-  Json answer() {
-    const auto text = line();
-    return text ? Json::parse(*text) : Json();
-  }
-
- private:
-  int fd_;
-  std::string input_;
-  std::size_t begin_ = 0;
 };
-
-inline std::string request(const std::string& method, const Json& params = Json::object(),
-                           const Json& id = 1) {
-  return Json{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}}.dump() + "\n";
-}
 
 }  // namespace sluice::control::test

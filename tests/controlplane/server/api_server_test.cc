@@ -22,90 +22,18 @@
 #include "controlplane/api/api.h"
 #include "controlplane/base/line_buffer.h"
 #include "controlplane/server/api_socket.h"
+#include "tests/controlplane/daemon/process.h"
 #include "tests/controlplane/server/error_shape.h"
+#include "tests/controlplane/server/socket_client.h"
 
 namespace sluice::control {
 namespace {
 
 using namespace std::chrono_literals;
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sluice-api-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
-class Client {
- public:
-  explicit Client(const std::string& path) : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    is_connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    const timeval timeout{.tv_sec = 20, .tv_usec = 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-  }
-  ~Client() { close(fd_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  bool is_connected() const { return is_connected_; }
-  /// False when the peer closed the connection before it took everything.
-  bool send_bytes(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
-  void end_output() { shutdown(fd_, SHUT_WR); }
-  int fd() const { return fd_; }
-
-  /// The next line. nullopt at the end of the stream, or when nothing comes for 20 s.
-  std::optional<std::string> line() {
-    for (;;) {
-      if (const auto end = input_.find('\n', begin_); end != std::string::npos) {
-        std::string text = input_.substr(begin_, end - begin_);
-        begin_ = end + 1;
-        return text;
-      }
-      input_.erase(0, begin_);
-      begin_ = 0;
-      char buffer[65536];
-      const ssize_t size = recv(fd_, buffer, sizeof buffer, 0);
-      if (size <= 0) {
-        is_at_end_ = size == 0;
-        return std::nullopt;
-      }
-      input_.append(buffer, static_cast<std::size_t>(size));
-    }
-  }
-  bool is_at_end() const { return is_at_end_; }
-  Json answer() {
-    const auto text = line();
-    return text ? Json::parse(*text) : Json();
-  }
-
- private:
-  int fd_;
-  bool is_connected_ = false;
-  bool is_at_end_ = false;
-  std::string input_;
-  std::size_t begin_ = 0;
-};
-
-std::string request(const std::string& method, const Json& params = Json::object(), const Json& id = 1) {
-  return Json{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}}.dump() + "\n";
-}
+using test::request;
+using test::TemporaryDirectory;
+using Client = test::SocketClient;
 
 class ApiServerTest : public testing::Test {
  protected:
