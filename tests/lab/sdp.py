@@ -1,15 +1,24 @@
-"""Session descriptions for webrtcbin: writes sluice's from its API objects, and reads the peer's."""
+"""Session descriptions for webrtcbin and browsers: writes sluice's from its API objects, and reads the
+peer's."""
 
 import re
 
-RTPMAP = {"VP8": "VP8/90000", "OPUS": "OPUS/48000/2"}
-MEDIA = {"VP8": "video", "OPUS": "audio"}
+from .gst_facts import MEDIA_OF
+
+RTPMAP = {
+    "VP8": "VP8/90000",
+    "VP9": "VP9/90000",
+    "H264": "H264/90000",
+    "AV1": "AV1/90000",
+    "OPUS": "OPUS/48000/2",
+}
+MID_EXTENSION = "urn:ietf:params:rtp-hdrext:sdes:mid"
 
 
 def sluice_description(endpoint, media, setup):
-    """`endpoint`: the API's webrtc endpoint. `media`: [{mid, codec, pt, direction, ssrc?}] in the order of
-    m-lines, with sluice's directions, and `feedback` (["nack pli"]) for video. `setup`: actpass, active or
-    passive."""
+    """`endpoint`: the API's webrtc endpoint. `media`: [{mid, codec, pt, direction, ssrc?, feedback?, fmtp?,
+    midExtension?}] in the order of m-lines, with sluice's directions. The default of `feedback` is
+    ["nack pli"] for video and none for audio. `setup`: actpass, active or passive."""
     ice, dtls = endpoint["ice"], endpoint["dtls"]
     address = ice["candidates"][0]["address"]
     family = "IP6" if ":" in address else "IP4"
@@ -25,7 +34,7 @@ def sluice_description(endpoint, media, setup):
     for item in media:
         pt, codec = item["pt"], item["codec"]
         lines += [
-            f"m={MEDIA[codec]} 9 UDP/TLS/RTP/SAVPF {pt}",
+            f"m={MEDIA_OF[codec]} 9 UDP/TLS/RTP/SAVPF {pt}",
             f"c=IN {family} {address}",
             f"a=mid:{item['mid']}",
             f"a=ice-ufrag:{ice['ufrag']}",
@@ -36,8 +45,12 @@ def sluice_description(endpoint, media, setup):
             f"a={item['direction']}",
             f"a=rtpmap:{pt} {RTPMAP[codec]}",
         ]
-        if codec == "VP8":
-            lines += [f"a=rtcp-fb:{pt} {feedback}" for feedback in item.get("feedback", ["nack pli"])]
+        feedback = item.get("feedback", ["nack pli"] if MEDIA_OF[codec] == "video" else [])
+        lines += [f"a=rtcp-fb:{pt} {kind}" for kind in feedback]
+        if item.get("fmtp"):
+            lines.append(f"a=fmtp:{pt} {item['fmtp']}")
+        if item.get("midExtension"):
+            lines.append(f"a=extmap:{item['midExtension']} {MID_EXTENSION}")
         if "ssrc" in item:
             lines += [
                 f"a=ssrc:{item['ssrc']} cname:sluice",
@@ -69,10 +82,24 @@ def peer_transport(text):
 
 
 def peer_media(text):
-    """[{mid, codec, pt}] in the order of m-lines."""
+    """[{mid, codec, pt, fmtp, midExtension}] in the order of m-lines, with the first codec of each. The last
+    two are None when the peer does not say them."""
     media = []
     for section in re.split(r"^m=", text, flags=re.MULTILINE)[1:]:
-        mid = re.search(r"^a=mid:(\S+)", section, re.MULTILINE)
-        mapping = re.search(r"^a=rtpmap:(\d+) ([^/\s]+)", section, re.MULTILINE)
-        media.append({"mid": mid.group(1), "pt": int(mapping.group(1)), "codec": mapping.group(2).upper()})
+
+        def first(pattern):
+            match = re.search(pattern, section, re.MULTILINE)
+            return match.group(1) if match else None
+
+        pt, codec = re.search(r"^a=rtpmap:(\d+) ([^/\s]+)", section, re.MULTILINE).groups()
+        extension = first(rf"^a=extmap:(\d+)(?:/\S+)? {MID_EXTENSION}\s*$")
+        media.append(
+            {
+                "mid": first(r"^a=mid:(\S+)"),
+                "pt": int(pt),
+                "codec": codec.upper(),
+                "fmtp": first(rf"^a=fmtp:{pt} ([^\r\n]+)"),
+                "midExtension": int(extension) if extension else None,
+            }
+        )
     return media

@@ -1,0 +1,81 @@
+"""The parts that the tests with a browser share: the browsers, and a call between two of them."""
+
+import os
+
+from harness import Skip, eventually
+
+from lab import chromium
+from lab.browser import Page, Publisher, Viewer
+
+CODECS = ("VP8", "VP9", "H264", "AV1")
+_pages = {}
+
+
+def page(lab, name):
+    """The browser in the namespace of that name. The first use starts it."""
+    if not chromium.installed():
+        raise Skip(f"no {chromium.PROGRAM}: run 'scripts/deps browser'")
+    if name not in _pages:
+        namespace, _ = lab.room("pages")._address(name, "ipv4")
+        _pages[name] = Page(namespace, os.path.join(lab.logs, f"{name}.log"))
+    return _pages[name]
+
+
+class Call:
+    """A publisher whose media flows, and a viewer that comes later. Each in a browser of its own. A context
+    manager, which ends the call."""
+
+    _number = 0
+
+    def __init__(self, lab, codec="VP8", viewer=None, **create):
+        self.lab, self.codec = lab, codec
+        publishing, viewing = page(lab, "publisher"), page(lab, "viewer")
+        if not publishing.can_send(codec):
+            raise Skip(f"{publishing.version} does not encode {codec}")
+        Call._number += 1
+        self.session = f"call-{Call._number}"
+        lab.rpc.call("session.create", id=self.session)
+        self.parties = []
+        try:
+            self.publisher = self.add(Publisher, "alice", publishing, codec, **create)
+            self.flows(self.publisher)
+            self.viewer = self.add(Viewer, "bob", viewing, self.publisher, **create, **(viewer or {}))
+        except Exception:
+            self.close()
+            raise
+
+    def flows(self, party):
+        eventually(lambda: party.get()["state"] == "flowing", 20, f"the media of {party.id} flows")
+
+    def add(self, kind, id, *arguments, **options):
+        self.parties.append(kind(self.lab.rpc, self.session, id, *arguments, **options))
+        return self.parties[-1]
+
+    def shows(self, viewer=None, count=20):
+        """Waits until the viewer has shown so many pictures, and heard the tone."""
+
+        def shown():
+            stats = (viewer or self.viewer).stats()
+            return stats["shown"]["count"] >= count and stats["audio"].get("totalAudioEnergy") and stats
+
+        return eventually(shown, 30, f"{count} {self.codec} pictures and the tone in the viewer")
+
+    def shows_more(self, count=20):
+        """Waits until the viewer has shown so many more pictures."""
+        before = self.viewer.stats()["shown"]["count"]
+        self.shows(count=before + count)
+
+    def remove_session(self):
+        self.lab.rpc.call("session.remove", id=self.session, timeout_s=15)
+
+    def close(self):
+        for party in self.parties:
+            party.close()
+        if any(item["id"] == self.session for item in self.lab.rpc.call("session.list")["sessions"]):
+            self.remove_session()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

@@ -1,0 +1,149 @@
+"""A browser publishes and another one views, each in its namespace: every video codec that the browser
+encodes, with Opus, on own UDP ports and on the shared one, in both DTLS roles. The browser's statistics, the
+numbers in the pictures that it shows, and sluice's counts must agree."""
+
+import sys
+
+from harness import case, equal, eventually, main
+
+from browser_call import CODECS, Call
+from lab.browser import Publisher
+
+
+def check_counts(call):
+    """After the publisher has stopped: what each side sent is what the next one got."""
+
+    def counts():
+        sent, got = call.publisher.stats(), call.viewer.stats()
+        listed = call.lab.rpc.call("stream.list", session=call.session, endpoint="alice")["streams"]
+        streams = {stream["ssrc"]: stream["packetCount"] for stream in listed}
+        return {
+            kind: (
+                (sent[kind]["packetsSent"], streams.get(sent[kind]["ssrc"])),
+                (call.viewer.route(codec)["packets"], got[kind]["packetsReceived"]),
+            )
+            for codec, kind in ((call.codec, "video"), ("OPUS", "audio"))
+        }
+
+    eventually(
+        lambda: all(out == into for pairs in counts().values() for out, into in pairs),
+        10,
+        "packets that publisher and route sent are those that sluice and the viewer got",
+    )
+
+
+def check_call(lab, codec, transport, setup):
+    with Call(lab, codec, transport=transport, setup=setup) as call:
+        call.shows()
+        call.publisher.page.call("stop", call.publisher.name)
+        check_counts(call)
+        for party in (call.publisher, call.viewer):
+            stats, endpoint = party.stats(), party.get()
+            transport = stats["transport"]
+            profile = endpoint["dtls"]["profile"].replace("AES_CM_128", "AES128_CM")
+            equal(transport["srtpCipher"], f"SRTP_{profile}", "SRTP profile")
+            equal(transport["dtlsRole"], "client" if setup == "passive" else "server", "DTLS role")
+            equal(endpoint["authFailures"], 0, f"authentication failures of {party.id}")
+            equal(stats["video"]["codec"], f"video/{codec}", f"{party.id}'s codec")
+            equal(stats["audio"]["codec"].lower(), "audio/opus", f"{party.id}'s codec")
+        check_viewer(call)
+        last = stats["shown"]["last"]
+        assert last <= call.publisher.stats()["painted"], f"picture {last} was never painted"
+
+
+def check_viewer(call):
+    """The viewer missed no packet, and showed its pictures in order and whole."""
+    stats = call.viewer.stats()
+    for kind in ("video", "audio"):
+        equal(stats[kind]["packetsLost"], 0, f"{kind} packets that the viewer missed")
+    shown = stats["shown"]
+    equal((shown["backwards"], shown["unreadable"]), (0, 0), "pictures shown backwards, and unreadable ones")
+
+
+for _codec in CODECS:
+    for _transport in ("own", "shared"):
+        for _setup in ("passive", "active"):
+
+            def _check(lab, arguments=(_codec, _transport, _setup)):
+                check_call(lab, *arguments)
+
+            _check.__name__ = f"{_codec.lower()}_on_the_{_transport}_port_sluice_{_setup}"
+            case(_check)
+
+
+@case
+def ipv6(lab):
+    with Call(lab, family="ipv6") as call:
+        call.shows()
+        check_viewer(call)
+        for party in call.parties:
+            address = party.get()["remote"]["address"]
+            assert ":" in address, f"{party.id} has the address {address}"
+
+
+@case
+def a_switch_shows_the_other_publisher(lab):
+    with Call(lab) as call:
+        call.shows()
+        carol = call.add(Publisher, "carol", call.publisher.page, "VP8", number=30000)
+        call.flows(carol)
+        for codec, route in call.viewer.routes.items():
+            source = {"endpoint": "carol", "mid": carol.media[codec]["mid"]}
+            lab.rpc.call("route.switch", session=call.session, id=route, **{"from": source})
+        eventually(
+            lambda: call.viewer.stats()["shown"]["last"] > 30000, 20, "the viewer shows carol's pictures"
+        )
+        call.shows_more()
+        check_viewer(call)
+
+
+@case
+def an_ice_restart_goes_on(lab):
+    with Call(lab) as call:
+        call.shows()
+        before = lab.drops()
+        for party in (call.publisher, call.viewer):
+            pair = party.stats()["transport"]["selectedCandidatePairId"]
+            party.restart_ice()
+            eventually(
+                lambda: party.stats()["transport"]["selectedCandidatePairId"] != pair,
+                20,
+                f"{party.id} has another pair",
+            )
+            call.shows_more()
+        check_viewer(call)
+        for reason in ("no_remote", "wrong_source", "no_keys", "replayed", "auth_failed"):
+            equal(lab.drops()[reason], before[reason], f"drops as {reason}")
+
+
+@case
+def a_removal_closes_the_browsers_dtls(lab):
+    with Call(lab) as call:
+        call.shows()
+        call.remove_session()
+        for party in call.parties:
+            eventually(
+                lambda: party.stats()["transport"]["dtlsState"] == "closed", 10, f"{party.id}'s DTLS ends"
+            )
+
+
+@case
+def a_closed_page_removes_its_endpoint(lab):
+    with Call(lab) as call:
+        call.shows()
+        for party in call.parties:
+            party.close()
+            event = lab.rpc.wait_event("endpoint.removed", 10, session=call.session, endpoint=party.id)
+            equal(event["reason"], "closed_by_peer", "reason")
+
+
+@case
+def the_ledger_closes(lab):
+    lab.ledger_balances()
+    # What comes before a viewer is connected, and what comes while calls end.
+    expected = ("not_for_us", "no_endpoint", "no_route", "no_remote", "no_keys", "receiver_not_ready")
+    equal({name: n for name, n in lab.drops().items() if n and name not in expected}, {}, "other drops")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

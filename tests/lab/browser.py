@@ -1,0 +1,149 @@
+"""Browsers as parties of a call: the page of browser_page.js in Chromium, and the endpoints that it talks to.
+A publisher sends an offer; a viewer answers sluice's offer.
+
+    page = Page(namespace, log_path)
+    alice = Publisher(rpc, "call", "alice", page, "VP8")
+    bob = Viewer(rpc, "call", "bob", page, alice)
+"""
+
+import json
+import os
+
+from . import sdp
+from .chromium import Chromium
+from .gst_facts import CLOCK_RATES, MEDIA_OF
+
+_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser_page.js")
+# The variant of a codec that the page asks for: a part of its fmtp line.
+VARIANT = {"H264": "packetization-mode=1;profile-level-id=42e01f", "VP9": "profile-id=0"}
+FRAMES_PER_SECOND = 10
+VIDEO_FEEDBACK = ["nack", "nack pli", "ccm fir"]
+VIEWER_MID_EXTENSION = 3  # Chromium takes another
+
+
+class Page:
+    """A browser with the page. call() runs one of its functions."""
+
+    def __init__(self, namespace, log_path):
+        self.chromium = Chromium(namespace, log_path)
+        with open(_SCRIPT) as file:
+            self.chromium.evaluate(file.read() + "\n0")
+        self.version = self.chromium.version
+
+    def call(self, function, *arguments):
+        return self.chromium.evaluate(f"lab.{function}({', '.join(map(json.dumps, arguments))})")
+
+    def can_send(self, codec):
+        return self.call("canSend", "video", f"video/{codec}", VARIANT.get(codec, ""))
+
+    def close(self):
+        self.chromium.close()
+
+
+class _Party:
+    """`endpoint` is the API's object, `media` {codec: what sluice's description says of it}, `setup` sluice's
+    role in DTLS."""
+
+    def __init__(self, rpc, session, id, page, setup):
+        self.rpc, self.session, self.id, self.page, self.setup = rpc, session, id, page, setup
+        self.name = f"{session}-{id}"  # in the page
+        self.endpoint = None
+        self.media = {}
+
+    def get(self):
+        return self.rpc.call("endpoint.get", session=self.session, id=self.id)
+
+    def stats(self):
+        return self.page.call("stats", self.name)
+
+    def restart_ice(self):
+        """The browser begins anew with other credentials and an offer; sluice answers with its new ones."""
+        offer = self.page.call("restart", self.name)
+        theirs = sdp.peer_transport(offer)
+        self.endpoint = self.rpc.call(
+            "endpoint.connect",
+            session=self.session,
+            id=self.id,
+            ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
+        )
+        self.page.call("answered", self.name, self.description())
+
+    def description(self):
+        return sdp.sluice_description(self.endpoint, list(self.media.values()), self.setup)
+
+    def close(self):
+        """Ends the connection in the page. May be repeated."""
+        self.page.call("close", self.name)
+
+
+class Publisher(_Party):
+    """Publishes one video stream and Opus."""
+
+    def __init__(self, rpc, session, id, page, codec, setup="passive", number=0, **create):
+        """`number`: what the numbers of the pictures begin after."""
+        super().__init__(rpc, session, id, page, setup)
+        variant = VARIANT.get(codec, "")
+        offer = page.call("publish", self.name, f"video/{codec}", variant, FRAMES_PER_SECOND, number)
+        theirs, media = sdp.peer_transport(offer), sdp.peer_media(offer)
+        for item in media:
+            self.media[item["codec"]] = {**item, "direction": "recvonly", **_feedback(item["codec"])}
+        self.endpoint = rpc.call(
+            "endpoint.create",
+            session=session,
+            id=id,
+            kind="webrtc",
+            ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
+            dtls={"setup": setup, "fingerprints": [theirs["fingerprint"]]},
+            midExtensionId=media[0]["midExtension"],
+            **create,
+        )
+        page.call("answered", self.name, self.description())
+
+
+class Viewer(_Party):
+    """Views a publisher's streams. Routes select them by mid; they change the SSRC, the payload type and the
+    number of the header extension. `audio_nack`: it may ask for audio again."""
+
+    _ssrc = 70000
+
+    def __init__(self, rpc, session, id, page, publisher, setup="passive", audio_nack=False, **create):
+        super().__init__(rpc, session, id, page, setup)
+        self.endpoint = rpc.call(
+            "endpoint.create", session=session, id=id, kind="webrtc", dtls={"setup": setup}, **create
+        )
+        self.routes = {}
+        for number, (codec, item) in enumerate(publisher.media.items()):
+            Viewer._ssrc += 1
+            self.media[codec] = {
+                **item,
+                "pt": 120 - number,
+                "ssrc": Viewer._ssrc,
+                "midExtension": VIEWER_MID_EXTENSION,
+                "direction": "sendonly",
+                **_feedback(codec, audio_nack),
+            }
+            self.routes[codec] = rpc.call(
+                "route.create",
+                session=session,
+                to=id,
+                ssrc=Viewer._ssrc,
+                clockRate=CLOCK_RATES[codec],
+                payloadTypes=[{"from": item["pt"], "to": 120 - number}],
+                headerExtensions=[{"from": item["midExtension"], "to": VIEWER_MID_EXTENSION}],
+                **{"from": {"endpoint": publisher.id, "mid": item["mid"]}},
+            )["id"]
+        theirs = sdp.peer_transport(page.call("view", self.name, self.description()))
+        rpc.call(
+            "endpoint.connect",
+            session=session,
+            id=id,
+            ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
+            dtls={"fingerprints": [theirs["fingerprint"]]},
+        )
+
+    def route(self, codec):
+        return self.rpc.call("route.get", session=self.session, id=self.routes[codec])
+
+
+def _feedback(codec, audio_nack=False):
+    return {"feedback": VIDEO_FEEDBACK if MEDIA_OF[codec] == "video" else ["nack"] * audio_nack}
