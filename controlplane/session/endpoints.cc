@@ -248,7 +248,11 @@ void Endpoints::on_latched(WorkerRecords& records, const dataplane::Note& note) 
     ++context_.totals.stale_notes;
     return;
   }
-  if (!endpoint->removing) remotes_.latched(*endpoint, note.component, note.address);
+  if (endpoint->removing) return;
+  if (endpoint->webrtc)
+    webrtc_.on_moved(*endpoint, note.address);
+  else
+    remotes_.latched(*endpoint, note.component, note.address);
 }
 
 }  // namespace sluice::control

@@ -97,6 +97,14 @@ void RemoteAddresses::select(Endpoint& endpoint, const config::SocketAddress& ad
   set_remote(endpoint, Component::kRtp, address, mac);
 }
 
+void RemoteAddresses::stop(Endpoint& endpoint) {
+  endpoint.remote.reset();
+  dataplane::Command command;
+  command.kind = dataplane::CommandKind::kSetRemote;
+  command.ref = endpoint.ref;
+  context_.records(endpoint).commands.send(command);
+}
+
 void RemoteAddresses::forget(const Endpoint& endpoint) {
   for (const Component component : {Component::kRtp, Component::kRtcp})
     unfollow(endpoint.worker, endpoint.ref, component);

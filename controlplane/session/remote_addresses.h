@@ -24,6 +24,8 @@ class RemoteAddresses {
   void latched(Endpoint& endpoint, dataplane::Component component, const config::SocketAddress& address);
   /// ICE chose this address; the peer's checks come from `mac`.
   void select(Endpoint& endpoint, const config::SocketAddress& address, const dataplane::MacAddress& mac);
+  /// No address may be sent to any more. The endpoint goes on receiving.
+  void stop(Endpoint& endpoint);
   /// Stops following the endpoint's addresses. Call it before the endpoint is removed.
   void forget(const Endpoint& endpoint);
   /// Sends EndpointConnected, once, when the endpoint's keys and a remote address are known.

@@ -15,6 +15,7 @@ struct Totals {
   std::uint64_t frames_dropped = 0;      // frames to send: no buffer, or a full queue
   std::uint64_t datagrams_too_long = 0;  // datagrams to send: longer than the port's MTU
   std::uint64_t ice_dropped = 0;         // STUN for no endpoint, or that failed its checks
+  std::uint64_t ice_tuples_refused = 0;  // checks on a 5-tuple of a shared port that a live peer holds
   std::uint64_t dtls_dropped = 0;        // no endpoint, a failed one, or no validated address
   std::uint64_t stale_punts = 0;         // of an endpoint that is gone or being removed
   std::uint64_t stale_notes = 0;

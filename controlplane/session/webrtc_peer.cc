@@ -10,7 +10,7 @@ void WebrtcPeer::describe(EndpointView& view) const {
   view.ice_password = ice.credentials().password_text();
   // The words of RFC 8445, as in WebRTC's RTCIceTransportState: checking once a pair is valid, connected once
   // one is nominated.
-  view.ice_state = ice.nominated() ? "connected" : ice.pair_count() != 0 ? "checking" : "new";
+  view.ice_state = ice.has_nomination() ? "connected" : ice.pair_count() != 0 ? "checking" : "new";
   view.dtls_state = dtls_state_name(dtls->state());
 }
 

@@ -40,6 +40,8 @@ struct WebrtcPeer {
   std::vector<Fingerprint> fingerprints;          // the peer's
   std::vector<Path> paths;                        // validated; a shared port has a tuple of each
   std::optional<IcePair> current;                 // the pair that we send on
+  std::optional<IcePair> awaited;                 // media moves there with the first authentic packet from it
+  IcePair dtls_from;                              // the pair that the last datagram of DTLS came on
   std::optional<DtlsTransport::TimePoint> timer;  // its entry in WebrtcTransport::timers_
   Fingerprint own_fingerprint;
   IceLite::TimePoint last_check{};  // time of the peer's last valid check

@@ -74,7 +74,7 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
     }
     peer.remote_ufrag = request.ice_ufrag;
     for (const IcePair& pair : peer.ice.set_remote_ufrag(peer.remote_ufrag)) forget(endpoint, pair);
-    choose_current(endpoint, false);
+    choose_pair(endpoint);
   }
   if (other_fingerprints) set_fingerprints(endpoint, request.fingerprints);
   return std::nullopt;
@@ -124,6 +124,11 @@ void WebrtcTransport::on_stun(const WorkerRecords& records, Endpoint* endpoint, 
     ++context_.totals.ice_dropped;
     return;
   }
+  if (endpoint->shared_port && taken_by_another(*endpoint, datagram, now)) {
+    ++context_.totals.ice_dropped;
+    ++context_.totals.ice_tuples_refused;
+    return;
+  }
   WebrtcPeer& peer = *endpoint->webrtc;
   const IceOutcome outcome = peer.ice.on_request(*view, datagram.from, datagram.to, now);
   if (outcome.refusal != IceRefusal::kNone) {
@@ -138,7 +143,7 @@ void WebrtcTransport::on_stun(const WorkerRecords& records, Endpoint* endpoint, 
   if (outcome.retired_ufrag) retire(*endpoint, *outcome.retired_ufrag);
   if (outcome.evicted) forget(*endpoint, *outcome.evicted);
   validated(*endpoint, {datagram.to, datagram.from}, datagram.from_mac);
-  choose_current(*endpoint, outcome.nominated);
+  choose_pair(*endpoint);
   reply(*endpoint, datagram, outcome.response);
   if (endpoint->failed) return;
   peer.dtls->start(now);
@@ -153,6 +158,7 @@ void WebrtcTransport::on_dtls(Endpoint* endpoint, const Datagram& datagram, Time
     ++context_.totals.dtls_dropped;
     return;
   }
+  endpoint->webrtc->dtls_from = {datagram.to, datagram.from};
   endpoint->webrtc->dtls->receive(datagram.payload, now);
   arm(*endpoint);
 }
@@ -176,7 +182,7 @@ void WebrtcTransport::validated(Endpoint& endpoint, const IcePair& pair, const d
   const TupleKey key{pair.remote, pair.local.port};
   Endpoint*& holder = tuples_[key];
   if (holder == &endpoint) return;
-  holder = &endpoint;  // may replace another endpoint: the worker has one entry per 5-tuple
+  holder = &endpoint;  // may replace a silent endpoint: the worker has one entry per 5-tuple
   dataplane::Command bind;
   bind.kind = dataplane::CommandKind::kBindTuple;
   bind.ref = endpoint.ref;
@@ -188,6 +194,7 @@ void WebrtcTransport::forget(Endpoint& endpoint, const IcePair& pair) {
   WebrtcPeer& peer = *endpoint.webrtc;
   std::erase_if(peer.paths, [&](const WebrtcPeer::Path& path) { return path.pair == pair; });
   if (peer.current == pair) peer.current.reset();
+  if (!peer.current) peer.ice.set_in_use(std::nullopt);
   if (!endpoint.shared_port) return;
   const auto held = tuples_.find({pair.remote, pair.local.port});
   if (held == tuples_.end() || held->second != &endpoint) return;
@@ -199,17 +206,72 @@ void WebrtcTransport::forget(Endpoint& endpoint, const IcePair& pair) {
   context_.records(endpoint).commands.send(unbind);
 }
 
-// Sends on the nominated pair; before nomination on the first valid one, so that sending does not move
-// between candidates.
-void WebrtcTransport::choose_current(Endpoint& endpoint, bool nominated) {
+// Whether the 5-tuple belongs to another endpoint whose peer is alive there. A forged check would take that
+// peer's media away. A new call from a port that is silent gets it.
+bool WebrtcTransport::taken_by_another(const Endpoint& endpoint, const Datagram& datagram, TimePoint now) {
+  const auto held = tuples_.find({datagram.from, datagram.to.port});
+  if (held == tuples_.end() || held->second == &endpoint) return false;
+  const Endpoint& holder = *held->second;
+  if (holder.failed || holder.removing) return false;
+  const std::chrono::milliseconds period(context_.options.config.ice.consent_timeout_ms / 2);
+  const IcePair pair{datagram.to, datagram.from};
+  if (holder.webrtc->ice.checked_within(pair, period, now)) return true;
+  if (holder.webrtc->current != pair) return false;
+  const std::uint64_t heard = context_.slot(holder).last_received_tsc.read();
+  return heard != 0 && context_.plane.tsc_now() - heard < context_.plane.tsc_hz() / 1000 * period.count();
+}
+
+void WebrtcTransport::use(Endpoint& endpoint, const WebrtcPeer::Path& path) {
   WebrtcPeer& peer = *endpoint.webrtc;
-  if (peer.current && !nominated) return;
-  const auto selected = peer.ice.selected();
-  if (!selected || selected == peer.current) return;
-  const WebrtcPeer::Path* path = peer.find(*selected);
-  if (path == nullptr) return;
-  peer.current = selected;
-  remotes_.select(endpoint, selected->remote, path->mac);
+  peer.current = path.pair;
+  peer.ice.set_in_use(peer.current);
+  remotes_.select(endpoint, path.pair.remote, path.mac);
+}
+
+void WebrtcTransport::await(Endpoint& endpoint, const std::optional<IcePair>& pair) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  if (peer.awaited == pair) return;
+  peer.awaited = pair;
+  dataplane::Command command;
+  command.kind = dataplane::CommandKind::kAwaitRemote;
+  command.ref = endpoint.ref;
+  if (pair) command.tuple.remote = pair->remote;
+  context_.records(endpoint).commands.send(command);
+}
+
+void WebrtcTransport::choose_pair(Endpoint& endpoint) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  const TimePoint now = context_.now();
+  const auto selected = peer.ice.selected(now);
+  const WebrtcPeer::Path* path = selected ? peer.find(*selected) : nullptr;
+  // Before nomination the first pair stays, so that sending does not move between candidates.
+  const bool stays =
+      path == nullptr || path->pair == peer.current || (peer.current && peer.ice.nominated(now) != selected);
+  if (!endpoint.keys_ready) {
+    if (!stays) use(endpoint, *path);
+    return;
+  }
+  if (!peer.current && endpoint.remote) remotes_.stop(endpoint);
+  await(endpoint, stays ? std::nullopt : selected);
+}
+
+void WebrtcTransport::on_moved(Endpoint& endpoint, const config::SocketAddress& remote) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  peer.awaited.reset();  // the worker waits no more
+  const WebrtcPeer::Path* current = peer.current ? peer.find(*peer.current) : nullptr;
+  const auto path = std::find_if(peer.paths.begin(), peer.paths.end(),
+                                 [&](const WebrtcPeer::Path& known) { return known.pair.remote == remote; });
+  // An older command may have reached the worker after it moved, so it is told again in any case. The pair
+  // may have lost its consent meanwhile; then the worker must leave it.
+  if (path != peer.paths.end()) {
+    use(endpoint, *path);
+    context_.emit(endpoint, EndpointLatched{false, remote});
+  } else if (current != nullptr) {
+    use(endpoint, *current);
+  } else {
+    remotes_.stop(endpoint);
+  }
+  choose_pair(endpoint);
 }
 
 DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint) {
@@ -236,10 +298,12 @@ DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint) {
 }
 
 void WebrtcTransport::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram) {
-  const WebrtcPeer& peer = *endpoint.webrtc;
-  const auto path = std::find_if(peer.paths.begin(), peer.paths.end(),
-                                 [&](const WebrtcPeer::Path& known) { return known.pair == peer.current; });
-  if (path == peer.paths.end()) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  // A flight answers the datagram before it, so a forged nomination does not lead it away.
+  const WebrtcPeer::Path* path = endpoint.keys_ready ? nullptr : peer.find(peer.dtls_from);
+  if (path == nullptr && peer.current) path = peer.find(*peer.current);
+  if (path == nullptr && peer.awaited) path = peer.find(*peer.awaited);
+  if (path == nullptr) {
     ++context_.totals.dtls_dropped;  // the pair is gone; the peer sends again
     return;
   }
@@ -259,6 +323,10 @@ void WebrtcTransport::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, c
   }
   endpoint.profile = profile;
   announce_keys(context_, endpoint);
+  WebrtcPeer& peer = *endpoint.webrtc;
+  const WebrtcPeer::Path* path = peer.find(peer.dtls_from);
+  if (path != nullptr && peer.current != path->pair) use(endpoint, *path);
+  choose_pair(endpoint);
   remotes_.note_connected(endpoint);
 }
 
@@ -285,7 +353,7 @@ TimePoint WebrtcTransport::tick(TimePoint now) {
 
 void WebrtcTransport::expire(Endpoint& endpoint, TimePoint now) {
   for (const IcePair& pair : endpoint.webrtc->ice.expire(now)) forget(endpoint, pair);
-  choose_current(endpoint, false);
+  choose_pair(endpoint);
 }
 
 }  // namespace sluice::control

@@ -4,8 +4,19 @@
 //
 // Invariants: a datagram leaves only to an address that STUN has validated, or as the response to a STUN
 // request from that address; a response leaves from the address that was asked. DTLS is read only from a
-// validated address. On a shared port the worker gets the command for a validated 5-tuple before the peer
-// gets the response, so the worker knows the 5-tuple when the peer's DTLS arrives.
+// validated address.
+//
+// Where we send: a check proves only that its sender knows our ICE password, since its source address may be
+// forged. Until DTLS is done, a flight goes to the pair that the datagram before it came on, the first one to
+// the pair that ICE selects: flights are few and short, and the first one must go somewhere. The pair on
+// which the handshake ended carries the first media, since a record authenticated there. From then on ICE
+// only proposes: the worker moves media to the selected pair with the first SRTP or SRTCP packet that
+// authenticates from there. A peer that moves and only receives is followed with its first receiver report;
+// one that sends nothing at all is not followed. When the old pair has no more consent (RFC 7675 5.1),
+// nothing is sent until the peer is heard on the new one.
+//
+// On a shared port the worker gets the command for a validated 5-tuple before the peer gets the response, so
+// the worker knows the 5-tuple when the peer's DTLS arrives.
 #pragma once
 
 #include <map>
@@ -51,6 +62,8 @@ class WebrtcTransport {
   TimePoint tick(TimePoint now);
   /// Forgets the pairs without fresh checks.
   void expire(Endpoint& endpoint, TimePoint now);
+  /// The worker has moved media to `remote`: an authentic packet came from there.
+  void on_moved(Endpoint& endpoint, const config::SocketAddress& remote);
 
  private:
   struct TupleKey {
@@ -65,7 +78,10 @@ class WebrtcTransport {
   void reply(const Endpoint& endpoint, const Datagram& asked, std::span<const std::uint8_t> payload);
   void validated(Endpoint& endpoint, const IcePair& pair, const dataplane::MacAddress& mac);
   void forget(Endpoint& endpoint, const IcePair& pair);
-  void choose_current(Endpoint& endpoint, bool nominated);
+  [[nodiscard]] bool taken_by_another(const Endpoint& endpoint, const Datagram& datagram, TimePoint now);
+  void use(Endpoint& endpoint, const WebrtcPeer::Path& path);
+  void await(Endpoint& endpoint, const std::optional<IcePair>& pair);
+  void choose_pair(Endpoint& endpoint);
 
   DtlsTransport::Callbacks callbacks(Endpoint& endpoint);
   void send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram);

@@ -36,7 +36,7 @@ struct alignas(64) EndpointSlot {
   bool rtcp_latched;
   // Written by the control thread before installation, constant afterwards.
   EndpointKind kind;
-  LatchPolicy latch;
+  LatchPolicy latch;              // kWebrtc: kNominated while `awaited` is set, written by the worker
   bool encrypted;                 // SRTP both ways: false only for kRtp
   bool rtcp_mux;                  // RTCP on the RTP port (RFC 5761)
   bool shared_port;               // on the worker's shared ICE port: found by 5-tuple only
@@ -79,6 +79,7 @@ struct alignas(64) EndpointSlot {
   std::uint32_t first_source;          // list through SourceSlot::next
   std::uint32_t first_incoming_route;  // routes that lead here, list through RouteSlot::next_to_endpoint
   std::uint32_t stream_count;
+  config::SocketAddress awaited;  // kNominated: the address that media moves to
   Counter auth_failures;
 };
 static_assert(offsetof(EndpointSlot, packets_sent) == 64, "what comes in is one line");

@@ -22,9 +22,10 @@ enum class CommandKind : std::uint8_t {
   kInstallEndpoint,  // ref: an endpoint slot that the control thread has filled
   kRemoveEndpoint,   // ref. Its routes and sources must be removed first. Answered by kEndpointRemoved
   kSetRemote,        // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling
-  kBindTuple,        // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
-  kUnbindTuple,      // ref, tuple
-  kKeysReady,        // ref: both keys of the slot are expanded; media may flow
+  kAwaitRemote,  // ref, tuple.remote: send there once an authentic packet comes from there; unset: no longer
+  kBindTuple,    // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
+  kUnbindTuple,  // ref, tuple
+  kKeysReady,    // ref: both keys of the slot are expanded; media may flow
   kInstallSource,    // ref
   kRemoveSource,     // ref. Its routes must be removed first. Answered by kSourceRemoved
   kLendSource,       // ref, worker, source: from now on lend to `worker`, where `source` is the mirror

@@ -87,6 +87,12 @@ void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket&
       (packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched) = true;
       if (!from_known_address(endpoint, packet)) move_to_source(state, endpoint, packet);
       return;
+    case LatchPolicy::kNominated:
+      if (source_port(packet) != endpoint.awaited.port ||
+          config::IpAddress::from_bytes(source_address(packet)) != endpoint.awaited.ip)
+        return;
+      endpoint.latch = LatchPolicy::kFixed;
+      return move_to_source(state, endpoint, packet);
     case LatchPolicy::kAuthenticated:
       if (!from_known_address(endpoint, packet) || !from_known_mac(endpoint, packet))
         move_to_source(state, endpoint, packet);

@@ -296,8 +296,10 @@ std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
   endpoint.bytes_received.add(packet.length);
   endpoint.last_received_tsc.set(state.now);
   // On a shared port RTP, which has an order, decides where the peer is. RTCP that came to the RTP port
-  // without being meant to decides nothing.
-  if (packet.component == Component::kRtcp || (endpoint.rtcp_mux && !endpoint.rtp.known()))
+  // without being meant to decides nothing. ICE has named the address that it may confirm: a peer that only
+  // receives sends nothing else.
+  if (packet.component == Component::kRtcp || endpoint.latch == LatchPolicy::kNominated ||
+      (endpoint.rtcp_mux && !endpoint.rtp.known()))
     latch(state, packet);
   return std::nullopt;
 }

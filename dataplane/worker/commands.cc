@@ -115,6 +115,13 @@ void set_remote(WorkerState& state, const Command& command) {
   aim(*endpoint, command.component, command.remote);
 }
 
+void await_remote(WorkerState& state, const Command& command) {
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
+  if (endpoint == nullptr) return;
+  endpoint->awaited = command.tuple.remote;
+  endpoint->latch = command.tuple.remote.port == 0 ? LatchPolicy::kFixed : LatchPolicy::kNominated;
+}
+
 void bind_tuple(WorkerState& state, const Command& command, bool bind) {
   if (current(state, state.memory.endpoints, command.ref, true) == nullptr) return;
   if (bind) {
@@ -244,6 +251,8 @@ void carry_out(WorkerState& state, const Command& command) {
       return remove_endpoint(state, command.ref);
     case CommandKind::kSetRemote:
       return set_remote(state, command);
+    case CommandKind::kAwaitRemote:
+      return await_remote(state, command);
     case CommandKind::kBindTuple:
       return bind_tuple(state, command, true);
     case CommandKind::kUnbindTuple:

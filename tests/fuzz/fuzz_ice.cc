@@ -105,8 +105,8 @@ class Agent {
                    static_cast<std::uint16_t>(4000 + where / 128)};
     if (where % 64 >= 32) pair.remote.ip = *config::IpAddress::parse("2001:db8::2");
     const std::size_t pairs = ice_.pair_count();
-    const auto selected = ice_.selected();
-    const auto nominated = ice_.nominated();
+    const auto selected = ice_.selected(now_);
+    const auto nominated = ice_.nominated(now_);
     const bool authentic = is_authentic(*view);
 
     const IceOutcome outcome = ice_.on_request(*view, pair.remote, pair.local, now_);
@@ -114,7 +114,8 @@ class Agent {
     if (!outcome.response.empty()) check_response(*view, outcome, pair.remote);
     FUZZ_CHECK(!ice_refusal_name(outcome.refusal).empty());
     if (outcome.refusal != IceRefusal::kNone) {
-      FUZZ_CHECK(ice_.pair_count() == pairs && ice_.selected() == selected && ice_.nominated() == nominated);
+      FUZZ_CHECK(ice_.pair_count() == pairs && ice_.selected(now_) == selected &&
+                 ice_.nominated(now_) == nominated);
       FUZZ_CHECK(!outcome.validated && !outcome.nominated && !outcome.evicted && !outcome.retired_ufrag);
       FUZZ_CHECK(authentic || outcome.response.size() <= datagram.size());
       return;
@@ -122,7 +123,7 @@ class Agent {
     ++accepted_;
     FUZZ_CHECK(authentic && !outcome.response.empty());
     FUZZ_CHECK(ice_.is_validated(pair, now_));
-    FUZZ_CHECK(!view->use_candidate() || (ice_.nominated() == pair && !ice_.consent_expired(now_)));
+    FUZZ_CHECK(!view->use_candidate() || (ice_.nominated(now_).has_value() && !ice_.consent_expired(now_)));
     FUZZ_CHECK(ice_.pair_count() == pairs + (outcome.validated && !outcome.evicted ? 1 : 0));
     if (outcome.retired_ufrag) in_restart_ = false;
   }
@@ -164,9 +165,9 @@ class Agent {
 
   void expire() {
     const std::size_t pairs = ice_.pair_count();
-    const auto selected = ice_.selected();
+    const auto selected = ice_.selected(now_);
     const auto forgotten = ice_.expire(now_);
-    FUZZ_CHECK(ice_.pair_count() + forgotten.size() == pairs && ice_.selected() == selected);
+    FUZZ_CHECK(ice_.pair_count() + forgotten.size() == pairs && ice_.selected(now_) == selected);
     FUZZ_CHECK(ice_.expire(now_).empty());
   }
 

@@ -64,9 +64,13 @@ void ScriptedWorker::carry_out(const Command& command) {
       return remove_endpoint(command.ref);
     case CommandKind::kSetRemote:
       if (!holds(endpoints, command.ref)) return breach("remote of an endpoint that is not installed");
-      if (!command.remote.known()) return breach("remote without a template");
+      if (!command.remote.known()) return stopped.push_back(command.ref);
       remotes.push_back({command.ref, command.component, dataplane::template_remote(command.remote),
                          dataplane::template_next_hop(command.remote)});
+      return;
+    case CommandKind::kAwaitRemote:
+      if (!holds(endpoints, command.ref)) return breach("awaits the remote of an endpoint that is not there");
+      awaited = command.tuple.remote;
       return;
     case CommandKind::kBindTuple:
       return bind_tuple(command);

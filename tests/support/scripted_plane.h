@@ -60,9 +60,11 @@ class ScriptedWorker {
     bool operator==(const Bound&) const = default;
   };
 
-  std::vector<std::string> breaches;  // of the mailbox's contract
-  std::vector<Remote> remotes;        // from every kSetRemote
-  std::vector<Bound> bound;           // 5-tuples that are bound now
+  std::vector<std::string> breaches;        // of the mailbox's contract
+  std::vector<Remote> remotes;              // from every kSetRemote
+  std::vector<dataplane::SlotRef> stopped;  // from every kSetRemote without an address
+  config::SocketAddress awaited;            // of the last kAwaitRemote
+  std::vector<Bound> bound;                 // 5-tuples that are bound now
   std::vector<TestFrame> injected;
   std::vector<dataplane::SlotRef> keyed;             // from every kKeysReady
   std::vector<dataplane::SlotRef> forgotten;         // from every kStreamIdle

@@ -1,6 +1,7 @@
 #include "controlplane/protocol/ice/ice_lite.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace sluice::control {
@@ -192,7 +193,7 @@ IceOutcome IceLite::on_request(const StunView& view, const config::SocketAddress
   writer.add_fingerprint();
   IceOutcome outcome;
   outcome.response = writer.take();
-  accept({to, from}, generation.id, username.remote, view.use_candidate(), now, outcome);
+  accept({to, from}, generation.id, username.remote, view, now, outcome);
   if (!username.previous && previous_) {
     outcome.retired_ufrag = previous_->credentials.ufrag;
     previous_.reset();
@@ -218,36 +219,41 @@ IceOutcome IceLite::refuse(const StunView& view, IceRefusal refusal, std::string
   return outcome;
 }
 
-// The last USE-CANDIDATE decides. Full agents nominate once (RFC 8445 8.1.1), but those that move a call to
-// another network without a restart nominate again.
 void IceLite::accept(const IcePair& addresses, std::uint32_t generation, std::string_view remote_ufrag,
-                     bool nominate, TimePoint now, IceOutcome& outcome) {
+                     const StunView& view, TimePoint now, IceOutcome& outcome) {
+  const std::optional<IcePair> before = nominated(now);
   const auto known = std::find_if(pairs_.begin(), pairs_.end(),
                                   [&](const Pair& pair) { return pair.addresses == addresses; });
-  Pair& pair = known != pairs_.end() ? *known : insert(addresses, outcome);
+  Pair& pair = known != pairs_.end() ? *known : insert(addresses, now, outcome);
+  if (pair.generation != generation) pair.nomination = 0;  // a restart nominates anew
   pair.generation = generation;
   pair.remote_ufrag.assign(remote_ufrag);
   pair.checked_at = now;
-  if (nominate && !pair.nominated) {
-    for (Pair& other : pairs_) other.nominated = false;
-    pair.nominated = true;
-    outcome.nominated = true;
-  }
+  pair.priority = view.priority().value_or(0);
+  pair.still_nominating = view.use_candidate();
+  if (!pair.still_nominating) return;
+  pair.nominated_at = now;
+  pair.nomination = ++nominations_;
+  outcome.nominated = before != addresses && nominated(now) == addresses;
 }
 
-IceLite::Pair& IceLite::insert(const IcePair& addresses, IceOutcome& outcome) {
+IceLite::Pair& IceLite::insert(const IcePair& addresses, TimePoint now, IceOutcome& outcome) {
   if (pairs_.size() == kIceMaxPairs) {
-    // Removes the pair that was checked longest ago, and never the nominated one, which compares as the
-    // newest.
-    const auto oldest = std::min_element(pairs_.begin(), pairs_.end(), [](const Pair& a, const Pair& b) {
-      return std::pair(a.nominated, a.checked_at) < std::pair(b.nominated, b.checked_at);
-    });
+    // Removes the pair that was checked longest ago, and never the selected one or the one in use, which
+    // compare as the newest.
+    const Pair* kept = selected_pair(now);
+    const auto rank = [&](const Pair& pair) {
+      return std::pair(&pair == kept || pair.addresses == in_use_, pair.checked_at);
+    };
+    const auto oldest = std::min_element(pairs_.begin(), pairs_.end(),
+                                         [&](const Pair& a, const Pair& b) { return rank(a) < rank(b); });
     outcome.evicted = oldest->addresses;
     pairs_.erase(oldest);
   }
   outcome.validated = true;
-  pairs_.push_back({addresses, 0, {}, {}, false});
-  return pairs_.back();
+  Pair& pair = pairs_.emplace_back();
+  pair.addresses = addresses;
+  return pair;
 }
 
 bool IceLite::is_validated(const IcePair& pair, TimePoint now) const {
@@ -255,31 +261,56 @@ bool IceLite::is_validated(const IcePair& pair, TimePoint now) const {
                      [&](const Pair& known) { return known.addresses == pair && fresh(known, now); });
 }
 
-const IceLite::Pair* IceLite::selected_pair() const {
-  const auto best = std::max_element(pairs_.begin(), pairs_.end(), [](const Pair& a, const Pair& b) {
-    return std::pair(a.nominated, a.checked_at) < std::pair(b.nominated, b.checked_at);
+bool IceLite::checked_within(const IcePair& pair, std::chrono::milliseconds period, TimePoint now) const {
+  return std::any_of(pairs_.begin(), pairs_.end(), [&](const Pair& known) {
+    return known.addresses == pair && now - known.checked_at < period;
   });
-  return best == pairs_.end() ? nullptr : &*best;
 }
 
-std::optional<IcePair> IceLite::selected() const {
-  const Pair* pair = selected_pair();
+bool IceLite::outranks(const Pair& earlier, const Pair& later, TimePoint now) const {
+  return earlier.still_nominating && earlier.generation == later.generation && fresh(earlier, now) &&
+         later.nominated_at - earlier.nominated_at < kIceNominationHold && earlier.priority > later.priority;
+}
+
+const IceLite::Pair* IceLite::selected_pair(TimePoint now) const {
+  const auto rank = [&](const Pair& pair) {
+    return std::tuple(pair.nomination != 0, fresh(pair, now), pair.generation, pair.nomination,
+                      pair.checked_at);
+  };
+  const auto last = std::max_element(pairs_.begin(), pairs_.end(),
+                                     [&](const Pair& a, const Pair& b) { return rank(a) < rank(b); });
+  if (last == pairs_.end()) return nullptr;
+  const Pair* best = &*last;
+  if (best->nomination == 0) return best;
+  for (const Pair& pair : pairs_)
+    if (pair.nomination != 0 && outranks(pair, *last, now) &&
+        std::pair(pair.priority, pair.nomination) > std::pair(best->priority, best->nomination))
+      best = &pair;
+  return best;
+}
+
+std::optional<IcePair> IceLite::selected(TimePoint now) const {
+  const Pair* pair = selected_pair(now);
   return pair == nullptr ? std::nullopt : std::optional(pair->addresses);
 }
 
-std::optional<IcePair> IceLite::nominated() const {
-  const Pair* pair = selected_pair();
-  return pair == nullptr || !pair->nominated ? std::nullopt : std::optional(pair->addresses);
+std::optional<IcePair> IceLite::nominated(TimePoint now) const {
+  const Pair* pair = selected_pair(now);
+  return pair == nullptr || pair->nomination == 0 ? std::nullopt : std::optional(pair->addresses);
+}
+
+bool IceLite::has_nomination() const {
+  return std::any_of(pairs_.begin(), pairs_.end(), [](const Pair& pair) { return pair.nomination != 0; });
 }
 
 bool IceLite::consent_expired(TimePoint now) const {
-  const Pair* pair = selected_pair();
+  const Pair* pair = selected_pair(now);
   return pair != nullptr && !fresh(*pair, now);
 }
 
 std::vector<IcePair> IceLite::expire(TimePoint now) {
   std::vector<IcePair> forgotten;
-  const std::optional<IcePair> kept = selected();
+  const std::optional<IcePair> kept = selected(now);
   std::erase_if(pairs_, [&](const Pair& pair) {
     if (fresh(pair, now) || pair.addresses == *kept) return false;
     forgotten.push_back(pair.addresses);

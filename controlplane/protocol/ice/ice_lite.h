@@ -1,7 +1,13 @@
 // ice_lite: the ICE-lite agent of one endpoint (RFC 8445 2.5 and 7.3, RFC 8839 credentials, RFC 7675
-// consent). It answers the peer's connectivity checks, keeps the address pairs that they validated and the
-// pair that the peer nominated, and says when the peer's consent has run out. It sends no checks and is
-// always the controlled side.
+// consent). It answers the peer's connectivity checks, keeps the address pairs that they validated, selects
+// one of those that the peer nominated, and says when the peer's consent has run out. It sends no checks and
+// is always the controlled side.
+//
+// Which nomination counts: agents of RFC 8445 nominate one pair, and another one when they move. Agents of
+// RFC 5245 may set USE-CANDIDATE in every check ("aggressive nomination"); then the highest priority counts.
+// So a nominated pair keeps its rank against later nominations of a lower priority only as long as the peer
+// goes on nominating it: its last check had USE-CANDIDATE and is at most kIceNominationHold older than the
+// later nomination. Otherwise, and between equal priorities, the last nomination counts.
 //
 // Thread: control. Time and random bytes are passed in. It has no socket: the caller sends the response, from
 // the address that was asked (`to`) to the address that the request came from (`from`).
@@ -38,6 +44,8 @@ inline constexpr TextRule kIcePassword{.min = 22, .max = 256, .punctuation = "+/
 inline constexpr std::size_t kIceUfragChars = 8;      // 6 bits each: 48 bits; RFC 8839 5.4 asks for 24
 inline constexpr std::size_t kIcePasswordChars = 24;  // 144 bits; RFC 8839 5.4 asks for 128
 inline constexpr std::size_t kIceMaxPairs = 16;
+// Longer than the time between two checks of a pair that a browser uses (2.5 s).
+inline constexpr std::chrono::milliseconds kIceNominationHold{3000};
 
 /// Our credentials of one ICE generation. The ufrag is random and has no meaning.
 struct IceCredentials {
@@ -93,7 +101,7 @@ struct IceOutcome {
   std::vector<std::uint8_t> response;  // send it from `to` to `from`; empty: send nothing
   IceRefusal refusal = IceRefusal::kNone;
   bool validated = false;                    // the pair is new
-  bool nominated = false;                    // the pair has just become the nominated one
+  bool nominated = false;                    // the pair was nominated, and has just become the selected one
   std::optional<IcePair> evicted;            // the pair that was removed for it
   std::optional<std::string> retired_ufrag;  // a restart is complete: forget this ufrag
 };
@@ -129,11 +137,20 @@ class IceLite {
   /// pair or anything is sent to it.
   [[nodiscard]] bool is_validated(const IcePair& pair, TimePoint now) const;
 
-  /// The pair to send on: the nominated one; before nomination the one that was checked last. nullopt when
-  /// there is none.
-  [[nodiscard]] std::optional<IcePair> selected() const;
-  [[nodiscard]] std::optional<IcePair> nominated() const;
+  /// The pair that the peer wants to use: the nominated one that counts, before nomination the one that was
+  /// checked last. A pair without consent is selected only when all of its kind are. nullopt when there is no
+  /// pair.
+  [[nodiscard]] std::optional<IcePair> selected(TimePoint now) const;
+  /// selected() if it is nominated.
+  [[nodiscard]] std::optional<IcePair> nominated(TimePoint now) const;
+  [[nodiscard]] bool has_nomination() const;
   std::size_t pair_count() const { return pairs_.size(); }
+  /// Whether the pair had a check of the peer within `period`.
+  [[nodiscard]] bool checked_within(const IcePair& pair, std::chrono::milliseconds period,
+                                    TimePoint now) const;
+
+  /// The pair that media uses: new pairs never take its place. It need not be the selected one.
+  void set_in_use(const std::optional<IcePair>& pair) { in_use_ = pair; }
 
   /// True when the selected pair had no valid check for the consent timeout: the caller must stop sending
   /// (RFC 7675 5.1). False while there is no pair: the session layer reclaims an endpoint that never
@@ -159,7 +176,11 @@ class IceLite {
     std::uint32_t generation = 0;
     std::string remote_ufrag;  // the ufrag under which the peer validated it
     TimePoint checked_at;
-    bool nominated = false;
+    std::uint32_t priority = 0;  // PRIORITY of the last check (RFC 8445 7.1.1); 0 when it had none
+    // Of the last check with USE-CANDIDATE: its time, and its number among all of them. 0: never nominated.
+    TimePoint nominated_at;
+    std::uint64_t nomination = 0;
+    bool still_nominating = false;  // the last check had USE-CANDIDATE
   };
 
   // The generation that USERNAME names and its remote part, or why it is refused.
@@ -172,9 +193,10 @@ class IceLite {
 
   IceOutcome refuse(const StunView& view, IceRefusal refusal, std::string_view password = {});
   void accept(const IcePair& addresses, std::uint32_t generation, std::string_view remote_ufrag,
-              bool nominate, TimePoint now, IceOutcome& outcome);
-  Pair& insert(const IcePair& addresses, IceOutcome& outcome);
-  const Pair* selected_pair() const;
+              const StunView& view, TimePoint now, IceOutcome& outcome);
+  Pair& insert(const IcePair& addresses, TimePoint now, IceOutcome& outcome);
+  const Pair* selected_pair(TimePoint now) const;
+  [[nodiscard]] bool outranks(const Pair& earlier, const Pair& later, TimePoint now) const;
   [[nodiscard]] bool fresh(const Pair& pair, TimePoint now) const {
     return now - pair.checked_at < consent_timeout_;
   }
@@ -182,7 +204,9 @@ class IceLite {
   Generation current_;
   std::optional<Generation> previous_;  // while a restart is under way
   std::chrono::milliseconds consent_timeout_;
-  std::vector<Pair> pairs_;  // at most kIceMaxPairs, at most one nominated
+  std::vector<Pair> pairs_;  // at most kIceMaxPairs
+  std::uint64_t nominations_ = 0;
+  std::optional<IcePair> in_use_;
   std::array<std::uint64_t, kIceRefusals> refused_{};
   std::uint64_t kept_back_ = 0;
 };

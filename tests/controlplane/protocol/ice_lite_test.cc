@@ -41,11 +41,12 @@ struct Check {
   std::optional<std::uint16_t> extra_attribute = std::nullopt;
   StunClass message_class = StunClass::kRequest;
   std::uint16_t method = kStunBinding;
+  std::uint32_t priority = 1853824767;
 
   Bytes bytes() const {
     StunWriter writer(message_class, method, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2});
     if (!username.empty()) writer.add_text(StunAttribute::kUsername, username);
-    writer.add_u32(StunAttribute::kPriority, 1853824767);
+    writer.add_u32(StunAttribute::kPriority, priority);
     if (controlling) writer.add_u64(StunAttribute::kIceControlling, *controlling);
     if (controlled) writer.add_u64(StunAttribute::kIceControlled, *controlled);
     if (use_candidate) writer.add_flag(StunAttribute::kUseCandidate);
@@ -74,7 +75,7 @@ class IceLiteTest : public ::testing::Test {
   void expect_refused(const Check& check, IceRefusal refusal, std::uint16_t code) {
     const Bytes bytes = check.bytes();
     const std::size_t pairs = ice_.pair_count();
-    const auto selected = ice_.selected();
+    const auto selected = ice_.selected(now_);
     const std::uint64_t count = ice_.refused(refusal);
     const IceOutcome outcome = send(bytes);
     EXPECT_EQ(outcome.refusal, refusal) << ice_refusal_name(outcome.refusal);
@@ -82,7 +83,7 @@ class IceLiteTest : public ::testing::Test {
     EXPECT_FALSE(outcome.validated);
     EXPECT_FALSE(outcome.nominated);
     EXPECT_EQ(ice_.pair_count(), pairs);
-    EXPECT_EQ(ice_.selected(), selected);
+    EXPECT_EQ(ice_.selected(now_), selected);
     if (code == 0) {
       EXPECT_TRUE(outcome.response.empty());
       return;
@@ -125,11 +126,77 @@ TEST_F(IceLiteTest, AnswersAGoodCheck) {
   EXPECT_TRUE(ice_.is_validated({local_, peer_}, now_));
   EXPECT_FALSE(ice_.is_validated({local_, address("198.18.0.9", 50001)}, now_));
   EXPECT_FALSE(ice_.is_validated({address("198.18.0.2", 3478), peer_}, now_));
-  EXPECT_FALSE(ice_.nominated());
-  EXPECT_EQ(ice_.selected(), (IcePair{local_, peer_}));
+  EXPECT_FALSE(ice_.nominated(now_));
+  EXPECT_EQ(ice_.selected(now_), (IcePair{local_, peer_}));
 }
 
-TEST_F(IceLiteTest, TheLastNominationWins) {
+// pjnath sets USE-CANDIDATE in every check.
+TEST_F(IceLiteTest, UnderAggressiveNominationTheHighestPriorityCounts) {
+  Check high = good(), low = good();
+  high.use_candidate = low.use_candidate = true;
+  low.priority = 100;
+  const auto relay = address("198.18.0.7", 40000);
+  const IcePair best{local_, peer_};
+  send(low.bytes(), relay);
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, relay}));
+  int moves = 0;
+  for (int i = 0; i < 8; ++i) {
+    now_ += 500ms;
+    moves += send(high.bytes()).nominated ? 1 : 0;
+    EXPECT_EQ(ice_.nominated(now_), best);
+    now_ += 500ms;
+    moves += send(low.bytes(), relay).nominated ? 1 : 0;
+    EXPECT_EQ(ice_.nominated(now_), best);
+  }
+  EXPECT_EQ(moves, 1);
+}
+
+TEST_F(IceLiteTest, ALowerPriorityCountsWhenThePeerLeavesTheHigherOne) {
+  Check high = good(), low = good(), keep_alive = good();
+  high.use_candidate = low.use_candidate = true;
+  low.priority = 100;
+  const auto second = address("198.18.0.7", 40000);
+  // The peer still checks the first pair, but nominates it no longer.
+  send(high.bytes());
+  send(low.bytes(), second);
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, peer_}));
+  send(keep_alive.bytes());
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, second}));
+  // The first pair is silent.
+  send(high.bytes());
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, peer_}));
+  now_ += kIceNominationHold - 1ms;
+  EXPECT_FALSE(send(low.bytes(), second).nominated);
+  now_ += 1ms;
+  EXPECT_TRUE(send(low.bytes(), second).nominated);
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, second}));
+  // A nomination that was never repeated counts no longer than the pair's consent.
+  const auto forged = address("198.18.0.66", 6);
+  high.priority = 0xffffffff;
+  send(high.bytes(), forged);
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, forged}));
+  now_ += 29s;
+  send(keep_alive.bytes(), second);
+  now_ += 1s;
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, second}));
+  EXPECT_FALSE(ice_.consent_expired(now_));
+}
+
+TEST_F(IceLiteTest, ThePairInUseIsNotEvicted) {
+  Check check = good();
+  check.use_candidate = true;
+  send(check.bytes());
+  ice_.set_in_use(IcePair{local_, peer_});
+  now_ += 10s;
+  for (std::uint16_t port = 1; port <= 2 * kIceMaxPairs; ++port) {
+    now_ += 1ms;
+    send(check.bytes(), address("198.18.0.8", port));
+  }
+  EXPECT_EQ(ice_.pair_count(), kIceMaxPairs);
+  EXPECT_TRUE(ice_.is_validated({local_, peer_}, now_));
+}
+
+TEST_F(IceLiteTest, TheLastNominationOfOnePriorityWins) {
   Check check = good();
   check.use_candidate = true;
   IceOutcome outcome = send(check.bytes());
@@ -141,10 +208,10 @@ TEST_F(IceLiteTest, TheLastNominationWins) {
   const auto second = address("2001:db8::7", 40000);
   outcome = send(good().bytes(), second);
   EXPECT_TRUE(outcome.validated);
-  EXPECT_EQ(ice_.nominated(), (IcePair{local_, peer_}));
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, peer_}));
   outcome = send(check.bytes(), second);
   EXPECT_TRUE(outcome.nominated);
-  EXPECT_EQ(ice_.nominated(), (IcePair{local_, second}));
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, second}));
 }
 
 TEST_F(IceLiteTest, SilentAboutWhatIsNotIce) {
@@ -184,7 +251,7 @@ TEST_F(IceLiteTest, RefusesWhatIsNotAuthentic) {
     expect_refused(check, IceRefusal::kMalformedUsername, 401);
   }
   EXPECT_EQ(ice_.pair_count(), 0U);
-  EXPECT_FALSE(ice_.selected());
+  EXPECT_FALSE(ice_.selected(now_));
 }
 
 TEST_F(IceLiteTest, RefusesRolesAndAttributesThatItDoesNotKnow) {
@@ -286,7 +353,7 @@ TEST_F(IceLiteTest, StalePairsAreForgottenButTheSelectedOne) {
   const auto forgotten = ice_.expire(now_ + 31s);
   ASSERT_EQ(forgotten.size(), 1U);
   EXPECT_EQ(forgotten[0].remote, second);
-  EXPECT_EQ(ice_.selected(), (IcePair{local_, peer_}));
+  EXPECT_EQ(ice_.selected(now_), (IcePair{local_, peer_}));
   IceLite empty(make_ice_credentials(random_, nothing_taken), 30000ms);
   EXPECT_TRUE(empty.expire(now_).empty());
 }
@@ -305,7 +372,7 @@ TEST_F(IceLiteTest, PairsAreBoundedAndTheNominatedOneStays) {
       EXPECT_EQ(outcome.evicted->remote.port, port - kIceMaxPairs + 1);
     }
   }
-  EXPECT_EQ(ice_.nominated(), (IcePair{local_, peer_}));
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, peer_}));
 }
 
 TEST_F(IceLiteTest, RestartKeepsTheCallUntilTheNewCredentialsAreUsed) {
@@ -316,7 +383,7 @@ TEST_F(IceLiteTest, RestartKeepsTheCallUntilTheNewCredentialsAreUsed) {
   const std::string old_ufrag = ice_.credentials().ufrag;
   EXPECT_FALSE(ice_.restart(make_ice_credentials(random_, nothing_taken)));
   EXPECT_NE(ice_.credentials().ufrag, old_ufrag);
-  EXPECT_EQ(ice_.nominated(), (IcePair{local_, peer_}));
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, peer_}));
   now_ += 20s;
   EXPECT_EQ(send(old_check.bytes()).refusal, IceRefusal::kNone);
   EXPECT_FALSE(ice_.consent_expired(now_ + 20s));
@@ -334,7 +401,7 @@ TEST_F(IceLiteTest, RestartKeepsTheCallUntilTheNewCredentialsAreUsed) {
   const IceOutcome outcome = send(fresh.bytes(), second);
   EXPECT_TRUE(outcome.nominated);
   EXPECT_EQ(outcome.retired_ufrag, old_ufrag);
-  EXPECT_EQ(ice_.nominated(), (IcePair{local_, second}));
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, second}));
   expect_refused(old_check, IceRefusal::kWrongLocalUfrag, 401);
 }
 

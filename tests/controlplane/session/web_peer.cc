@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "dataplane/wire/header_template.h"
 
@@ -13,6 +14,21 @@ std::shared_ptr<const DtlsContext> make_context(std::shared_ptr<const DtlsCertif
   auto context = DtlsContext::make(std::move(certificate), crypto::kAllSrtpProfiles, error);
   if (!context) throw std::runtime_error(error);
   return context;
+}
+
+// The endpoint that the worker finds for a packet from `remote`.
+dataplane::SlotRef owner_of(SessionFixture& bench, const EndpointView& view,
+                            const config::SocketAddress& remote) {
+  const config::SocketAddress local{view.local_address, view.local_rtp_port};
+  auto& worker = bench.plane.worker(view.worker);
+  dataplane::SlotRef owner;
+  for (const auto& [slot, generation] : worker.endpoints) {
+    const auto& there = bench.plane.memory(view.worker).endpoints[slot];
+    if (!there.shared_port && there.local.address == local) owner = {slot, generation};
+  }
+  for (const auto& tuple : worker.bound)
+    if (tuple.remote == remote && tuple.local_port == local.port) owner = tuple.ref;
+  return owner;
 }
 
 }  // namespace
@@ -61,11 +77,31 @@ void WebPeer::check(bool nominate, const std::string& password) {
   StunWriter writer(StunClass::kRequest, kStunBinding, id);
   writer.add_text(StunAttribute::kUsername, view.ice_ufrag + ":" + ufrag);
   writer.add_u64(StunAttribute::kIceControlling, 1);
-  writer.add_u32(StunAttribute::kPriority, 1);
+  writer.add_u32(StunAttribute::kPriority, priority);
   if (nominate) writer.add_flag(StunAttribute::kUseCandidate);
   writer.add_message_integrity(password.empty() ? view.ice_password : password);
   writer.add_fingerprint();
   punt(dataplane::PuntKind::kStun, writer.bytes());
+  exchange();
+}
+
+void WebPeer::check_from(const config::SocketAddress& source, bool nominate, std::uint32_t of_check) {
+  const auto own = std::exchange(address, source);
+  const auto usual = std::exchange(priority, of_check);
+  check(nominate);
+  address = own;
+  priority = usual;
+}
+
+void WebPeer::be_heard() {
+  auto& worker = bench_.plane.worker(view.worker);
+  if (worker.awaited != address) return;
+  worker.awaited = {};
+  dataplane::Note note;
+  note.kind = dataplane::NoteKind::kLatched;
+  note.ref = owner_of(bench_, view, address);
+  note.address = address;
+  worker.tell(note);
   exchange();
 }
 
@@ -104,15 +140,7 @@ void WebPeer::punt(dataplane::PuntKind kind, std::span<const std::uint8_t> paylo
   std::vector<std::uint8_t> frame(header.length + payload.size());
   std::memcpy(frame.data() + header.length, payload.data(), payload.size());
   dataplane::write_headers(header, frame.data(), static_cast<std::uint16_t>(payload.size()));
-  dataplane::SlotRef endpoint;
-  auto& worker = bench_.plane.worker(view.worker);
-  for (const auto& [slot, generation] : worker.endpoints) {
-    const auto& there = bench_.plane.memory(view.worker).endpoints[slot];
-    if (!there.shared_port && there.local.address == sluice) endpoint = {slot, generation};
-  }
-  for (const auto& tuple : worker.bound)
-    if (tuple.remote == address && tuple.local_port == sluice.port) endpoint = tuple.ref;
-  bound = endpoint;
+  const dataplane::SlotRef endpoint = bound = owner_of(bench_, view, address);
   // As in classify: DTLS to a shared port from an unknown 5-tuple belongs to no endpoint.
   if (kind == dataplane::PuntKind::kDtls && !endpoint.valid()) return;
   bench_.plane.punt(view.worker, kind, frame, endpoint);

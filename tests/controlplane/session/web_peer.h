@@ -23,6 +23,10 @@ class WebPeer {
 
   /// Sends a check, then exchanges frames until neither side sends.
   void check(bool nominate = true, const std::string& password = {});
+  /// As check(), from another address: a forged source.
+  void check_from(const config::SocketAddress& source, bool nominate = true, std::uint32_t priority = 1);
+  /// The worker hears an authentic packet of media from this peer's address.
+  void be_heard();
   void send_dtls(std::span<const std::uint8_t> datagram);
   void start_dtls();
   /// Nothing comes for so long that the peer believes an alert in plain text.
@@ -44,6 +48,7 @@ class WebPeer {
   config::SocketAddress address;
   config::SocketAddress sluice;
   std::string ufrag = "peer";
+  std::uint32_t priority = 1;
   EndpointView view;
   dataplane::SlotRef bound;  // the endpoint that the worker names in its punts
 

@@ -234,6 +234,7 @@ TEST_F(WebrtcTest, NewEndpointTakesOverAnOldPeersTuple) {
   WebPeer before(bench, open(DtlsSetup::kPassive, IceTransport::kShared, "w1"), 40001);
   connect(before);
   before.check();
+  bench.live(seconds(16));  // half of the time that consent lasts
   WebPeer after(bench, open(DtlsSetup::kPassive, IceTransport::kShared, "w2"), 40001);
   connect(after);
   after.check();
@@ -262,6 +263,97 @@ TEST_F(WebrtcTest, NominationMovesTheRemote) {
   EXPECT_EQ(view().remote->rtp_port, 40005);
   peer.start_dtls();
   EXPECT_TRUE(peer.profile);
+}
+
+TEST_F(WebrtcTest, MediaMovesToANominatedPairOnceThePeerIsHeardThere) {
+  for (const IceTransport transport : {IceTransport::kOwn, IceTransport::kShared}) {
+    WebPeer peer(bench, open(DtlsSetup::kPassive, transport));
+    connect(peer);
+    peer.check();
+    peer.start_dtls();
+    const config::SocketAddress third{config::IpAddress::v4(198, 18, 0, 99), 9999};
+    const std::size_t told = worker().remotes.size();
+    peer.check_from(third, true, 0xffffffff);
+    bench.settle();
+    EXPECT_EQ(worker().remotes.size(), told) << "a check may have a forged source";
+    EXPECT_EQ(view().remote->address, peer.address.ip);
+    EXPECT_EQ(worker().awaited, third);
+    peer.check();
+    EXPECT_EQ(worker().awaited, third) << "it has the higher priority, and was nominated just now";
+    bench.live(seconds(3));
+    peer.check();
+    EXPECT_EQ(worker().awaited, config::SocketAddress{}) << "nothing more came from there";
+    // The peer moves, and back.
+    for (const std::uint16_t port : {40033, 40000}) {
+      peer.address.port = port;
+      peer.check();
+      EXPECT_EQ(worker().awaited, peer.address);
+      EXPECT_NE(view().remote->rtp_port, port);
+      peer.be_heard();
+      EXPECT_EQ(view().remote->rtp_port, port);
+      EXPECT_EQ(worker().remotes.back().address, peer.address);
+      EXPECT_EQ(bench.last<EndpointLatched>().address, peer.address);
+    }
+    peer.close();
+    EXPECT_FALSE(there()) << "close_notify must be read from the pair in use";
+  }
+}
+
+TEST_F(WebrtcTest, AForgedNominationDoesNotLeadTheHandshakeAway) {
+  WebPeer peer(bench, open());
+  connect(peer);
+  peer.check();
+  const config::SocketAddress third{config::IpAddress::v4(198, 18, 0, 99), 9999};
+  peer.check_from(third);
+  peer.start_dtls();
+  ASSERT_TRUE(peer.profile);
+  EXPECT_EQ(view().remote->address, peer.address.ip) << "media begins where the handshake ended";
+  EXPECT_EQ(worker().remotes.back().address, peer.address);
+  EXPECT_EQ(worker().awaited, third);
+}
+
+TEST_F(WebrtcTest, NothingIsSentWhereConsentHasEnded) {
+  WebPeer peer(bench, open());
+  connect(peer);
+  peer.check();
+  peer.start_dtls();
+  peer.address.port = 40033;
+  for (int i = 0; i < 4; ++i) {
+    peer.check();
+    EXPECT_TRUE(worker().stopped.empty());
+    EXPECT_EQ(view().remote->rtp_port, 40000);
+    bench.live(seconds(9));
+  }
+  EXPECT_EQ(worker().stopped.size(), 1u) << "no check from the old address for 30 s";
+  EXPECT_FALSE(view().remote);
+  peer.check();
+  EXPECT_FALSE(view().remote) << "checks alone do not move media";
+  peer.be_heard();
+  EXPECT_EQ(view().remote->rtp_port, 40033);
+  EXPECT_TRUE(there());
+}
+
+TEST_F(WebrtcTest, ALivePeersTupleIsNotTaken) {
+  WebPeer holder(bench, open(DtlsSetup::kPassive, IceTransport::kShared, "w1"), 40001);
+  connect(holder);
+  holder.check();
+  holder.start_dtls();
+  WebPeer thief(bench, open(DtlsSetup::kPassive, IceTransport::kShared, "w2"), 40002);
+  connect(thief);
+  thief.check();
+  const auto bound = worker().bound;
+  thief.check_from(holder.address);
+  EXPECT_EQ(worker().bound, bound);
+  EXPECT_EQ(bench.sessions->totals().ice_tuples_refused, 1u);
+  // Media counts as a sign of life too. The last check is half of the consent timeout ago.
+  bench.live(seconds(15));
+  bench.plane.memory(0).endpoints[0].last_received_tsc.set(bench.plane.tsc);
+  thief.check_from(holder.address);
+  EXPECT_EQ(worker().bound, bound);
+  EXPECT_EQ(bench.sessions->totals().ice_tuples_refused, 2u);
+  bench.plane.memory(0).endpoints[0].last_received_tsc.set(bench.plane.tsc - 15 * bench.plane.tsc_hz());
+  thief.check_from(holder.address);
+  EXPECT_NE(worker().bound, bound) << "the holder is silent: its port may belong to another peer now";
 }
 
 TEST_F(WebrtcTest, WrongFingerprintEndsThatEndpointAlone) {
@@ -397,6 +489,8 @@ TEST_F(WebrtcTest, IceRestart) {
     peer.address.port = 40077;
     peer.check();
     EXPECT_EQ(peer.stun_answers, 2u);
+    EXPECT_EQ(view().remote->rtp_port, 40000) << "nothing authentic has come from there";
+    peer.be_heard();
     EXPECT_EQ(view().remote->rtp_port, 40077);
     peer.view.ice_ufrag = before;
     const auto refused = bench.sessions->totals().ice_dropped;

@@ -2,6 +2,8 @@
 // bleed).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/harness.h"
 
 namespace sluice::dataplane::test {
@@ -138,6 +140,53 @@ TEST(LatchTest, SrtpFollowsTheNewestAuthenticPacketOnly) {
   EXPECT_EQ(remote_of(plane, peer), moved.remote.address);
   plane.deliver(peer, make_rtp(rtp));  // plain: no tag
   EXPECT_EQ(remote_of(plane, peer), moved.remote.address);
+}
+
+// RTP moves media, and RTCP does: a peer that only receives sends nothing else.
+TEST(LatchTest, WebrtcMovesOnceToTheAwaitedAddressWhenAnAuthenticPacketComesFromThere) {
+  for (const bool by_rtcp : {false, true}) {
+    Harness plane;
+    const Peer peer = plane.add_peer({.kind = EndpointKind::kWebrtc});
+    Oracle sender(peer.to_sluice, false);
+    RtpOptions rtp;
+    const auto next = [&] {
+      ++rtp.sequence;
+      if (by_rtcp) return sender.protect_rtcp(Bytes{0x80, 201, 0, 1, 0, 0, 0, 1});
+      return sender.protect(make_rtp(rtp));
+    };
+    Peer moved = peer;
+    moved.remote.address = {config::IpAddress::v4(198, 18, 3, 3), 4321};
+    moved.remote.mac = {2, 0, 0, 0, 3, 3};
+    plane.deliver(moved, next());
+    EXPECT_EQ(remote_of(plane, peer), peer.remote.address) << "ICE has not named the address";
+    Command await;
+    await.kind = CommandKind::kAwaitRemote;
+    await.ref = {peer.slot, plane.memory().endpoints[peer.slot].generation};
+    await.tuple.remote = moved.remote.address;
+    plane.command(await);
+    plane.notes();
+    Bytes forged = next();
+    forged.back() ^= 1;
+    plane.deliver(moved, forged);
+    plane.deliver(peer, next());
+    EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+    plane.deliver(moved, next());
+    EXPECT_EQ(remote_of(plane, peer), moved.remote.address);
+    EXPECT_EQ(template_next_hop(plane.memory().endpoints[peer.slot].rtp), moved.remote.mac);
+    const auto notes = plane.notes();
+    const auto latched = std::find_if(notes.begin(), notes.end(),
+                                      [](const Note& note) { return note.kind == NoteKind::kLatched; });
+    ASSERT_NE(latched, notes.end());
+    EXPECT_EQ(latched->address, moved.remote.address);
+    plane.deliver(peer, next());
+    EXPECT_EQ(remote_of(plane, peer), moved.remote.address) << "it moves once";
+    await.tuple.remote = peer.remote.address;
+    plane.command(await);
+    await.tuple.remote = {};
+    plane.command(await);
+    plane.deliver(peer, next());
+    EXPECT_EQ(remote_of(plane, peer), moved.remote.address) << "the control thread has taken it back";
+  }
 }
 
 }  // namespace
