@@ -1,7 +1,6 @@
-// dtls_alert: makes an alert record (RFC 5246 7.2, RFC 6347 4.1, RFC 5288). OpenSSL sends the alerts of its
-// own errors, but has no call for an alert that the application wants, such as "the keys could not be
-// installed" after the handshake. So this module seals the record itself, with the connection's write key and
-// the next sequence number.
+// dtls_alert: makes an alert record (RFC 5246 7.2, RFC 6347 4.1). OpenSSL sends the alerts of its own errors,
+// but has no call for an alert that the application wants, such as "the keys could not be installed" after
+// the handshake. So this module makes the record itself, with the next sequence number.
 //
 // Thread: control. After make_alert() OpenSSL must not write on that connection: it would repeat the record's
 // numbers.
@@ -11,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "controlplane/base/openssl_ptr.h"
+#include "controlplane/protocol/dtls/dtls_cipher.h"
 #include "controlplane/protocol/dtls/dtls_record.h"
 
 namespace sluice::control {
@@ -27,10 +26,10 @@ enum class DtlsAlert : std::uint8_t {
 /// The name of an alert number (IANA "TLS Alerts"): "bad_certificate"; "unknown_alert" for other numbers.
 std::string_view dtls_alert_name(int number);
 
-/// One datagram with the alert: in plain text while the last record sent was of epoch 0, else sealed with
-/// AES-GCM. close_notify is a warning, the others are fatal. Empty when OpenSSL refuses. REQUIRES: `last` is
-/// the position of the last record that `ssl` sent; the cipher is one of DtlsContext's.
-std::vector<std::uint8_t> make_alert(SSL* ssl, DtlsAlert alert, const DtlsWritePosition& last,
-                                     DtlsRole our_role);
+/// One datagram with the alert: in plain text while the last record sent was of epoch 0, else sealed by
+/// `cipher`. close_notify is a warning, the others are fatal. Empty when OpenSSL refuses or there is no
+/// cipher.
+std::vector<std::uint8_t> make_alert(const DtlsCipher* cipher, DtlsAlert alert,
+                                     const DtlsWritePosition& last);
 
 }  // namespace sluice::control

@@ -9,8 +9,10 @@ using dataplane::load_be16;
 using dataplane::load_be32;
 
 constexpr std::size_t kHandshakeHeader = 12;
-constexpr std::uint32_t kMaxHandshakeMessage = 16384;  // a Certificate is about 1 KiB
+constexpr std::uint32_t kMaxCertificates = 12288;  // a chain, or names of CAs; a browser sends 1 KiB
+constexpr std::uint32_t kMaxMessage = 4096;        // a ClientHello with a post-quantum key share has 2 KiB
 constexpr std::uint8_t kCertificate = 11;
+constexpr std::uint8_t kCertificateRequest = 13;
 // RFC 5246 7.2
 constexpr std::uint8_t kFatal = 2;
 constexpr std::uint8_t kCloseNotify = 0;
@@ -46,6 +48,10 @@ bool peer_sends(std::uint8_t handshake_type, DtlsRole our_role) {
   }
 }
 
+bool has_certificates(std::uint8_t handshake_type) {
+  return handshake_type == kCertificate || handshake_type == kCertificateRequest;
+}
+
 // A record may hold several handshake messages, or parts of them.
 bool handshake_ok(std::span<const std::uint8_t> payload, DtlsRole our_role, bool& certificate) {
   if (payload.empty()) return false;
@@ -54,7 +60,9 @@ bool handshake_ok(std::span<const std::uint8_t> payload, DtlsRole our_role, bool
     const std::uint32_t length = load_be24(payload.data() + 1);
     const std::uint32_t offset = load_be24(payload.data() + 6);
     const std::uint32_t fragment = load_be24(payload.data() + 9);
-    if (length > kMaxHandshakeMessage || offset > length || fragment > length - offset) return false;
+    if (length > (has_certificates(payload[0]) ? kMaxCertificates : kMaxMessage) || offset > length ||
+        fragment > length - offset)
+      return false;
     if (fragment == 0 && length != 0) return false;
     if (fragment > payload.size() - kHandshakeHeader || !peer_sends(payload[0], our_role)) return false;
     certificate = certificate || payload[0] == kCertificate;

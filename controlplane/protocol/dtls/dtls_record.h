@@ -35,8 +35,9 @@ struct DtlsScreened {
 
 /// Keeps the records that are whole and of a known type and version. In epoch 0 (plain text) they must also
 /// be valid for a peer of `our_role`: a ChangeCipherSpec is one byte 1, an alert is two bytes, the fragment
-/// of a handshake message lies within message and record, and the peer sends messages of that type (RFC 5246
-/// 7.4, RFC 6347 4.2.2). OpenSSL authenticates records of later epochs, so they pass unchecked.
+/// of a handshake message lies within message and record, the message is not longer than any true one, and
+/// the peer sends messages of that type (RFC 5246 7.4, RFC 6347 4.2.2). OpenSSL authenticates records of
+/// later epochs, so they pass unchecked.
 ///
 /// Plain-text alerts are never among the records: any host can send one, and OpenSSL would end the handshake
 /// at once. `alert` has the last one that is fatal or a close_notify, for the caller to judge.

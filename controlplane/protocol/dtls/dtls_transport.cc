@@ -8,11 +8,16 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/wire/frame.h"
+
 namespace sluice::control {
 namespace {
 
 constexpr std::string_view kExporterLabel = "EXTRACTOR-dtls_srtp";  // RFC 5764 4.2
 constexpr std::uint16_t kGcmOverhead = 24;                          // explicit nonce and tag
+constexpr long kLeastSendFragment = 512;                            // OpenSSL takes no less
+constexpr std::uint8_t kFinished = 20;                              // RFC 5246 7.4
+constexpr int kFatal = 2;                                           // RFC 5246 7.2
 constexpr std::size_t kMaxKeyingMaterial = 2 * (crypto::kMaxMasterKey + crypto::kMaxMasterSalt);
 
 // The keying material is client key | server key | client salt | server salt (RFC 5764 4.2).
@@ -83,21 +88,18 @@ std::unique_ptr<DtlsTransport> DtlsTransport::make(std::shared_ptr<const DtlsCon
                                                    std::string& error) {
   std::unique_ptr<DtlsTransport> transport(
       new DtlsTransport(std::move(context), options, std::move(callbacks)));
-  if (!transport->set_up(error)) return nullptr;
-  return transport;
+  if (options.mtu >= kDtlsMtuMin) return transport;
+  error = "DTLS transport: MTU of " + std::to_string(options.mtu) + " bytes; at least " +
+          std::to_string(kDtlsMtuMin) + " are needed";
+  return nullptr;
 }
 
 bool DtlsTransport::set_up(std::string& error) {
-  if (options_.mtu < kDtlsMtuMin) {
-    error = "DTLS transport: MTU of " + std::to_string(options_.mtu) + " bytes; at least " +
-            std::to_string(kDtlsMtuMin) + " are needed";
-    return false;
-  }
   ERR_clear_error();
   ssl_.reset(SSL_new(context_->ssl_ctx()));
   BIO* bio = ssl_ ? BIO_new(bio_method()) : nullptr;
   if (bio == nullptr) {
-    error = "DTLS transport: " + take_openssl_error();
+    error = take_openssl_error();
     return false;
   }
   BIO_set_data(bio, this);
@@ -105,6 +107,8 @@ bool DtlsTransport::set_up(std::string& error) {
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_app_data(ssl_.get(), static_cast<PeerVerifier*>(this));
   SSL_set_mtu(ssl_.get(), options_.mtu - kGcmOverhead);
+  // No record is longer than a datagram, so the write buffer need not be.
+  SSL_set_max_send_fragment(ssl_.get(), std::max<long>(options_.mtu, kLeastSendFragment));
   DTLS_set_timer_cb(ssl_.get(), &DtlsTransport::timer_duration_us);
   if (options_.role == DtlsRole::kActive) {
     SSL_set_connect_state(ssl_.get());
@@ -131,6 +135,10 @@ int DtlsTransport::bio_write(BIO* bio, const char* data, int length) {
   BIO_clear_retry_flags(bio);
   const std::span datagram(reinterpret_cast<const std::uint8_t*>(data), static_cast<std::size_t>(length));
   if (const auto position = last_record(datagram)) self->last_sent_ = position;
+  const bool last =
+      !self->last_flight_.empty() || DtlsContentType{datagram.front()} == DtlsContentType::kChangeCipherSpec;
+  if (last && self->options_.role == DtlsRole::kPassive)
+    self->last_flight_.emplace_back(datagram.begin(), datagram.end());
   ++self->counters_.datagrams_sent;
   self->callbacks_.send(datagram);
   return length;
@@ -143,11 +151,11 @@ int DtlsTransport::bio_read(BIO* bio, char* data, int length) {
     BIO_set_retry_read(bio);
     return -1;
   }
-  // As with a socket, a read that is too short loses the rest of the datagram. OpenSSL reads with more than
-  // kDtlsMaxDatagram bytes.
-  const std::size_t taken = std::min(self->incoming_.size(), static_cast<std::size_t>(std::max(length, 0)));
+  // One record at a time: it fits into OpenSSL's buffer, several might not.
+  const std::size_t record = kDtlsRecordHeader + dataplane::load_be16(self->incoming_.data() + 11);
+  const std::size_t taken = std::min(record, static_cast<std::size_t>(std::max(length, 0)));
   std::memcpy(data, self->incoming_.data(), taken);
-  self->incoming_ = {};
+  self->incoming_ = self->incoming_.subspan(record);
   return static_cast<int>(taken);
 }
 
@@ -183,9 +191,14 @@ bool DtlsTransport::verify_peer(X509_STORE_CTX* store, SSL* ssl) {
   return true;
 }
 
-void DtlsTransport::begin(TimePoint now) {
+bool DtlsTransport::begin(TimePoint now) {
   state_ = DtlsState::kHandshaking;
   handshake_deadline_ = now + options_.handshake_timeout;
+  reassembly_ = std::make_unique<DtlsReassembly>();
+  std::string error;
+  if (set_up(error)) return true;
+  fail_with(DtlsFailure::kInternalError, error);
+  return false;
 }
 
 void DtlsTransport::set_fingerprints(std::vector<DtlsFingerprint> fingerprints, TimePoint now) {
@@ -200,8 +213,7 @@ void DtlsTransport::set_fingerprints(std::vector<DtlsFingerprint> fingerprints, 
 
 void DtlsTransport::start(TimePoint now) {
   if (state_ != DtlsState::kNew || options_.role != DtlsRole::kActive) return;
-  begin(now);
-  advance(now);
+  if (begin(now)) advance(now);
 }
 
 void DtlsTransport::receive(std::span<const std::uint8_t> datagram, TimePoint now) {
@@ -215,11 +227,12 @@ void DtlsTransport::receive(std::span<const std::uint8_t> datagram, TimePoint no
   counters_.records_refused += screened.refused;
   suspect_alert(screened, now);
   if (screened.records.empty()) return;
+  if (state_ == DtlsState::kConnected) return read_sealed(screened.records);
   if (state_ == DtlsState::kNew) {
     // In the active role nothing was sent yet that a datagram could answer. The passive role waits for a
     // ClientHello.
     if (options_.role == DtlsRole::kActive || !screened.handshake) return;
-    begin(now);
+    if (!begin(now)) return;
   }
   // Datagrams after a held Certificate wait too: OpenSSL drops a ChangeCipherSpec that comes before it.
   const bool hold = screened.certificate || !held_.empty();
@@ -242,36 +255,32 @@ void DtlsTransport::suspect_alert(const DtlsScreened& screened, TimePoint now) {
 }
 
 void DtlsTransport::feed(std::span<const std::uint8_t> records, TimePoint now) {
-  incoming_ = records;
+  if (state_ == DtlsState::kConnected) return read_sealed(records);
+  std::vector<std::uint8_t> whole;
+  reassembly_->take(records, whole);
+  if (reassembly_->begun_anew() && options_.role == DtlsRole::kPassive) {
+    whole.clear();
+    reassembly_->restart(whole);
+    last_sent_.reset();
+    if (std::string error; !set_up(error)) return fail_with(DtlsFailure::kInternalError, error);
+  }
+  incoming_ = whole;
   advance(now);
   incoming_ = {};
 }
 
 void DtlsTransport::advance(TimePoint now) {
   ERR_clear_error();
-  if (state_ == DtlsState::kHandshaking) {
-    const int result = SSL_do_handshake(ssl_.get());
-    if (result == 1) {
-      finish_handshake();
-    } else {
-      handle_result(result);
-    }
-  }
-  if (state_ == DtlsState::kConnected) read_rest();
-  ERR_clear_error();
-  note_timer(now);
-}
-
-// Reads what comes after the handshake: alerts, repeated Finished messages, and application data, which is
-// ignored.
-void DtlsTransport::read_rest() {
-  std::array<std::uint8_t, kDtlsMaxDatagram> ignored;
-  while (state_ == DtlsState::kConnected) {
-    const int result = SSL_read(ssl_.get(), ignored.data(), static_cast<int>(ignored.size()));
-    if (result > 0) continue;
+  SSL_alloc_buffers(ssl_.get());
+  const int result = SSL_do_handshake(ssl_.get());
+  if (result == 1) {
+    finish_handshake();
+  } else {
     handle_result(result);
-    return;
   }
+  ERR_clear_error();
+  if (ssl_) SSL_free_buffers(ssl_.get());  // 18 KiB, while we wait for the peer
+  note_timer(now);
 }
 
 void DtlsTransport::finish_handshake() {
@@ -289,9 +298,10 @@ void DtlsTransport::finish_handshake() {
     send_alert(DtlsAlert::kInternalError);
     return fail_with(DtlsFailure::kProtocolError, "exporting the SRTP keys: " + take_openssl_error());
   }
+  cipher_ = DtlsCipher::of(ssl_.get(), options_.role);
+  if (!cipher_) return fail_with(DtlsFailure::kInternalError, "the record keys: " + take_openssl_error());
   state_ = DtlsState::kConnected;
-  handshake_deadline_.reset();
-  alert_deadline_.reset();
+  release();
   const bool active = options_.role == DtlsRole::kActive;
   callbacks_.on_connected(*profile, active ? client : server, active ? server : client);
 }
@@ -325,22 +335,61 @@ void DtlsTransport::handle_result(int result) {
   fail_with(DtlsFailure::kProtocolError, take_openssl_error());
 }
 
+// Reads what comes after the handshake: alerts and repeated Finished messages. Application data and
+// renegotiation are ignored.
+void DtlsTransport::read_sealed(std::span<const std::uint8_t> records) {
+  while (!records.empty() && state_ == DtlsState::kConnected) {
+    const auto record = records.first(kDtlsRecordHeader + dataplane::load_be16(records.data() + 11));
+    records = records.subspan(record.size());
+    if (dataplane::load_be16(record.data() + 3) != 1) continue;
+    if (const auto plain = cipher_->open(record)) on_sealed(DtlsContentType{record[0]}, *plain);
+  }
+}
+
+void DtlsTransport::on_sealed(DtlsContentType type, std::span<const std::uint8_t> plain) {
+  if (type == DtlsContentType::kHandshake && !plain.empty() && plain[0] == kFinished)
+    return repeat_last_flight();
+  if (type != DtlsContentType::kAlert || plain.size() != 2) return;
+  if (plain[1] == static_cast<std::uint8_t>(DtlsAlert::kCloseNotify)) return handle_peer_close();
+  if (plain[0] == kFatal) fail_with(DtlsFailure::kAlertReceived, std::string(dtls_alert_name(plain[1])));
+}
+
+// Byte for byte: the peer has not seen these records, or drops them as replays.
+void DtlsTransport::repeat_last_flight() {
+  if (last_flight_.empty()) return;
+  ++counters_.retransmissions;
+  for (const auto& datagram : last_flight_) {
+    ++counters_.datagrams_sent;
+    callbacks_.send(datagram);
+  }
+}
+
 // A close_notify is answered with one (RFC 5246 7.2.1).
 void DtlsTransport::handle_peer_close() {
   if (state_ != DtlsState::kConnected)
     return fail_with(DtlsFailure::kAlertReceived,
                      std::string(dtls_alert_name(static_cast<int>(DtlsAlert::kCloseNotify))));
-  SSL_shutdown(ssl_.get());
+  send_alert(DtlsAlert::kCloseNotify);
   end(DtlsState::kClosed);
   callbacks_.on_closed();
 }
 
-void DtlsTransport::end(DtlsState state) {
-  state_ = state;
+// Frees what only the handshake needs.
+void DtlsTransport::release() {
   handshake_deadline_.reset();
   retransmit_at_.reset();
   alert_deadline_.reset();
-  held_.clear();
+  held_ = {};
+  fingerprints_ = {};
+  reassembly_.reset();
+  ssl_.reset();
+}
+
+void DtlsTransport::end(DtlsState state) {
+  state_ = state;
+  release();
+  cipher_.reset();
+  last_flight_ = {};
 }
 
 void DtlsTransport::fail_with(DtlsFailure failure, const std::string& text) {
@@ -350,7 +399,9 @@ void DtlsTransport::fail_with(DtlsFailure failure, const std::string& text) {
 
 void DtlsTransport::send_alert(DtlsAlert alert) {
   if (!last_sent_) return;  // nothing was sent to the peer yet
-  const auto datagram = make_alert(ssl_.get(), alert, *last_sent_, options_.role);
+  std::optional<DtlsCipher> cipher = cipher_;
+  if (!cipher && last_sent_->epoch != 0) cipher = DtlsCipher::of(ssl_.get(), options_.role);
+  const auto datagram = make_alert(cipher ? &*cipher : nullptr, alert, *last_sent_);
   if (datagram.empty()) return;
   last_sent_ = last_record(datagram);
   ++counters_.datagrams_sent;
@@ -358,15 +409,10 @@ void DtlsTransport::send_alert(DtlsAlert alert) {
 }
 
 void DtlsTransport::close() {
-  if (state_ == DtlsState::kConnected) {
-    ERR_clear_error();
-    SSL_shutdown(ssl_.get());
-    ERR_clear_error();
-  } else if (state_ == DtlsState::kHandshaking) {
-    // RFC 5246 7.2.2 asks for user_canceled before this. Here it is left out, since OpenSSL peers fail on it
-    // in the middle of a handshake.
+  // In a handshake, RFC 5246 7.2.2 asks for user_canceled before this. It is left out, since OpenSSL peers
+  // fail on it.
+  if (state_ == DtlsState::kConnected || state_ == DtlsState::kHandshaking)
     send_alert(DtlsAlert::kCloseNotify);
-  }
   if (state_ != DtlsState::kFailed) end(DtlsState::kClosed);
 }
 
@@ -380,7 +426,7 @@ void DtlsTransport::fail(const std::string& text) {
 void DtlsTransport::note_timer(TimePoint now) {
   retransmit_at_.reset();
   timeval left{};
-  if (state_ != DtlsState::kHandshaking && state_ != DtlsState::kConnected) return;
+  if (!ssl_) return;
   if (DTLSv1_get_timeout(ssl_.get(), &left) != 1) return;
   retransmit_at_ = now + std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
 }
@@ -405,7 +451,9 @@ void DtlsTransport::on_timer(TimePoint now) {
   if (!retransmit_at_ || now < *retransmit_at_) return;
   ERR_clear_error();
   const std::uint64_t sent = counters_.datagrams_sent;
+  SSL_alloc_buffers(ssl_.get());
   const long result = DTLSv1_handle_timeout(ssl_.get());
+  SSL_free_buffers(ssl_.get());
   if (counters_.datagrams_sent != sent) ++counters_.retransmissions;
   if (result < 0) return fail_with(DtlsFailure::kProtocolError, take_openssl_error());
   note_timer(now);

@@ -6,17 +6,22 @@
 // also measures its retransmission timers with the wall clock (gettimeofday), so at next_timeout() on_timer()
 // must be called, but may have nothing to send.
 //
+// OpenSSL's association lives from the first datagram until the handshake is done. Afterwards the two record
+// keys (dtls_cipher) are all that is needed: for close_notify in both directions, for alerts, and to know the
+// peer's Finished when it comes again because our last flight was lost; then the same datagrams are sent
+// again.
+//
 // Invariants: the handshake itself compares the peer's certificate with the signalled fingerprints, so keys
 // exist only for the right peer. Until the fingerprints are known, the peer's Certificate message waits in a
-// bounded queue. Records that are damaged, cut or malformed change nothing. Of on_failed and on_closed at
-// most one is called, once, and it is the last callback. on_connected is called at most once, before it.
+// bounded queue. Records that are damaged, cut or malformed change nothing, and fragments that contradict
+// others do not keep the peer's messages out (dtls_reassembly). Of on_failed and on_closed at most one is
+// called, once, and it is the last callback. on_connected is called at most once, before it.
 //
 // A callback may call fail() and close(), and must not destroy the transport.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,8 +31,10 @@
 #include <vector>
 
 #include "controlplane/protocol/dtls/dtls_alert.h"
+#include "controlplane/protocol/dtls/dtls_cipher.h"
 #include "controlplane/protocol/dtls/dtls_context.h"
 #include "controlplane/protocol/dtls/dtls_fingerprint.h"
+#include "controlplane/protocol/dtls/dtls_reassembly.h"
 #include "controlplane/protocol/dtls/dtls_record.h"
 #include "crypto/srtp/srtp_engine.h"
 
@@ -139,19 +146,21 @@ class DtlsTransport final : private PeerVerifier {
   [[nodiscard]] bool set_up(std::string& error);
   void feed(std::span<const std::uint8_t> records, TimePoint now);
   void advance(TimePoint now);
-  void read_rest();
   void finish_handshake();
+  void read_sealed(std::span<const std::uint8_t> records);
+  void on_sealed(DtlsContentType type, std::span<const std::uint8_t> plain);
+  void repeat_last_flight();
   void handle_result(int result);
   void handle_peer_close();
   void suspect_alert(const DtlsScreened& screened, TimePoint now);
+  void release();
   void end(DtlsState state);
   void fail_with(DtlsFailure failure, const std::string& text);
   void send_alert(DtlsAlert alert);
   void note_timer(TimePoint now);
-  void begin(TimePoint now);
+  [[nodiscard]] bool begin(TimePoint now);
 
-  // The BIO that OpenSSL reads and writes: one write is one datagram, one read takes the datagram of
-  // receive().
+  // The BIO that OpenSSL reads and writes: one write is one datagram, one read takes one record.
   static BIO_METHOD* bio_method();
   static int bio_write(BIO* bio, const char* data, int length);
   static int bio_read(BIO* bio, char* data, int length);
@@ -161,12 +170,15 @@ class DtlsTransport final : private PeerVerifier {
   std::shared_ptr<const DtlsContext> context_;
   DtlsOptions options_;
   Callbacks callbacks_;
-  SslPtr ssl_;
+  SslPtr ssl_;                        // in the handshake only
+  std::optional<DtlsCipher> cipher_;  // from the end of the handshake on
   DtlsState state_ = DtlsState::kNew;
   std::vector<DtlsFingerprint> fingerprints_;
-  std::deque<std::vector<std::uint8_t>> held_;  // records of at most kDtlsMaxHeld datagrams
-  std::span<const std::uint8_t> incoming_;      // what the next BIO read takes; set only in feed()
-  std::optional<DtlsFailure> verdict_;          // set by verify_peer; says more than OpenSSL's reason
+  std::unique_ptr<DtlsReassembly> reassembly_;          // in the handshake only
+  std::vector<std::vector<std::uint8_t>> held_;         // records of at most kDtlsMaxHeld datagrams
+  std::vector<std::vector<std::uint8_t>> last_flight_;  // passive: ChangeCipherSpec and Finished
+  std::span<const std::uint8_t> incoming_;              // what the next BIO reads take; set only in feed()
+  std::optional<DtlsFailure> verdict_;                  // set by verify_peer; says more than OpenSSL's reason
   std::optional<DtlsWritePosition> last_sent_;
   std::optional<TimePoint> handshake_deadline_;
   std::optional<TimePoint> retransmit_at_;

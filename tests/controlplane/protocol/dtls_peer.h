@@ -30,6 +30,7 @@ struct PeerOptions {
   bool accept_peer = true;
   long mtu = 1200;
   std::string server_name = {};
+  bool asks_for_cookie = false;  // a server that answers the first ClientHello with a HelloVerifyRequest
 };
 
 class DtlsPeer {
@@ -53,6 +54,17 @@ class DtlsPeer {
           X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
           return 0;
         });
+    if (options.asks_for_cookie) {
+      SSL_CTX_set_options(ctx_, SSL_OP_COOKIE_EXCHANGE);
+      SSL_CTX_set_cookie_generate_cb(ctx_, [](SSL*, unsigned char* cookie, unsigned* length) {
+        *length = 8;
+        std::memcpy(cookie, "a cookie", 8);
+        return 1;
+      });
+      SSL_CTX_set_cookie_verify_cb(ctx_, [](SSL*, const unsigned char* cookie, unsigned length) {
+        return length == 8 && std::memcmp(cookie, "a cookie", 8) == 0 ? 1 : 0;
+      });
+    }
     ssl_ = SSL_new(ctx_);
     method_ = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 0x70, "test datagrams");
     BIO_meth_set_write(method_, [](BIO* bio, const char* data, int length) {

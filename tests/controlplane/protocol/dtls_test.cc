@@ -152,16 +152,26 @@ TEST_P(DtlsRoles, CloseIsSeenByThePeer) {
 }
 
 TEST_P(DtlsRoles, ThePeersCloseIsAnswered) {
-  DtlsPeer peer(peer_options());
-  Endpoint endpoint(GetParam());
+  for (const char* cipher : {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"}) {
+    PeerOptions options = peer_options();
+    options.ciphers = cipher;
+    DtlsPeer peer(options);
+    Endpoint endpoint(GetParam());
+    connect(endpoint, peer);
+    peer.shut_down();
+    exchange(endpoint, peer);
+    EXPECT_EQ(endpoint.closed, 1);
+    EXPECT_EQ(endpoint.failed, 0);
+    EXPECT_EQ(endpoint.transport->state(), DtlsState::kClosed);
+    peer.run();
+    EXPECT_TRUE(peer.closed);
+  }
+}
+
+TEST(Dtls, AServerMayAskForACookie) {
+  DtlsPeer peer({.client = false, .asks_for_cookie = true});
+  Endpoint endpoint(DtlsRole::kActive);
   connect(endpoint, peer);
-  peer.shut_down();
-  exchange(endpoint, peer);
-  EXPECT_EQ(endpoint.closed, 1);
-  EXPECT_EQ(endpoint.failed, 0);
-  EXPECT_EQ(endpoint.transport->state(), DtlsState::kClosed);
-  peer.run();
-  EXPECT_TRUE(peer.closed);
 }
 
 TEST_P(DtlsRoles, CloseWithinTheHandshakeIsSeenByThePeer) {

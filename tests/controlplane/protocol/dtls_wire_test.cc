@@ -295,6 +295,81 @@ TEST_P(DtlsWire, AnEstablishedAssociationIsNotMovedByStrangers) {
   EXPECT_TRUE(peer.closed);
 }
 
+Bytes forged_fragment(std::uint8_t type, std::uint16_t number, std::uint16_t length, std::uint8_t size,
+                      std::uint8_t record_number = 99) {
+  Bytes record{22,   0xfe, 0xfd, 0, 0, 0, 0, record_number, 0, 0, 0, 0, static_cast<std::uint8_t>(12 + size),
+               type, 0};
+  for (const std::uint16_t field : {length, number}) {
+    record.push_back(static_cast<std::uint8_t>(field >> 8));
+    record.push_back(static_cast<std::uint8_t>(field));
+  }
+  record.insert(record.end(), {0, 0, 0, 0, 0, size});
+  record.resize(record.size() + size, 0x5a);
+  return record;
+}
+
+// Of each message of the peer, before each of its datagrams: another length, another content, another type,
+// and a record number ahead of all others.
+TEST_P(DtlsWire, AForgedFragmentDoesNotBlockAHandshake) {
+  for (const long mtu : {1200L, 300L}) {
+    PeerOptions options = peer_options();
+    options.mtu = mtu;
+    DtlsPeer peer(options);
+    Endpoint endpoint(GetParam());
+    endpoint.transport->set_fingerprints(fingerprints_of(peer), Clock::now());
+    begin(endpoint, peer);
+    const bool passive = GetParam() == DtlsRole::kPassive;
+    const Bytes types = passive ? Bytes{1, 11, 15, 16} : Bytes{2, 11, 12, 13, 14};
+    const auto forge = [&] {
+      for (const std::uint8_t type : types)
+        for (std::uint16_t number = 0; number < 6; ++number)
+          for (const std::uint16_t length : {21, 66, 400})
+            endpoint.transport->receive(forged_fragment(type, number, length, 20), Clock::now());
+    };
+    while (!endpoint.sent.empty() || !peer.sent.empty()) {
+      for (; !peer.sent.empty(); peer.sent.pop_front()) {
+        forge();
+        endpoint.transport->receive(peer.sent.front(), Clock::now());
+      }
+      for (; !endpoint.sent.empty(); endpoint.sent.pop_front()) peer.receive(endpoint.sent.front());
+    }
+    EXPECT_EQ(endpoint.connected, 1) << endpoint.text << ", mtu " << mtu;
+    EXPECT_TRUE(peer.connected) << peer.error;
+  }
+}
+
+// The true ClientKeyExchange comes in one datagram with the Certificate before it.
+TEST(Dtls, AWholeForgedMessageThatComesEarlyDoesNotStandBeforeTheTrueOne) {
+  DtlsPeer peer({.client = true});
+  Endpoint endpoint(DtlsRole::kPassive);
+  endpoint.transport->set_fingerprints(fingerprints_of(peer), Clock::now());
+  peer.run();
+  endpoint.transport->receive(peer.sent.front(), Clock::now());
+  peer.sent.clear();
+  endpoint.transport->receive(forged_fragment(16, 2, 66, 66), Clock::now());
+  endpoint.transport->receive(forged_fragment(15, 3, 76, 76), Clock::now());
+  exchange(endpoint, peer);
+  EXPECT_EQ(endpoint.connected, 1) << endpoint.text;
+}
+
+TEST(Dtls, AForgedClientHelloDoesNotKeepThePeerOut) {
+  DtlsPeer peer({.client = true}), stranger({.client = true});
+  Endpoint endpoint(DtlsRole::kPassive);
+  endpoint.transport->set_fingerprints(fingerprints_of(peer), Clock::now());
+  stranger.run();
+  endpoint.transport->receive(stranger.sent.front(), Clock::now());
+  EXPECT_FALSE(endpoint.sent.empty());
+  endpoint.sent.clear();
+  peer.run();
+  endpoint.transport->receive(peer.sent.front(), Clock::now());
+  endpoint.transport->receive(peer.sent.front(), Clock::now());  // the same again is a retransmission
+  exchange(endpoint, peer);
+  EXPECT_EQ(endpoint.connected, 1) << endpoint.text;
+  EXPECT_TRUE(peer.connected) << peer.error;
+  endpoint.transport->receive(stranger.sent.front(), Clock::now());
+  EXPECT_EQ(endpoint.transport->state(), DtlsState::kConnected);
+}
+
 TEST(Dtls, GarbageDoesNotStartAPassiveHandshake) {
   Endpoint endpoint(DtlsRole::kPassive);
   endpoint.transport->receive(Bytes{21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40}, Clock::now());

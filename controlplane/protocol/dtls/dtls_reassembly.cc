@@ -1,0 +1,173 @@
+#include "controlplane/protocol/dtls/dtls_reassembly.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "controlplane/protocol/dtls/dtls_record.h"
+#include "dataplane/wire/frame.h"
+
+namespace sluice::control {
+namespace {
+
+using dataplane::load_be16;
+using dataplane::store_be16;
+using dataplane::store_be32;
+
+constexpr std::size_t kHeader = 12;
+constexpr std::uint8_t kClientHello = 1;
+constexpr std::uint8_t kServerHelloDone = 14;
+constexpr std::uint8_t kCertificateVerify = 15;
+constexpr std::uint16_t kVersion = 0xfefd;  // DTLS 1.2
+
+std::uint32_t load_be24(const std::uint8_t* p) {
+  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
+}
+
+void store_be24(std::uint8_t* p, std::size_t value) {
+  p[0] = static_cast<std::uint8_t>(value >> 16);
+  store_be16(p + 1, static_cast<std::uint16_t>(value));
+}
+
+}  // namespace
+
+void DtlsReassembly::take(std::span<const std::uint8_t> records, std::vector<std::uint8_t>& out) {
+  other_hello_.clear();
+  while (!records.empty()) {
+    const std::size_t size = kDtlsRecordHeader + load_be16(records.data() + 11);
+    const auto record = records.first(size);
+    records = records.subspan(size);
+    // OpenSSL would keep a whole buffer for each record that comes before its epoch.
+    if (load_be16(record.data() + 3) != 0) {
+      release(out);
+      if (cipher_changed_) out.insert(out.end(), record.begin(), record.end());
+      continue;
+    }
+    auto payload = record.subspan(kDtlsRecordHeader);
+    if (DtlsContentType{record[0]} != DtlsContentType::kHandshake) {
+      release(out);
+      if (last_type_ != kCertificateVerify && last_type_ != kServerHelloDone) continue;
+      cipher_changed_ = true;
+      append_record(record[0], payload, out);
+      continue;
+    }
+    while (!payload.empty()) {
+      Fragment fragment;
+      fragment.type = payload[0];
+      fragment.length = load_be24(payload.data() + 1);
+      fragment.number = load_be16(payload.data() + 4);
+      fragment.offset = load_be24(payload.data() + 6);
+      fragment.bytes = payload.subspan(kHeader, load_be24(payload.data() + 9));
+      payload = payload.subspan(kHeader + fragment.bytes.size());
+      take(fragment);
+    }
+  }
+  // Only now: the datagram may bring the true message after an early one that was forged.
+  release(out);
+}
+
+void DtlsReassembly::take(const Fragment& fragment) {
+  const bool whole = fragment.bytes.size() == fragment.length;
+  if (fragment.number < next_) {
+    const bool anew = whole && fragment.type == kClientHello && fragment.number == 0 && next_ == 1 &&
+                      !std::equal(hello_.begin(), hello_.end(), fragment.bytes.begin(), fragment.bytes.end());
+    if (anew) other_hello_.assign(fragment.bytes.begin(), fragment.bytes.end());
+    return;  // else the peer repeats what OpenSSL has
+  }
+  if (fragment.number - next_ > kDtlsMaxAhead) return;
+  keep(fragment);
+}
+
+// The fragment joins every message that it does not contradict. When it contradicts one, or there is none, it
+// also begins a message of its own.
+void DtlsReassembly::keep(const Fragment& fragment) {
+  bool alone = true;
+  bool contradicts = false;
+  for (Message& message : messages_) {
+    if (message.number != fragment.number) continue;
+    if (message.type != fragment.type || message.body.size() != fragment.length) continue;
+    bool fits = true;
+    for (std::size_t i = 0; i < fragment.bytes.size() && fits; ++i)
+      fits = !message.have[fragment.offset + i] || message.body[fragment.offset + i] == fragment.bytes[i];
+    if (!fits) {
+      contradicts = true;
+      continue;
+    }
+    alone = false;
+    for (std::size_t i = 0; i < fragment.bytes.size(); ++i) {
+      if (message.have[fragment.offset + i]) continue;
+      message.have[fragment.offset + i] = true;
+      message.body[fragment.offset + i] = fragment.bytes[i];
+      --message.missing;
+    }
+  }
+  if (!alone && !contradicts) return;
+  make_space(fragment.length);
+  Message message;
+  message.type = fragment.type;
+  message.number = fragment.number;
+  message.body.resize(fragment.length);
+  message.have.resize(fragment.length);
+  std::copy(fragment.bytes.begin(), fragment.bytes.end(), message.body.begin() + fragment.offset);
+  std::fill_n(message.have.begin() + fragment.offset, fragment.bytes.size(), true);
+  message.missing = fragment.length - fragment.bytes.size();
+  messages_.push_back(std::move(message));
+}
+
+// Drops the oldest ones: the peer sends again what it misses.
+void DtlsReassembly::make_space(std::size_t bytes) {
+  std::size_t held = bytes;
+  for (const Message& message : messages_) held += message.body.size();
+  while (!messages_.empty() && (messages_.size() >= kDtlsMaxMessages || held > kDtlsMaxMessageBytes)) {
+    held -= messages_.front().body.size();
+    messages_.erase(messages_.begin());
+  }
+}
+
+// Gives OpenSSL the messages that are complete and next. Of several the last one: a forged message that came
+// early does not stand before the true one.
+void DtlsReassembly::release(std::vector<std::uint8_t>& out) {
+  for (;;) {
+    const auto ready = std::find_if(messages_.rbegin(), messages_.rend(), [&](const Message& message) {
+      return message.number == next_ && message.missing == 0;
+    });
+    if (ready == messages_.rend()) break;
+    const Message message = std::move(*ready);
+    emit(message.type, message.body, out);
+  }
+}
+
+void DtlsReassembly::emit(std::uint8_t type, std::span<const std::uint8_t> body,
+                          std::vector<std::uint8_t>& out) {
+  std::vector<std::uint8_t> payload(kHeader + body.size());
+  payload[0] = type;
+  store_be24(payload.data() + 1, body.size());
+  store_be16(payload.data() + 4, next_);
+  store_be24(payload.data() + 9, body.size());
+  std::copy(body.begin(), body.end(), payload.begin() + kHeader);
+  append_record(static_cast<std::uint8_t>(DtlsContentType::kHandshake), payload, out);
+  if (type == kClientHello) hello_.assign(body.begin(), body.end());
+  last_type_ = type;
+  ++next_;
+  std::erase_if(messages_, [&](const Message& message) { return message.number < next_; });
+}
+
+void DtlsReassembly::append_record(std::uint8_t type, std::span<const std::uint8_t> payload,
+                                   std::vector<std::uint8_t>& out) {
+  const std::size_t at = out.size();
+  out.resize(at + kDtlsRecordHeader);
+  out[at] = type;
+  store_be16(&out[at + 1], kVersion);
+  store_be16(&out[at + 5], static_cast<std::uint16_t>(next_record_ >> 32));
+  store_be32(&out[at + 7], static_cast<std::uint32_t>(next_record_));
+  store_be16(&out[at + 11], static_cast<std::uint16_t>(payload.size()));
+  out.insert(out.end(), payload.begin(), payload.end());
+  ++next_record_;
+}
+
+void DtlsReassembly::restart(std::vector<std::uint8_t>& out) {
+  const auto hello = std::exchange(other_hello_, {});
+  *this = {};
+  emit(kClientHello, hello, out);
+}
+
+}  // namespace sluice::control
