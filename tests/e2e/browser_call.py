@@ -27,22 +27,25 @@ class Call:
 
     _number = 0
 
-    def __init__(self, lab, codec="VP8", viewer=None, **create):
+    def __init__(self, lab, codec="VP8", **options):
         self.lab, self.codec = lab, codec
-        publishing, viewing = page(lab, "publisher"), page(lab, "viewer")
-        if not publishing.can_send(codec):
-            raise Skip(f"{publishing.version} does not encode {codec}")
+        pages = page(lab, "publisher"), page(lab, "viewer")
+        if not pages[0].can_send(codec):
+            raise Skip(f"{pages[0].version} does not encode {codec}")
         Call._number += 1
         self.session = f"call-{Call._number}"
         lab.rpc.call("session.create", id=self.session)
         self.parties = []
         try:
-            self.publisher = self.add(Publisher, "alice", publishing, codec, **create)
-            self.flows(self.publisher)
-            self.viewer = self.add(Viewer, "bob", viewing, self.publisher, **create, **(viewer or {}))
+            self.begin(*pages, **options)
         except Exception:
             self.close()
             raise
+
+    def begin(self, publishing, viewing, viewer=None, **create):
+        self.publisher = self.add(Publisher, "alice", publishing, self.codec, **create)
+        self.flows(self.publisher)
+        self.viewer = self.add(Viewer, "bob", viewing, self.publisher, **create, **(viewer or {}))
 
     def flows(self, party):
         eventually(lambda: party.get()["state"] == "flowing", 20, f"the media of {party.id} flows")
@@ -79,3 +82,13 @@ class Call:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Meeting(Call):
+    """Two participants. Each publishes and views on one connection."""
+
+    def begin(self, here, there, **create):
+        alice = self.add(Publisher, "alice", here, self.codec, views=True, **create)
+        bob = self.add(Publisher, "bob", there, self.codec, views=True, number=30000, **create)
+        alice.view(bob)
+        bob.view(alice)

@@ -1,5 +1,6 @@
-"""A browser views while 5 % of the datagrams to it are lost. sluice answers its NACKs from the packet cache,
-so it decodes what a viewer without loss decodes, and does not freeze."""
+"""A browser publishes and another one views while 5 % of the datagrams from or to one of them are lost.
+sluice answers the viewer's NACKs from its packet cache, and asks the publisher for what it never got. So the
+viewer decodes what it would decode without loss, and does not freeze."""
 
 import sys
 
@@ -45,47 +46,66 @@ class Window:
         return f"{self.share:.1%} of the pictures and {self.freezes} freezes"
 
 
-def clean_window(viewer, control):
-    """Looks at windows until one is clean."""
+def clean_window(viewer, control=None):
+    """Looks at windows until one is clean. `control` is a viewer without loss."""
     told = []
     for _ in range(WINDOWS):
-        windows = Window(viewer), Window(control)
-        lossy, whole = (window.finish() for window in windows)
-        if whole.clean(0.9) and lossy.clean(SHARE * whole.share):
+        windows = [Window(each) for each in (viewer, control) if each]
+        lossy, *whole = (window.finish() for window in windows)
+        usable = not whole or whole[0].clean(0.9)
+        if usable and lossy.clean(SHARE * (whole[0].share if whole else 1)):
             return
-        told.append(f"{lossy}, without loss {whole}")
+        told.append(", without loss ".join(map(str, (lossy, *whole))))
     raise AssertionError(f"with {LOSS_PERCENT} % loss: {'; '.join(told)}")
 
 
-def check_loss(lab, codec, transport):
+def lose(lab, name, direction):
     if not loss.installed():
         raise Skip("no nft: run 'scripts/deps browser'")
-    with Call(lab, codec, transport=transport, viewer={"audio_nack": True}) as call:
-        check_call(lab, call)
+    return loss.Loss(lab.net, name, LOSS_PERCENT, direction)
 
 
-def check_call(lab, call):
-    control = call.add(Viewer, "control", page(lab, "publisher"), call.publisher)
-    call.shows()
-    call.shows(control)
-    with loss.Loss(lab.net.peers["viewer"], LOSS_PERCENT) as lossy:
-        clean_window(call.viewer, control)
-        assert lossy.dropped() > 0, "nothing was lost"
+def check_nothing_stays_lost(call):
     for kind in ("video", "audio"):
         eventually(lambda: call.viewer.stats()[kind]["packetsLost"] == 0, 10, f"no {kind} packet stays lost")
-        equal(call.publisher.stats()[kind]["nackCount"], 0, f"{kind} NACKs to the publisher")
-    for codec in call.viewer.routes:
-        route = call.viewer.route(codec)
-        assert route["retransmitted"] > 0, f"nothing was retransmitted: {route}"
+
+
+def check_loss_to_the_viewer(lab, codec, transport):
+    with Call(lab, codec, transport=transport, viewer={"audio_nack": True}) as call:
+        control = call.add(Viewer, "control", page(lab, "publisher"), call.publisher)
+        call.shows()
+        call.shows(control)
+        with lose(lab, "viewer", "to") as lossy:
+            clean_window(call.viewer, control)
+            assert lossy.dropped() > 0, "nothing was lost"
+        check_nothing_stays_lost(call)
+        for kind in ("video", "audio"):
+            equal(call.publisher.stats()[kind]["nackCount"], 0, f"{kind} NACKs to the publisher")
+        for codec in call.viewer.routes:
+            route = call.viewer.route(codec)
+            assert route["retransmitted"] > 0, f"nothing was retransmitted: {route}"
 
 
 for _codec, _transport in zip(CODECS, ("own", "shared") * 2):
 
     def _check(lab, codec=_codec, transport=_transport):
-        check_loss(lab, codec, transport)
+        check_loss_to_the_viewer(lab, codec, transport)
 
-    _check.__name__ = f"{_codec.lower()}_through_loss"
+    _check.__name__ = f"{_codec.lower()}_through_loss_to_the_viewer"
     case(_check)
+
+
+@case
+def loss_from_the_publisher(lab):
+    with Call(lab, viewer={"audio_nack": True}) as call:
+        call.shows()
+        with lose(lab, "publisher", "from") as lossy:
+            clean_window(call.viewer)
+            assert lossy.dropped() > 0, "nothing was lost"
+        check_nothing_stays_lost(call)
+        sent = call.publisher.stats()
+        for kind in ("video", "audio"):
+            assert sent[kind]["retransmittedPacketsSent"] > 0, f"the publisher sent no {kind} packet again"
 
 
 if __name__ == "__main__":

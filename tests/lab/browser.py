@@ -44,11 +44,13 @@ class _Party:
     """`endpoint` is the API's object, `media` {codec: what sluice's description says of it}, `setup` sluice's
     role in DTLS."""
 
+    _ssrc = 70000
+
     def __init__(self, rpc, session, id, page, setup):
         self.rpc, self.session, self.id, self.page, self.setup = rpc, session, id, page, setup
         self.name = f"{session}-{id}"  # in the page
         self.endpoint = None
-        self.media = {}
+        self.media, self.routes = {}, {}
 
     def get(self):
         return self.rpc.call("endpoint.get", session=self.session, id=self.id)
@@ -68,6 +70,26 @@ class _Party:
         )
         self.page.call("answered", self.name, self.description())
 
+    def add_route(self, publisher, codec):
+        """Makes a route from the publisher's stream to this party's. It selects by mid, and changes the SSRC,
+        the payload type and the number of the header extension to this party's."""
+        theirs, ours = publisher.media[codec], self.media[codec]
+        _Party._ssrc += 1
+        ours["ssrc"] = _Party._ssrc
+        self.routes[codec] = self.rpc.call(
+            "route.create",
+            session=self.session,
+            to=self.id,
+            ssrc=ours["ssrc"],
+            clockRate=CLOCK_RATES[codec],
+            payloadTypes=[{"from": theirs["pt"], "to": ours["pt"]}],
+            headerExtensions=[{"from": theirs["midExtension"], "to": ours["midExtension"]}],
+            **{"from": {"endpoint": publisher.id, "mid": theirs["mid"]}},
+        )["id"]
+
+    def route(self, codec):
+        return self.rpc.call("route.get", session=self.session, id=self.routes[codec])
+
     def description(self):
         return sdp.sluice_description(self.endpoint, list(self.media.values()), self.setup)
 
@@ -77,16 +99,28 @@ class _Party:
 
 
 class Publisher(_Party):
-    """Publishes one video stream and Opus."""
+    """Publishes one video stream and Opus. With `views`, it waits for view() and views another publisher on
+    the same connection. `number`: what the numbers of the pictures begin after."""
 
-    def __init__(self, rpc, session, id, page, codec, setup="passive", number=0, **create):
-        """`number`: what the numbers of the pictures begin after."""
+    def __init__(self, rpc, session, id, page, codec, setup="passive", number=0, views=False, **create):
         super().__init__(rpc, session, id, page, setup)
         variant = VARIANT.get(codec, "")
-        offer = page.call("publish", self.name, f"video/{codec}", variant, FRAMES_PER_SECOND, number)
+        offer = page.call(
+            "publish",
+            self.name,
+            f"video/{codec}",
+            variant,
+            FRAMES_PER_SECOND,
+            number,
+            "sendrecv" if views else "sendonly",
+        )
         theirs, media = sdp.peer_transport(offer), sdp.peer_media(offer)
         for item in media:
-            self.media[item["codec"]] = {**item, "direction": "recvonly", **_feedback(item["codec"])}
+            self.media[item["codec"]] = {
+                **item,
+                "direction": "sendrecv" if views else "recvonly",
+                **_feedback(item["codec"]),
+            }
         self.endpoint = rpc.call(
             "endpoint.create",
             session=session,
@@ -97,41 +131,32 @@ class Publisher(_Party):
             midExtensionId=media[0]["midExtension"],
             **create,
         )
-        page.call("answered", self.name, self.description())
+        if not views:
+            page.call("answered", self.name, self.description())
+
+    def view(self, publisher):
+        for codec in self.media:
+            self.add_route(publisher, codec)
+        self.page.call("answered", self.name, self.description())
 
 
 class Viewer(_Party):
-    """Views a publisher's streams. Routes select them by mid; they change the SSRC, the payload type and the
-    number of the header extension. `audio_nack`: it may ask for audio again."""
-
-    _ssrc = 70000
+    """Views a publisher's streams. `audio_nack`: it may ask for audio again."""
 
     def __init__(self, rpc, session, id, page, publisher, setup="passive", audio_nack=False, **create):
         super().__init__(rpc, session, id, page, setup)
         self.endpoint = rpc.call(
             "endpoint.create", session=session, id=id, kind="webrtc", dtls={"setup": setup}, **create
         )
-        self.routes = {}
         for number, (codec, item) in enumerate(publisher.media.items()):
-            Viewer._ssrc += 1
             self.media[codec] = {
                 **item,
                 "pt": 120 - number,
-                "ssrc": Viewer._ssrc,
                 "midExtension": VIEWER_MID_EXTENSION,
                 "direction": "sendonly",
                 **_feedback(codec, audio_nack),
             }
-            self.routes[codec] = rpc.call(
-                "route.create",
-                session=session,
-                to=id,
-                ssrc=Viewer._ssrc,
-                clockRate=CLOCK_RATES[codec],
-                payloadTypes=[{"from": item["pt"], "to": 120 - number}],
-                headerExtensions=[{"from": item["midExtension"], "to": VIEWER_MID_EXTENSION}],
-                **{"from": {"endpoint": publisher.id, "mid": item["mid"]}},
-            )["id"]
+            self.add_route(publisher, codec)
         theirs = sdp.peer_transport(page.call("view", self.name, self.description()))
         rpc.call(
             "endpoint.connect",
@@ -140,9 +165,6 @@ class Viewer(_Party):
             ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
             dtls={"fingerprints": [theirs["fingerprint"]]},
         )
-
-    def route(self, codec):
-        return self.rpc.call("route.get", session=self.session, id=self.routes[codec])
 
 
 def _feedback(codec, audio_nack=False):

@@ -68,9 +68,10 @@ const lab = (() => {
   }
 
   // Makes an offer of one video and one audio stream. Returns its SDP. The pictures' numbers begin after
-  // `number`.
-  async function publish(id, mime, fmtp, fps, number) {
+  // `number`. `direction`: sendonly, or sendrecv to view others on the same connection.
+  async function publish(id, mime, fmtp, fps, number, direction) {
     const party = connection(id);
+    if (direction === "sendrecv") watch(party);
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [WIDTH, HEIGHT];
     const context = canvas.getContext("2d");
@@ -82,7 +83,7 @@ const lab = (() => {
     }, 1000 / fps);
     party.close.push(() => clearInterval(timer), () => video.stop());
     for (const [track, name, parameters] of [[video, mime, fmtp], [audioTrack(), "audio/opus", ""]]) {
-      const line = party.pc.addTransceiver(track, { direction: "sendonly" });
+      const line = party.pc.addTransceiver(track, { direction });
       line.setCodecPreferences([codec(track.kind, name, parameters)]);
     }
     await party.pc.setLocalDescription();
@@ -137,27 +138,32 @@ const lab = (() => {
     party.close.push(() => audio.remove());
   }
 
-  // Answers an offer. Returns the answer's SDP.
-  async function view(id, sdp) {
-    const party = connection(id);
+  function watch(party) {
     party.shown = { count: 0, last: null, backwards: 0, unreadable: 0 };
     party.pc.ontrack = ({ track }) => {
       (track.kind === "video" ? show : play)(party, new MediaStream([track]));
     };
+  }
+
+  // Answers an offer. Returns the answer's SDP.
+  async function view(id, sdp) {
+    const party = connection(id);
+    watch(party);
     await party.pc.setRemoteDescription({ type: "offer", sdp });
     await party.pc.setLocalDescription();
     return party.pc.localDescription.sdp;
   }
 
-  // {state, ice, painted | shown, transport, video, audio}: the last two are of inbound-rtp or outbound-rtp.
+  // {state, ice, painted, shown, transport, video, audio}: the last two are inbound-rtp of one that views,
+  // else outbound-rtp.
   async function stats(id) {
     const party = parties.get(id);
     const found = { state: party.pc.connectionState, ice: party.pc.iceConnectionState };
-    if (party.shown) found.shown = { ...party.shown };
-    else found.painted = party.number;
+    [found.shown, found.painted] = [party.shown && { ...party.shown }, party.number];
+    const streams = party.shown ? "inbound-rtp" : "outbound-rtp";
     const report = await party.pc.getStats();
     for (const item of report.values()) {
-      if (item.type === "inbound-rtp" || item.type === "outbound-rtp")
+      if (item.type === streams)
         found[item.kind] = { ...item, codec: report.get(item.codecId)?.mimeType };
       if (item.type === "transport") found.transport = item;
     }

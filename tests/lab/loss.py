@@ -1,12 +1,9 @@
-"""Loss on the way into a namespace, by nftables: a share of the datagrams, drawn at random. Needs Debian's
-package `nftables`."""
+"""Random loss of datagrams on the way to or from a peer, by nftables. Needs Debian's package `nftables`."""
 
 import json
 import shutil
 
 from .netns import LabError, run
-
-TABLE = "lab"
 
 
 def installed():
@@ -14,17 +11,23 @@ def installed():
 
 
 class Loss:
-    """Drops `percent` of the UDP datagrams that come into the namespace. A context manager."""
+    """Drops `percent` of the UDP datagrams to, or from, the peer of that name. A context manager."""
 
-    def __init__(self, namespace, percent):
-        self._nft = ("ip", "netns", "exec", namespace, "nft")
+    def __init__(self, net, peer, percent, direction="to"):
+        if direction == "to":
+            namespace, family, hook = net.peers[peer], "inet", "input"
+        else:
+            # At the bridge: the peer's own kernel would tell the sender of a drop on output.
+            namespace, family = net.relay, "netdev"
+            hook = f"ingress device {net.bridge_ends[peer]}"
+        self._nft, self._table = ("ip", "netns", "exec", namespace, "nft"), (family, f"loss-{peer}")
         rule = f"meta l4proto udp numgen random mod 1000 < {round(percent * 10)} counter drop"
-        hook = "type filter hook input priority 0; policy accept;"
-        run(*self._nft, f"table inet {TABLE} {{ chain input {{ {hook} {rule}; }}; }}")
+        chain = f"type filter hook {hook} priority 0; policy accept; {rule};"
+        run(*self._nft, f"table {' '.join(self._table)} {{ chain lossy {{ {chain} }}; }}")
 
     def dropped(self):
         """The number of datagrams that were dropped."""
-        ruleset = json.loads(run(*self._nft, "-j", "list", "table", "inet", TABLE))["nftables"]
+        ruleset = json.loads(run(*self._nft, "-j", "list", "table", *self._table))["nftables"]
         for item in ruleset:
             for part in item.get("rule", {}).get("expr", ()):
                 if "counter" in part:
@@ -32,7 +35,7 @@ class Loss:
         raise LabError(f"nft shows no counter: {ruleset}")
 
     def close(self):
-        run(*self._nft, "delete", "table", "inet", TABLE, check=False)
+        run(*self._nft, "delete", "table", *self._table, check=False)
 
     def __enter__(self):
         return self

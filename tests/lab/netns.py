@@ -107,6 +107,7 @@ class Net:
         self.relay = f"sluice-{self.run_id}-relay"
         self.ipv6 = ipv6
         self.peers = {}  # name -> namespace
+        self.bridge_ends = {}  # name -> the bridge's end of the peer's media0
         self.namespaces = []
         self._note = os.path.join(STATE_DIR, self.run_id)
         self._closed = False
@@ -178,7 +179,7 @@ class Net:
             raise LabError(f"peer name '{name}': allowed are 1 to 24 characters of a-z, 0-9 and '-'")
         namespace = f"sluice-{self.run_id}-{name}"
         self._add(namespace)
-        bridge_end = f"peer{len(self.peers)}"
+        bridge_end = self.bridge_ends[name] = f"peer{len(self.peers)}"
         run(
             "ip",
             "-n",
