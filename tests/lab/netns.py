@@ -69,6 +69,8 @@ def remove_dead_runs():
     except FileNotFoundError:
         return removed
     for note in notes:
+        if "." in note:
+            continue  # a socket, or its lock with a number in it
         path = os.path.join(STATE_DIR, note)
         try:
             with open(path) as file:
