@@ -84,11 +84,12 @@ struct alignas(64) WorkerCounters {
   std::array<Counter, kDropReasonCount> drops;
   // RTCP items inside consumed packets.
   Counter feedback_forwarded;   // report blocks, PLI, FIR and NACK to a publisher; SR to receivers
-  Counter feedback_suppressed;  // not sent: the publisher got one of the kind less than 0.1 s ago
+  Counter feedback_suppressed;  // report blocks: the publisher got one less than 0.1 s ago; requests for a
+                                // key frame that joined one that waits
   Counter feedback_unmatched;   // for no stream that a route sends now, or of a kind that is not relayed
-  // Sequence numbers in NACKs for routes that answer them. Each one is retransmitted or counted here.
+  // Sequence numbers in NACKs. Each one is retransmitted or counted here.
   Counter retransmit_suppressed;  // asked for again too soon, or more than the route or the turn allows
-  Counter retransmit_misses;      // not in the packet cache; the publisher is asked if it never came
+  Counter retransmit_misses;      // cannot be sent again; the publisher is asked if it never came
   // The loop itself.
   Counter polls;         // turns of the loop
   Counter busy_polls;    // turns that found work

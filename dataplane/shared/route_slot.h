@@ -31,6 +31,7 @@ struct alignas(64) SourceSlot {
   std::uint32_t lent_to;           // workers that have a mirror of it, one bit each
   std::uint32_t next;              // next source of the same endpoint
   bool installed;
+  bool keyframe_wanted;  // it was asked for while no stream fed the source
 
   // Control thread, constant once installed.
   SourceMatch match;
@@ -44,6 +45,8 @@ struct alignas(64) SourceSlot {
   std::uint32_t clock_rate;
   SlotRef home;  // in a mirror: the source that it stands for
   std::uint8_t home_worker;
+
+  std::uint32_t keyframe_count;  // worker: number of routes with keyframe_on_switch
 
   // Worker: the streams that compete for the source (stages/streams.h).
   std::uint8_t contests;             // how often the source changed hands between streams that both go on
@@ -124,6 +127,9 @@ struct alignas(64) RouteSlot {
   std::uint32_t retransmit_credit;  // number of packets that may be sent again now: see retransmit.h
   std::uint16_t earlier_length;     // numbers of the segment before segment_from
   std::uint16_t skipped;            // numbers between the two segments
+  bool losses_known;                // earlier_losses is set since the present stream feeds the route
+  std::int32_t earlier_losses;      // of the receiver's cumulative count (RFC 3550 6.4.1)
+  std::uint64_t keyframe_asked_tsc;  // when its receiver last asked, or may ask next; 0 = it has not
 };
 static_assert(offsetof(RouteSlot, highest_index) == 64 && offsetof(RouteSlot, payload_types) == 128);
 

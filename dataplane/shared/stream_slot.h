@@ -18,6 +18,14 @@ namespace sluice::dataplane {
 inline constexpr std::size_t kMaxSourcesPerStream = 4;
 inline constexpr std::size_t kMaxMidLength = 16;
 
+/// How a publisher is asked for a key frame. A stronger form, further down, replaces a weaker one.
+enum class KeyframeRequest : std::uint8_t {
+  kNone,
+  kFirAgain,  // the FIR of the last command number once more (RFC 5104 4.3.1.2)
+  kPli,
+  kFir,
+};
+
 /// Each packet needs the first two cache lines. The rest is needed rarely.
 struct alignas(64) StreamSlot {
   // Shared: identity.
@@ -64,6 +72,11 @@ struct alignas(64) StreamSlot {
   StreamIdentity home;       // in a mirror: the stream that it stands for now
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
+  std::array<std::uint32_t, 4> sender_reports;  // NTP times as LSR has them, the latest first; 0 = none
+  std::uint64_t keyframe_due_tsc;               // state/keyframe_queue.h
+  std::uint32_t keyframe_next;                  // the next stream in that queue
+  KeyframeRequest keyframe_wanted;
+  bool keyframe_queued;  // also after the stream has ended, until its turn in the queue
   std::uint64_t repeat_tsc;      // plain RTP: when a run of repeated numbers began
   std::uint64_t repeat_packets;  // what `packets` was then
   std::uint16_t repeats;         // packets of that run; 0 = none

@@ -30,6 +30,7 @@ bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) 
   chunk.routes[chunk.count++] = route;
   ++source.route_count;
   if (state.memory.routes[route].retransmit) ++source.retransmit_count;
+  if (state.memory.routes[route].keyframe_on_switch) ++source.keyframe_count;
   if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
   return true;
 }
@@ -43,6 +44,7 @@ void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t ro
       chunk.routes[i] = first.routes[--first.count];
       --source.route_count;
       if (state.memory.routes[route].retransmit) --source.retransmit_count;
+      if (state.memory.routes[route].keyframe_on_switch) --source.keyframe_count;
       if (first.count == 0) {
         const std::uint32_t emptied = source.first_chunk;
         source.first_chunk = first.next;

@@ -3,84 +3,24 @@
 #include <rte_mbuf.h>
 
 #include <algorithm>
-#include <cassert>
-#include <cstring>
 
 #include "crypto/srtp/packet_index.h"
-#include "crypto/srtp/srtp_profile.h"
+#include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/numbering.h"
-#include "dataplane/stages/protect.h"
 #include "dataplane/stages/retransmit.h"
+#include "dataplane/stages/rtcp_compound.h"
 #include "dataplane/stages/streams.h"
-#include "dataplane/wire/rtcp.h"
 
 namespace sluice::dataplane {
 namespace {
 
-constexpr std::size_t kMaxCompound = 1200;  // bytes of an RTCP packet that we make, before protection
-constexpr std::size_t kMaxBlocks = 31;
+constexpr std::size_t kMaxBlocks = RtcpCompound::kMaxBlocks;
 constexpr std::size_t kMaxNackEntries = 64;
-constexpr std::string_view kCname = "sluice";
 
-std::span<const std::uint8_t> own_cname() {
-  return {reinterpret_cast<const std::uint8_t*>(kCname.data()), kCname.size()};
-}
-
-// An RTCP packet to one endpoint, while it is written. finish() queues it for sending. Without finish() the
-// destructor frees it.
-class Compound {
- public:
-  Compound(WorkerState& state, std::uint32_t endpoint) : state_(state), endpoint_(endpoint) {
-    mbuf_ = rte_pktmbuf_alloc(state.pool);
-    if (mbuf_ != nullptr) writer_ = RtcpWriter({rte_pktmbuf_mtod(mbuf_, std::uint8_t*), kMaxCompound});
-  }
-  Compound(const Compound&) = delete;
-  Compound& operator=(const Compound&) = delete;
-  ~Compound() {
-    if (mbuf_ != nullptr) rte_pktmbuf_free(mbuf_);
-  }
-
-  RtcpWriter& writer() { return writer_; }
-
-  /// Writes the beginning of the compound: a report of at most kMaxBlocks blocks, and a CNAME. Always fits.
-  void begin(std::uint32_t ssrc, std::span<const std::uint8_t> sender_info,
-             std::span<const std::uint8_t> blocks, std::span<const std::uint8_t> cname) {
-    [[maybe_unused]] const bool fits =
-        writer_.report(ssrc, sender_info, blocks) && writer_.cname(ssrc, cname);
-    assert(fits || mbuf_ == nullptr);
-  }
-
-  /// Always fits after begin() without blocks.
-  void bye(std::uint32_t ssrc) {
-    [[maybe_unused]] const bool fits = writer_.bye(ssrc);
-    assert(fits || mbuf_ == nullptr);
-  }
-
-  void finish() {
-    state_.counters().reports.add();
-    if (mbuf_ == nullptr) return state_.counters().drop(DropReason::kNoBuffer);
-    mbuf_->data_len = writer_.length();
-    mbuf_->pkt_len = writer_.length();
-    if (state_.reports.count == state_.reports.entries.size()) seal_reports(state_);
-    state_.reports.entries[state_.reports.count++] = {mbuf_, endpoint_};
-    mbuf_ = nullptr;
-  }
-
- private:
-  WorkerState& state_;
-  std::uint32_t endpoint_;
-  rte_mbuf* mbuf_;
-  RtcpWriter writer_{std::span<std::uint8_t>{}};
-};
-
-bool can_send_rtcp(const EndpointSlot& endpoint) {
-  return (endpoint.rtcp_mux ? endpoint.rtp : endpoint.rtcp).known() &&
-         (!endpoint.encrypted || endpoint.keys_ready);
-}
-
-bool too_soon(const WorkerState& state, std::uint64_t last) {
-  return last != 0 && state.now - last < state.tsc_hz / kFeedbackPerSecondMax;
+bool report_is_too_soon(const WorkerState& state, const StreamSlot& stream) {
+  const std::uint64_t last = stream.last_receiver_report_tsc;
+  return last != 0 && state.now - last < state.tsc_hz / kReceiverReportsPerSecond;
 }
 
 // The route that sends `ssrc` to `receiver`, if a live stream feeds it now. kNoSlot otherwise.
@@ -110,7 +50,7 @@ void send_report(WorkerState& state, const RouteSlot& route, std::span<const std
   store_be32(&info[8], load_be32(&info[8]) + route.timestamp_delta);
   store_be32(&info[12], static_cast<std::uint32_t>(route.packets.read()));
   store_be32(&info[16], static_cast<std::uint32_t>(route.bytes.read()));
-  Compound compound(state, route.endpoint.slot);
+  RtcpCompound compound(state, route.endpoint.slot);
   compound.begin(route.ssrc, info, {}, cname.empty() ? own_cname() : cname);
   compound.finish();
   state.counters().feedback_forwarded.add();
@@ -135,7 +75,6 @@ struct Outbound {
   std::uint32_t stream;     // slot
   RtcpType type;            // kReceiverReport: `bytes` is a report block
   std::uint8_t format;
-  bool repeated;  // a FIR that has been sent on before
   std::uint32_t media;
   std::uint16_t length;
   std::array<std::uint8_t, kMaxNackEntries * 4> bytes;
@@ -161,22 +100,32 @@ struct OutboundList {
     item.stream = stream_slot;
     item.type = type;
     item.format = format;
-    item.repeated = false;
     item.media = ssrc_of(stream);
     item.length = 0;
     return &item;
   }
 };
 
-// RFC 5104 4.3.1: the SSRC of the publisher stands in the entry, not in the header.
-void write_fir(StreamSlot& stream, bool repeated, Outbound& item) {
-  if (!repeated) ++stream.fir_sequence;
-  item.repeated = repeated;
-  item.media = 0;
-  item.length = 8;
-  std::fill_n(item.bytes.begin(), 8, std::uint8_t{0});
-  store_be32(item.bytes.data(), ssrc_of(stream));
-  item.bytes[4] = stream.fir_sequence;
+// What the receiver says of a sender report that is not of this stream means nothing to its publisher: the
+// other publisher's clock is another one. LSR 0 says "none received" (RFC 3550 6.4.1).
+void keep_own_sender_report(const StreamSlot& stream, std::span<std::uint8_t> block) {
+  const std::uint32_t lsr = load_be32(block.data() + 16);
+  const auto& reports = stream.sender_reports;
+  if (lsr != 0 && std::find(reports.begin(), reports.end(), lsr) != reports.end()) return;
+  store_be32(block.data() + 16, 0);
+  store_be32(block.data() + 20, 0);
+}
+
+// The receiver counts losses for as long as the route lives, and the publisher only for its own packets.
+// Returns the 24 bits of RFC 3550 6.4.1, which may be negative.
+std::uint32_t own_losses(RouteSlot& route, std::uint32_t reported) {
+  constexpr std::int32_t kMost = 0x7fffff;
+  const std::int32_t losses = static_cast<std::int32_t>(reported << 8) >> 8;
+  if (!route.losses_known) {
+    route.losses_known = true;
+    route.earlier_losses = losses;
+  }
+  return static_cast<std::uint32_t>(std::clamp(losses - route.earlier_losses, -kMost - 1, kMost)) & 0xffffff;
 }
 
 // RFC 3550 6.4.1. The NTP times of sender reports pass unchanged, so LSR and DLSR are valid from end to end.
@@ -184,72 +133,52 @@ void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const
                      OutboundList& out) {
   const std::uint32_t route_slot = fed_route(state, receiver, load_be32(block.data()));
   if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
-  const RouteSlot& route = state.memory.routes[route_slot];
+  RouteSlot& route = state.memory.routes[route_slot];
   StreamSlot& stream = state.memory.streams[route.stream];
   const auto highest = incoming_of(route, load_be16(block.data() + 10));
   if (!highest) return state.counters().feedback_unmatched.add();
-  if (too_soon(state, stream.last_receiver_report_tsc)) return state.counters().feedback_suppressed.add();
+  const std::uint32_t losses = own_losses(route, load_be32(block.data() + 4));
+  if (report_is_too_soon(state, stream)) return state.counters().feedback_suppressed.add();
   Outbound* item = out.add(state, route.stream, RtcpType::kReceiverReport, 0);
   if (item == nullptr) return;
   stream.last_receiver_report_tsc = state.now;
   item->length = kReportBlockLength;
   std::copy(block.begin(), block.end(), item->bytes.begin());
   store_be32(item->bytes.data(), item->media);
+  store_be32(item->bytes.data() + 4, (load_be32(block.data() + 4) & 0xff000000) | losses);
+  keep_own_sender_report(stream, item->bytes);
   store_be32(item->bytes.data() + 8, static_cast<std::uint32_t>(*highest - stream.cycle_base));
 }
 
-void answer_nack(WorkerState& state, std::uint32_t route_slot, std::span<const std::uint8_t> entries,
-                 OutboundList& out, Retransmit& retransmit) {
-  std::array<std::uint8_t, kMaxNackEntries * 4> ask;
-  const std::size_t length = retransmit.answer(state, route_slot, entries, ask);
-  if (length == 0) return;
-  const std::uint32_t stream_slot = state.memory.routes[route_slot].stream;
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  Outbound* item = out.add(state, stream_slot, RtcpType::kTransportFeedback, kFeedbackNack);
-  if (item == nullptr) return;
-  item->length = static_cast<std::uint16_t>(length);
-  std::copy_n(ask.begin(), length, item->bytes.begin());
-  stream.nacks.add();
-}
-
+// A packet that never came is asked of the publisher. One that came is sent again from the packet cache, if
+// the route does that. If not, the publisher must not be asked for it: its retransmission would end here as a
+// replay, and the publisher would take the request for congestion.
 void translate_nack(WorkerState& state, std::uint32_t receiver, std::uint32_t media,
                     std::span<const std::uint8_t> entries, OutboundList& out, Retransmit& retransmit) {
   const std::uint32_t route_slot = fed_route(state, receiver, media);
   if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
-  const RouteSlot& route = state.memory.routes[route_slot];
-  if (route.retransmit) return answer_nack(state, route_slot, entries, out, retransmit);
-  StreamSlot& stream = state.memory.streams[route.stream];
-  Outbound* item = out.add(state, route.stream, RtcpType::kTransportFeedback, kFeedbackNack);
+  std::array<std::uint8_t, kMaxNackEntries * 4> ask;
+  const NackAnswer answer = retransmit.answer(state, route_slot, entries, ask);
+  if (answer.lost_for_good) replace_by_keyframe(state, route_slot);
+  if (answer.ask_length == 0) return;
+  const std::uint32_t stream_slot = state.memory.routes[route_slot].stream;
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  Outbound* item = out.add(state, stream_slot, RtcpType::kTransportFeedback, kFeedbackNack);
   if (item == nullptr) return;
-  for (; entries.size() >= 4 && item->length + 4u <= item->bytes.size(); entries = entries.subspan(4)) {
-    const auto index = incoming_of(route, load_be16(entries.data()));
-    if (!index) continue;
-    store_be16(item->bytes.data() + item->length, static_cast<std::uint16_t>(*index));
-    store_be16(item->bytes.data() + item->length + 2, load_be16(entries.data() + 2));
-    item->length = static_cast<std::uint16_t>(item->length + 4);
-  }
-  if (item->length == 0) {
-    --out.count;
-    return state.counters().feedback_unmatched.add();
-  }
+  item->length = static_cast<std::uint16_t>(answer.ask_length);
+  std::copy_n(ask.begin(), answer.ask_length, item->bytes.begin());
   stream.nacks.add();
 }
 
-void translate_pli(WorkerState& state, std::uint32_t receiver, std::uint32_t media, OutboundList& out) {
-  const std::uint32_t route_slot = fed_route(state, receiver, media);
-  if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
-  const std::uint32_t stream_slot = state.memory.routes[route_slot].stream;
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  if (too_soon(state, stream.last_keyframe_request_tsc)) return state.counters().feedback_suppressed.add();
-  if (out.add(state, stream_slot, RtcpType::kPayloadFeedback, kFeedbackPli) == nullptr) return;
-  stream.last_keyframe_request_tsc = state.now;
-  stream.plis.add();
+void translate_pli(WorkerState& state, std::uint32_t receiver, std::uint32_t media) {
+  const std::uint32_t route = fed_route(state, receiver, media);
+  if (route == kNoSlot) return state.counters().feedback_unmatched.add();
+  ask_for_keyframe(state, route, KeyframeRequest::kPli);
 }
 
-// RFC 5104 4.3.1: an entry has an SSRC and a command number. The publisher gets one sequence of numbers for
-// the requests of all receivers. A repetition (the same number from one receiver) stays a repetition.
-void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const std::uint8_t> entries,
-                   OutboundList& out) {
+// RFC 5104 4.3.1: an entry has an SSRC and a command number. A repetition (the same number from one receiver)
+// stays a repetition.
+void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const std::uint8_t> entries) {
   for (; entries.size() >= 8; entries = entries.subspan(8)) {
     const std::uint32_t route_slot = fed_route(state, receiver, load_be32(entries.data()));
     if (route_slot == kNoSlot) {
@@ -257,19 +186,10 @@ void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const s
       continue;
     }
     RouteSlot& route = state.memory.routes[route_slot];
-    StreamSlot& stream = state.memory.streams[route.stream];
-    const bool repeated = route.fir_seen && route.fir_sequence == entries[4];
-    if (!repeated && too_soon(state, stream.last_keyframe_request_tsc)) {
-      state.counters().feedback_suppressed.add();
-      continue;
-    }
-    Outbound* item = out.add(state, route.stream, RtcpType::kPayloadFeedback, kFeedbackFir);
-    if (item == nullptr) return;
+    const bool again = route.fir_seen && route.fir_sequence == entries[4];
     route.fir_seen = true;
     route.fir_sequence = entries[4];
-    write_fir(stream, repeated, *item);
-    stream.last_keyframe_request_tsc = state.now;
-    stream.firs.add();
+    ask_for_keyframe(state, route_slot, again ? KeyframeRequest::kFirAgain : KeyframeRequest::kFir);
   }
 }
 
@@ -281,8 +201,8 @@ void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpIt
   const bool transport = item.type == static_cast<std::uint8_t>(RtcpType::kTransportFeedback);
   if (transport && item.count == kFeedbackNack)
     return translate_nack(state, receiver, media, information, out, retransmit);
-  if (!transport && item.count == kFeedbackPli) return translate_pli(state, receiver, media, out);
-  if (!transport && item.count == kFeedbackFir) return translate_fir(state, receiver, information, out);
+  if (!transport && item.count == kFeedbackPli) return translate_pli(state, receiver, media);
+  if (!transport && item.count == kFeedbackFir) return translate_fir(state, receiver, information);
   state.counters().feedback_unmatched.add();
 }
 
@@ -295,7 +215,6 @@ void lend_outbound(WorkerState& state, const OutboundList& list) {
     Loan loan;
     loan.feedback_type = static_cast<std::uint8_t>(item.type);
     loan.feedback_format = item.format;
-    loan.repeated = item.repeated;
     lend_feedback(state, item.stream, loan, std::span(item.bytes).first(item.length));
     state.counters().feedback_forwarded.add();
   }
@@ -320,7 +239,7 @@ void send_to_publisher(WorkerState& state, OutboundList& list, std::size_t first
   const EndpointSlot& endpoint = state.endpoint(publisher);
   std::array<std::uint8_t, kMaxBlocks * kReportBlockLength> blocks;
   const std::size_t blocks_length = gather_blocks(list, first, blocks);
-  Compound compound(state, publisher);
+  RtcpCompound compound(state, publisher);
   compound.begin(endpoint.local_ssrc, {}, std::span(blocks).first(blocks_length), own_cname());
   std::size_t written = blocks_length / kReportBlockLength;
   for (std::size_t i = first; i < list.count; ++i) {
@@ -381,7 +300,10 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
 
 void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
                            std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname) {
-  const StreamSlot& stream = state.memory.streams[stream_slot];
+  StreamSlot& stream = state.memory.streams[stream_slot];
+  std::copy_backward(stream.sender_reports.begin(), stream.sender_reports.end() - 1,
+                     stream.sender_reports.end());
+  stream.sender_reports[0] = load_be32(sender_info.data() + 2);  // the middle of the NTP time, as LSR has it
   for (std::uint8_t i = 0; i < stream.source_count; ++i) {
     const SourceSlot& source = state.memory.sources[stream.sources[i]];
     if (source.stream != stream_slot) continue;
@@ -402,37 +324,17 @@ void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& re
   retransmit.start();
   for (MediaPacket& packet : packets) {
     const std::span<const std::uint8_t> bytes{packet.data, packet.length};
-    if (!rtcp_holds_together(bytes)) {
+    const std::size_t sound = sound_rtcp_length(bytes);
+    if (sound == 0) {
       state.drop(packet.mbuf, DropReason::kBadRtcp);
       continue;
     }
     state.counters().consumed.add();
-    take_in(state, packet, bytes, out, retransmit);
+    if (sound != bytes.size()) state.counters().feedback_unmatched.add();
+    take_in(state, packet, bytes.first(sound), out, retransmit);
     rte_pktmbuf_free(packet.mbuf);
   }
   retransmit.send(state);
-}
-
-void request_keyframe(WorkerState& state, std::uint32_t source_slot) {
-  if (is_mirror(state.memory.sources[source_slot])) return lend_keyframe_request(state, source_slot);
-  const std::uint32_t stream_slot = state.memory.sources[source_slot].stream;
-  if (stream_slot == kNoSlot) return;
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  if (!can_send_rtcp(state.endpoint(publisher_of(stream))) ||
-      too_soon(state, stream.last_keyframe_request_tsc))
-    return;
-  stream.last_keyframe_request_tsc = state.now;
-  stream.plis.add();
-  OutboundList out;
-  out.add(state, stream_slot, RtcpType::kPayloadFeedback, kFeedbackPli);
-  send_outbound(state, out);
-}
-
-void keyframe_for_mirror(WorkerState& state, SlotRef ref) {
-  if (ref.slot >= state.memory.sources.size()) return;
-  const SourceSlot& source = state.memory.sources[ref.slot];
-  if (source.installed && source.generation == ref.generation && !is_mirror(source))
-    request_keyframe(state, ref.slot);
 }
 
 void feedback_from_mirror(WorkerState& state, const Loan& loan) {
@@ -444,32 +346,29 @@ void feedback_from_mirror(WorkerState& state, const Loan& loan) {
   OutboundList out;
   const auto type = static_cast<RtcpType>(loan.feedback_type);
   if (!current || loan.length > out.items[0].bytes.size()) return state.counters().feedback_unmatched.add();
+  if (type == RtcpType::kPayloadFeedback) {
+    const bool is_fir = loan.feedback_format == kFeedbackFir;
+    const auto form = !is_fir         ? KeyframeRequest::kPli
+                      : loan.repeated ? KeyframeRequest::kFirAgain
+                                      : KeyframeRequest::kFir;
+    return want_keyframe(state, loan.stream.slot, form, state.now);
+  }
   const bool is_report = type == RtcpType::kReceiverReport;
-  const bool is_nack = type == RtcpType::kTransportFeedback;
-  const bool is_fir = !is_report && !is_nack && loan.feedback_format == kFeedbackFir;
-  // Each worker limits its own requests, so several workers together may exceed the limit.
-  if ((is_report && too_soon(state, stream.last_receiver_report_tsc)) ||
-      (!is_report && !is_nack && !loan.repeated && too_soon(state, stream.last_keyframe_request_tsc)))
-    return state.counters().feedback_suppressed.add();
+  if (is_report && report_is_too_soon(state, stream)) return state.counters().feedback_suppressed.add();
   Outbound& item = *out.add(state, loan.stream.slot, type, loan.feedback_format);
   item.length = loan.length;
   std::copy_n(loan.data, loan.length, item.bytes.begin());
-  if (is_fir) write_fir(stream, loan.repeated, item);
-  if (is_report) {
+  if (is_report)
     stream.last_receiver_report_tsc = state.now;
-  } else if (is_nack) {
+  else
     stream.nacks.add();
-  } else {
-    stream.last_keyframe_request_tsc = state.now;
-    (is_fir ? stream.firs : stream.plis).add();
-  }
   send_outbound(state, out);
 }
 
 void say_bye(WorkerState& state, std::uint32_t route_slot) {
   const RouteSlot& route = state.memory.routes[route_slot];
   if (!route.started || !can_send_rtcp(state.endpoint(route.endpoint.slot))) return;
-  Compound compound(state, route.endpoint.slot);
+  RtcpCompound compound(state, route.endpoint.slot);
   compound.begin(route.ssrc, {}, {}, own_cname());
   compound.bye(route.ssrc);
   compound.finish();

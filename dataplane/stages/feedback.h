@@ -3,8 +3,10 @@
 //     of the route. A BYE ends the stream but not the route: its SSRC may continue with another source.
 //   receiver -> publisher: report blocks, PLI, FIR and NACK go to the publisher that feeds the route now,
 //     with the publisher's SSRC and sequence numbers. Feedback on packets from before a switch is not sent
-//     on. When a route answers NACK itself, the publisher is asked only for packets that never came.
-// Worker only. The RTCP packets that it makes wait in WorkerState::reports until seal_reports() sends them.
+//     on. The publisher is asked again only for packets that never came here. Requests for key frames take
+//     the way of keyframes.h.
+// What stands behind an unknown or malformed packet of a compound is not read; what stands before it counts
+// (RFC 3550 A.2). Worker only.
 #pragma once
 
 #include "dataplane/state/batch.h"
@@ -13,13 +15,8 @@ namespace sluice::dataplane {
 
 class Retransmit;
 
-/// Takes ownership of the packets, which are decrypted RTCP compounds. Drops one that is malformed.
+/// Takes ownership of the packets, which are decrypted RTCP compounds. Drops one without a sound packet.
 void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& retransmit);
-
-/// Sends a PLI to the publisher of the stream that feeds `source`. Does nothing when no stream feeds it, when
-/// its publisher cannot be sent to, or when the last request for a key frame was less than 0.1 s ago. For a
-/// mirror, asks the home worker.
-void request_keyframe(WorkerState& state, std::uint32_t source);
 
 /// Sends the publisher's sender report to all receivers of the stream on this worker.
 void forward_sender_report(WorkerState& state, std::uint32_t stream,
@@ -28,8 +25,6 @@ void forward_sender_report(WorkerState& state, std::uint32_t stream,
 /// Sends on the feedback of a receiver on another worker (lend.h). It is for the publisher of a stream on
 /// this worker.
 void feedback_from_mirror(WorkerState& state, const Loan& loan);
-/// Requests a key frame for another worker. `ref`: a source on this worker. Does nothing when it is stale.
-void keyframe_for_mirror(WorkerState& state, SlotRef ref);
 
 /// Sends an RTCP BYE of the route's SSRC to its receiver. Does nothing when the route has not sent anything,
 /// or when its receiver cannot be sent to.

@@ -70,6 +70,7 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
     const std::uint32_t passed = state.clock_units(state.now - route.last_timestamp_tsc, route.clock_rate);
     route.timestamp_delta = route.last_timestamp + std::max(passed, 1u) - packet.rtp.timestamp;
     route.switches.add();
+    route.losses_known = false;
   } else {
     route.timestamp_delta = 0;
   }

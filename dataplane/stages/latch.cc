@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/stages/keyframes.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -45,7 +47,9 @@ void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacke
   remote.address.port = source_port(packet);
   LinkEnd local = endpoint.local;
   if (packet.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
+  const bool was_known = endpoint.rtp.known();
   aim(endpoint, packet.component, make_header_template(local, remote, endpoint.vlan, endpoint.dscp));
+  if (!was_known && endpoint.rtp.known()) endpoint_became_reachable(state, packet.endpoint);
   Note note;
   note.kind = NoteKind::kLatched;
   note.component = packet.component;

@@ -4,6 +4,7 @@
 
 #include "dataplane/stages/feedback.h"
 #include "dataplane/stages/forward.h"
+#include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/transmit.h"
@@ -22,10 +23,14 @@ std::uint32_t mirror_of(WorkerState& state, std::size_t lender, const Loan& loan
 }
 
 // Makes the mirror's stream stand for the stream of the loan.
-void follow(StreamSlot& stream, const Loan& loan) {
+void follow(WorkerState& state, StreamSlot& stream, const Loan& loan) {
   if (stream.home == loan.stream) return;
+  const bool is_change = stream.home.slot != kNoSlot && stream.home.slot != loan.stream.slot;
+  if (is_change && state.memory.sources[loan.source.slot].keyframe_count != 0)
+    lend_keyframe_request(state, loan.source.slot);
   stream.home = loan.stream;
   stream.rtp_window.reset();
+  stream.sender_reports = {};
   stream.ssrc.store(loan.ssrc, std::memory_order_relaxed);
   stream.cycle_base = loan.cycle_base;
   // By two, so that it stays odd: in use.
@@ -62,7 +67,7 @@ bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket&
       forward_sender_report(state, slot, {loan.data, loan.length}, {loan.cname, loan.cname_length});
     return false;
   }
-  follow(stream, loan);
+  follow(state, stream, loan);
   // The home worker lends no packet twice. The window here tells retransmit which packets never came.
   if (stream.rtp_window.check(loan.index) == crypto::ReplayVerdict::kFresh)
     stream.rtp_window.commit(loan.index);

@@ -60,23 +60,23 @@ void Retransmit::start() {
   looked_at_ = wanted_count_ = 0;
 }
 
-bool Retransmit::asked_lately(const WorkerState& state, std::uint64_t key) const {
+bool Retransmit::asked_lately(const WorkerState& state, std::uint64_t key, std::uint64_t within_ms) const {
   const Asked& asked = asked_[key % kAskedSize];
-  return asked.key == key && state.now - asked.tsc < state.tsc_hz / 1000 * kAgainAfterMs;
+  return asked.key == key && state.now - asked.tsc < state.tsc_hz / 1000 * within_ms;
 }
 
 void Retransmit::remember(const WorkerState& state, std::uint64_t key) {
   asked_[key % kAskedSize] = {key, state.now};
 }
 
-bool Retransmit::answer_one(WorkerState& state, std::uint32_t route_slot, std::uint64_t outgoing,
-                            std::uint64_t index) {
+Retransmit::Verdict Retransmit::answer_one(WorkerState& state, std::uint32_t route_slot,
+                                           std::uint64_t outgoing, std::uint64_t index) {
   RouteSlot& route = state.memory.routes[route_slot];
   WorkerCounters& counters = state.counters();
   const std::uint64_t key = key_of(route_slot, outgoing, false);
-  if (asked_lately(state, key)) {
+  if (asked_lately(state, key, kAgainAfterMs)) {
     counters.retransmit_suppressed.add();
-    return false;
+    return Verdict::kAnswered;
   }
   // The publisher is asked only for a packet that never came here: any other would be dropped as a replay.
   if (state.memory.streams[route.stream].rtp_window.check(index) == crypto::ReplayVerdict::kFresh) {
@@ -84,31 +84,36 @@ bool Retransmit::answer_one(WorkerState& state, std::uint32_t route_slot, std::u
     // All receivers miss a packet that was lost on its way here, and all ask for it. The publisher is asked
     // once.
     const std::uint64_t at_publisher = key_of(route.stream, index, true);
-    if (asked_lately(state, at_publisher)) return false;
+    if (asked_lately(state, at_publisher, kAskAgainAfterMs)) return Verdict::kAnswered;
     remember(state, at_publisher);
-    return true;
+    return Verdict::kAskPublisher;
+  }
+  if (!route.retransmit) {
+    counters.retransmit_misses.add();
+    return Verdict::kLostForGood;
   }
   const CachedKey cached{route.stream, route.stream_tenancy, index};
   const CacheLine* place = state.cache.locate(cached);
   if (place == nullptr) {
     counters.retransmit_misses.add();
-    return false;
+    return Verdict::kLostForGood;
   }
   if (route.retransmit_credit == 0 || wanted_count_ == wanted_.size()) {
     counters.retransmit_suppressed.add();
-    return false;
+    return Verdict::kAnswered;
   }
   remember(state, key);
   --route.retransmit_credit;
   prefetch(place);
   wanted_[wanted_count_++] = {place, cached, outgoing, route_slot};
-  return false;
+  return Verdict::kAnswered;
 }
 
-std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
-                               std::span<const std::uint8_t> entries, std::span<std::uint8_t> ask) {
+NackAnswer Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
+                              std::span<const std::uint8_t> entries, std::span<std::uint8_t> ask) {
   RouteSlot& route = state.memory.routes[route_slot];
   earn(route);
+  NackAnswer answer;
   NackWriter missing(ask);
   for (; entries.size() >= kEntry; entries = entries.subspan(kEntry)) {
     const std::uint16_t first = load_be16(entries.data());
@@ -127,10 +132,13 @@ std::size_t Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
         state.counters().retransmit_misses.add();  // belongs to an earlier source, or was never sent
         continue;
       }
-      if (answer_one(state, route_slot, outgoing, *index)) missing.add(static_cast<std::uint16_t>(*index));
+      const Verdict verdict = answer_one(state, route_slot, outgoing, *index);
+      if (verdict == Verdict::kAskPublisher) missing.add(static_cast<std::uint16_t>(*index));
+      if (verdict == Verdict::kLostForGood) answer.lost_for_good = true;
     }
   }
-  return missing.length();
+  answer.ask_length = missing.length();
+  return answer;
 }
 
 void Retransmit::send(WorkerState& state) {

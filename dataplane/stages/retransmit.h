@@ -1,7 +1,8 @@
-// retransmit: answers a receiver's NACK (RFC 4585 6.2.1) from the packet cache. It sends a packet again
-// exactly as the route sent it: same plaintext, header, packet index and keys. So a GCM nonce is used again
-// only for the same message, which reveals nothing. The receiver's replay window accepts the packet only if
-// it was lost. Worker only.
+// retransmit: answers a receiver's NACK (RFC 4585 6.2.1). A route with `retransmit` does that from the packet
+// cache. It sends a packet again exactly as the route sent it: same plaintext, header, packet index and keys.
+// So a GCM nonce is used again only for the same message, which reveals nothing. The receiver's replay window
+// accepts the packet only if it was lost. Any route asks the publisher for packets that never came here.
+// Worker only.
 //
 // Four bytes of a NACK can ask for 17 packets, so there are limits. A turn looks at about kLookedAt numbers
 // and sends at most kOutputs packets. A route sends no more packets again than it sends for the first time,
@@ -16,11 +17,18 @@
 
 namespace sluice::dataplane {
 
+struct NackAnswer {
+  std::size_t ask_length = 0;  // bytes of NACK entries for the publisher
+  bool lost_for_good = false;  // a packet came here, and cannot be sent again
+};
+
 class Retransmit {
  public:
   static constexpr std::size_t kLookedAt = 1024;  // lost sequence numbers, over all NACKs of a turn
   static constexpr std::uint64_t kCreditMax = 256;
   static constexpr std::uint64_t kAgainAfterMs = 5;
+  /// The publisher is not asked twice for a packet within this time, whichever receivers miss it.
+  static constexpr std::uint64_t kAskAgainAfterMs = 50;
 
   /// send() makes the packets in `batch`. REQUIRES: no other code uses `batch` during send().
   explicit Retransmit(OutgoingBatch& batch) : batch_(batch) {}
@@ -30,9 +38,9 @@ class Retransmit {
 
   /// Handles the entries (PID and BLP) of a NACK for `route`, and notes the packets for send(). Packets that
   /// never came here must be asked of the publisher: their numbers, as the publisher counts, go to `ask` as
-  /// entries. Returns the bytes written to `ask`. Every number in `entries` is counted as retransmitted,
-  /// suppressed or missed, here or in send(). REQUIRES: a live stream feeds the route.
-  std::size_t answer(WorkerState& state, std::uint32_t route, std::span<const std::uint8_t> entries,
+  /// entries. Every number in `entries` is counted as retransmitted, suppressed or missed, here or in send().
+  /// REQUIRES: a live stream feeds the route.
+  NackAnswer answer(WorkerState& state, std::uint32_t route, std::span<const std::uint8_t> entries,
                      std::span<std::uint8_t> ask);
 
   /// Seals and sends the packets that answer() has noted.
@@ -56,10 +64,11 @@ class Retransmit {
   };
   static constexpr std::size_t kAskedSize = 4096;
 
-  bool asked_lately(const WorkerState& state, std::uint64_t key) const;
+  enum class Verdict : std::uint8_t { kAnswered, kAskPublisher, kLostForGood };
+
+  bool asked_lately(const WorkerState& state, std::uint64_t key, std::uint64_t within_ms) const;
   void remember(const WorkerState& state, std::uint64_t key);
-  // True when the publisher has to be asked for the packet with the incoming `index`.
-  bool answer_one(WorkerState& state, std::uint32_t route, std::uint64_t outgoing, std::uint64_t index);
+  Verdict answer_one(WorkerState& state, std::uint32_t route, std::uint64_t outgoing, std::uint64_t index);
 
   OutgoingBatch& batch_;
   std::size_t looked_at_ = 0;

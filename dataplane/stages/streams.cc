@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "dataplane/state/keyframe_queue.h"
+
 namespace sluice::dataplane {
 namespace {
 
@@ -80,6 +82,12 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
   source.challenger = kNoSlot;
   stream.clock_rate.set(source.clock_rate);
   stream.jitter_clock_rate = source.clock_rate;
+  // A stream that only begins sends a key frame by itself.
+  const bool was_running = stream.packets.read() != 0;
+  if (source.keyframe_wanted || (source.keyframe_count != 0 && was_running && before != stream_slot)) {
+    source.keyframe_wanted = false;
+    want_keyframe(state, stream_slot, KeyframeRequest::kPli, state.now);
+  }
   refresh_direct_route(state, stream_slot);
   if (before == kNoSlot || before == stream_slot) return;
   state.memory.streams[before].contends = true;
@@ -232,6 +240,8 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.transit_known = false;
   stream.home = {};
   stream.last_keyframe_request_tsc = 0;
+  stream.keyframe_wanted = KeyframeRequest::kNone;  // keyframe_queued stays: the slot may be in the queue
+  stream.sender_reports = {};
   stream.last_receiver_report_tsc = 0;
   stream.last_rtcp_tsc = 0;
   stream.repeats = 0;

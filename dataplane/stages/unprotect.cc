@@ -264,8 +264,8 @@ std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& pack
   if (!endpoint.encrypted) {
     if (!source_allowed(state, packet)) return DropReason::kWrongSource;
     // What is no RTCP must not move the peer's address, nor count as a sign of life.
-    return rtcp_holds_together({packet.data, packet.length}) ? std::nullopt
-                                                             : std::optional(DropReason::kBadRtcp);
+    return sound_rtcp_length({packet.data, packet.length}) != 0 ? std::nullopt
+                                                                : std::optional(DropReason::kBadRtcp);
   }
   if (!endpoint.keys_ready) return DropReason::kNoKeys;
   std::uint32_t index = 0;

@@ -31,8 +31,8 @@ inline constexpr std::size_t kBatch = 64;  // packets that one turn of the loop 
 /// lanes of the hash even when half of them have another profile.
 inline constexpr std::size_t kOutputs = 128;
 inline constexpr std::size_t kHeadroom = 128;  // RTE_PKTMBUF_HEADROOM; checked in worker.cc
-/// Most key-frame requests per second to the publisher of a stream, and most receiver reports.
-inline constexpr std::uint64_t kFeedbackPerSecondMax = 10;
+/// Most receiver reports per second to the publisher of a stream.
+inline constexpr std::uint64_t kReceiverReportsPerSecond = 10;
 
 /// Our VLAN, MAC and IP addresses on one port, in the form that classify compares with a frame. The IP
 /// addresses have the order of PortInfo::addresses.
@@ -134,6 +134,8 @@ struct WorkerState {
   std::uint32_t free_stream = kNoSlot;
   std::uint32_t space_wanted_by =
       kNoSlot;                           // endpoint that has taken one of the last stream slots (make_space)
+  std::uint32_t first_keyframe = kNoSlot;  // the queue of keyframe_queue.h
+  std::uint32_t last_keyframe = kNoSlot;
   std::uint32_t next_to_yield = 0;       // stream slot at which the next search for a dormant stream begins
   std::vector<TransmitBuffer> transmit;  // per port
   ReportBuffer reports;

@@ -16,20 +16,20 @@ void append(std::uint8_t*& to, std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-bool rtcp_holds_together(std::span<const std::uint8_t> compound) {
-  if (compound.size() < kHeader + 4) return false;  // every type that we know has an SSRC
-  while (!compound.empty()) {
-    if (compound.size() < kHeader || (compound[0] >> 6) != 2) return false;
-    if (compound[1] < 192 || compound[1] > 223) return false;
-    const std::size_t length = (std::size_t{load_be16(compound.data() + 2)} + 1) * 4;
-    if (length > compound.size()) return false;
-    if ((compound[0] & 0x20) != 0) {
-      const std::uint8_t padding = compound[length - 1];
-      if (length != compound.size() || padding == 0 || padding > length - kHeader) return false;
+std::size_t sound_rtcp_length(std::span<const std::uint8_t> compound) {
+  std::size_t sound = 0;
+  while (compound.size() - sound >= kHeader) {
+    const auto rest = compound.subspan(sound);
+    const std::size_t length = (std::size_t{load_be16(rest.data() + 2)} + 1) * 4;
+    if ((rest[0] >> 6) != 2 || rest[1] < 192 || rest[1] > 223 || length > rest.size()) break;
+    if (sound == 0 && length < kHeader + 4) break;  // every type that may come first has an SSRC
+    if ((rest[0] & 0x20) != 0) {
+      const std::uint8_t padding = rest[length - 1];
+      if (length != rest.size() || padding == 0 || padding > length - kHeader) break;
     }
-    compound = compound.subspan(length);
+    sound += length;
   }
-  return true;
+  return sound;
 }
 
 bool RtcpWalk::next(RtcpItem& item) {

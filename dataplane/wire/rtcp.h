@@ -33,7 +33,7 @@ struct RtcpItem {
 };
 
 /// Goes through the packets of a compound. It never reads outside of the compound, but its items are only
-/// meaningful when rtcp_holds_together() is true.
+/// meaningful within sound_rtcp_length().
 class RtcpWalk {
  public:
   explicit RtcpWalk(std::span<const std::uint8_t> compound) : rest_(compound) {}
@@ -44,9 +44,10 @@ class RtcpWalk {
   std::span<const std::uint8_t> rest_;
 };
 
-/// Whether the compound is well-formed: it has at least 8 bytes, every packet has version 2, a type from 192
-/// to 223 and a length that fits, and only the last one has padding.
-[[nodiscard]] bool rtcp_holds_together(std::span<const std::uint8_t> compound);
+/// How many bytes at the beginning of the compound are sound packets. 0 when the first one is not. A packet is
+/// sound when it has version 2, a type from 192 to 223 and a length that fits, and when it has no padding
+/// unless it is the last one. The first one has an SSRC.
+[[nodiscard]] std::size_t sound_rtcp_length(std::span<const std::uint8_t> compound);
 
 /// Appends RTCP packets to a buffer. When a packet does not fit or breaks a limit below, the function writes
 /// nothing and returns false. So the buffer holds only whole packets.

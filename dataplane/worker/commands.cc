@@ -4,6 +4,7 @@
 
 #include "dataplane/stages/fanout.h"
 #include "dataplane/stages/feedback.h"
+#include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/latch.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
@@ -112,7 +113,9 @@ void remove_endpoint(WorkerState& state, SlotRef ref) {
 void set_remote(WorkerState& state, const Command& command) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
   if (endpoint == nullptr) return;
+  const bool was_known = endpoint->rtp.known();
   aim(*endpoint, command.component, command.remote);
+  if (!was_known && endpoint->rtp.known()) endpoint_became_reachable(state, command.ref.slot);
 }
 
 void await_remote(WorkerState& state, const Command& command) {
@@ -140,6 +143,7 @@ void keys_ready(WorkerState& state, SlotRef ref) {
       endpoint->encrypted ? static_cast<std::uint8_t>(
                                 crypto::profile_info(state.memory.keys[ref.slot].send.profile).rtp_tag_length)
                           : std::uint8_t{0};
+  endpoint_became_reachable(state, ref.slot);
 }
 
 // ---- sources and routes
@@ -157,7 +161,8 @@ void install_source(WorkerState& state, SlotRef ref) {
   source->installed = true;
   source->stream = kNoSlot;
   source->first_chunk = kNoSlot;
-  source->route_count = source->retransmit_count = 0;
+  source->route_count = source->retransmit_count = source->keyframe_count = 0;
+  source->keyframe_wanted = false;
   source->lent_to = 0;
   if (endpoint == nullptr) {
     source->stream = create_mirror_stream(state, ref.slot);
@@ -207,6 +212,9 @@ void install_route(WorkerState& state, SlotRef ref) {
   route->fir_seen = false;
   route->retransmit_credit = 0;
   route->retransmit_earned = 0;
+  route->keyframe_asked_tsc = 0;
+  route->losses_known = true;
+  route->earlier_losses = 0;
   route->segment_from = 0;
   route->earlier_length = route->skipped = 0;
   route->highest_index = route->base_index = route->first_index;

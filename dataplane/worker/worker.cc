@@ -5,6 +5,7 @@
 
 #include "dataplane/stages/classify.h"
 #include "dataplane/stages/feedback.h"
+#include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/receive.h"
@@ -51,6 +52,7 @@ bool Worker::turn(std::uint64_t now) {
   const std::size_t count = receive(state, received_, next_port_++);
   if (count != 0) process(std::span(received_).first(count));
   const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, outgoing_) : 0;
+  if (state.first_keyframe != kNoSlot) send_keyframe_requests(state);
   if (state.reports.count != 0) seal_reports(state);
   const std::size_t carried = state.steering.shares_queues() ? transmit_for_others(state) : 0;
   flush_transmit(state);
@@ -77,7 +79,7 @@ void Worker::run() {
       counters.busy_cycles.add(after - before);
       turn_meter.turned(counters, after - before);
       idle_.worked();
-    } else if (idle_.rest(after)) {
+    } else if (state_->first_keyframe == kNoSlot && idle_.rest(after)) {
       const std::uint64_t woken = rte_rdtsc();
       counters.total_cycles.add(woken - after);
       after = woken;

@@ -133,7 +133,7 @@ class Side {
   }
 
   bool is_good_rtcp(Bytes packet) {
-    if (!encrypted()) return rtcp_holds_together(packet);
+    if (!encrypted()) return sound_rtcp_length(packet) != 0;
     crypto::RtcpUnprotectJob job{};
     job.keys = &keys_->receive;
     job.length = static_cast<std::uint16_t>(packet.size());
@@ -142,7 +142,7 @@ class Side {
     peers_engine().unprotect_rtcp({&job, 1});
     if (job.status != crypto::SrtpStatus::kOk) return false;
     packet.resize(job.length);
-    return rtcp_holds_together(packet);
+    return sound_rtcp_length(packet) != 0;
   }
 
   test::Peer peer_;

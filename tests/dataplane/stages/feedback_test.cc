@@ -115,6 +115,9 @@ TEST_P(FeedbackTest, ReceiverReportReachesThePublisherWithItsOwnNumbers) {
   store_be32(&block[12], 33);
   store_be32(&block[16], 0x12345678);
   store_be32(&block[20], 0x100);
+  Bytes info = sender_info(50000);
+  store_be32(&info[2], 0x12345678);  // the sender report that the receiver means
+  call.publisher_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(1000, info, {})); }), !mux);
   const auto got =
       call.receiver_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); }), !mux);
   ASSERT_EQ(got.size(), 1u);
@@ -159,10 +162,14 @@ TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
   EXPECT_EQ(item->count, kFeedbackFir);
   EXPECT_EQ(load_be32(&item->body[8]), 1000u);
 
+  RtpOptions rtp;
+  rtp.sequence = 7003;
+  call.plane.deliver(call.publisher, call.from_publisher->protect(make_rtp(rtp)));
+  call.plane.sent();
   Bytes nack(8);
-  store_be16(&nack[0], 100);
-  store_be16(&nack[2], 1);
-  store_be16(&nack[4], 50);  // from before the route: it cannot be sent again
+  store_be16(&nack[0], 101);  // came here: the publisher is not asked
+  store_be16(&nack[2], 1);    // 7002, which did not come
+  store_be16(&nack[4], 50);   // from before the route: it cannot be sent again
   got = call.receiver_says(
       compound([&](RtcpWriter& w) {
         EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ssrc, nack));
@@ -173,8 +180,8 @@ TEST_P(FeedbackTest, PliFirAndNackReachThePublisherWithItsOwnSsrc) {
   ASSERT_TRUE(item);
   ASSERT_EQ(item->body.size(), 12u);
   EXPECT_EQ(load_be32(&item->body[4]), 1000u);
-  EXPECT_EQ(load_be16(&item->body[8]), 7000);
-  EXPECT_EQ(load_be16(&item->body[10]), 1);
+  EXPECT_EQ(load_be16(&item->body[8]), 7002);
+  EXPECT_EQ(load_be16(&item->body[10]), 0);
   const StreamSlot& stream = call.plane.memory().streams[0];
   EXPECT_EQ(stream.plis.read(), 1u);
   EXPECT_EQ(stream.firs.read(), 1u);
@@ -188,35 +195,6 @@ TEST(FeedbackRuleTest, FeedbackAboutAStrangerGoesNowhere) {
   }));
   EXPECT_TRUE(got.empty()) << "the publisher's SSRC is not the receiver's";
   EXPECT_EQ(call.plane.counters().feedback_unmatched.read(), 1u);
-}
-
-TEST(FeedbackRuleTest, KeyframeRequestsOfManyAreOneWithinAMoment) {
-  Call call;
-  const Bytes pli = compound([&](RtcpWriter& w) {
-    EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, call.route_options.ssrc, {}));
-  });
-  EXPECT_EQ(call.receiver_says(pli).size(), 1u);
-  EXPECT_EQ(call.receiver_says(pli).size(), 0u);
-  EXPECT_EQ(call.plane.counters().feedback_suppressed.read(), 1u);
-  call.plane.advance(0.2);
-  EXPECT_EQ(call.receiver_says(pli).size(), 1u);
-}
-
-TEST(FeedbackRuleTest, FirNumbersCountUpToThePublisherAndRepeatWhenRepeated) {
-  Call call;
-  std::vector<int> sequence;
-  for (const std::uint8_t number : {200, 200, 201}) {
-    call.plane.advance(1);
-    Bytes fir(8);
-    store_be32(&fir[0], call.route_options.ssrc);
-    fir[4] = number;
-    const auto got = call.receiver_says(compound([&](RtcpWriter& w) {
-      EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackFir, 42, 0, fir));
-    }));
-    ASSERT_EQ(got.size(), 1u);
-    sequence.push_back(find_item(got[0], RtcpType::kPayloadFeedback)->body[12]);
-  }
-  EXPECT_EQ(sequence, (std::vector<int>{1, 1, 2}));
 }
 
 TEST(FeedbackRuleTest, AByeEndsTheStreamAndNotTheRoute) {
@@ -292,18 +270,123 @@ TEST(FeedbackRuleTest, ReplayedAndForgedSrtcpIsDropped) {
   }
 }
 
-TEST(FeedbackRuleTest, CompoundsThatDoNotHoldTogetherAreNamed) {
+// RFC 3550 A.2: what stands before a malformed or unknown packet counts, under SRTCP and in the clear.
+TEST(FeedbackRuleTest, WhatStandsBeforeAMalformedPacketCounts) {
+  Call call;
+  const Bytes sound = compound([&](RtcpWriter& w) {
+    EXPECT_TRUE(w.report(42, {}, {}));
+    EXPECT_TRUE(w.feedback(RtcpType::kPayloadFeedback, kFeedbackPli, 42, call.route_options.ssrc, {}));
+  });
+  const std::vector<Bytes> tails = {
+      {0x80, 207, 0, 9, 1, 2, 3, 4},    // longer than the datagram
+      {0x40, 207, 0, 1, 1, 2, 3, 4},    // version 1
+      {0x80, 90, 0, 1, 1, 2, 3, 4},     // no RTCP type
+      {0xa0, 207, 0, 1, 1, 2, 3, 200},  // more padding than bytes
+      {0x80, 207},                      // half a header
+  };
+  for (const Bytes& tail : tails) {
+    call.plane.advance(1);
+    Bytes packet = sound;
+    packet.insert(packet.end(), tail.begin(), tail.end());
+    const auto got = call.receiver_says(packet);
+    ASSERT_EQ(got.size(), 1u) << "the PLI before it";
+    EXPECT_TRUE(find_item(got[0], RtcpType::kPayloadFeedback));
+  }
+  call.plane.advance(1);
+  Bytes unknown = {0x80, 222, 0, 1, 1, 2, 3, 4};
+  unknown.insert(unknown.begin(), sound.begin(), sound.begin() + 8);
+  unknown.insert(unknown.end(), sound.begin() + 8, sound.end());
+  EXPECT_EQ(call.receiver_says(unknown).size(), 1u) << "an unknown type does not end the compound";
+  EXPECT_EQ(call.plane.drops(DropReason::kBadRtcp), 0u);
+}
+
+TEST(FeedbackRuleTest, CompoundsWithoutASoundPacketAreNamed) {
   Harness plane;
   const Peer peer = plane.add_peer();
   const Bytes good = compound([](RtcpWriter& w) {
     EXPECT_TRUE(w.report(1, sender_info(1), {}));
     EXPECT_TRUE(w.cname(1, text("x")));
   });
+  const std::size_t first = 28;
   for (std::size_t length = 2; length < good.size(); ++length)
     plane.deliver(peer, std::span(good).first(length));
-  // Only a cut between the two packets leaves a valid compound.
-  EXPECT_EQ(plane.counters().consumed.read(), 1u);
-  EXPECT_EQ(plane.drops(DropReason::kBadRtcp), good.size() - 3);
+  EXPECT_EQ(plane.counters().consumed.read(), good.size() - first);
+  EXPECT_EQ(plane.drops(DropReason::kBadRtcp), first - 2);
+}
+
+// LSR and DLSR are times of one publisher's clock, and the receiver counts losses for the route's whole life.
+TEST(FeedbackRuleTest, AfterASwitchTheNewPublisherHearsOnlyOfItself) {
+  Call call;
+  const auto reported = [&](std::uint32_t losses, std::uint32_t highest, std::uint32_t lsr) {
+    Bytes block(24);
+    store_be32(&block[0], call.route_options.ssrc);
+    store_be32(&block[4], 0x10000000 | losses);
+    store_be32(&block[8], highest);
+    store_be32(&block[16], lsr);
+    store_be32(&block[20], 0x100);
+    return compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); });
+  };
+  Bytes info = sender_info(50000);
+  store_be32(&info[2], 0x11111111);
+  call.publisher_says(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(1000, info, {})); }));
+  ASSERT_EQ(call.receiver_says(reported(7, 101, 0x11111111)).size(), 1u);
+
+  PeerOptions options;
+  options.kind = EndpointKind::kSdes;
+  const Peer other = call.plane.add_peer(options);
+  Oracle sender(other.to_sluice, false);
+  Oracle to_other(other.from_sluice, true);
+  call.plane.switch_route(call.route, call.plane.add_source(other, call.route_options));
+  RtpOptions rtp;
+  rtp.ssrc = 3000;
+  rtp.sequence = 30;
+  call.plane.deliver(other, sender.protect(make_rtp(rtp)));
+  call.plane.sent();
+  const auto other_hears = [&](const Bytes& packet) {
+    call.plane.advance(1);
+    call.plane.deliver(call.receiver, call.from_receiver->protect_rtcp(packet));
+    const auto got = call.opened(to_other, other, false);
+    EXPECT_EQ(got.size(), 1u);
+    return got.empty() ? Bytes(24) : Bytes(got[0].begin() + 8, got[0].begin() + 32);
+  };
+  Bytes block = other_hears(reported(7, 102, 0x11111111));
+  EXPECT_EQ(load_be32(&block[4]), 0x10000000u) << "the seven losses are the other publisher's";
+  EXPECT_EQ(load_be32(&block[16]), 0u);
+  EXPECT_EQ(load_be32(&block[20]), 0u);
+  store_be32(&info[2], 0x22222222);
+  call.plane.deliver(other, sender.protect_rtcp(compound([&](RtcpWriter& w) {
+    EXPECT_TRUE(w.report(3000, info, {}));
+  })));
+  call.plane.sent();
+  block = other_hears(reported(9, 102, 0x22222222));
+  EXPECT_EQ(load_be32(&block[4]), 0x10000002u);
+  EXPECT_EQ(load_be32(&block[16]), 0x22222222u);
+  EXPECT_EQ(load_be32(&block[20]), 0x100u);
+}
+
+TEST(FeedbackRuleTest, APacketThatNeverCameIsAskedOfThePublisherOnceForAll) {
+  Harness plane;
+  const Peer publisher = plane.add_peer();
+  RouteOptions options;
+  const std::uint32_t source = plane.add_source(publisher, options);
+  std::vector<Peer> receivers;
+  for (int i = 0; i < 10; ++i) {
+    receivers.push_back(plane.add_peer());
+    plane.add_route(source, receivers.back(), options);
+  }
+  for (const std::uint16_t sequence : {7000, 7002}) {
+    RtpOptions rtp;
+    rtp.sequence = sequence;
+    plane.deliver(publisher, make_rtp(rtp));
+  }
+  plane.sent();
+  Bytes nack(4);
+  store_be16(&nack[0], 101);
+  const Bytes asking = compound([&](RtcpWriter& w) {
+    EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, options.ssrc, nack));
+  });
+  for (const Peer& receiver : receivers) plane.deliver(receiver, asking);
+  EXPECT_EQ(plane.sent().size(), 1u);
 }
 
 }  // namespace

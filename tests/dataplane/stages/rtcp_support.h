@@ -17,9 +17,9 @@ inline Bytes compound(auto write) {
   return buffer;
 }
 
-/// The first item of that type; nullopt when there is none or the compound is malformed.
+/// The first item of that type; nullopt when there is none or a packet of the compound is malformed.
 inline std::optional<RtcpItem> find_item(const Bytes& packet, RtcpType type) {
-  if (!rtcp_holds_together(packet)) return std::nullopt;
+  if (sound_rtcp_length(packet) != packet.size()) return std::nullopt;
   RtcpItem item;
   for (RtcpWalk walk(packet); walk.next(item);)
     if (item.type == static_cast<std::uint8_t>(type)) return item;

@@ -71,7 +71,7 @@ TEST(RtcpWalkTest, WalksWholeCompounds) {
   GuardedRoom room;
   for (const auto& pieces : compounds()) {
     const auto held = room.hold(join(pieces));
-    ASSERT_TRUE(rtcp_holds_together(held));
+    ASSERT_EQ(sound_rtcp_length(held), held.size());
     RtcpWalk walk(held);
     RtcpItem item;
     for (const Piece& piece : pieces) {
@@ -93,8 +93,12 @@ TEST(RtcpWalkTest, CutAtEveryLength) {
     for (const Piece& piece : pieces) ends.push_back(end += 4 + piece.body.size() + piece.padding);
     for (std::size_t length = 0; length <= whole.size(); ++length) {
       const auto held = room.hold(std::span(whole).first(length));
-      const bool boundary = std::find(ends.begin(), ends.end(), length) != ends.end();
-      EXPECT_EQ(rtcp_holds_together(held), boundary && length >= 8) << length << " of " << whole.size();
+      // The packets before the cut stay, unless the first one has no SSRC.
+      // Only the last packet has padding, and nothing stands behind it.
+      std::size_t sound = 0;
+      for (const std::size_t at : ends)
+        if (at <= length && ends[0] >= 8) sound = at;
+      EXPECT_EQ(sound_rtcp_length(held), sound) << length << " of " << whole.size();
       RtcpItem item;  // even in an unchecked compound, the walk stays within the bytes
       for (RtcpWalk walk(held); walk.next(item);)
         ASSERT_LE(item.body.data() + item.body.size(), held.data() + length);
@@ -110,10 +114,10 @@ TEST(RtcpWalkTest, VersionsAndTypes) {
       alone[0] = static_cast<std::uint8_t>(first);
       alone[1] = static_cast<std::uint8_t>(type);
       const bool good = first >> 6 == 2 && type >= 192 && type <= 223;
-      ASSERT_EQ(rtcp_holds_together(alone), good) << first << " " << type;
+      ASSERT_EQ(sound_rtcp_length(alone), good ? 8u : 0u) << first << " " << type;
       Bytes behind = packet_of(0, 201, filled(4, 1));
       behind.insert(behind.end(), alone.begin(), alone.end());
-      ASSERT_EQ(rtcp_holds_together(behind), good) << first << " " << type;
+      ASSERT_EQ(sound_rtcp_length(behind), good ? 16u : 8u) << first << " " << type;
     }
   }
 }
@@ -125,7 +129,9 @@ TEST(RtcpWalkTest, LengthFields) {
     for (unsigned words = 0; words <= 0xffff; words += words < 40 ? 1 : 997) {
       store_be16(&packet[2], static_cast<std::uint16_t>(words));
       // The bytes behind a shorter packet are zeros and small numbers, so they have no version 2.
-      ASSERT_EQ(rtcp_holds_together(room.hold(packet)), (words + 1) * 4 == bytes) << bytes << " " << words;
+      const std::size_t length = (words + std::size_t{1}) * 4;
+      ASSERT_EQ(sound_rtcp_length(room.hold(packet)), length >= 8 && length <= bytes ? length : 0)
+          << bytes << " " << words;
     }
   }
 }
@@ -139,7 +145,7 @@ TEST(RtcpWalkTest, PaddingOnlyOnTheLastAndOnlyAsMuchAsThereIs) {
       packet.back() = static_cast<std::uint8_t>(count);
       const bool good = count >= 1 && count <= body;
       const auto held = room.hold(packet);
-      ASSERT_EQ(rtcp_holds_together(held), good) << body << "/" << count;
+      ASSERT_EQ(sound_rtcp_length(held), good ? held.size() : 0) << body << "/" << count;
       if (good) {
         RtcpItem item;
         RtcpWalk walk(held);
@@ -149,7 +155,7 @@ TEST(RtcpWalkTest, PaddingOnlyOnTheLastAndOnlyAsMuchAsThereIs) {
       Bytes two = packet;
       const Bytes last = packet_of(0, 201, filled(4, 1));
       two.insert(two.end(), last.begin(), last.end());
-      ASSERT_FALSE(rtcp_holds_together(two)) << "padding in front of another packet";
+      ASSERT_EQ(sound_rtcp_length(two), 0u) << "padding in front of another packet";
     }
   }
 }
@@ -167,7 +173,9 @@ TEST(RtcpWalkTest, RandomCompoundsStayWithinBounds) {
       bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
     if (random() % 4 == 0) bytes.resize(random() % (bytes.size() + 1));
     const auto held = room.hold(bytes);
-    const bool good = rtcp_holds_together(held);
+    const std::size_t sound = sound_rtcp_length(held);
+    ASSERT_LE(sound, held.size());
+    const bool good = sound == held.size() && sound != 0;
     accepted += good;
     std::size_t walked = 0;
     RtcpItem item;
@@ -200,7 +208,7 @@ TEST(RtcpWriterTest, ReportsWalkBack) {
         continue;
       }
       const auto written = std::span(buffer).first(writer.length());
-      ASSERT_TRUE(rtcp_holds_together(written));
+      ASSERT_EQ(sound_rtcp_length(written), written.size());
       RtcpItem item;
       RtcpWalk walk(written);
       ASSERT_TRUE(walk.next(item));
@@ -232,7 +240,7 @@ TEST(RtcpWriterTest, CnamesOfEveryLengthAreFoundAgain) {
     ASSERT_EQ(writer.cname(77, name), length <= 255);
     if (length > 255) continue;
     const auto written = std::span(buffer).first(writer.length());
-    ASSERT_TRUE(rtcp_holds_together(written));
+    ASSERT_EQ(sound_rtcp_length(written), written.size());
     RtcpItem item;
     ASSERT_TRUE(RtcpWalk(written).next(item));
     EXPECT_EQ(item.type, 202);
@@ -253,7 +261,7 @@ TEST(RtcpWriterTest, ByeAndFeedbackWalkBack) {
   ASSERT_TRUE(writer.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 12, 22, filled(40, 9)));
   ASSERT_TRUE(writer.bye(5));
   const auto written = std::span(buffer).first(writer.length());
-  ASSERT_TRUE(rtcp_holds_together(written));
+  ASSERT_EQ(sound_rtcp_length(written), written.size());
   RtcpWalk walk(written);
   RtcpItem item;
   ASSERT_TRUE(walk.next(item));
@@ -304,7 +312,7 @@ TEST(RtcpWriterTest, NothingIsHalfWritten) {
       ASSERT_EQ(write(writer), room_left == needs) << room_left << " of " << needs;
       ASSERT_EQ(writer.length(), room_left == needs ? 8 + needs : 8);
       ASSERT_TRUE(room_left == needs || std::equal(before.begin(), before.end(), held.begin()));
-      ASSERT_TRUE(rtcp_holds_together(held.first(writer.length())));
+      ASSERT_EQ(sound_rtcp_length(held.first(writer.length())), writer.length());
     }
   }
 }
