@@ -113,6 +113,11 @@ void describe(V& v, EndpointCreate& r) {
            .help = "header extension that carries the mid; 0 = none",
            .range = kMidExtensionId},
           r.mid_extension_id);
+  v.field({.name = "repairPayloadTypes",
+           .help = "of its RTX and FEC streams: they feed no route that does not name their SSRC",
+           .range = kPayloadType,
+           .max_items = kMaxRepairTypes},
+          r.repair_payload_types);
   v.field({.name = "dscp", .help = "of what is sent to the peer", .range = kDscp}, r.dscp);
   describe_endpoint_extras(v, r);
 }

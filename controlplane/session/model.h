@@ -56,6 +56,7 @@ struct EndpointCreate {
   std::optional<config::IpFamily> family;
   std::optional<bool> rtcp_mux;
   std::uint8_t mid_extension_id = 0;  // 0 = none
+  std::vector<std::uint8_t> repair_payload_types;  // of RTX (RFC 4588) and FEC with an SSRC of their own
   std::uint8_t dscp = 0;
   std::optional<RemoteAddress> remote;
   std::optional<dataplane::LatchPolicy> latch;

@@ -62,7 +62,7 @@ std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::resume(std::uint32_t ssrc, En
   if (entry.next_index > kLastFirstIndex) return std::nullopt;
   resting_.erase(entry.rest);
   entry.live = true;
-  return Lease{ssrc, entry.next_index};
+  return Lease{ssrc, entry.next_index, false};
 }
 
 OutgoingSsrcs::Lease OutgoingSsrcs::begin(std::uint32_t ssrc, const Random& random) {

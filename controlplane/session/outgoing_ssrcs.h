@@ -25,6 +25,7 @@ class OutgoingSsrcs {
   struct Lease {
     std::uint32_t ssrc = 0;
     std::uint64_t first_index = 0;
+    bool is_new = true;  // no route has sent with it before
   };
   enum class Refusal : std::uint8_t {
     kTaken,      // a route uses that SSRC, or it is the endpoint's own

@@ -15,6 +15,13 @@ namespace sluice::control {
 using dataplane::Command;
 using dataplane::CommandKind;
 
+namespace {
+
+// How many packets that should have come before a route's first one may follow it.
+constexpr std::uint8_t kReorderRoom = 8;
+
+}  // namespace
+
 Result<Route*> Routing::create(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request) {
   assert(!from.removing && !to.removing && context_.registry.find_route(session, request.id) == nullptr);
   if (auto error = check_source(request.from, from)) return *error;
@@ -234,6 +241,7 @@ void Routing::fill(const Route& route) {
       slot.extension_ids[mapping.from] = mapping.to;
   slot.first_index = route.lease.first_index;
   slot.next_index.set(route.lease.first_index);
+  slot.reorder_room = route.lease.is_new ? kReorderRoom : std::uint8_t{0};
   slot.source = route.source->ref.slot;
   slot.next_to_endpoint = slot.stream = dataplane::kNoSlot;
 }

@@ -211,10 +211,19 @@ RequestError refuse_count(std::string_view param, std::size_t found, std::size_t
                           fmt::format("a list of at most {}", most));
 }
 
+Refusal check_repair_types(const std::vector<std::uint8_t>& types) {
+  if (types.size() > kMaxRepairTypes) return refuse_count("repairPayloadTypes", types.size(), kMaxRepairTypes);
+  for (std::size_t i = 0; i < types.size(); ++i)
+    if (auto error = check_range(fmt::format("repairPayloadTypes[{}]", i), types[i], kPayloadType))
+      return error;
+  return std::nullopt;
+}
+
 Refusal check(const EndpointCreate& request) {
   if (auto error = check_new_id(request.id)) return error;
   if (auto error = check_range("midExtensionId", request.mid_extension_id, kMidExtensionId)) return error;
   if (auto error = check_range("dscp", request.dscp, kDscp)) return error;
+  if (auto error = check_repair_types(request.repair_payload_types)) return error;
   if (auto error = check_kind(request)) return error;
   if (auto error = check_latch(request)) return error;
   if (auto error = check_keys(request)) return error;

@@ -15,6 +15,7 @@
 #include "dataplane/base/counters.h"
 #include "dataplane/base/endpoint_kind.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/shared/payload_type_set.h"
 #include "dataplane/wire/header_template.h"
 
 namespace sluice::dataplane {
@@ -69,6 +70,7 @@ struct alignas(64) EndpointSlot {
   std::uint8_t dscp;
   std::uint16_t vlan;
   std::uint16_t max_streams;
+  PayloadTypeSet repair_types;       // of RTX (RFC 4588) and FEC streams with an SSRC of their own
   std::uint32_t local_ssrc;          // the SSRC of sluice's own RTCP to this peer
   LinkEnd local;                     // our MAC, address and RTP port on that port
   config::IpPrefix latch_network;    // kOnce: only from here; length 0 = from anywhere

@@ -12,6 +12,7 @@
 
 #include "dataplane/base/counters.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/shared/payload_type_set.h"
 #include "dataplane/shared/stream_slot.h"
 
 namespace sluice::dataplane {
@@ -46,7 +47,9 @@ struct alignas(64) SourceSlot {
   SlotRef home;  // in a mirror: the source that it stands for
   std::uint8_t home_worker;
 
-  std::uint32_t keyframe_count;  // worker: number of routes with keyframe_on_switch
+  // Worker.
+  std::uint32_t keyframe_count;  // number of routes with keyframe_on_switch
+  PayloadTypeSet mapped_types;   // what its routes map; keeps the types of a removed route while others are left
 
   // Worker: the streams that compete for the source (stages/streams.h).
   std::uint8_t contests;             // how often the source changed hands between streams that both go on
@@ -118,8 +121,11 @@ struct alignas(64) RouteSlot {
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = removed (RFC 8285)
 
-  // Packet index of the first packet that leaves. The control thread chooses it so that no index repeats.
+  // Lowest packet index that may leave. The control thread chooses it so that no index repeats.
   std::uint64_t first_index;
+  // The first packet leaves with first_index + reorder_room. Packets that should have come before it get the
+  // numbers below. 0 for an SSRC that the receiver knows already: there the room would look like a loss.
+  std::uint8_t reorder_room;
 
   // Worker.
   Counter retransmitted;            // packets sent again

@@ -15,7 +15,7 @@
 
 namespace sluice::dataplane {
 
-inline constexpr std::size_t kMaxSourcesPerStream = 4;
+inline constexpr std::size_t kMaxSourcesPerStream = 8;
 inline constexpr std::size_t kMaxMidLength = 16;
 
 /// How a publisher is asked for a key frame. A stronger form, further down, replaces a weaker one.
@@ -47,7 +47,7 @@ struct alignas(64) StreamSlot {
   std::uint32_t transit;           // RFC 3550 A.8
   std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: a packet with this number confirms a restart
   bool transit_known;
-  bool restart_suspected;
+  bool restart_suspected;  // plain RTP; under SRTP: that the roll-over counter is wrong (stages/unprotect.cc)
   std::uint8_t mid_length;  // of the RFC 8843 mid; 0 = no packet has named it yet
   std::uint8_t fed;         // which of `sources` its packets go to now, a bit for each
   bool contends;            // another stream feeds a source that this one matches
@@ -81,6 +81,8 @@ struct alignas(64) StreamSlot {
   std::uint64_t repeat_packets;  // what `packets` was then
   std::uint16_t repeats;         // packets of that run; 0 = none
   std::uint16_t repeat_next;     // the number that continues it
+  std::uint64_t refused_packets;  // SRTP: what `packets` was when a run of refused packets began
+  std::uint16_t refusals;         // SRTP: packets of that run
   std::uint64_t last_rtcp_tsc;   // of the latest SRTCP packet; 0 = none has come
   std::uint8_t fir_sequence;     // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
 

@@ -15,9 +15,17 @@ std::uint32_t take_chunk(WorkerState& state) {
   return index;
 }
 
+void add_mapped_types(SourceSlot& source, const RouteSlot& route) {
+  if (route.payload_type_count == 0) source.mapped_types.add_all();
+  for (std::uint8_t i = 0; i < route.payload_type_count; ++i)
+    source.mapped_types.add(route.payload_types[i].from);
+}
+
 }  // namespace
 
 bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) {
+  if (source.route_count == 0) source.mapped_types.clear();
+  add_mapped_types(source, state.memory.routes[route]);
   // Only the first chunk may have free entries: removal keeps the others full.
   if (source.first_chunk == kNoSlot || state.chunks[source.first_chunk].count == FanoutChunk::kRoutes) {
     const std::uint32_t fresh = take_chunk(state);

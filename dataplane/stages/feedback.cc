@@ -59,7 +59,10 @@ void send_report(WorkerState& state, const RouteSlot& route, std::span<const std
 void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssrc) {
   const std::uint32_t slot = find_stream(state, packet.endpoint, ssrc);
   if (slot == kNoSlot || state.memory.streams[slot].ended.load(std::memory_order_relaxed)) return;
-  state.memory.streams[slot].ended.store(true, std::memory_order_relaxed);
+  StreamSlot& stream = state.memory.streams[slot];
+  stream.ended.store(true, std::memory_order_relaxed);
+  stream.contends = true;  // so that its next packet, if there is one, tells that it goes on
+  refresh_direct_route(state, slot);
   Note note;
   note.kind = NoteKind::kStreamEnded;
   note.ref = {packet.endpoint, state.endpoint(packet.endpoint).generation};

@@ -63,7 +63,8 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
                                                 const MediaPacket& packet) {
   RouteSlot& route = state.memory.routes[route_slot];
   const StreamSlot& stream = state.memory.streams[packet.stream];
-  const std::uint64_t first = route.started ? route.highest_index + 1 : route.first_index;
+  const std::uint64_t first =
+      route.started ? route.highest_index + 1 : route.first_index + route.reorder_room;
   if (route.started) {
     // Since the first packet of that timestamp: those of a digit all have the timestamp of its beginning (RFC
     // 4733 2.5.1.2), and what follows comes after its end.
@@ -75,6 +76,7 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
     route.timestamp_delta = 0;
   }
   start_numbering(route, packet.index, first);
+  if (!route.started) route.base_index = route.first_index;
   route.stream = packet.stream;
   route.stream_tenancy = stream.tenancy.load(std::memory_order_relaxed);
   route.stream_epoch = packet.epoch;

@@ -26,14 +26,18 @@ bool lists(const SourceSlot& source, std::uint8_t payload_type) {
   return std::find(source.payload_types.begin(), end, payload_type) != end;
 }
 
-bool matches(const SourceSlot& source, const StreamSlot& stream) {
+bool matches(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
+  const std::uint8_t type = stream.payload_type.load(std::memory_order_relaxed);
+  if (source.match != SourceMatch::kSsrc &&
+      state.memory.endpoints[source.endpoint.slot].repair_types.has(type))
+    return false;
   switch (source.match) {
     case SourceMatch::kAny:
       return true;
     case SourceMatch::kSsrc:
       return stream.ssrc.load(std::memory_order_relaxed) == source.ssrc;
     case SourceMatch::kPayloadType:
-      return lists(source, stream.payload_type.load(std::memory_order_relaxed));
+      return lists(source, type);
     case SourceMatch::kMid:
       return stream.mid_length == source.mid_length &&
              std::equal(stream.mid.begin(), stream.mid.begin() + stream.mid_length, source.mid.begin());
@@ -96,22 +100,11 @@ void bind(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_sl
 
 // ---- the contest for a source (streams.h)
 
-// Whether a route of the source maps the stream's payload type. Looks at the first chunk of routes only:
-// nearly always all routes of a source map the same types. True when other workers have routes of the source,
-// because their mappings are not known here.
-bool is_of_kind(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
-  if (source.route_count == 0 || source.lent_to != 0) return true;
-  const FanoutChunk& chunk = state.chunks[source.first_chunk];
-  const std::uint8_t type = stream.payload_type.load(std::memory_order_relaxed);
-  for (std::uint32_t i = 0; i < chunk.count; ++i) {
-    const RouteSlot& route = state.memory.routes[chunk.routes[i]];
-    const auto end = route.payload_types.begin() + route.payload_type_count;
-    if (route.payload_type_count == 0 ||
-        std::any_of(route.payload_types.begin(), end,
-                    [&](const auto& mapping) { return mapping.from == type; }))
-      return true;
-  }
-  return false;
+// Whether a route of the source maps the stream's payload type. True when other workers have routes of the
+// source, because their mappings are not known here.
+bool is_of_kind(const SourceSlot& source, const StreamSlot& stream) {
+  return source.route_count == 0 || source.lent_to != 0 ||
+         source.mapped_types.has(stream.payload_type.load(std::memory_order_relaxed));
 }
 
 std::uint64_t to_tsc(const WorkerState& state, std::uint64_t us) {
@@ -160,8 +153,8 @@ bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_s
     return true;
   }
   const StreamSlot& feeder = state.memory.streams[before];
-  const bool of_kind = is_of_kind(state, source, stream);
-  if (of_kind != is_of_kind(state, source, feeder)) {
+  const bool of_kind = is_of_kind(source, stream);
+  if (of_kind != is_of_kind(source, feeder)) {
     if (!of_kind) return false;
     source.former = kNoSlot;
   } else if (begins) {
@@ -181,15 +174,29 @@ bool claim(WorkerState& state, std::uint32_t stream_slot, std::uint32_t source_s
   return true;
 }
 
-// The stream claims all sources that it matches and does not feed. `begins` tells whether it begins for a
-// source.
+// Tells the control thread that the stream sends media.
+void tell_started(WorkerState& state, std::uint32_t slot) {
+  StreamSlot& stream = state.memory.streams[slot];
+  stream.ended.store(false, std::memory_order_relaxed);
+  Note note;
+  note.kind = NoteKind::kStreamStarted;
+  const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
+  note.ref = {endpoint, state.endpoint(endpoint).generation};
+  note.stream = {slot, stream.tenancy.load(std::memory_order_relaxed)};
+  note.ssrc = stream.ssrc.load(std::memory_order_relaxed);
+  state.tell(note);
+}
+
+// A packet of the stream came: the stream claims all sources that it matches and does not feed. `begins`
+// tells whether it begins for a source.
 void claim_all(WorkerState& state, std::uint32_t stream_slot, auto begins) {
   StreamSlot& stream = state.memory.streams[stream_slot];
   const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
+  if (stream.ended.load(std::memory_order_relaxed)) tell_started(state, stream_slot);  // goes on after a BYE
   stream.contends = false;
   for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
     const SourceSlot& source = state.memory.sources[at];
-    if (matches(source, stream) && source.stream != stream_slot &&
+    if (matches(state, source, stream) && source.stream != stream_slot &&
         !claim(state, stream_slot, at, begins(source)))
       stream.contends = true;
   }
@@ -233,6 +240,7 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.jitter_clock_rate = 0;
   stream.mid_length = 0;
   stream.restart_suspected = false;
+  stream.refusals = 0;
   stream.rtp_window.reset();
   stream.rtcp_window.reset();
   stream.cycle_base = 0;
@@ -429,13 +437,7 @@ void wake_stream(WorkerState& state, std::uint32_t slot) {
   stream.dormant.store(false, std::memory_order_relaxed);
   stream.ended.store(false, std::memory_order_relaxed);
   bind_stream(state, slot);
-  Note note;
-  note.kind = NoteKind::kStreamStarted;
-  const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
-  note.ref = {endpoint, state.endpoint(endpoint).generation};
-  note.stream = {slot, stream.tenancy.load(std::memory_order_relaxed)};
-  note.ssrc = stream.ssrc.load(std::memory_order_relaxed);
-  state.tell(note);
+  tell_started(state, slot);
 }
 
 void bind_stream(WorkerState& state, std::uint32_t stream_slot) {
@@ -466,10 +468,10 @@ void bind_source(WorkerState& state, std::uint32_t source_slot) {
   for (std::uint32_t at = state.endpoint(source.endpoint.slot).first_stream; at != kNoSlot;
        at = state.memory.streams[at].next) {
     StreamSlot& stream = state.memory.streams[at];
-    if (stream.dormant.load(std::memory_order_relaxed) || !matches(source, stream)) continue;
+    if (stream.dormant.load(std::memory_order_relaxed) || !matches(state, source, stream)) continue;
     stream.contends = true;  // until it has claimed the source in vain, or has it
     refresh_direct_route(state, at);
-    const std::pair own{is_of_kind(state, source, stream), stream.last_packet_tsc.read()};
+    const std::pair own{is_of_kind(source, stream), stream.last_packet_tsc.read()};
     if (best != kNoSlot && own <= rank) continue;
     best = at;
     rank = own;

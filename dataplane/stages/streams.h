@@ -53,7 +53,8 @@ void wake_stream(WorkerState& state, std::uint32_t slot);
 //
 // 1. Kind. A stream whose payload type is mapped by a route of the source wins against a stream whose payload
 //    type no route maps. So digits, comfort noise and retransmissions that have an SSRC of their own take
-//    nothing from the media.
+//    nothing from the media. A stream of one of the endpoint's repair types (RTX, RFC 4588; FEC) matches only
+//    a source that names its SSRC.
 // 2. Beginning. A stream begins with its first packet, and with the first packet that has this mid or payload
 //    type. A stream that begins takes the source at once: a peer that starts a new SSRC wants to replace the
 //    old one. The former feeder takes the source back when it is heard again while the new stream has sent

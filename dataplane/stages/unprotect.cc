@@ -1,5 +1,6 @@
 #include "dataplane/stages/unprotect.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "crypto/srtp/packet_index.h"
@@ -17,6 +18,13 @@ constexpr std::uint16_t kMaxMisorder = 100;
 // Plain RTP starts in its second cycle, so that packets from before the first one seen also have an index.
 constexpr std::uint64_t kPlainFirstCycle = 1 << 16;
 
+// The SRTP stream whose first packets are in the present batch.
+struct Newcomer {
+  std::uint32_t endpoint = kNoSlot;
+  std::uint32_t ssrc = 0;
+  std::uint64_t highest = 0;  // index
+};
+
 DropReason reason_of(crypto::SrtpStatus status) {
   switch (status) {
     case crypto::SrtpStatus::kMalformed:
@@ -32,18 +40,63 @@ DropReason reason_of(crypto::ReplayVerdict verdict) {
   return verdict == crypto::ReplayVerdict::kReplayed ? DropReason::kReplayed : DropReason::kTooOld;
 }
 
+// ---- A roll-over counter that was missed
+//
+// When more than 2^15 packets are lost, the index estimate (RFC 3711 3.3.1) has the wrong roll-over counter,
+// and every packet is refused from then on, as too old or as forged. After kRefusals in a row from the peer's
+// own address every second packet is tried with a higher counter, up to kMostCycles. Only a packet that is
+// authentic moves the counter.
+
+constexpr std::uint16_t kRefusals = 16;
+constexpr std::uint64_t kMostCycles = 4;
+
+[[gnu::cold, gnu::noinline]] std::uint64_t guess_index(const StreamSlot& stream, std::uint64_t index) {
+  if (stream.refusals % 2 != 0) return index;
+  const std::uint64_t guess = index + ((stream.refusals / 2 % kMostCycles + 1) << 16);
+  return guess <= crypto::kMaxPacketIndex ? guess : index;
+}
+
+[[gnu::cold, gnu::noinline]] void note_refused(WorkerState& state, const MediaPacket& packet,
+                                               DropReason reason) {
+  const EndpointSlot& endpoint = *packet.sender;
+  if (packet.stream == kNoSlot || !endpoint.encrypted || !from_rtp_remote(endpoint, packet)) return;
+  if (reason != DropReason::kAuthFailed && reason != DropReason::kTooOld && reason != DropReason::kReplayed)
+    return;
+  StreamSlot& stream = state.memory.streams[packet.stream];
+  if (!stream.rtp_window.started()) return;
+  if (stream.refused_packets != stream.packets.read()) {
+    stream.refused_packets = stream.packets.read();
+    stream.refusals = 0;
+  }
+  ++stream.refusals;
+  stream.restart_suspected = stream.refusals >= kRefusals;
+}
+
+// An SRTP stream is not known before its first packet is authentic, so the packets of that batch have no
+// window to estimate their indices by. They follow each other instead.
+std::uint64_t first_index_of(Newcomer& newcomer, const MediaPacket& packet) {
+  const bool follows = newcomer.endpoint == packet.endpoint && newcomer.ssrc == packet.rtp.ssrc;
+  const std::uint64_t index =
+      follows ? crypto::estimate_packet_index(newcomer.highest, packet.rtp.sequence) : packet.rtp.sequence;
+  newcomer = {packet.endpoint, packet.rtp.ssrc, follows ? std::max(newcomer.highest, index) : index};
+  return index;
+}
+
 // Checks what can be checked before authentication. Changes nothing. On success sets packet.stream, if it is
 // known, and packet.index, except for later packets of plain RTP.
-std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packet) {
+std::optional<DropReason> admit_rtp(const WorkerState& state, Newcomer& newcomer, MediaPacket& packet) {
   const EndpointSlot& endpoint = *packet.sender;
   if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kNoKeys;
   if (!source_allowed(state, packet)) return DropReason::kWrongSource;
   if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
   const std::uint64_t first_cycle = endpoint.encrypted ? 0 : kPlainFirstCycle;
   if (packet.stream == kNoSlot) {
-    packet.index = first_cycle | packet.rtp.sequence;
-    const StreamPast* past =
-        endpoint.encrypted ? state.past_streams.find({packet.endpoint, packet.rtp.ssrc}) : nullptr;
+    if (!endpoint.encrypted) {
+      packet.index = first_cycle | packet.rtp.sequence;
+      return std::nullopt;
+    }
+    packet.index = first_index_of(newcomer, packet);
+    const StreamPast* past = state.past_streams.find({packet.endpoint, packet.rtp.ssrc});
     if (past == nullptr || !past->has_rtp) return std::nullopt;
     packet.index = crypto::estimate_packet_index(past->rtp_highest, packet.rtp.sequence);
     return packet.index > past->rtp_highest ? std::nullopt : std::optional(DropReason::kTooOld);
@@ -56,11 +109,13 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, MediaPacket& packe
     prefetch(&stream.sources);
   }
   if (!stream.rtp_window.started()) {
-    packet.index = first_cycle | packet.rtp.sequence;
+    packet.index = endpoint.encrypted ? first_index_of(newcomer, packet) : first_cycle | packet.rtp.sequence;
     return std::nullopt;
   }
   if (!endpoint.encrypted) return std::nullopt;  // the commit sets the index of plain RTP
   packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
+  if (stream.restart_suspected) [[unlikely]]
+    packet.index = guess_index(stream, packet.index);
   if (packet.index > stream.rtp_window.highest()) return std::nullopt;
   const auto verdict = stream.rtp_window.check(packet.index);
   if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
@@ -194,7 +249,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
       (endpoint.mid_extension_id != 0 && stream.mid_length == 0))
     return false;
   if (endpoint.encrypted) {
-    if (packet.index != next) return false;
+    if (packet.index != next || stream.restart_suspected) return false;
   } else {
     if (packet.rtp.sequence != static_cast<std::uint16_t>(next) || stream.restart_suspected ||
         next > crypto::kMaxPacketIndex)
@@ -217,6 +272,8 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
 [[gnu::noinline]] std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
   if (!padding_fits({packet.data, packet.length}, packet.rtp)) return DropReason::kBadRtp;
+  // An earlier packet of this batch may have latched the endpoint.
+  if (endpoint.latch == LatchPolicy::kOnce && !source_allowed(state, packet)) return DropReason::kWrongSource;
   if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
   if (packet.stream == kNoSlot) packet.stream = create_stream(state, packet.endpoint, packet.rtp.ssrc);
   if (packet.stream == kNoSlot) return DropReason::kStreamLimit;
@@ -231,6 +288,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
     }
   }
   stream.rtp_window.commit(packet.index);
+  if (endpoint.encrypted) stream.restart_suspected = false;
   const bool newest = packet.index == stream.rtp_window.highest();
   const bool named = learn_mid(endpoint, stream, packet);
   if (first) {
@@ -324,9 +382,13 @@ std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step
 
 void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
   std::size_t jobs = 0;
+  Newcomer newcomer;
   batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
                          [&](MediaPacket& packet) -> std::optional<DropReason> {
-                           if (const auto reason = admit_rtp(state, packet)) return reason;
+                           if (const auto reason = admit_rtp(state, newcomer, packet)) {
+                             note_refused(state, packet, *reason);
+                             return reason;
+                           }
                            if (!packet.sender->encrypted) return std::nullopt;
                            crypto::RtpUnprotectJob& job = rtp_jobs_[jobs++];
                            job.keys = &state.memory.keys[packet.endpoint].receive;
@@ -343,7 +405,10 @@ void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
                          [&](MediaPacket& packet) -> std::optional<DropReason> {
                            if (packet.sender->encrypted) {
                              const crypto::RtpUnprotectJob& job = *done++;
-                             if (job.status != crypto::SrtpStatus::kOk) return reason_of(job.status);
+                             if (job.status != crypto::SrtpStatus::kOk) {
+                               note_refused(state, packet, reason_of(job.status));
+                               return reason_of(job.status);
+                             }
                              packet.length = job.length;
                            }
                            return commit_next(state, packet) ? std::nullopt : commit_rtp(state, packet);

@@ -191,6 +191,7 @@ Peer Harness::add_peer(const PeerOptions& options) {
   slot.latch = options.latch;
   slot.encrypted = options.kind != EndpointKind::kRtp;
   slot.rtcp_mux = options.rtcp_mux;
+  for (const std::uint8_t type : options.repair_types) slot.repair_types.add(type);
   slot.mid_extension_id = options.mid_extension_id;
   slot.port_id = port_id_;
   slot.max_streams = options.max_streams;
@@ -281,6 +282,7 @@ std::uint32_t Harness::add_route(std::uint32_t source, const Peer& to, const Rou
   route.payload_type_count = static_cast<std::uint8_t>(options.payload_types.size());
   std::copy(options.payload_types.begin(), options.payload_types.end(), route.payload_types.begin());
   route.first_index = options.first_index;
+  route.reorder_room = options.reorder_room;
   route.source = source;
   Command install;
   install.kind = CommandKind::kInstallRoute;

@@ -54,6 +54,7 @@ struct PeerOptions {
   bool keys_ready = true;
   bool v6 = false;
   std::uint8_t mid_extension_id = 0;
+  std::vector<std::uint8_t> repair_types = {};
   std::uint16_t max_streams = 16;
 };
 
@@ -67,6 +68,7 @@ struct RouteOptions {
   std::vector<PayloadTypeMapping> payload_types = {};
   std::optional<std::array<std::uint8_t, 16>> extension_ids = {};
   std::uint64_t first_index = 100;
+  std::uint8_t reorder_room = 0;
   bool keyframe_on_switch = false;
   bool retransmit = false;
 };

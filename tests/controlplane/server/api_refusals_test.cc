@@ -169,6 +169,7 @@ TEST_F(ApiRefusals, OfEndpoints) {
       {create(R"("kind":"sip")"), "kind"},
       {create(R"("kind":"rtp","dscp":64)"), "dscp"},
       {create(R"("kind":"rtp","midExtensionId":15)"), "midExtensionId"},
+      {create(R"("kind":"rtp","repairPayloadTypes":[97,128])"), "repairPayloadTypes[1]"},
       {create(R"("kind":"rtp","rtcpMux":1)"), "rtcpMux"},
       {create(R"("kind":"webrtc","rtcpMux":false)"), "rtcpMux"},
       {create(R"("kind":"rtp","family":"ipv6","remote":{"address":"198.18.0.9","rtpPort":4000})"),

@@ -494,6 +494,7 @@ TEST(Sessions, SlotHoldsWhatWasAskedFor) {
   EndpointCreate request = bench.sdes("a");
   request.dscp = 46;
   request.mid_extension_id = 3;
+  request.repair_payload_types = {97, 121};
   bench.create(request);
   const auto& slot = bench.plane.memory(0).endpoints[0];
   EXPECT_EQ(slot.kind, dataplane::EndpointKind::kSdes);
@@ -504,6 +505,7 @@ TEST(Sessions, SlotHoldsWhatWasAskedFor) {
   EXPECT_EQ(slot.max_frame, 1418);
   EXPECT_EQ(slot.dscp, 46);
   EXPECT_EQ(slot.mid_extension_id, 3);
+  EXPECT_TRUE(slot.repair_types.has(97) && slot.repair_types.has(121) && !slot.repair_types.has(96));
   EXPECT_NE(slot.local_ssrc, 0u);
   EXPECT_EQ(slot.max_streams, bench.config.limits.streams_per_endpoint);
   EXPECT_EQ(slot.local.mac, bench.plane.ports[0].mac);

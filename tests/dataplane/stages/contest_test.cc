@@ -246,5 +246,58 @@ TEST(ContestSdesTest, RtcpOfASilentStreamKeepsNoSource) {
   }
 }
 
+// RTX where routes map no payload types: nothing but the endpoint's setting tells it from media.
+TEST_P(ContestTest, RepairStreamsFeedOnlyASourceThatNamesThem) {
+  for (const SourceMatch match : {SourceMatch::kAny, SourceMatch::kMid, SourceMatch::kSsrc}) {
+    PeerOptions publisher = with_mid();
+    publisher.repair_types = {97};
+    RouteOptions route;
+    route.match = match;
+    route.match_mid = "1";
+    route.match_ssrc = 2000;
+    Call call(GetParam(), route, publisher);
+    RtpOptions media = talker(1000, 96), repair = talker(2000, 97);
+    for (RtpOptions* rtp : {&media, &repair}) rtp->extension = {0xbe, 0xde, 0, 1, 0x40, '1', 0, 0};
+    const bool is_named = match == SourceMatch::kSsrc;
+    int heard = 0, repairs = 0;
+    for (int i = 0; i < 10; ++i) {
+      heard += call.talk(media, 20);
+      repairs += call.send(repair);
+    }
+    call.plane.advance(3);  // nor does silence make it media
+    for (int i = 0; i < 20; ++i) repairs += call.talk(repair, 1);
+    EXPECT_EQ(heard, is_named ? 0 : 200) << static_cast<int>(match);
+    EXPECT_EQ(repairs, is_named ? 30 : 0) << static_cast<int>(match);
+  }
+}
+
+// One of many routes maps the digits of an SSRC of their own, and it is the oldest one.
+TEST_P(ContestTest, TheKindIsThatOfAllRoutes) {
+  RouteOptions digits;
+  digits.payload_types = {{101, 101}};
+  Call call(GetParam(), digits);
+  RouteOptions voice;
+  voice.payload_types = {{0, 0}};
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    voice.ssrc = 0x52000000 + i;
+    call.plane.add_route(call.source, call.to, voice);
+  }
+  RtpOptions talk = talker(1000), press = talker(2000, 101);
+  EXPECT_EQ(call.talk(talk, 1), 20);
+  EXPECT_EQ(call.talk(press, 5), 5);
+}
+
+TEST_P(ContestTest, AStreamFeedsEightSources) {
+  Call call(GetParam());
+  for (std::uint32_t i = 1; i < kMaxSourcesPerStream; ++i) {
+    RouteOptions route;
+    route.clock_rate = 8000 + i;
+    route.ssrc = 0x52000000 + i;
+    call.plane.add_route(call.plane.add_source(call.from, route), call.to, route);
+  }
+  RtpOptions voice = talker(1000);
+  EXPECT_EQ(call.talk(voice, 10), 10 * static_cast<int>(kMaxSourcesPerStream));
+}
+
 }  // namespace
 }  // namespace sluice::dataplane::test

@@ -212,6 +212,27 @@ TEST(FeedbackRuleTest, AByeEndsTheStreamAndNotTheRoute) {
   EXPECT_TRUE(call.plane.memory().streams[0].ended.load());
 }
 
+// Browsers say BYE at a negotiation and go on with the same SSRC.
+TEST(FeedbackRuleTest, AStreamThatGoesOnAfterItsByeIsNotEnded) {
+  Call call;
+  call.publisher_says(compound([](RtcpWriter& w) {
+    EXPECT_TRUE(w.report(1000, {}, {}));
+    EXPECT_TRUE(w.bye(1000));
+  }));
+  call.plane.notes();
+  for (const std::uint16_t sequence : {7002, 7003}) {
+    RtpOptions rtp;
+    rtp.sequence = sequence;
+    call.plane.deliver(call.publisher, call.from_publisher->protect(make_rtp(rtp)));
+    EXPECT_EQ(call.plane.sent().size(), 1u);
+  }
+  EXPECT_FALSE(call.plane.memory().streams[0].ended.load());
+  const auto notes = call.plane.notes();
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_EQ(notes[0].kind, NoteKind::kStreamStarted);
+  EXPECT_EQ(notes[0].ssrc, 1000u);
+}
+
 TEST(FeedbackRuleTest, RemovingARouteSaysByeUnderTheKeys) {
   Call call;
   Command remove;

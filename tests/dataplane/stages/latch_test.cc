@@ -189,5 +189,32 @@ TEST(LatchTest, WebrtcMovesOnceToTheAwaitedAddressWhenAnAuthenticPacketComesFrom
   }
 }
 
+// Both are allowed when the batch begins. The one that comes first latches, and the other one is refused.
+TEST(LatchTest, AStrangerInTheSameBatchIsRefused) {
+  Harness plane;
+  PeerOptions options;
+  options.known_remote = false;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  const RouteOptions route;
+  plane.add_route(plane.add_source(peer, route), plane.add_peer(), route);
+  Peer stranger = peer;
+  stranger.remote.address.ip = config::IpAddress::v4(198, 19, 0, 9);
+  std::vector<Bytes> frames;
+  RtpOptions voice, noise;
+  noise.ssrc = 2000;
+  frames.push_back(plane.frame_from(peer, make_rtp(voice)));
+  for (int i = 0; i < 3; ++i, ++noise.sequence) frames.push_back(plane.frame_from(stranger, make_rtp(noise)));
+  plane.deliver_frames(frames);
+  EXPECT_EQ(plane.sent().size(), 1u);
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 3u);
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
+  for (int i = 0; i < 5; ++i) {
+    ++voice.sequence;
+    plane.deliver(peer, make_rtp(voice));
+    EXPECT_EQ(plane.sent().size(), 1u);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::dataplane::test
