@@ -251,16 +251,16 @@ TEST_F(StreamsTest, UnbindingLeavesTheOtherSources) {
   EXPECT_EQ(stream(slot).source_count, 2);
 }
 
-TEST_F(StreamsTest, OneStreamFeedsFourSourcesAndNoMore) {
-  for (int i = 0; i < 6; ++i) any_source();
+TEST_F(StreamsTest, OneStreamFeedsEightSourcesAndNoMore) {
+  for (int i = 0; i < 10; ++i) any_source();
   const std::uint32_t slot = hear(1);
   int fed = 0;
-  for (std::uint32_t source = 0; source < 6; ++source) fed += feeder(source) == slot;
+  for (std::uint32_t source = 0; source < 10; ++source) fed += feeder(source) == slot;
   EXPECT_EQ(fed, static_cast<int>(kMaxSourcesPerStream));
   EXPECT_EQ(stream(slot).source_count, kMaxSourcesPerStream);
 }
 
-// A source that another stream has taken over must not use one of the stream's four places.
+// A source that another stream has taken over must not use one of the stream's places.
 TEST_F(StreamsTest, LostSourcesLeaveTheirPlaces) {
   std::vector<std::uint32_t> sources;
   for (std::size_t i = 0; i < kMaxSourcesPerStream; ++i) sources.push_back(any_source());
