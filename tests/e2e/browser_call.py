@@ -4,7 +4,7 @@ import os
 
 from harness import Skip, eventually
 
-from lab import chromium
+from lab import chromium, loss
 from lab.browser import Page, Publisher, Viewer
 
 CODECS = ("VP8", "VP9", "H264", "AV1")
@@ -19,6 +19,13 @@ def page(lab, name):
         namespace, _ = lab.room("pages")._address(name, "ipv4")
         _pages[name] = Page(namespace, os.path.join(lab.logs, f"{name}.log"))
     return _pages[name]
+
+
+def lose(lab, name, direction, percent, **options):
+    """Loses a share of the datagrams to, or from, the browser of that name: a context manager."""
+    if not loss.installed():
+        raise Skip("no nft: run 'scripts/deps browser'")
+    return loss.Loss(lab.net, name, percent, direction, **options)
 
 
 class Call:
@@ -46,6 +53,11 @@ class Call:
         self.publisher = self.add(Publisher, "alice", publishing, self.codec, **create)
         self.flows(self.publisher)
         self.viewer = self.add(Viewer, "bob", viewing, self.publisher, **create, **(viewer or {}))
+        self.before_viewer()
+        self.viewer.connect()
+
+    def before_viewer(self):
+        """Overridden to do something while the viewer has routes and is not connected."""
 
     def flows(self, party):
         eventually(lambda: party.get()["state"] == "flowing", 20, f"the media of {party.id} flows")
@@ -82,6 +94,26 @@ class Call:
 
     def __exit__(self, *_):
         self.close()
+
+
+class LateViewer(Call):
+    """The viewer connects when ten pictures have passed after its routes were made: a key frame that they
+    asked for is over. None of the viewer's RTCP arrives."""
+
+    mute = None
+
+    def before_viewer(self):
+        def encoded():
+            return self.publisher.stats()["video"]["framesEncoded"]
+
+        before = encoded()
+        eventually(lambda: encoded() >= before + 10, 20, "ten pictures")
+        self.mute = lose(self.lab, "viewer", "from", 100, rtcp=True)
+
+    def close(self):
+        if self.mute:
+            self.mute.close()
+        super().close()
 
 
 class Meeting(Call):

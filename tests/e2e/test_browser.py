@@ -6,7 +6,7 @@ import sys
 
 from harness import case, equal, eventually, main
 
-from browser_call import CODECS, Call, Meeting
+from browser_call import CODECS, Call, LateViewer, Meeting
 from lab.browser import Publisher
 
 
@@ -99,6 +99,14 @@ def a_switch_shows_the_other_publisher(lab):
             lambda: call.viewer.stats()["shown"]["last"] > 30000, 20, "the viewer shows carol's pictures"
         )
         call.shows_more()
+        check_viewer(call.viewer)
+
+
+@case
+def a_late_viewer_that_cannot_ask_gets_a_key_frame(lab):
+    """sluice asks the publisher itself, once the viewer's keys are ready."""
+    with LateViewer(lab) as call:
+        call.shows()
         check_viewer(call.viewer)
 
 

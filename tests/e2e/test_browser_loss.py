@@ -4,10 +4,9 @@ viewer decodes what it would decode without loss, and does not freeze."""
 
 import sys
 
-from harness import Skip, case, equal, eventually, main
+from harness import case, equal, eventually, main
 
-from browser_call import CODECS, Call, page
-from lab import loss
+from browser_call import CODECS, Call, lose, page
 from lab.browser import Viewer
 
 LOSS_PERCENT = 5
@@ -59,23 +58,18 @@ def clean_window(viewer, control=None):
     raise AssertionError(f"with {LOSS_PERCENT} % loss: {'; '.join(told)}")
 
 
-def lose(lab, name, direction):
-    if not loss.installed():
-        raise Skip("no nft: run 'scripts/deps browser'")
-    return loss.Loss(lab.net, name, LOSS_PERCENT, direction)
-
-
 def check_nothing_stays_lost(call):
     for kind in ("video", "audio"):
         eventually(lambda: call.viewer.stats()[kind]["packetsLost"] == 0, 10, f"no {kind} packet stays lost")
 
 
 def check_loss_to_the_viewer(lab, codec, transport):
-    with Call(lab, codec, transport=transport, viewer={"audio_nack": True}) as call:
+    with Call(lab, codec, transport=transport, viewer={"feedback": {"audio": ["nack"]}}) as call:
         control = call.add(Viewer, "control", page(lab, "publisher"), call.publisher)
+        control.connect()
         call.shows()
         call.shows(control)
-        with lose(lab, "viewer", "to") as lossy:
+        with lose(lab, "viewer", "to", LOSS_PERCENT) as lossy:
             clean_window(call.viewer, control)
             assert lossy.dropped() > 0, "nothing was lost"
         check_nothing_stays_lost(call)
@@ -97,9 +91,9 @@ for _codec, _transport in zip(CODECS, ("own", "shared") * 2):
 
 @case
 def loss_from_the_publisher(lab):
-    with Call(lab, viewer={"audio_nack": True}) as call:
+    with Call(lab, viewer={"feedback": {"audio": ["nack"]}}) as call:
         call.shows()
-        with lose(lab, "publisher", "from") as lossy:
+        with lose(lab, "publisher", "from", LOSS_PERCENT) as lossy:
             clean_window(call.viewer)
             assert lossy.dropped() > 0, "nothing was lost"
         check_nothing_stays_lost(call)

@@ -17,7 +17,7 @@ _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser_page
 # The variant of a codec that the page asks for: a part of its fmtp line.
 VARIANT = {"H264": "packetization-mode=1;profile-level-id=42e01f", "VP9": "profile-id=0"}
 FRAMES_PER_SECOND = 10
-VIDEO_FEEDBACK = ["nack", "nack pli", "ccm fir"]
+FEEDBACK = {"video": ["nack", "nack pli", "ccm fir"], "audio": []}
 VIEWER_MID_EXTENSION = 3  # Chromium takes another
 
 
@@ -70,7 +70,7 @@ class _Party:
         )
         self.page.call("answered", self.name, self.description())
 
-    def add_route(self, publisher, codec):
+    def add_route(self, publisher, codec, **options):
         """Makes a route from the publisher's stream to this party's. It selects by mid, and changes the SSRC,
         the payload type and the number of the header extension to this party's."""
         theirs, ours = publisher.media[codec], self.media[codec]
@@ -85,6 +85,7 @@ class _Party:
             payloadTypes=[{"from": theirs["pt"], "to": ours["pt"]}],
             headerExtensions=[{"from": theirs["midExtension"], "to": ours["midExtension"]}],
             **{"from": {"endpoint": publisher.id, "mid": theirs["mid"]}},
+            **options,
         )["id"]
 
     def route(self, codec):
@@ -119,7 +120,7 @@ class Publisher(_Party):
             self.media[item["codec"]] = {
                 **item,
                 "direction": "sendrecv" if views else "recvonly",
-                **_feedback(item["codec"]),
+                "feedback": FEEDBACK[MEDIA_OF[item["codec"]]],
             }
         self.endpoint = rpc.call(
             "endpoint.create",
@@ -141,9 +142,10 @@ class Publisher(_Party):
 
 
 class Viewer(_Party):
-    """Views a publisher's streams. `audio_nack`: it may ask for audio again."""
+    """Views a publisher's streams. `feedback`: {"audio" | "video": what it may send RTCP for}. It has routes
+    before connect() begins ICE and DTLS."""
 
-    def __init__(self, rpc, session, id, page, publisher, setup="passive", audio_nack=False, **create):
+    def __init__(self, rpc, session, id, page, publisher, setup="passive", feedback=None, **create):
         super().__init__(rpc, session, id, page, setup)
         self.endpoint = rpc.call(
             "endpoint.create", session=session, id=id, kind="webrtc", dtls={"setup": setup}, **create
@@ -154,18 +156,16 @@ class Viewer(_Party):
                 "pt": 120 - number,
                 "midExtension": VIEWER_MID_EXTENSION,
                 "direction": "sendonly",
-                **_feedback(codec, audio_nack),
+                "feedback": {**FEEDBACK, **(feedback or {})}[MEDIA_OF[codec]],
             }
-            self.add_route(publisher, codec)
-        theirs = sdp.peer_transport(page.call("view", self.name, self.description()))
-        rpc.call(
+            self.add_route(publisher, codec, keyframeOnSwitch=MEDIA_OF[codec] == "video")
+
+    def connect(self):
+        theirs = sdp.peer_transport(self.page.call("view", self.name, self.description()))
+        self.rpc.call(
             "endpoint.connect",
-            session=session,
-            id=id,
+            session=self.session,
+            id=self.id,
             ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
             dtls={"fingerprints": [theirs["fingerprint"]]},
         )
-
-
-def _feedback(codec, audio_nack=False):
-    return {"feedback": VIDEO_FEEDBACK if MEDIA_OF[codec] == "video" else ["nack"] * audio_nack}

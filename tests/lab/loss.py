@@ -11,9 +11,10 @@ def installed():
 
 
 class Loss:
-    """Drops `percent` of the UDP datagrams to, or from, the peer of that name. A context manager."""
+    """Drops `percent` of the UDP datagrams to, or from, the peer of that name; with `rtcp` only of those with
+    RTCP. A context manager."""
 
-    def __init__(self, net, peer, percent, direction="to"):
+    def __init__(self, net, peer, percent, direction="to", rtcp=False):
         if direction == "to":
             namespace, family, hook = net.peers[peer], "inet", "input"
         else:
@@ -21,7 +22,11 @@ class Loss:
             namespace, family = net.relay, "netdev"
             hook = f"ingress device {net.bridge_ends[peer]}"
         self._nft, self._table = ("ip", "netns", "exec", namespace, "nft"), (family, f"loss-{peer}")
-        rule = f"meta l4proto udp numgen random mod 1000 < {round(percent * 10)} counter drop"
+        what = "meta l4proto udp" + (
+            " @th,72,8 192-223" if rtcp else ""
+        )  # the payload's second byte: RFC 5761
+        share = f"numgen random mod 1000 < {round(percent * 10)}" if percent < 100 else ""
+        rule = f"{what} {share} counter drop"
         chain = f"type filter hook {hook} priority 0; policy accept; {rule};"
         run(*self._nft, f"table {' '.join(self._table)} {{ chain lossy {{ {chain} }}; }}")
 
