@@ -53,6 +53,9 @@ void describe(V& v, SourceSelector& r) {
            .max_items = kMaxPayloadTypes},
           r.payload_types);
   v.field({.name = "mid", .help = "or the stream with this mid", .text = &kMid}, r.mid);
+  v.field(
+      {.name = "rid", .help = "or with this rid, with mid or alone: one layer of simulcast", .text = &kRid},
+      r.rid);
 }
 
 /// The range is that of payload types. The rule for header extension ids is checked in rules.cc.
@@ -113,6 +116,14 @@ void describe(V& v, EndpointCreate& r) {
            .help = "header extension that carries the mid; 0 = none",
            .range = kMidExtensionId},
           r.mid_extension_id);
+  v.field({.name = "ridExtensionId",
+           .help = "header extension that carries the rid (RFC 8852); 0 = none",
+           .range = kMidExtensionId},
+          r.rid_extension_id);
+  v.field({.name = "repairedRidExtensionId",
+           .help = "header extension of RTX and FEC that names what they repair (RFC 8852); 0 = none",
+           .range = kMidExtensionId},
+          r.repaired_rid_extension_id);
   v.field({.name = "repairPayloadTypes",
            .help = "of its RTX and FEC streams: they feed no route that does not name their SSRC",
            .range = kPayloadType,

@@ -46,6 +46,7 @@ OrderedJson render(const SourceSelector& from) {
   if (from.ssrc) object["ssrc"] = *from.ssrc;
   if (!from.payload_types.empty()) object["payloadTypes"] = from.payload_types;
   if (!from.mid.empty()) object["mid"] = from.mid;
+  if (!from.rid.empty()) object["rid"] = from.rid;
   return object;
 }
 

@@ -121,9 +121,11 @@ std::variant<RemoteAddress, RequestError> plan_remote(const RemoteAddress& remot
 
 bool same_parameters(const EndpointCreate& a, const EndpointCreate& b) {
   return a.kind == b.kind && a.port == b.port && a.family == b.family && a.rtcp_mux == b.rtcp_mux &&
+         a.rid_extension_id == b.rid_extension_id &&
+         a.repaired_rid_extension_id == b.repaired_rid_extension_id &&
          a.mid_extension_id == b.mid_extension_id && a.repair_payload_types == b.repair_payload_types &&
-         a.dscp == b.dscp && a.remote == b.remote &&
-         a.latch == b.latch && a.latch_network == b.latch_network && a.profile == b.profile &&
+         a.dscp == b.dscp && a.remote == b.remote && a.latch == b.latch &&
+         a.latch_network == b.latch_network && a.profile == b.profile &&
          equal(a.receive_key, b.receive_key) && equal(a.send_key, b.send_key) && a.transport == b.transport &&
          a.setup == b.setup && a.fingerprints == b.fingerprints && a.ice_ufrag == b.ice_ufrag &&
          a.ice_password == b.ice_password;

@@ -140,6 +140,8 @@ void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
   slot.rtcp_mux = plan.rtcp_mux;
   slot.shared_port = endpoint.shared_port;
   slot.mid_extension_id = endpoint.request.mid_extension_id;
+  slot.rid_extension_id = endpoint.request.rid_extension_id;
+  slot.repaired_rid_extension_id = endpoint.request.repaired_rid_extension_id;
   for (const std::uint8_t type : endpoint.request.repair_payload_types) slot.repair_types.add(type);
   slot.dscp = endpoint.request.dscp;
   slot.port_id = info.id;

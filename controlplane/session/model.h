@@ -56,6 +56,8 @@ struct EndpointCreate {
   std::optional<config::IpFamily> family;
   std::optional<bool> rtcp_mux;
   std::uint8_t mid_extension_id = 0;  // 0 = none
+  std::uint8_t rid_extension_id = 0;
+  std::uint8_t repaired_rid_extension_id = 0;
   std::vector<std::uint8_t> repair_payload_types;  // of RTX (RFC 4588) and FEC with an SSRC of their own
   std::uint8_t dscp = 0;
   std::optional<RemoteAddress> remote;
@@ -83,12 +85,14 @@ struct EndpointConnect {
   std::string ice_password;
 };
 
-/// Selects a stream of an endpoint. At most one of ssrc, payload_types and mid is set; none = any stream.
+/// Selects a stream of an endpoint by its SSRC, by its payload types, or by its mid and rid. At most one of
+/// the three; none = any stream.
 struct SourceSelector {
   std::string endpoint;
   std::optional<std::uint32_t> ssrc;
   std::vector<std::uint8_t> payload_types;
   std::string mid;
+  std::string rid = {};  // may be left out where a selector is written
   bool operator==(const SourceSelector&) const = default;
 };
 

@@ -43,6 +43,7 @@ struct SourceKey {
   std::optional<std::uint32_t> ssrc;
   std::vector<std::uint8_t> payload_types;
   std::string mid;
+  std::string rid;
   std::uint32_t clock_rate = 0;
   auto operator<=>(const SourceKey&) const = default;
 };

@@ -13,6 +13,9 @@ std::optional<RequestError> check_source(const SourceSelector& selector, const E
   if (!selector.mid.empty() && from.request.mid_extension_id == 0)
     return refuse_parameter("from.mid", kMid.found(selector.mid),
                             fmt::format("nothing; endpoint \"{}\" has no midExtensionId", from.id));
+  if (!selector.rid.empty() && from.request.rid_extension_id == 0)
+    return refuse_parameter("from.rid", kRid.found(selector.rid),
+                            fmt::format("nothing; endpoint \"{}\" has no ridExtensionId", from.id));
   return std::nullopt;
 }
 
@@ -35,7 +38,7 @@ bool same_parameters(const RouteCreate& a, const RouteCreate& b) {
 }
 
 SourceKey source_key(const SourceSelector& selector, std::uint32_t clock_rate) {
-  SourceKey key{selector.ssrc, selector.payload_types, selector.mid, clock_rate};
+  SourceKey key{selector.ssrc, selector.payload_types, selector.mid, selector.rid, clock_rate};
   // The same set of payload types in another order is the same source.
   std::sort(key.payload_types.begin(), key.payload_types.end());
   key.payload_types.erase(std::unique(key.payload_types.begin(), key.payload_types.end()),

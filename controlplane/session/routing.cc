@@ -163,8 +163,10 @@ Source& Routing::join_home(Endpoint& from, const SourceKey& key, std::optional<S
     slot.match = dataplane::SourceMatch::kPayloadType;
     slot.payload_type_count = static_cast<std::uint8_t>(source.key.payload_types.size());
     std::copy(source.key.payload_types.begin(), source.key.payload_types.end(), slot.payload_types.begin());
-  } else if (!source.key.mid.empty()) {
-    slot.match = dataplane::SourceMatch::kMid;
+  } else if (!source.key.mid.empty() || !source.key.rid.empty()) {
+    slot.match = dataplane::SourceMatch::kName;
+    slot.rid_length = static_cast<std::uint8_t>(source.key.rid.size());
+    std::copy(source.key.rid.begin(), source.key.rid.end(), slot.rid.begin());
     slot.mid_length = static_cast<std::uint8_t>(source.key.mid.size());
     std::copy(source.key.mid.begin(), source.key.mid.end(), slot.mid.begin());
   } else {

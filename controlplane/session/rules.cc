@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
+#include <array>
 #include <utility>
 
 #include "controlplane/protocol/dtls/dtls_fingerprint.h"
@@ -212,16 +213,33 @@ RequestError refuse_count(std::string_view param, std::size_t found, std::size_t
 }
 
 Refusal check_repair_types(const std::vector<std::uint8_t>& types) {
-  if (types.size() > kMaxRepairTypes) return refuse_count("repairPayloadTypes", types.size(), kMaxRepairTypes);
+  if (types.size() > kMaxRepairTypes)
+    return refuse_count("repairPayloadTypes", types.size(), kMaxRepairTypes);
   for (std::size_t i = 0; i < types.size(); ++i)
     if (auto error = check_range(fmt::format("repairPayloadTypes[{}]", i), types[i], kPayloadType))
       return error;
   return std::nullopt;
 }
 
+// A header extension has one meaning (RFC 8285 5).
+Refusal check_name_extensions(const EndpointCreate& request) {
+  const std::array<std::pair<std::string_view, std::uint8_t>, 3> ids{
+      {{"midExtensionId", request.mid_extension_id},
+       {"ridExtensionId", request.rid_extension_id},
+       {"repairedRidExtensionId", request.repaired_rid_extension_id}}};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (auto error = check_range(ids[i].first, ids[i].second, kMidExtensionId)) return error;
+    for (std::size_t before = 0; before < i; ++before)
+      if (ids[i].second != 0 && ids[i].second == ids[before].second)
+        return refuse_parameter(ids[i].first, std::to_string(ids[i].second),
+                                fmt::format("another id than {}", ids[before].first));
+  }
+  return std::nullopt;
+}
+
 Refusal check(const EndpointCreate& request) {
   if (auto error = check_new_id(request.id)) return error;
-  if (auto error = check_range("midExtensionId", request.mid_extension_id, kMidExtensionId)) return error;
+  if (auto error = check_name_extensions(request)) return error;
   if (auto error = check_range("dscp", request.dscp, kDscp)) return error;
   if (auto error = check_repair_types(request.repair_payload_types)) return error;
   if (auto error = check_kind(request)) return error;
@@ -253,18 +271,20 @@ Refusal check_new_id(std::string_view id) {
 }
 
 Refusal check_selector(const SourceSelector& selector) {
-  const int given =
-      int{selector.ssrc.has_value()} + int{!selector.payload_types.empty()} + int{!selector.mid.empty()};
+  const int given = int{selector.ssrc.has_value()} + int{!selector.payload_types.empty()} +
+                    int{!selector.mid.empty() || !selector.rid.empty()};
   if (given > 1)
-    return refuse_parameter("from.endpoint", fmt::format("{} of ssrc, payloadTypes and mid with it", given),
-                            "at most one of ssrc, payloadTypes and mid; none of them is any stream");
+    return refuse_parameter("from.endpoint",
+                            fmt::format("{} of ssrc, payloadTypes and mid or rid with it", given),
+                            "at most one of ssrc, payloadTypes and mid or rid; none of them is any stream");
   if (selector.payload_types.size() > kMaxPayloadTypes)
     return refuse_count("from.payloadTypes", selector.payload_types.size(), kMaxPayloadTypes);
   for (std::size_t i = 0; i < selector.payload_types.size(); ++i)
     if (auto error =
             check_range(fmt::format("from.payloadTypes[{}]", i), selector.payload_types[i], kPayloadType))
       return error;
-  return check_text("from.mid", selector.mid, kMid);
+  if (auto error = check_text("from.mid", selector.mid, kMid)) return error;
+  return check_text("from.rid", selector.rid, kRid);
 }
 
 Refusal check_stream_filter(std::string_view session, std::string_view endpoint) {

@@ -26,10 +26,14 @@ inline constexpr TextRule kObjectId{.min = 1, .max = 128, .punctuation = "._:@-"
 inline constexpr TextRule kMid{
     .min = 1, .max = dataplane::kMaxMidLength, .punctuation = "!#$%&'*+-.^_`{|}~", .name = "an SDP token"};
 
+/// RFC 8851 10.
+inline constexpr TextRule kRid{
+    .min = 1, .max = dataplane::kMaxRidLength, .punctuation = "-_", .name = "an RTP stream id"};
+
 inline constexpr Range kUdpPort{1, 65535};
 inline constexpr Range kSsrc{0, 0xffffffff};
 inline constexpr Range kClockRateHz{1, 1000000};
-inline constexpr Range kPayloadType{0, 127};       // RFC 3550 5.1
+inline constexpr Range kPayloadType{0, 127};  // RFC 3550 5.1
 inline constexpr std::size_t kMaxRepairTypes = 32;
 inline constexpr Range kRtcpPayloadTypes{64, 95};  // look like RTCP on a shared port (RFC 5761 4)
 inline constexpr Range kHeaderExtensionId{1, 14};  // one-byte headers (RFC 8285 4.2)

@@ -51,9 +51,9 @@ bool selects(const SourceKey& key, const StreamRead& stream) {
   if (key.ssrc) return *key.ssrc == stream.ssrc;
   if (!key.payload_types.empty())
     return std::binary_search(key.payload_types.begin(), key.payload_types.end(), stream.payload_type);
-  // Only the worker knows which stream has which mid. The shared clock rate is that of a source that the
+  // Only the worker knows which stream has which names. The shared clock rate is that of a source that the
   // stream feeds, so compare that.
-  if (!key.mid.empty()) return stream.clock_rate == key.clock_rate;
+  if (!key.mid.empty() || !key.rid.empty()) return stream.clock_rate == key.clock_rate;
   return true;
 }
 

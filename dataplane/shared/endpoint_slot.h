@@ -37,11 +37,11 @@ struct alignas(64) EndpointSlot {
   bool rtcp_latched;
   // Written by the control thread before installation, constant afterwards.
   EndpointKind kind;
-  LatchPolicy latch;              // kWebrtc: kNominated while `awaited` is set, written by the worker
-  bool encrypted;                 // SRTP both ways: false only for kRtp
-  bool rtcp_mux;                  // RTCP on the RTP port (RFC 5761)
-  bool shared_port;               // on the worker's shared ICE port: found by 5-tuple only
-  std::uint8_t mid_extension_id;  // RFC 8843 sdes:mid; 0 = not used
+  LatchPolicy latch;  // kWebrtc: kNominated while `awaited` is set, written by the worker
+  bool encrypted;     // SRTP both ways: false only for kRtp
+  bool rtcp_mux;      // RTCP on the RTP port (RFC 5761)
+  bool shared_port;   // on the worker's shared ICE port: found by 5-tuple only
+  bool has_names;     // of the header extensions below that name a stream, one is used
   // Written by the worker.
   std::uint8_t local_index;    // of our address among the port's addresses; set at installation
   std::uint8_t remote_family;  // of `remote`: 4, 6, or 0 while the remote is not known
@@ -70,6 +70,11 @@ struct alignas(64) EndpointSlot {
   std::uint8_t dscp;
   std::uint16_t vlan;
   std::uint16_t max_streams;
+  // Header extensions that name a stream: RFC 8843 sdes:mid, RFC 8852 sdes:rtp-stream-id and
+  // sdes:repaired-rtp-stream-id; 0 = not used. The last one marks RTX and FEC streams.
+  std::uint8_t mid_extension_id;
+  std::uint8_t rid_extension_id;
+  std::uint8_t repaired_rid_extension_id;
   PayloadTypeSet repair_types;       // of RTX (RFC 4588) and FEC streams with an SSRC of their own
   std::uint32_t local_ssrc;          // the SSRC of sluice's own RTCP to this peer
   LinkEnd local;                     // our MAC, address and RTP port on that port

@@ -17,7 +17,7 @@
 
 namespace sluice::dataplane {
 
-enum class SourceMatch : std::uint8_t { kAny, kSsrc, kPayloadType, kMid };
+enum class SourceMatch : std::uint8_t { kAny, kSsrc, kPayloadType, kName };
 
 inline constexpr std::size_t kMaxPayloadTypes = 8;
 
@@ -37,11 +37,13 @@ struct alignas(64) SourceSlot {
   // Control thread, constant once installed.
   SourceMatch match;
   std::uint8_t payload_type_count;
-  std::uint8_t mid_length;
+  std::uint8_t mid_length;  // kName: mid, rid or both; length 0 = any
+  std::uint8_t rid_length;
   std::uint32_t generation;
   SlotRef endpoint;  // invalid in a mirror (stages/mirror.h)
   std::array<std::uint8_t, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, kMaxMidLength> mid;
+  std::array<std::uint8_t, kMaxRidLength> rid;
   std::uint32_t ssrc;
   std::uint32_t clock_rate;
   SlotRef home;  // in a mirror: the source that it stands for
@@ -49,7 +51,8 @@ struct alignas(64) SourceSlot {
 
   // Worker.
   std::uint32_t keyframe_count;  // number of routes with keyframe_on_switch
-  PayloadTypeSet mapped_types;   // what its routes map; keeps the types of a removed route while others are left
+  PayloadTypeSet
+      mapped_types;  // what its routes map; keeps the types of a removed route while others are left
 
   // Worker: the streams that compete for the source (stages/streams.h).
   std::uint8_t contests;             // how often the source changed hands between streams that both go on
@@ -128,13 +131,13 @@ struct alignas(64) RouteSlot {
   std::uint8_t reorder_room;
 
   // Worker.
-  Counter retransmitted;            // packets sent again
-  std::uint64_t retransmit_earned;  // number of first-time packets that the credit already includes
-  std::uint32_t retransmit_credit;  // number of packets that may be sent again now: see retransmit.h
-  std::uint16_t earlier_length;     // numbers of the segment before segment_from
-  std::uint16_t skipped;            // numbers between the two segments
-  bool losses_known;                // earlier_losses is set since the present stream feeds the route
-  std::int32_t earlier_losses;      // of the receiver's cumulative count (RFC 3550 6.4.1)
+  Counter retransmitted;             // packets sent again
+  std::uint64_t retransmit_earned;   // number of first-time packets that the credit already includes
+  std::uint32_t retransmit_credit;   // number of packets that may be sent again now: see retransmit.h
+  std::uint16_t earlier_length;      // numbers of the segment before segment_from
+  std::uint16_t skipped;             // numbers between the two segments
+  bool losses_known;                 // earlier_losses is set since the present stream feeds the route
+  std::int32_t earlier_losses;       // of the receiver's cumulative count (RFC 3550 6.4.1)
   std::uint64_t keyframe_asked_tsc;  // when its receiver last asked, or may ask next; 0 = it has not
 };
 static_assert(offsetof(RouteSlot, highest_index) == 64 && offsetof(RouteSlot, payload_types) == 128);

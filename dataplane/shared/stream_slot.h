@@ -17,6 +17,7 @@ namespace sluice::dataplane {
 
 inline constexpr std::size_t kMaxSourcesPerStream = 8;
 inline constexpr std::size_t kMaxMidLength = 16;
+inline constexpr std::size_t kMaxRidLength = 16;
 
 /// How a publisher is asked for a key frame. A stronger form, further down, replaces a weaker one.
 enum class KeyframeRequest : std::uint8_t {
@@ -48,10 +49,10 @@ struct alignas(64) StreamSlot {
   std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: a packet with this number confirms a restart
   bool transit_known;
   bool restart_suspected;  // plain RTP; under SRTP: that the roll-over counter is wrong (stages/unprotect.cc)
-  std::uint8_t mid_length;  // of the RFC 8843 mid; 0 = no packet has named it yet
-  std::uint8_t fed;         // which of `sources` its packets go to now, a bit for each
-  bool contends;            // another stream feeds a source that this one matches
-  bool kept;                // its packets go into the packet cache: it feeds a route that answers NACK
+  bool named;              // a packet has told its names: mid and rid
+  std::uint8_t fed;        // which of `sources` its packets go to now, a bit for each
+  bool contends;           // another stream feeds a source that this one matches
+  bool kept;               // its packets go into the packet cache: it feeds a route that answers NACK
   std::uint32_t jitter_clock_rate;  // the value of clock_rate, in the first cache line
 
   // Shared: named as in WebRTC statistics.
@@ -67,6 +68,10 @@ struct alignas(64) StreamSlot {
   std::array<std::uint32_t, kMaxSourcesPerStream> sources;
   std::uint32_t next;  // next stream of the same endpoint, or next free slot
   std::array<std::uint8_t, kMaxMidLength> mid;
+  std::array<std::uint8_t, kMaxRidLength> rid;
+  std::uint8_t mid_length;  // 0 = not known
+  std::uint8_t rid_length;
+  bool is_repair;  // it has named the stream that it repairs
   crypto::ReplayWindow rtcp_window;
   std::uint64_t cycle_base;  // index of sequence number 0 in the sender's first cycle
   StreamIdentity home;       // in a mirror: the stream that it stands for now
@@ -76,15 +81,15 @@ struct alignas(64) StreamSlot {
   std::uint64_t keyframe_due_tsc;               // state/keyframe_queue.h
   std::uint32_t keyframe_next;                  // the next stream in that queue
   KeyframeRequest keyframe_wanted;
-  bool keyframe_queued;  // also after the stream has ended, until its turn in the queue
-  std::uint64_t repeat_tsc;      // plain RTP: when a run of repeated numbers began
-  std::uint64_t repeat_packets;  // what `packets` was then
-  std::uint16_t repeats;         // packets of that run; 0 = none
-  std::uint16_t repeat_next;     // the number that continues it
+  bool keyframe_queued;           // also after the stream has ended, until its turn in the queue
+  std::uint64_t repeat_tsc;       // plain RTP: when a run of repeated numbers began
+  std::uint64_t repeat_packets;   // what `packets` was then
+  std::uint16_t repeats;          // packets of that run; 0 = none
+  std::uint16_t repeat_next;      // the number that continues it
   std::uint64_t refused_packets;  // SRTP: what `packets` was when a run of refused packets began
   std::uint16_t refusals;         // SRTP: packets of that run
-  std::uint64_t last_rtcp_tsc;   // of the latest SRTCP packet; 0 = none has come
-  std::uint8_t fir_sequence;     // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
+  std::uint64_t last_rtcp_tsc;    // of the latest SRTCP packet; 0 = none has come
+  std::uint8_t fir_sequence;      // of the FIRs that we send to this publisher (RFC 5104 4.3.1.1)
 
   // Shared.
   Counter clock_rate;         // of the source that it feeds; 0 = none

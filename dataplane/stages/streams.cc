@@ -26,11 +26,16 @@ bool lists(const SourceSlot& source, std::uint8_t payload_type) {
   return std::find(source.payload_types.begin(), end, payload_type) != end;
 }
 
+bool is_named(const auto& name, std::uint8_t length, const auto& wanted, std::uint8_t wanted_length) {
+  return wanted_length == 0 ||
+         (length == wanted_length && std::equal(name.begin(), name.begin() + length, wanted.begin()));
+}
+
 bool matches(const WorkerState& state, const SourceSlot& source, const StreamSlot& stream) {
   const std::uint8_t type = stream.payload_type.load(std::memory_order_relaxed);
-  if (source.match != SourceMatch::kSsrc &&
-      state.memory.endpoints[source.endpoint.slot].repair_types.has(type))
-    return false;
+  const bool is_repair =
+      stream.is_repair || state.memory.endpoints[source.endpoint.slot].repair_types.has(type);
+  if (is_repair && source.match != SourceMatch::kSsrc) return false;
   switch (source.match) {
     case SourceMatch::kAny:
       return true;
@@ -38,9 +43,9 @@ bool matches(const WorkerState& state, const SourceSlot& source, const StreamSlo
       return stream.ssrc.load(std::memory_order_relaxed) == source.ssrc;
     case SourceMatch::kPayloadType:
       return lists(source, type);
-    case SourceMatch::kMid:
-      return stream.mid_length == source.mid_length &&
-             std::equal(stream.mid.begin(), stream.mid.begin() + stream.mid_length, source.mid.begin());
+    case SourceMatch::kName:
+      return is_named(stream.mid, stream.mid_length, source.mid, source.mid_length) &&
+             is_named(stream.rid, stream.rid_length, source.rid, source.rid_length);
   }
   return false;
 }
@@ -238,7 +243,8 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.direct_route = stream.direct_endpoint = kNoSlot;
   stream.kept = false;
   stream.jitter_clock_rate = 0;
-  stream.mid_length = 0;
+  stream.named = stream.is_repair = false;
+  stream.mid_length = stream.rid_length = 0;
   stream.restart_suspected = false;
   stream.refusals = 0;
   stream.rtp_window.reset();
@@ -449,7 +455,7 @@ void describe_stream(WorkerState& state, std::uint32_t stream_slot, std::uint8_t
   const std::uint8_t before = stream.payload_type.load(std::memory_order_relaxed);
   stream.payload_type.store(payload_type, std::memory_order_relaxed);
   claim_all(state, stream_slot, [&](const SourceSlot& source) {
-    return source.match == SourceMatch::kMid ||
+    return source.match == SourceMatch::kName ||
            (source.match == SourceMatch::kPayloadType && !lists(source, before));
   });
 }

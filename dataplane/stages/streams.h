@@ -53,12 +53,12 @@ void wake_stream(WorkerState& state, std::uint32_t slot);
 //
 // 1. Kind. A stream whose payload type is mapped by a route of the source wins against a stream whose payload
 //    type no route maps. So digits, comfort noise and retransmissions that have an SSRC of their own take
-//    nothing from the media. A stream of one of the endpoint's repair types (RTX, RFC 4588; FEC) matches only
-//    a source that names its SSRC.
-// 2. Beginning. A stream begins with its first packet, and with the first packet that has this mid or payload
-//    type. A stream that begins takes the source at once: a peer that starts a new SSRC wants to replace the
-//    old one. The former feeder takes the source back when it is heard again while the new stream has sent
-//    one packet only, or when it goes on for kGoesOn packets.
+//    nothing from the media. A repair stream (RTX, RFC 4588; FEC) matches only a source that names its SSRC.
+//    It has one of the endpoint's repair types, or names the stream that it repairs.
+// 2. Beginning. A stream begins with its first packet, and with the first packet that has this mid, rid or
+//    payload type. A stream that begins takes the source at once: a peer that starts a new SSRC wants to
+//    replace the old one. The former feeder takes the source back when it is heard again while the new stream
+//    has sent one packet only, or when it goes on for kGoesOn packets.
 // 3. Silence. A stream that was there before takes the source when the feeder is silent: with its first
 //    packet when the silence has lasted for kSilence, else with its second packet in a row.
 // 4. Hysteresis. Two streams that both go on do not take turns. The stream that claims the source by rule 3
@@ -80,7 +80,7 @@ inline constexpr std::uint64_t kGoesOn = 10;  // packets
 /// kMaxSourcesPerStream sources.
 void bind_stream(WorkerState& state, std::uint32_t stream);
 
-/// The newest packet of the stream is the first with a mid, or has another payload type than the packet
+/// The newest packet of the stream is the first with a mid or rid, or has another payload type than the packet
 /// before it. The stream claims the sources that it matches now; for those that it did not match before, it
 /// begins.
 void describe_stream(WorkerState& state, std::uint32_t stream, std::uint8_t payload_type);

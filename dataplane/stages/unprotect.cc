@@ -1,7 +1,9 @@
 #include "dataplane/stages/unprotect.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <span>
 
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
@@ -181,14 +183,24 @@ std::optional<DropReason> follow_plain_numbering(const WorkerState& state, Strea
   return std::nullopt;
 }
 
-// True when the packet is the first of its stream to name the mid.
-bool learn_mid(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
-  if (endpoint.mid_extension_id == 0 || stream.mid_length != 0) return false;
-  const auto mid = find_extension({packet.data, packet.length}, packet.rtp, endpoint.mid_extension_id);
-  if (mid.empty() || mid.size() > kMaxMidLength) return false;
-  std::copy(mid.begin(), mid.end(), stream.mid.begin());
-  stream.mid_length = static_cast<std::uint8_t>(mid.size());
-  return true;
+// Copies the extension `id` of the packet to `name`. Returns its length; 0 when there is none that fits.
+std::uint8_t learn_name(const MediaPacket& packet, std::uint8_t id, std::span<std::uint8_t> name) {
+  if (id == 0) return 0;
+  const auto found = find_extension({packet.data, packet.length}, packet.rtp, id);
+  if (found.size() > name.size()) return 0;
+  std::copy(found.begin(), found.end(), name.begin());
+  return static_cast<std::uint8_t>(found.size());
+}
+
+// True when the packet is the first of its stream to name it. Senders put all names into the same packets.
+bool learn_names(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPacket& packet) {
+  if (!endpoint.has_names || stream.named) return false;
+  std::array<std::uint8_t, kMaxRidLength> repaired;
+  stream.mid_length = learn_name(packet, endpoint.mid_extension_id, stream.mid);
+  stream.rid_length = learn_name(packet, endpoint.rid_extension_id, stream.rid);
+  stream.is_repair = learn_name(packet, endpoint.repaired_rid_extension_id, repaired) != 0;
+  stream.named = stream.mid_length != 0 || stream.rid_length != 0 || stream.is_repair;
+  return stream.named;
 }
 
 // RFC 3550 6.4.1 and A.8, in 1/16 of a clock unit.
@@ -236,7 +248,7 @@ void remember_port(WorkerState& state, const MediaPacket& packet) {
 }
 
 // A faster commit_rtp() for nearly every packet: the next one of a stream that is not dormant, has a direct
-// route and the same payload type as before, and needs no mid. False, without any change, when commit_rtp()
+// route and the same payload type as before, and needs no name. False, without any change, when commit_rtp()
 // must do it.
 bool commit_next(WorkerState& state, MediaPacket& packet) {
   if (packet.stream == kNoSlot || packet.rtp.padding) return false;
@@ -246,7 +258,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   if (!stream.rtp_window.started() || stream.direct_route == kNoSlot ||
       stream.dormant.load(std::memory_order_relaxed) ||
       stream.payload_type.load(std::memory_order_relaxed) != packet.rtp.payload_type ||
-      (endpoint.mid_extension_id != 0 && stream.mid_length == 0))
+      (endpoint.has_names && !stream.named))
     return false;
   if (endpoint.encrypted) {
     if (packet.index != next || stream.restart_suspected) return false;
@@ -290,7 +302,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   stream.rtp_window.commit(packet.index);
   if (endpoint.encrypted) stream.restart_suspected = false;
   const bool newest = packet.index == stream.rtp_window.highest();
-  const bool named = learn_mid(endpoint, stream, packet);
+  const bool named = learn_names(endpoint, stream, packet);
   if (first) {
     stream.base_index.set(packet.index);
     stream.cycle_base = packet.index & ~std::uint64_t{0xffff};

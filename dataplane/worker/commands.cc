@@ -51,6 +51,8 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->keys_ready = false;
   endpoint->can_seal = !endpoint->encrypted;
   endpoint->tag_length = 0;
+  endpoint->has_names =
+      (endpoint->mid_extension_id | endpoint->rid_extension_id | endpoint->repaired_rid_extension_id) != 0;
   endpoint->rtp_latched = endpoint->rtcp_latched = false;
   endpoint->transmit_index = state.port_index[endpoint->port_id & 0xff];
   endpoint->local_index = state.own_address_index(endpoint->port_id, endpoint->local.address.ip);

@@ -164,7 +164,7 @@ class Room {
       source.match_payload_types = {96, 97};
     });
     add_source([](test::RouteOptions& source) {
-      source.match = SourceMatch::kMid;
+      source.match = SourceMatch::kName;
       source.match_mid = "a";
     });
     add_source([](test::RouteOptions&) {});

@@ -193,6 +193,8 @@ Peer Harness::add_peer(const PeerOptions& options) {
   slot.rtcp_mux = options.rtcp_mux;
   for (const std::uint8_t type : options.repair_types) slot.repair_types.add(type);
   slot.mid_extension_id = options.mid_extension_id;
+  slot.rid_extension_id = options.rid_extension_id;
+  slot.repaired_rid_extension_id = options.repaired_rid_extension_id;
   slot.port_id = port_id_;
   slot.max_streams = options.max_streams;
   slot.max_frame = 1514;
@@ -238,6 +240,8 @@ std::uint32_t Harness::add_source(const Peer& from, const RouteOptions& options)
   std::copy(options.match_payload_types.begin(), options.match_payload_types.end(),
             source.payload_types.begin());
   source.mid_length = static_cast<std::uint8_t>(options.match_mid.size());
+  source.rid_length = static_cast<std::uint8_t>(options.match_rid.size());
+  std::copy(options.match_rid.begin(), options.match_rid.end(), source.rid.begin());
   std::copy(options.match_mid.begin(), options.match_mid.end(), source.mid.begin());
   source.clock_rate = options.clock_rate;
   Command install;

@@ -54,6 +54,8 @@ struct PeerOptions {
   bool keys_ready = true;
   bool v6 = false;
   std::uint8_t mid_extension_id = 0;
+  std::uint8_t rid_extension_id = 0;
+  std::uint8_t repaired_rid_extension_id = 0;
   std::vector<std::uint8_t> repair_types = {};
   std::uint16_t max_streams = 16;
 };
@@ -65,6 +67,7 @@ struct RouteOptions {
   std::uint32_t match_ssrc = 0;
   std::vector<std::uint8_t> match_payload_types = {};
   std::string match_mid = {};
+  std::string match_rid = {};
   std::vector<PayloadTypeMapping> payload_types = {};
   std::optional<std::array<std::uint8_t, 16>> extension_ids = {};
   std::uint64_t first_index = 100;

@@ -230,7 +230,7 @@ EndpointSlot& fill_endpoint(WorkerMemory& memory, SlotRef ref, std::uint16_t por
   slot.encrypted = false;
   slot.rtcp_mux = false;
   slot.shared_port = false;
-  slot.mid_extension_id = 0;
+  slot.mid_extension_id = slot.rid_extension_id = slot.repaired_rid_extension_id = 0;
   slot.port_id = 3;
   slot.max_streams = 16;
   slot.max_frame = 1514;
@@ -248,7 +248,7 @@ SourceSlot& fill_source(WorkerMemory& memory, SlotRef ref, SlotRef endpoint) {
   slot.endpoint = endpoint;
   slot.match = SourceMatch::kAny;
   slot.payload_type_count = 0;
-  slot.mid_length = 0;
+  slot.mid_length = slot.rid_length = 0;
   slot.ssrc = 0;
   slot.clock_rate = 90000;
   return slot;

@@ -169,6 +169,8 @@ TEST_F(ApiRefusals, OfEndpoints) {
       {create(R"("kind":"sip")"), "kind"},
       {create(R"("kind":"rtp","dscp":64)"), "dscp"},
       {create(R"("kind":"rtp","midExtensionId":15)"), "midExtensionId"},
+      {create(R"("kind":"rtp","midExtensionId":3,"ridExtensionId":3)"), "ridExtensionId"},
+      {create(R"("kind":"rtp","ridExtensionId":3,"repairedRidExtensionId":3)"), "repairedRidExtensionId"},
       {create(R"("kind":"rtp","repairPayloadTypes":[97,128])"), "repairPayloadTypes[1]"},
       {create(R"("kind":"rtp","rtcpMux":1)"), "rtcpMux"},
       {create(R"("kind":"webrtc","rtcpMux":false)"), "rtcpMux"},

@@ -242,9 +242,10 @@ TEST_F(RoutesTest, RemembersABoundedNumberOfSsrcs) {
 TEST_F(RoutesTest, SlotHoldsWhatWasAskedFor) {
   EndpointCreate mid = bench.rtp("m");
   mid.mid_extension_id = 4;
+  mid.rid_extension_id = 5;
   bench.create(mid);
   RouteCreate route = request("r");
-  route.from = {"m", {}, {}, "video0"};
+  route.from = {.endpoint = "m", .ssrc = {}, .payload_types = {}, .mid = "video0", .rid = "h"};
   route.payload_types = {{96, 100}, {97, 101}};
   route.header_extensions = std::vector<NumberMapping>{{1, 5}, {14, 1}};
   route.keyframe_on_switch = true;
@@ -261,8 +262,9 @@ TEST_F(RoutesTest, SlotHoldsWhatWasAskedFor) {
   EXPECT_EQ(slot(0).extension_ids[2], 0);
   EXPECT_EQ(slot(0).extension_ids[14], 1);
   const auto& source = bench.plane.memory(0).sources[slot(0).source];
-  EXPECT_EQ(source.match, dataplane::SourceMatch::kMid);
+  EXPECT_EQ(source.match, dataplane::SourceMatch::kName);
   EXPECT_EQ(std::string(source.mid.begin(), source.mid.begin() + source.mid_length), "video0");
+  EXPECT_EQ(std::string(source.rid.begin(), source.rid.begin() + source.rid_length), "h");
 }
 
 TEST_F(RoutesTest, RetransmitsToWebrtcByDefaultAndAsAsked) {
@@ -320,6 +322,8 @@ TEST_F(RoutesTest, BadRoutesAreRefusedAndTakeNothing) {
       "from");
   add([](auto& r) { r.from.mid = "x"; }, "midExtensionId");
   add([](auto& r) { r.from.mid = std::string(17, 'x'); }, "16");
+  add([](auto& r) { r.from.rid = "h"; }, "ridExtensionId");
+  add([](auto& r) { r.from.rid = "h!"; }, "from.rid");
   add([](auto& r) { r.from.payload_types = {128}; }, "0..127");
   add([](auto& r) { r.from.payload_types.assign(9, 1); }, "at most 8");
   add([](auto& r) { r.payload_types = {{0, 200}}; }, "0..127");

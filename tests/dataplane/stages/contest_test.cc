@@ -209,7 +209,7 @@ TEST_P(ContestTest, AnUnlistedPayloadTypeStaysWithItsStream) {
 // RFC 8843 9.2: several SSRCs share a mid, also those of RFC 4588 retransmissions.
 TEST_P(ContestTest, ARepairStreamOfTheSameMidTakesNothing) {
   RouteOptions options;
-  options.match = SourceMatch::kMid;
+  options.match = SourceMatch::kName;
   options.match_mid = "1";
   options.payload_types = {{96, 96}};
   Call call(GetParam(), options, with_mid());
@@ -248,7 +248,7 @@ TEST(ContestSdesTest, RtcpOfASilentStreamKeepsNoSource) {
 
 // RTX where routes map no payload types: nothing but the endpoint's setting tells it from media.
 TEST_P(ContestTest, RepairStreamsFeedOnlyASourceThatNamesThem) {
-  for (const SourceMatch match : {SourceMatch::kAny, SourceMatch::kMid, SourceMatch::kSsrc}) {
+  for (const SourceMatch match : {SourceMatch::kAny, SourceMatch::kName, SourceMatch::kSsrc}) {
     PeerOptions publisher = with_mid();
     publisher.repair_types = {97};
     RouteOptions route;
@@ -297,6 +297,50 @@ TEST_P(ContestTest, AStreamFeedsEightSources) {
   }
   RtpOptions voice = talker(1000);
   EXPECT_EQ(call.talk(voice, 10), 10 * static_cast<int>(kMaxSourcesPerStream));
+}
+
+// RFC 8852: the layers of one picture have one mid, and RTX names the layer that it repairs.
+TEST_P(ContestTest, EachLayerOfSimulcastHasARoute) {
+  PeerOptions publisher = with_mid();
+  publisher.rid_extension_id = 5;
+  publisher.repaired_rid_extension_id = 6;
+  RouteOptions route;
+  route.match = SourceMatch::kName;
+  route.match_mid = "1";
+  route.match_rid = "h";
+  Call call(GetParam(), route, publisher);
+  route.match_rid = "l";
+  route.ssrc = 0x52000000;
+  call.plane.add_route(call.plane.add_source(call.from, route), call.to, route);
+  route.match_mid = "";  // the rid alone
+  route.match_rid = "m";
+  route.ssrc = 0x53000000;
+  call.plane.add_route(call.plane.add_source(call.from, route), call.to, route);
+  const auto layer = [](std::uint32_t ssrc, std::uint8_t id, char rid) {
+    RtpOptions rtp = talker(ssrc, 96);
+    rtp.extension = {
+        0xbe, 0xde, 0, 1, 0x40, '1', static_cast<std::uint8_t>(id << 4), static_cast<std::uint8_t>(rid)};
+    return rtp;
+  };
+  RtpOptions high = layer(1000, 5, 'h'), middle = layer(2000, 5, 'm'), low = layer(3000, 5, 'l');
+  RtpOptions repair = layer(4000, 6, 'h'), other = layer(5000, 5, 'x');
+  for (int i = 0; i < 100; ++i) {
+    for (const auto& [rtp, ssrc] : {std::pair{&high, 0x51000000u},
+                                    {&low, 0x52000000u},
+                                    {&middle, 0x53000000u},
+                                    {&repair, 0u},
+                                    {&other, 0u}}) {
+      call.plane.deliver(call.from, call.sealed(*rtp));
+      Call::next(*rtp);
+      if (i == 10) rtp->extension.clear();  // senders stop to name the stream once the receiver knows it
+      const auto sent = call.plane.sent();
+      ASSERT_EQ(sent.size(), ssrc == 0 ? 0u : 1u) << i << " " << rtp->ssrc;
+      if (ssrc != 0) {
+        ASSERT_EQ(load_be32(&sent[0].payload[8]), ssrc);
+      }
+    }
+    call.plane.advance(kPacketTime);
+  }
 }
 
 }  // namespace

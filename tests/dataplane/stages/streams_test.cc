@@ -60,7 +60,7 @@ class StreamsTest : public ::testing::Test {
   }
   std::uint32_t mid_source(std::string_view mid) {
     return add_source([&](SourceSlot& source) {
-      source.match = SourceMatch::kMid;
+      source.match = SourceMatch::kName;
       source.mid_length = static_cast<std::uint8_t>(mid.size());
       std::copy(mid.begin(), mid.end(), source.mid.begin());
     });
@@ -336,7 +336,7 @@ TEST_F(StreamsTest, RandomBirthsAndDeaths) {
         return std::count(source.payload_types.begin(),
                           source.payload_types.begin() + source.payload_type_count,
                           candidate.payload_type.load()) != 0;
-      case SourceMatch::kMid:
+      case SourceMatch::kName:
         return mid == std::string(source.mid.begin(), source.mid.begin() + source.mid_length);
     }
     return false;
@@ -441,6 +441,7 @@ TEST_F(StreamPacketsTest, AMidThatComesLateStillFindsItsSource) {
   const FrameSpec usual;
   let_in_from({usual.source, usual.source_port});
   endpoint_->mid_extension_id = 3;
+  endpoint_->has_names = true;
   const std::uint32_t any = any_source();
   const std::uint32_t by_mid = mid_source("v1");
   deliver_rtp(1000, 1);

@@ -213,7 +213,7 @@ TEST(SwitchMatchTest, BySsrcPayloadTypeAndMid) {
   by_type.match_payload_types = {111, 110};
   route_to(2, by_type);
   RouteOptions by_mid;
-  by_mid.match = SourceMatch::kMid;
+  by_mid.match = SourceMatch::kName;
   by_mid.match_mid = "v1";
   route_to(3, by_mid);
   const auto outgoing = [&](const RtpOptions& rtp) {
