@@ -113,7 +113,7 @@ TEST_F(RoutesTest, SwitchInstallsTheNewSourceFirst) {
   bench.route("r", "a", "b");
   bench.settle();
   worker().order.clear();
-  const auto result = bench.sessions->switch_route({"s", "r", {"d", 1000, {}, {}}});
+  const auto result = bench.sessions->switch_route({"s", "r", {"d", 1000, {}, {}, {}}});
   ASSERT_TRUE(std::holds_alternative<RouteView>(result));
   EXPECT_EQ(std::get<RouteView>(result).from.endpoint, "d");
   bench.settle();
@@ -124,7 +124,7 @@ TEST_F(RoutesTest, SwitchInstallsTheNewSourceFirst) {
 
   worker().order.clear();
   ASSERT_TRUE(
-      std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"d", 1000, {}, {}}})));
+      std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"d", 1000, {}, {}, {}}})));
   bench.settle();
   EXPECT_TRUE(worker().order.empty()) << "a switch to the present source must do nothing";
 
@@ -152,7 +152,7 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   other.retransmit = true;
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
   // After a switch, the same request is still no conflict.
-  ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})));
+  ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}, {}}})));
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).created);
   EXPECT_EQ(bench.count_events("route.created"), 1u);
 }
@@ -372,7 +372,7 @@ TEST_F(RoutesTest, NothingJoinsWhatIsOnItsWayOut) {
             ErrorKind::kWrongState);
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(request("r"))).kind,
             ErrorKind::kWrongState);
-  EXPECT_EQ(SessionFixture::error_of(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}}})).kind,
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}, {}}})).kind,
             ErrorKind::kWrongState);
   EXPECT_EQ(std::get<RouteView>(bench.sessions->get_route("s", "r")).state, "removing");
   worker().release_acks();
