@@ -24,9 +24,6 @@ requires requires(const R& request) {
 std::optional<RequestError> check_whole(const R& request) {
   return check(request);
 }
-std::optional<RequestError> check_whole(const StreamList& request) {
-  return check_stream_filter(request.session, request.endpoint);
-}
 
 template <typename R>
 Decoded decode_as(const Json& params) {

@@ -180,8 +180,24 @@ template <typename V>
 void describe(V& v, SessionCreate& r) {
   v.field(kNewId, r.id);
 }
+/// The part of a list that is wanted.
 template <typename V>
-void describe(V&, SessionList&) {}
+void describe_range(V& v, PageRequest& r) {
+  v.field({.name = "cursor", .help = "the nextCursor of the page before", .text = &kCursor}, r.cursor);
+  v.field({.name = "limit", .help = "the most in one answer; default 100", .range = kPageLimit}, r.limit);
+}
+template <typename V>
+void describe_page(V& v, PageRequest& r) {
+  describe_range(v, r);
+  v.field({.name = "count", .help = "only their number"}, r.count);
+}
+template <typename V>
+void describe(V& v, SessionList& r) {
+  v.field({.name = "prefix", .help = "only ids that begin with it", .text = &kObjectId}, r.prefix);
+  v.field({.name = "olderThanS", .help = "only those made so many seconds ago or earlier", .range = kAgeS},
+          r.older_than_s);
+  describe_page(v, r.page);
+}
 template <typename V>
 void describe(V& v, SessionGet& r) {
   v.field(kId, r.id);
@@ -193,13 +209,26 @@ void describe(V& v, SessionRemove& r) {
 template <typename V>
 void describe(V& v, EndpointList& r) {
   v.field(kOfSession, r.session);
+  v.field({.name = "kind", .help = "only of this kind"}, r.kind);
+  v.field({.name = "state", .help = "only in this state"}, r.state);
+  v.field({.name = "port", .help = "only on this [[ports]] name"}, r.port);
+  describe_page(v, r.page);
 }
 template <typename V>
 void describe(V& v, RouteList& r) {
   v.field(kOfSession, r.session);
+  v.field({.name = "from", .help = "only from this endpoint", .text = &kObjectId}, r.from);
+  v.field({.name = "to", .help = "only to this endpoint", .text = &kObjectId}, r.to);
+  describe_page(v, r.page);
+}
+template <typename V>
+void describe(V& v, EndpointGet& r) {
+  v.field(kSession, r.session);
+  v.field(kId, r.id);
+  v.field({.name = "showKeys", .help = "with the media keys and the ICE password"}, r.show_keys);
 }
 template <typename V, typename R>
-requires(std::is_same_v<R, EndpointGet> || std::is_same_v<R, EndpointRemove> || std::is_same_v<R, RouteGet> ||
+requires(std::is_same_v<R, EndpointRemove> || std::is_same_v<R, RouteGet> ||
          std::is_same_v<R, RouteRemove>) void describe(V& v, R& r) {
   v.field(kSession, r.session);
   v.field(kId, r.id);
@@ -208,9 +237,14 @@ template <typename V>
 void describe(V& v, StreamList& r) {
   v.field(kOfSession, r.session);
   v.field({.name = "endpoint", .help = "only from this endpoint", .text = &kObjectId}, r.endpoint);
+  v.field({.name = "ssrc", .help = "only with this SSRC", .range = kSsrc}, r.ssrc);
+  describe_page(v, r.page);
 }
 template <typename V>
-void describe(V&, PortList&) {}
+void describe(V& v, PortList& r) {
+  v.field({.name = "udpPort", .help = "only this one among those handed out", .range = kUdpPort}, r.udp_port);
+  describe_range(v, r.page);
+}
 template <typename V>
 void describe(V&, WorkerList&) {}
 template <typename V>
@@ -229,7 +263,7 @@ template <> struct TextOf<VersionGet> { static constexpr MethodText kText{
 template <> struct TextOf<SessionCreate> { static constexpr MethodText kText{
     "session.create", "make a session: a call or a room", "session create call-1"}; };
 template <> struct TextOf<SessionList> { static constexpr MethodText kText{
-    "session.list", "all sessions", "session list --watch 1"}; };
+    "session.list", "sessions, by id", "session list --watch 1"}; };
 template <> struct TextOf<SessionGet> { static constexpr MethodText kText{
     "session.get", "one session with its endpoints and routes", "session get call-1"}; };
 template <> struct TextOf<SessionRemove> { static constexpr MethodText kText{
@@ -241,7 +275,8 @@ template <> struct TextOf<EndpointConnect> { static constexpr MethodText kText{
     "endpoint.connect", "tell the peer's side of an endpoint, known later",
     "endpoint connect call-1 alice --remote 198.18.0.2:4000"}; };
 template <> struct TextOf<EndpointList> { static constexpr MethodText kText{
-    "endpoint.list", "allocated endpoints, whether anything flows or not", "endpoint list call-1"}; };
+    "endpoint.list", "allocated endpoints, whether anything flows or not",
+    "endpoint list call-1 --state connected"}; };
 template <> struct TextOf<EndpointGet> { static constexpr MethodText kText{
     "endpoint.get", "one endpoint with its counts", "endpoint get call-1 alice"}; };
 template <> struct TextOf<EndpointRemove> { static constexpr MethodText kText{
@@ -254,7 +289,7 @@ template <> struct TextOf<RouteSwitch> { static constexpr MethodText kText{
     "route.switch", "feed a route from another source from the next packet on",
     "route switch call-1 r1 --from carol"}; };
 template <> struct TextOf<RouteList> { static constexpr MethodText kText{
-    "route.list", "routes", "route list call-1"}; };
+    "route.list", "routes, by session and id", "route list call-1"}; };
 template <> struct TextOf<RouteGet> { static constexpr MethodText kText{
     "route.get", "one route with its counts", "route get call-1 r1"}; };
 template <> struct TextOf<RouteRemove> { static constexpr MethodText kText{

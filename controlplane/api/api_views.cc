@@ -22,11 +22,16 @@ OrderedJson profile_text(const std::optional<crypto::SrtpProfile>& profile) {
   return choice_name(*profile);
 }
 
-OrderedJson render_ice(const EndpointView& endpoint) {
+OrderedJson key_text(const SrtpKeyBytes& key, Keys keys) {
+  if (keys == Keys::kHidden) return nullptr;
+  return base64_encode(key.bytes());
+}
+
+OrderedJson render_ice(const EndpointView& endpoint, Keys keys) {
   OrderedJson candidates = OrderedJson::array();
   candidates.push_back({{"address", endpoint.local_address.to_string()}, {"port", endpoint.local_rtp_port}});
   return {{"ufrag", endpoint.ice_ufrag},
-          {"password", endpoint.ice_password},
+          {"password", keys == Keys::kShown ? OrderedJson(endpoint.ice_password) : OrderedJson(nullptr)},
           {"lite", true},
           {"candidates", std::move(candidates)},
           {"state", endpoint.ice_state}};
@@ -89,7 +94,7 @@ OrderedJson render(const SessionView& session) {
           {"routes", session.routes}};
 }
 
-OrderedJson render(const EndpointView& endpoint) {
+OrderedJson render(const EndpointView& endpoint, Keys keys) {
   using dataplane::EndpointKind;
   OrderedJson object{{"session", endpoint.session},
                      {"id", endpoint.id},
@@ -107,11 +112,11 @@ OrderedJson render(const EndpointView& endpoint) {
   object["latch"] = choice_name(endpoint.latch);
   if (endpoint.kind == EndpointKind::kSdes) {
     object["crypto"] = {{"profile", profile_text(endpoint.profile)},
-                        {"sendKey", base64_encode(endpoint.send_key.bytes())},
-                        {"receiveKey", base64_encode(endpoint.receive_key.bytes())}};
+                        {"sendKey", key_text(endpoint.send_key, keys)},
+                        {"receiveKey", key_text(endpoint.receive_key, keys)}};
   } else if (endpoint.kind == EndpointKind::kWebrtc) {
     object["transport"] = choice_name(endpoint.transport);
-    object["ice"] = render_ice(endpoint);
+    object["ice"] = render_ice(endpoint, keys);
     object["dtls"] = render_dtls(endpoint);
   }
   return object;

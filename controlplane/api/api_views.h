@@ -1,6 +1,6 @@
 // api_views: the objects of docs/api.md as JSON, made from the views of the sessions and the counters of the
-// data plane. Endpoint objects hold keys and passwords: they go to the API's peer and never to a log. Pure
-// functions, any thread.
+// data plane. Keys and passwords of an endpoint are shown only where the peer asked for them, and never in a
+// log. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,11 @@
 namespace sluice::control {
 
 [[nodiscard]] OrderedJson render(const SessionView& session);
-[[nodiscard]] OrderedJson render(const EndpointView& endpoint);
+enum class Keys : std::uint8_t {
+  kHidden,  // null stands in the place of each media key and password
+  kShown,
+};
+[[nodiscard]] OrderedJson render(const EndpointView& endpoint, Keys keys = Keys::kHidden);
 [[nodiscard]] OrderedJson render(const RouteView& route);
 [[nodiscard]] OrderedJson render(const StreamView& stream);
 

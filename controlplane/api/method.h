@@ -13,30 +13,23 @@
 
 namespace sluice::control {
 
-// The requests that session/model.h does not have. In a list request an empty session or endpoint means
-// "all".
+// The requests that session/model.h does not have.
 struct VersionGet {};
 struct SessionCreate {
   std::string id;  // empty = the daemon makes an id
 };
-struct SessionList {};
 struct SessionGet {
   std::string id;
 };
 struct SessionRemove {
   std::string id;
 };
-struct EndpointList {
-  std::string session;
-};
 struct EndpointGet {
   std::string session, id;
+  bool show_keys = false;
 };
 struct EndpointRemove {
   std::string session, id;
-};
-struct RouteList {
-  std::string session;
 };
 struct RouteGet {
   std::string session, id;
@@ -44,10 +37,6 @@ struct RouteGet {
 struct RouteRemove {
   std::string session, id;
 };
-struct StreamList {
-  std::string session, endpoint;
-};
-struct PortList {};
 struct WorkerList {};
 struct DropList {
   std::optional<std::uint16_t> worker;

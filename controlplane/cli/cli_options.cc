@@ -164,9 +164,14 @@ std::vector<Leaf> leaves_of(const Method& method) {
   flatten(method.params, {}, "", leaves);
   const bool all_identities = std::all_of(leaves.begin(), leaves.end(),
                                           [](const Leaf& leaf) { return is_identity(leaf.path.back()); });
-  for (auto& leaf : leaves)
+  for (auto& leaf : leaves) {
+    if (leaf.path.back() == "limit") {  // sluicectl reads as many pages as it takes
+      leaf.param.help = "the most to show; default all, with --watch 100";
+      leaf.param.allowed = "1..";
+    }
     leaf.is_positional =
         leaf.path.size() == 1 && is_identity(leaf.path[0]) && (leaf.param.required || all_identities);
+  }
   return leaves;
 }
 

@@ -230,15 +230,24 @@ std::string render_drops(const OrderedJson& result) {
   return table.text() + fmt::format("({} other reasons: 0)\n", zero);
 }
 
+/// How to see the rest of the objects of a session.
+std::string render_more(std::string_view object, const OrderedJson& session) {
+  if (at(session, fmt::format("{}Cursor", object)).is_null()) return "";
+  return fmt::format("more follow: sluicectl {} list {}\n", object, plain(at(session, "id")));
+}
+
 std::string render_session(const OrderedJson& result) {
   OrderedJson session = result;
   if (session.is_object()) {
     session.erase("endpointList");
     session.erase("routeList");
+    session.erase("endpointCursor");
+    session.erase("routeCursor");
   }
   return render_members(session) + "\n" +
-         render_table(at(result, "endpointList"), kEndpointColumns, "no endpoints") + "\n" +
-         render_table(at(result, "routeList"), kRouteColumns, "no routes");
+         render_table(at(result, "endpointList"), kEndpointColumns, "no endpoints") +
+         render_more("endpoint", result) + "\n" +
+         render_table(at(result, "routeList"), kRouteColumns, "no routes") + render_more("route", result);
 }
 
 std::string render_removed(const OrderedJson& result) {
@@ -271,7 +280,16 @@ std::string render_members(const OrderedJson& object) {
   return text.substr(text.find('\n') + 1);  // without the line of titles
 }
 
-std::string render_result(std::string_view method, const OrderedJson& result) {
+namespace {
+
+/// What a list leaves out: the rest of it, after a limit.
+std::string render_rest(const OrderedJson& result) {
+  const auto cursor = at(result, "nextCursor");
+  return cursor.is_null() ? "" : fmt::format("more follow: --cursor {}\n", plain(cursor));
+}
+
+std::string render_list(std::string_view method, const OrderedJson& result) {
+  if (const auto count = at(result, "count"); !count.is_null()) return plain(count) + "\n";
   if (method == "session.list") return render_table(at(result, "sessions"), kSessionColumns, "no sessions");
   if (method == "endpoint.list")
     return render_table(at(result, "endpoints"), kEndpointColumns, "no endpoints");
@@ -279,7 +297,13 @@ std::string render_result(std::string_view method, const OrderedJson& result) {
   if (method == "stream.list") return render_table(at(result, "streams"), kStreamColumns, "nothing flows in");
   if (method == "worker.list") return render_table(at(result, "workers"), kWorkerColumns, "no workers");
   if (method == "port.list") return render_ports(result);
-  if (method == "drop.list") return render_drops(result);
+  return render_drops(result);
+}
+
+}  // namespace
+
+std::string render_result(std::string_view method, const OrderedJson& result) {
+  if (method.ends_with(".list")) return render_list(method, result) + render_rest(result);
   if (method == "session.get") return render_session(result);
   if (method.ends_with(".remove")) return render_removed(result);
   if (method == "shutdown") return "stopping: every peer is told goodbye first\n";

@@ -8,11 +8,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,6 +23,7 @@
 #include "controlplane/api/api.h"
 #include "controlplane/cli/cli_client.h"
 #include "controlplane/cli/cli_options.h"
+#include "controlplane/cli/cli_pages.h"
 #include "controlplane/cli/cli_render.h"
 #include "controlplane/cli/cli_table.h"
 
@@ -32,6 +35,8 @@ constexpr int kExitOk = 0;
 constexpr int kExitRefused = 1;
 constexpr int kExitNoDaemon = 2;
 constexpr int kExitUsage = 64;
+
+constexpr std::chrono::milliseconds kReconnectInterval{500};
 
 struct Settings {
   std::string socket = "/run/sluice/sluice.sock";
@@ -139,22 +144,53 @@ int follow_events(const Settings& settings, cli::Client& client) {
   return fail(kExitNoDaemon, fmt::format("events end here: {}", error));
 }
 
-int carry_out(const Settings& settings, std::string_view method, const OrderedJson& params) {
-  std::string error;
-  cli::Client client;
-  if (!client.open(settings.socket, error)) return fail(kExitNoDaemon, error);
+/// What is asked of the daemon.
+struct Query {
+  std::string method;
+  OrderedJson params;
+  bool follows_pages = false;  // until `limit` objects, or until the end
+  std::optional<std::size_t> limit;
+};
+
+/// Connects again once the daemon is back. It says what it waits for.
+std::unique_ptr<cli::Client> wait_for_daemon(const Settings& settings, std::string_view method,
+                                             const std::string& why) {
+  (void)fail(kExitNoDaemon, fmt::format("{}: {}; waiting for the daemon", method, why));
   for (;;) {
-    const auto answer = client.call(method, params, error);
+    std::this_thread::sleep_for(kReconnectInterval);
+    auto client = std::make_unique<cli::Client>();
+    std::string ignored;
+    if (client->open(settings.socket, ignored)) return client;
+  }
+}
+
+int carry_out(const Settings& settings, const Query& query) {
+  using Clock = std::chrono::steady_clock;
+  const std::string& method = query.method;
+  std::string error;
+  auto client = std::make_unique<cli::Client>();
+  if (!client->open(settings.socket, error)) return fail(kExitNoDaemon, error);
+  for (;;) {
+    const auto began = Clock::now();
+    const auto answer = query.follows_pages
+                            ? cli::call_list(*client, method, query.params, query.limit, error)
+                            : client->call(method, query.params, error);
+    if (!answer && settings.watch_s > 0) {
+      client = wait_for_daemon(settings, method, error);
+      continue;
+    }
     if (!answer) return fail(kExitNoDaemon, fmt::format("{}: {}", method, error));
     if (answer->contains("error")) return report_error(settings, method, (*answer)["error"]);
-    if (method == "event.subscribe") return follow_events(settings, client);
+    if (method == "event.subscribe") return follow_events(settings, *client);
     const auto& result = (*answer)["result"];
     const std::string text = settings.json ? cli::render_json(result) : cli::render_result(method, result);
     const bool is_screen = settings.watch_s > 0 && !settings.json && isatty(STDOUT_FILENO) == 1;
     show((is_screen ? "\x1b[H\x1b[2J" : "") + text);
     if (settings.watch_s <= 0) return kExitOk;
     if (!is_screen && !settings.json) show("\n");
-    std::this_thread::sleep_for(std::chrono::duration<double>(settings.watch_s));
+    // A long list is asked for half of the time at most.
+    std::this_thread::sleep_for(std::max<std::chrono::duration<double>>(
+        Clock::now() - began, std::chrono::duration<double>(settings.watch_s)));
   }
 }
 
@@ -174,6 +210,19 @@ std::optional<std::vector<std::string>> values_of(const Command::Given& given, s
   return std::vector<std::string>{line};
 }
 
+/// Takes the limit out of the parameters of a list: here it is that of all pages together. A list that is
+/// watched is one page unless the user says otherwise. False when the limit is no number of objects.
+bool take_limit(const Settings& settings, OrderedJson& params, std::optional<std::size_t>& limit) {
+  if (params.contains("limit")) {
+    if (params["limit"].get<std::int64_t>() < 1) return false;
+    limit = params["limit"].get<std::size_t>();
+    params.erase("limit");
+  } else if (settings.watch_s > 0 && !params.contains("count")) {
+    limit = kDefaultPageLimit;
+  }
+  return true;
+}
+
 /// Sends a sub-command's request. Its parameters are checked here first, with the definitions that the daemon
 /// uses.
 int run_command(const Settings& settings, const Command& command) {
@@ -184,9 +233,14 @@ int run_command(const Settings& settings, const Command& command) {
     const auto values = values_of(given, error);
     if (!values || !cli::put(params, given.leaf, *values, error)) return fail(kExitUsage, error);
   }
-  const auto decoded = decode_request(command.method->name, Json::parse(to_line(params)));
+  Query query{.method = std::string(command.method->name), .params = {}, .limit = {}};
+  query.follows_pages = cli::is_paged(query.method);
+  if (query.follows_pages && !take_limit(settings, params, query.limit))
+    return fail(kExitUsage, "--limit: found a number below 1; allowed: 1 and more");
+  const auto decoded = decode_request(query.method, Json::parse(to_line(params)));
   if (const auto* refusal = std::get_if<ApiError>(&decoded)) return fail(kExitUsage, refusal->message);
-  return carry_out(settings, command.method->name, encode_params(std::get<Request>(decoded)));
+  query.params = encode_params(std::get<Request>(decoded));
+  return carry_out(settings, query);
 }
 
 /// `call METHOD [JSON]`: sends the params as given; only the daemon checks them. "-" reads standard input.
@@ -196,7 +250,7 @@ int run_call(const Settings& settings, const std::string& method, std::string te
   const OrderedJson params = OrderedJson::parse(text, nullptr, /*allow_exceptions=*/false);
   if (params.is_discarded())
     return fail(kExitUsage, "JSON: found something else; allowed: the params as JSON");
-  return carry_out(settings, method, params);
+  return carry_out(settings, {.method = method, .params = params, .limit = {}});
 }
 
 /// The root and the sub-commands that were found on the command line, outermost first.

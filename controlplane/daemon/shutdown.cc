@@ -7,7 +7,7 @@ namespace sluice::control {
 namespace {
 
 constexpr std::chrono::milliseconds kFlushPoll{5};
-constexpr std::size_t kMaxNamed = 20;  // the most endpoints that the log names
+constexpr std::uint16_t kMaxNamed = 20;  // the most endpoints that the log names
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void ShutdownSequence::begin(std::string_view why) {
   }
   has_begun_ = true;
   began_ = now;
-  log::info("stopping why={} sessions={}", why, sessions_.list_sessions().size());
+  log::info("stopping why={} sessions={}", why, sessions_.session_count());
   limit_.expires_after(limits_.whole);
   limit_.async_wait([this](boost::system::error_code cancelled) {
     if (!cancelled && !is_clean_) give_up("time is up");
@@ -58,17 +58,15 @@ void ShutdownSequence::flush(EventLoop::Clock::time_point until) {
 }
 
 void ShutdownSequence::give_up(std::string_view why) {
-  const auto sessions = sessions_.list_sessions();
   log::error("not everything ended in order why={} sessions={} pending_commands={}", log::value(why),
-             sessions.size(), sessions_.totals().pending_commands);
-  std::size_t named = 0;
-  const auto endpoints = sessions_.list_endpoints("");
-  if (const auto* list = std::get_if<std::vector<EndpointView>>(&endpoints))
-    for (const auto& endpoint : *list)
-      if (named++ < kMaxNamed)
-        log::error("did not end session={} endpoint={} state={} worker={}", endpoint.session, endpoint.id,
-                   choice_name(endpoint.state), endpoint.worker);
-  if (named > kMaxNamed) log::error("and {} endpoints more", named - kMaxNamed);
+             sessions_.session_count(), sessions_.totals().pending_commands);
+  const auto left = sessions_.list_endpoints({.page = {.limit = kMaxNamed}});
+  if (const auto* page = std::get_if<Page<EndpointView>>(&left)) {
+    for (const auto& endpoint : page->views)
+      log::error("did not end session={} endpoint={} state={} worker={}", endpoint.session, endpoint.id,
+                 choice_name(endpoint.state), endpoint.worker);
+    if (!page->next_cursor.empty()) log::error("and others");
+  }
   loop_.stop();
 }
 

@@ -88,6 +88,7 @@ void ApiConnection::on_end_of_input() {
 }
 
 void ApiConnection::work() {
+  const auto until = std::chrono::steady_clock::now() + kTimePerTurn;
   for (std::size_t done = 0; !is_closed_ && !is_input_over_ && !is_paused();) {
     const auto line = lines_.next();
     if (!line) {
@@ -98,7 +99,7 @@ void ApiConnection::work() {
       return read();
     }
     if (!is_blank(*line)) take_line(*line);
-    if (++done == kRequestsPerTurn) return work_later();
+    if (++done == kRequestsPerTurn || std::chrono::steady_clock::now() >= until) return work_later();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -23,6 +24,7 @@ namespace sluice::control {
 class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
  public:
   static constexpr std::size_t kRequestsPerTurn = 64;
+  static constexpr std::chrono::milliseconds kTimePerTurn{2};
   static constexpr std::size_t kMaxPending = 1024;          // requests without an answer yet
   static constexpr std::size_t kMaxQueuedBytes = 4u << 20;  // of answers; above this the socket is not read
   static constexpr std::size_t kEventBytesPerWrite = 256u << 10;

@@ -12,12 +12,31 @@ namespace sluice::control {
 namespace {
 
 template <typename View>
-OrderedJson render_list(const char* name, const std::vector<View>& views) {
+OrderedJson render_all(const std::vector<View>& views) {
   OrderedJson list = OrderedJson::array();
   for (const auto& view : views) list.push_back(render(view));
+  return list;
+}
+
+/// The answer to a list request: the objects, or only their number.
+template <typename View>
+OrderedJson render_page(const char* name, const PageRequest& request, const Page<View>& page) {
   OrderedJson object;
-  object[name] = std::move(list);
+  if (request.count)
+    object["count"] = page.count;
+  else
+    object[name] = render_all(page.views);
+  if (!page.next_cursor.empty()) object["nextCursor"] = page.next_cursor;
   return object;
+}
+
+/// The first page of the objects of a session that exists, as a member of the session.
+template <typename View>
+void add_list(OrderedJson& session, const char* list, const char* cursor, const Result<Page<View>>& page) {
+  const auto* found = std::get_if<Page<View>>(&page);
+  if (found == nullptr) return;
+  session[list] = render_all(found->views);
+  if (!found->next_cursor.empty()) session[cursor] = found->next_cursor;
 }
 
 template <typename T, typename Render>
@@ -43,6 +62,11 @@ Sessions::Done when_removed(Answer answer, OrderedJson named) {
   };
 }
 
+/// With the keys: the caller needs them to tell its peer.
+OrderedJson render_with_keys(const EndpointView& view) {
+  return render(view, Keys::kShown);
+}
+
 OrderedJson named(const std::string& session, const std::string& id) {
   return {{"session", session}, {"id", id}};
 }
@@ -60,19 +84,12 @@ struct ApiHandlers::RequestDispatcher {
   void operator()(const SessionCreate& r) {
     answer(outcome(sessions.create_session(r.id), render_created<SessionView>));
   }
-  void operator()(const SessionList&) {
-    answer({.result = render_list("sessions", sessions.list_sessions())});
-  }
+  void operator()(const SessionList& r) { answer_page("sessions", r, sessions.list_sessions(r)); }
   void operator()(const SessionGet& r) {
-    auto session = sessions.get_session(r.id);
-    auto endpoints = sessions.list_endpoints(r.id);
-    auto routes = sessions.list_routes(r.id);
-    answer(outcome(std::move(session), [&](const SessionView& view) {
+    answer(outcome(sessions.get_session(r.id), [&](const SessionView& view) {
       OrderedJson object = render(view);
-      if (const auto* list = std::get_if<std::vector<EndpointView>>(&endpoints))
-        object["endpointList"] = std::move(render_list("list", *list)["list"]);
-      if (const auto* list = std::get_if<std::vector<RouteView>>(&routes))
-        object["routeList"] = std::move(render_list("list", *list)["list"]);
+      add_list(object, "endpointList", "endpointCursor", sessions.list_endpoints({.session = r.id}));
+      add_list(object, "routeList", "routeCursor", sessions.list_routes({.session = r.id}));
       return object;
     }));
   }
@@ -83,18 +100,19 @@ struct ApiHandlers::RequestDispatcher {
   }
 
   void operator()(const EndpointCreate& r) {
-    answer(outcome(sessions.create_endpoint(r), render_created<EndpointView>));
+    answer(outcome(sessions.create_endpoint(r), [](const Created<EndpointView>& made) {
+      OrderedJson object = render_with_keys(made.object);
+      object["created"] = made.created;
+      return object;
+    }));
   }
   void operator()(const EndpointConnect& r) {
-    answer(outcome(sessions.connect_endpoint(r), [](const EndpointView& view) { return render(view); }));
+    answer(outcome(sessions.connect_endpoint(r), render_with_keys));
   }
-  void operator()(const EndpointList& r) {
-    answer(outcome(sessions.list_endpoints(r.session),
-                   [](const auto& views) { return render_list("endpoints", views); }));
-  }
+  void operator()(const EndpointList& r) { answer_page("endpoints", r, sessions.list_endpoints(r)); }
   void operator()(const EndpointGet& r) {
-    answer(outcome(sessions.get_endpoint(r.session, r.id), [](const EndpointView& view) {
-      OrderedJson object = render(view);
+    answer(outcome(sessions.get_endpoint(r.session, r.id), [&](const EndpointView& view) {
+      OrderedJson object = render(view, r.show_keys ? Keys::kShown : Keys::kHidden);
       add_counts(object, view);
       return object;
     }));
@@ -109,10 +127,7 @@ struct ApiHandlers::RequestDispatcher {
   void operator()(const RouteSwitch& r) {
     answer(outcome(sessions.switch_route(r), [](const RouteView& view) { return render(view); }));
   }
-  void operator()(const RouteList& r) {
-    answer(outcome(sessions.list_routes(r.session),
-                   [](const auto& views) { return render_list("routes", views); }));
-  }
+  void operator()(const RouteList& r) { answer_page("routes", r, sessions.list_routes(r)); }
   void operator()(const RouteGet& r) {
     answer(outcome(sessions.get_route(r.session, r.id), [](const RouteView& view) { return render(view); }));
   }
@@ -120,11 +135,10 @@ struct ApiHandlers::RequestDispatcher {
     sessions.remove_route(r.session, r.id, when_removed(answer, named(r.session, r.id)));
   }
 
-  void operator()(const StreamList& r) {
-    answer(outcome(sessions.list_streams(r.session, r.endpoint),
-                   [](const auto& views) { return render_list("streams", views); }));
+  void operator()(const StreamList& r) { answer_page("streams", r, sessions.list_streams(r)); }
+  void operator()(const PortList& r) {
+    answer(outcome(sessions.list_udp_ports(r), [&](const auto& page) { return self.ports(page); }));
   }
-  void operator()(const PortList&) { answer({.result = self.ports()}); }
   void operator()(const WorkerList&) { answer({.result = self.workers()}); }
   void operator()(const DropList& r) { answer({.result = self.drops(r.worker)}); }
   void operator()(const EventSubscribe&) {
@@ -137,6 +151,12 @@ struct ApiHandlers::RequestDispatcher {
     object["stopping"] = true;
     answer({.result = std::move(object)});
     self.context_.on_shutdown();
+  }
+
+  template <typename List, typename View>
+  void answer_page(const char* name, const List& request, Result<Page<View>> result) {
+    answer(outcome(std::move(result),
+                   [&](const Page<View>& page) { return render_page(name, request.page, page); }));
   }
 };
 
@@ -168,21 +188,24 @@ OrderedJson ApiHandlers::version() const {
       {"profiles", std::move(profiles)}};
 }
 
-OrderedJson ApiHandlers::ports() const {
+OrderedJson ApiHandlers::ports(const Page<UdpPortView>& page) const {
   OrderedJson list = OrderedJson::array();
   for (std::size_t i = 0; i < context_.plane.port_count(); ++i)
     list.push_back(render_port(context_.plane.port(i), context_.plane.port_statistics(i)));
-  const auto media = context_.sessions.list_udp_ports();
+  const auto media = context_.sessions.media_ports();
   OrderedJson allocated = OrderedJson::array();
-  for (const auto& port : media.ports)
+  for (const auto& port : page.views)
     allocated.push_back({{"udpPort", port.udp_port},
                          {"session", port.session},
                          {"endpoint", port.endpoint},
                          {"component", port.component}});
-  return {{"ports", std::move(list)},
-          {"media",
-           {{"min", media.min}, {"max", media.max}, {"allocated", media.allocated}, {"free", media.free}}},
-          {"allocated", std::move(allocated)}};
+  OrderedJson object{
+      {"ports", std::move(list)},
+      {"media",
+       {{"min", media.min}, {"max", media.max}, {"allocated", media.allocated}, {"free", media.free}}},
+      {"allocated", std::move(allocated)}};
+  if (!page.next_cursor.empty()) object["nextCursor"] = page.next_cursor;
+  return object;
 }
 
 OrderedJson ApiHandlers::workers() const {

@@ -36,7 +36,7 @@ class ApiHandlers {
   struct RequestDispatcher;  // handles one request: api_handlers.cc
 
   OrderedJson version() const;
-  OrderedJson ports() const;
+  OrderedJson ports(const Page<UdpPortView>& page) const;
   OrderedJson workers() const;
   std::variant<OrderedJson, ApiError> drops(std::optional<std::uint16_t> worker) const;
 

@@ -44,6 +44,8 @@ class Deferred {
   using Work = std::variant<PendingRemoval, PendingFailure, IdleSession, Completion>;
 
   void add(Work work) { queue_.push_back(std::move(work)); }
+  /// Whether this call comes from within drain().
+  [[nodiscard]] bool is_draining() const { return draining_; }
 
   /// Calls `carry_out` with each piece of work, in the order of add(), until the queue is empty. Work that is
   /// added meanwhile is done as well. Returns false and does nothing when it is called from within

@@ -5,6 +5,12 @@
 #include "controlplane/session/webrtc_peer.h"
 
 namespace sluice::control {
+namespace {
+
+constexpr std::size_t kRemovalCost = 32;       // of a removal, in looks (table_scan.h)
+constexpr std::size_t kSessionsPerTurn = 128;  // the most that are removed
+
+}  // namespace
 
 TimePoint IdleWatch::tick(TimePoint now) {
   const TimePoint next = walk_.turn(
@@ -12,18 +18,22 @@ TimePoint IdleWatch::tick(TimePoint now) {
       [&](std::size_t worker) { return context_.workers[worker]->endpoints.size(); },
       [&](std::size_t worker, std::size_t slot) {
         Endpoint* endpoint = context_.workers[worker]->endpoints[slot];
-        if (endpoint != nullptr && !endpoint->removing) look(*endpoint, now);
+        const bool is_in_use = endpoint != nullptr && !endpoint->removing;
+        return is_in_use && look(*endpoint, now) ? kRemovalCost : std::size_t{1};
       });
   const std::chrono::seconds timeout(context_.options.config.limits.idle_timeout_s);
   if (timeout.count() == 0) return next;
+  std::size_t count = 0;
   for (Session* session : context_.registry.empty_sessions()) {
     if (now - session->empty_since < timeout) break;  // the rest have been empty for less
+    if (session->removing) continue;
+    if (count++ == kSessionsPerTurn) return now;
     context_.deferred.add(IdleSession{session->id});
   }
   return next;
 }
 
-void IdleWatch::look(Endpoint& endpoint, TimePoint now) {
+bool IdleWatch::look(Endpoint& endpoint, TimePoint now) {
   const dataplane::EndpointSlot& slot = context_.slot(endpoint);
   const std::uint64_t received = slot.last_received_tsc.read();
   const std::uint64_t sent = slot.packets_sent.read();
@@ -41,14 +51,15 @@ void IdleWatch::look(Endpoint& endpoint, TimePoint now) {
       endpoint.last_alive = std::max(endpoint.last_alive, endpoint.webrtc->last_check);
       if (endpoint.webrtc->ice.consent_expired(now)) {
         context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, "consent_expired"});
-        return;
+        return true;
       }
       webrtc_.expire(endpoint, now);
     }
   }
   const std::chrono::seconds timeout(context_.options.config.limits.idle_timeout_s);
-  if (timeout.count() != 0 && now - endpoint.last_alive >= timeout)
-    context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle"});
+  if (timeout.count() == 0 || now - endpoint.last_alive < timeout) return false;
+  context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle"});
+  return true;
 }
 
 }  // namespace sluice::control

@@ -27,7 +27,8 @@ class IdleWatch {
   TimePoint tick(TimePoint now);
 
  private:
-  void look(Endpoint& endpoint, TimePoint now);
+  /// True when the endpoint must go.
+  bool look(Endpoint& endpoint, TimePoint now);
 
   Context& context_;
   WebrtcTransport& webrtc_;

@@ -123,6 +123,44 @@ struct RouteSwitch {
 
 enum class EndpointState : std::uint8_t { kAllocated, kConnecting, kConnected, kFlowing, kFailed, kRemoving };
 
+inline constexpr std::uint16_t kDefaultPageLimit = 100;
+
+/// The part of a list that is wanted (page.h).
+struct PageRequest {
+  std::string cursor{};     // the next_cursor of the page before; empty = from the start
+  std::uint16_t limit = 0;  // the most objects in the page; 0 = kDefaultPageLimit
+  bool count = false;       // only their number
+};
+
+// The list requests. An empty member matches every object.
+struct SessionList {
+  PageRequest page{};
+  std::string prefix{};  // of the id
+  std::uint32_t older_than_s = 0;
+};
+struct EndpointList {
+  PageRequest page{};
+  std::string session{};
+  std::optional<dataplane::EndpointKind> kind{};
+  std::optional<EndpointState> state{};
+  std::string port{};
+};
+struct RouteList {
+  PageRequest page{};
+  std::string session{};
+  std::string from{}, to{};  // endpoints
+};
+struct StreamList {
+  PageRequest page{};
+  std::string session{}, endpoint{};
+  std::optional<std::uint32_t> ssrc{};
+};
+/// The UDP ports that endpoints have.
+struct PortList {
+  PageRequest page{};  // of endpoints
+  std::uint16_t udp_port = 0;
+};
+
 struct EndpointView {
   std::string session, id;
   dataplane::EndpointKind kind{};
@@ -182,6 +220,12 @@ struct StreamView {
 /// The object that already has the id of a creation.
 struct ExistingObject {
   std::variant<EndpointView, RouteView> view;
+};
+
+struct UdpPortView {
+  std::uint16_t udp_port = 0;
+  std::string session, endpoint;
+  std::string component;  // "rtp", "rtcp", "rtp+rtcp", "ice" (shared)
 };
 
 struct SessionView {

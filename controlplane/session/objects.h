@@ -175,7 +175,8 @@ struct Session {
   std::string id;
   std::size_t worker = 0;
   std::vector<Block> blocks;
-  std::string created_at;  // RFC 3339, UTC
+  TimePoint created;
+  std::string created_at;  // the same, RFC 3339, UTC
   bool removing = false;
   std::string reason;
   std::vector<Done> done;

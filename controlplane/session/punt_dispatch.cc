@@ -6,8 +6,9 @@ namespace sluice::control {
 
 bool PuntDispatch::drain(WorkerRecords& records, TimePoint now) {
   dataplane::Punt punt;
-  for (std::size_t i = 0; i < kPuntsPerTurn; ++i) {
+  for (std::size_t spent = 0; spent < kPuntsPerTurn;) {
     if (!records.memory.punts.pop(punt)) return true;
+    spent += punt.kind == dataplane::PuntKind::kDtls ? kDtlsCost : 1;
     dispatch(records, punt, now);
     context_.plane.free_punt(punt);
   }

@@ -12,6 +12,8 @@ namespace sluice::control {
 class PuntDispatch {
  public:
   static constexpr std::size_t kPuntsPerTurn = 256;  // per worker
+  /// What a DTLS packet counts for: one of a handshake costs as much as many checks.
+  static constexpr std::size_t kDtlsCost = 16;
 
   PuntDispatch(Context& context, RemoteAddresses& remotes, WebrtcTransport& webrtc)
       : context_(context), remotes_(remotes), webrtc_(webrtc) {}

@@ -4,11 +4,11 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "controlplane/session/objects.h"
 #include "controlplane/session/options.h"
@@ -24,7 +24,8 @@ enum class Liveness : std::uint8_t {
 
 class Registry {
  public:
-  using Sessions = std::unordered_map<std::string, std::unique_ptr<Session>>;
+  /// Sorted, since lists are read in pages.
+  using Sessions = std::map<std::string, std::unique_ptr<Session>>;
 
   /// `random` outlives this object.
   explicit Registry(const SessionOptions::Random& random) : random_(random) {}

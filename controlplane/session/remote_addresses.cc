@@ -11,6 +11,7 @@ namespace {
 
 // Well below kNeighborWanted, so that no entry in use expires.
 constexpr std::chrono::seconds kKeepUpPeriod{60};
+constexpr std::size_t kPlacesPerTurn = 32;
 
 std::vector<NeighborPort> link_ports(const MediaPlane& plane) {
   std::vector<NeighborPort> ports;
@@ -58,15 +59,23 @@ void RemoteAddresses::on_frame(std::size_t port, std::span<const std::uint8_t> f
 }
 
 TimePoint RemoteAddresses::tick(TimePoint now) {
-  keep_up(now);
-  return neighbors_.tick(now);
+  const bool is_kept_up = keep_up(now);
+  const TimePoint next = neighbors_.tick(now);
+  return is_kept_up ? next : now;
 }
 
 // Without look-ups the neighbour table stops keeping an entry up to date and reporting changes of its MAC.
-void RemoteAddresses::keep_up(TimePoint now) {
-  if (now < next_keep_up_) return;
+bool RemoteAddresses::keep_up(TimePoint now) {
+  if (now < next_keep_up_) return true;
+  auto place = places_.upper_bound(kept_up_);
+  for (std::size_t i = 0; place != places_.end(); ++place) {
+    if (i++ == kPlacesPerTurn) return false;
+    kept_up_ = place->first;
+    neighbors_.resolve(place->first.port, place->first.next_hop, now);
+  }
+  kept_up_ = {};
   next_keep_up_ = now + kKeepUpPeriod;
-  for (const auto& [place, legs] : places_) neighbors_.resolve(place.port, place.next_hop, now);
+  return true;
 }
 
 void RemoteAddresses::signal(Endpoint& endpoint, const RemoteAddress& remote) {

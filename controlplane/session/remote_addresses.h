@@ -57,7 +57,8 @@ class RemoteAddresses {
   void unfollow(std::size_t worker, dataplane::SlotRef endpoint, dataplane::Component component);
   void on_resolved(const Place& place, const dataplane::MacAddress& mac);
   void tell(Leg& leg, const dataplane::MacAddress& mac);
-  void keep_up(TimePoint now);
+  /// Looks up some of the next hops. False when more of them are due.
+  bool keep_up(TimePoint now);
   void set_remote(Endpoint& endpoint, dataplane::Component component, const config::SocketAddress& address,
                   const dataplane::MacAddress& mac);
   static std::uint64_t leg_key(std::size_t worker, std::uint32_t slot, dataplane::Component component) {
@@ -69,6 +70,7 @@ class RemoteAddresses {
   std::map<Place, std::map<std::uint64_t, Leg>> places_;
   std::unordered_map<std::uint64_t, Place> legs_;  // leg_key -> its place in places_
   TimePoint next_keep_up_{};
+  Place kept_up_{};  // the place that keep_up() handled last; the first of all when it begins
 };
 
 }  // namespace sluice::control

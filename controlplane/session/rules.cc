@@ -27,6 +27,12 @@ Refusal check_text(std::string_view param, std::string_view text, const TextRule
   return refuse_parameter(param, rule.found(text), rule.allowed());
 }
 
+/// An endpoint has no meaning without its session.
+Refusal check_filter(std::string_view param, std::string_view endpoint, std::string_view session) {
+  if (endpoint.empty() || !session.empty()) return std::nullopt;
+  return refuse_parameter(param, "it without session", fmt::format("session and {0}, or no {0}", param));
+}
+
 Refusal check_remote(const std::optional<RemoteAddress>& remote) {
   if (!remote) return std::nullopt;
   if (!is_host_address(remote->address))
@@ -287,9 +293,17 @@ Refusal check_selector(const SourceSelector& selector) {
   return check_text("from.rid", selector.rid, kRid);
 }
 
-Refusal check_stream_filter(std::string_view session, std::string_view endpoint) {
-  if (endpoint.empty() || !session.empty()) return std::nullopt;
-  return refuse_parameter("endpoint", "it without session", "session and endpoint, or session, or neither");
+Refusal check(const StreamList& request) {
+  return check_filter("endpoint", request.endpoint, request.session);
+}
+
+Refusal check(const RouteList& request) {
+  if (auto error = check_filter("from", request.from, request.session)) return error;
+  return check_filter("to", request.to, request.session);
+}
+
+RequestError refuse_cursor(std::string_view cursor) {
+  return refuse_parameter("cursor", kCursor.found(cursor), "the nextCursor of a list of the same kind");
 }
 
 }  // namespace sluice::control

@@ -40,6 +40,11 @@ inline constexpr Range kHeaderExtensionId{1, 14};  // one-byte headers (RFC 8285
 inline constexpr Range kMidExtensionId{0, kHeaderExtensionId.max};  // 0 = none
 inline constexpr Range kDscp{0, 63};                                // RFC 2474 3
 
+inline constexpr Range kPageLimit{1, 500};  // objects in one answer to a list request
+inline constexpr Range kAgeS{1, 0xffffffff};
+/// Two object ids and what stands between them.
+inline constexpr TextRule kCursor{.min = 1, .max = 2 * kObjectId.max + 1, .punctuation = "._:@-/"};
+
 inline constexpr std::size_t kMaxFingerprints = 8;
 inline constexpr std::size_t kMaxPayloadTypes = dataplane::kMaxPayloadTypes;  // of a selector or route
 inline constexpr std::size_t kMaxExtensionMappings = kHeaderExtensionId.max;  // one for each id
@@ -89,8 +94,10 @@ inline constexpr std::string_view kHostAddressText = "the unicast IPv4 or IPv6 a
 /// The id of a new object: empty (the daemon makes one) or an object id.
 [[nodiscard]] std::optional<RequestError> check_new_id(std::string_view id);
 [[nodiscard]] std::optional<RequestError> check_selector(const SourceSelector& selector);
-/// Of stream.list: an endpoint needs its session.
-[[nodiscard]] std::optional<RequestError> check_stream_filter(std::string_view session,
-                                                              std::string_view endpoint);
+/// An endpoint needs its session.
+[[nodiscard]] std::optional<RequestError> check(const StreamList& request);
+[[nodiscard]] std::optional<RequestError> check(const RouteList& request);
+/// The error for a cursor that the list did not give.
+[[nodiscard]] RequestError refuse_cursor(std::string_view cursor);
 
 }  // namespace sluice::control

@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <map>
-#include <tuple>
 #include <utility>
 
 #include "config/reload.h"
@@ -17,7 +15,9 @@
 #include "controlplane/session/endpoint_plan.h"
 #include "controlplane/session/endpoints.h"
 #include "controlplane/session/idle_watch.h"
+#include "controlplane/session/listing.h"
 #include "controlplane/session/punt_dispatch.h"
+#include "controlplane/session/removals.h"
 #include "controlplane/session/route_plan.h"
 #include "controlplane/session/routing.h"
 #include "controlplane/session/rules.h"
@@ -27,8 +27,9 @@
 namespace sluice::control {
 namespace {
 
-// The most notes of one worker in one turn, so that the notes of others do not wait long.
-constexpr std::size_t kNotesPerTurn = 4096;
+// The most notes of one worker in one turn. The note that an endpoint is gone costs most: it frees the DTLS
+// association and makes events.
+constexpr std::size_t kNotesPerTurn = 128;
 
 }  // namespace
 
@@ -39,6 +40,8 @@ struct Sessions::State {
         webrtc(context, remotes),
         routing(context),
         endpoints(context, routing, remotes, webrtc),
+        removals(context, endpoints),
+        listing(context),
         punts(context, remotes, webrtc),
         idle(context, webrtc),
         streams(context) {}
@@ -52,7 +55,6 @@ struct Sessions::State {
   Result<EndpointView> connect_endpoint(const EndpointConnect& request);
   Result<Created<RouteView>> create_route(const RouteCreate& request);
   Result<RouteView> switch_route(const RouteSwitch& request);
-  void remove_session(Session& session, std::string_view reason);
 
   /// The session that a new object joins; kWrongState while the daemon is stopping.
   Result<Session*> session_for_new(const std::string& id) const;
@@ -77,10 +79,6 @@ struct Sessions::State {
     if (const auto* error = std::get_if<RequestError>(&found)) return *error;
     return view_of(context, *std::get<Object*>(found));
   }
-  /// The objects of one session, or of all sessions when the id is empty, sorted by session and id.
-  template <typename View, typename Object>
-  Result<std::vector<View>> list(const std::string& session_id,
-                                 std::map<std::string, std::unique_ptr<Object>> Session::*objects);
 
   /// Does the deferred work and sends waiting commands. Called at the end of every request and of every turn,
   /// when no operation is half done.
@@ -100,6 +98,8 @@ struct Sessions::State {
   WebrtcTransport webrtc;
   Routing routing;
   Endpoints endpoints;
+  Removals removals;
+  Listing listing;
   PuntDispatch punts;
   IdleWatch idle;
   StreamWatch streams;
@@ -146,15 +146,6 @@ void Sessions::State::on_note(WorkerRecords& records, const dataplane::Note& not
   }
 }
 
-void Sessions::State::remove_session(Session& session, std::string_view reason) {
-  if (session.removing) return;
-  session.removing = true;
-  session.reason = reason;
-  for (const auto& [id, endpoint] : session.endpoints) endpoints.say_goodbye(*endpoint, reason);
-  for (const auto& [id, endpoint] : session.endpoints) endpoints.remove(*endpoint, reason);
-  endpoints.finish(session);
-}
-
 void Sessions::State::carry_out(const PendingRemoval& removal) {
   Endpoint* endpoint = context.workers[removal.worker]->endpoint(removal.endpoint);
   if (endpoint == nullptr || endpoint->removing) return;
@@ -171,10 +162,12 @@ void Sessions::State::carry_out(const IdleSession& idle_session) {
   Session* session = context.registry.find_session(idle_session.id);
   if (session == nullptr || session->removing || !session->endpoints.empty()) return;
   ++context.totals.sessions_idle_reclaimed;
-  remove_session(*session, "idle");
+  removals.begin(*session, "idle");
 }
 
 void Sessions::State::settle() {
+  if (context.deferred.is_draining()) return;
+  removals.step();
   if (!context.deferred.drain([this](const auto& work) { carry_out(work); })) return;
   bool all_sent = true;
   for (const auto& records : context.workers) all_sent = records->commands.flush() && all_sent;
@@ -212,6 +205,7 @@ Result<Created<SessionView>> Sessions::State::create_session(const std::string& 
   made->blocks.push_back({home.index, 0});
   ++home.sessions;
   context.load.placed(home.index, count);
+  made->created = context.now();
   made->created_at = rfc3339(std::chrono::system_clock::now(), TimePrecision::kSeconds);
   Session& session = context.registry.add(std::move(made));
   context.registry.mark_empty(session, context.now());
@@ -277,26 +271,6 @@ void Sessions::State::remove(const Result<Object*>& found, Done done, Remove rem
   settle();
 }
 
-template <typename View, typename Object>
-Result<std::vector<View>> Sessions::State::list(
-    const std::string& session_id, std::map<std::string, std::unique_ptr<Object>> Session::*objects) {
-  std::vector<View> views;
-  const auto add = [&](const Session& session) {
-    for (const auto& [id, object] : session.*objects) views.push_back(view_of(context, *object));
-  };
-  if (session_id.empty()) {
-    for (const auto& [id, session] : context.registry.sessions()) add(*session);
-  } else {
-    const auto found = context.registry.need_session(session_id, Liveness::kAny);
-    if (const auto* error = std::get_if<RequestError>(&found)) return *error;
-    add(*std::get<Session*>(found));
-  }
-  std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.session, a.id) < std::tie(b.session, b.id);
-  });
-  return views;
-}
-
 Sessions::Sessions(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine)
     : state_(std::make_unique<State>(std::move(options), plane, std::move(engine))) {}
 
@@ -324,7 +298,7 @@ Result<RouteView> Sessions::switch_route(const RouteSwitch& request) {
 
 void Sessions::remove_session(const std::string& id, Done done) {
   state_->remove(state_->context.registry.need_session(id, Liveness::kAny), std::move(done),
-                 [&](Session& session) { state_->remove_session(session, "request"); });
+                 [&](Session& session) { state_->removals.begin(session, "request"); });
 }
 
 void Sessions::remove_endpoint(const std::string& session, const std::string& id, Done done) {
@@ -337,12 +311,12 @@ void Sessions::remove_route(const std::string& session, const std::string& id, D
                  [&](Route& route) { state_->routing.remove(route); });
 }
 
-std::vector<SessionView> Sessions::list_sessions() const {
-  std::vector<SessionView> views;
-  views.reserve(state_->context.registry.sessions().size());
-  for (const auto& [id, session] : state_->context.registry.sessions()) views.push_back(view_of(*session));
-  std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  return views;
+Result<Page<SessionView>> Sessions::list_sessions(const SessionList& request) const {
+  return state_->listing.sessions(request);
+}
+
+std::size_t Sessions::session_count() const {
+  return state_->context.registry.sessions().size();
 }
 
 Result<SessionView> Sessions::get_session(const std::string& id) const {
@@ -351,59 +325,42 @@ Result<SessionView> Sessions::get_session(const std::string& id) const {
   return view_of(*std::get<Session*>(found));
 }
 
-Result<std::vector<EndpointView>> Sessions::list_endpoints(const std::string& session) const {
-  return state_->list<EndpointView>(session, &Session::endpoints);
+Result<Page<EndpointView>> Sessions::list_endpoints(const EndpointList& request) const {
+  return state_->listing.endpoints(request);
 }
 
 Result<EndpointView> Sessions::get_endpoint(const std::string& session, const std::string& id) const {
   return state_->view<EndpointView>(state_->context.registry.need_endpoint(session, id, Liveness::kAny));
 }
 
-Result<std::vector<RouteView>> Sessions::list_routes(const std::string& session) const {
-  return state_->list<RouteView>(session, &Session::routes);
+Result<Page<RouteView>> Sessions::list_routes(const RouteList& request) const {
+  return state_->listing.routes(request);
 }
 
 Result<RouteView> Sessions::get_route(const std::string& session, const std::string& id) const {
   return state_->view<RouteView>(state_->context.registry.need_route(session, id, Liveness::kAny));
 }
 
-Result<std::vector<StreamView>> Sessions::list_streams(const std::string& session_id,
-                                                       const std::string& endpoint_id) const {
-  if (auto error = check_stream_filter(session_id, endpoint_id)) return *error;
-  if (session_id.empty()) return state_->streams.list(nullptr, nullptr);
+Result<Page<StreamView>> Sessions::list_streams(const StreamList& request) const {
+  if (auto error = check(request)) return *error;
+  if (request.session.empty()) return state_->streams.list(request, nullptr, nullptr);
   const Registry& registry = state_->context.registry;
-  const auto session = registry.need_session(session_id, Liveness::kAny);
+  const auto session = registry.need_session(request.session, Liveness::kAny);
   if (const auto* error = std::get_if<RequestError>(&session)) return *error;
-  if (endpoint_id.empty()) return state_->streams.list(std::get<Session*>(session), nullptr);
-  const auto endpoint = registry.need_endpoint(*std::get<Session*>(session), endpoint_id, Liveness::kAny);
+  if (request.endpoint.empty()) return state_->streams.list(request, std::get<Session*>(session), nullptr);
+  const auto endpoint =
+      registry.need_endpoint(*std::get<Session*>(session), request.endpoint, Liveness::kAny);
   if (const auto* error = std::get_if<RequestError>(&endpoint)) return *error;
-  return state_->streams.list(std::get<Session*>(session), std::get<Endpoint*>(endpoint));
+  return state_->streams.list(request, std::get<Session*>(session), std::get<Endpoint*>(endpoint));
 }
 
-Sessions::MediaPortsView Sessions::list_udp_ports() const {
-  const Context& context = state_->context;
-  MediaPortsView view{context.udp_ports.min(),
-                      context.udp_ports.max(),
-                      context.udp_ports.allocated(),
-                      context.udp_ports.free(),
-                      {}};
-  for (const auto& [session_id, session] : context.registry.sessions()) {
-    for (const auto& [id, endpoint] : session->endpoints) {
-      const std::uint16_t rtp = endpoint->local.address.port;
-      if (endpoint->shared_port) {
-        view.ports.push_back({rtp, session_id, id, "ice"});
-      } else if (endpoint->rtcp_mux) {
-        view.ports.push_back({rtp, session_id, id, "rtp+rtcp"});
-      } else {
-        view.ports.push_back({rtp, session_id, id, "rtp"});
-        view.ports.push_back({endpoint->rtcp_port, session_id, id, "rtcp"});
-      }
-    }
-  }
-  std::sort(view.ports.begin(), view.ports.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.udp_port, a.session, a.endpoint) < std::tie(b.udp_port, b.session, b.endpoint);
-  });
-  return view;
+Result<Page<UdpPortView>> Sessions::list_udp_ports(const PortList& request) const {
+  return state_->listing.udp_ports(request);
+}
+
+Sessions::MediaPorts Sessions::media_ports() const {
+  const UdpPorts& ports = state_->context.udp_ports;
+  return {ports.min(), ports.max(), ports.allocated(), ports.free()};
 }
 
 Sessions::WorkerLoad Sessions::worker_load(std::size_t worker) const {
@@ -432,7 +389,7 @@ bool Sessions::poll(Clock::time_point now) {
     all = state_->punts.drain(*records, now) && all;
   }
   state_->settle();
-  return all;
+  return all && !state_->removals.is_busy();
 }
 
 Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {
@@ -456,14 +413,8 @@ void Sessions::reconfigure(const config::Config& config) {
 void Sessions::shut_down(std::function<void()> done) {
   state_->context.stopping = true;
   state_->shut_down_done = std::move(done);
-  // remove_session() erases an empty session at once, so the loop below must not run over the map.
-  std::vector<Session*> all;
-  for (const auto& [id, session] : state_->context.registry.sessions()) all.push_back(session.get());
-  // All peers are told before the first endpoint is removed.
-  for (Session* session : all)
-    for (const auto& [id, endpoint] : session->endpoints)
-      state_->endpoints.say_goodbye(*endpoint, "shutdown");
-  for (Session* session : all) state_->remove_session(*session, "shutdown");
+  for (const auto& [id, session] : state_->context.registry.sessions())
+    state_->removals.begin(*session, "shutdown");
   state_->settle();
 }
 

@@ -41,6 +41,7 @@
 #include "controlplane/session/media_plane.h"
 #include "controlplane/session/model.h"
 #include "controlplane/session/options.h"
+#include "controlplane/session/page.h"
 #include "controlplane/session/result.h"
 #include "controlplane/session/totals.h"
 #include "crypto/srtp/srtp_engine.h"
@@ -71,28 +72,22 @@ class Sessions {
   void remove_endpoint(const std::string& session, const std::string& id, Done done);
   void remove_route(const std::string& session, const std::string& id, Done done);
 
-  /// Lists are sorted by session and id. An unknown id gives kNotFound.
-  std::vector<SessionView> list_sessions() const;
+  /// One page of a list (page.h). An unknown id gives kNotFound.
+  [[nodiscard]] Result<Page<SessionView>> list_sessions(const SessionList& request) const;
   [[nodiscard]] Result<SessionView> get_session(const std::string& id) const;
-  [[nodiscard]] Result<std::vector<EndpointView>> list_endpoints(
-      const std::string& session) const;  // "" = all
+  [[nodiscard]] Result<Page<EndpointView>> list_endpoints(const EndpointList& request) const;
   [[nodiscard]] Result<EndpointView> get_endpoint(const std::string& session, const std::string& id) const;
-  [[nodiscard]] Result<std::vector<RouteView>> list_routes(const std::string& session) const;
+  [[nodiscard]] Result<Page<RouteView>> list_routes(const RouteList& request) const;
   [[nodiscard]] Result<RouteView> get_route(const std::string& session, const std::string& id) const;
-  [[nodiscard]] Result<std::vector<StreamView>> list_streams(const std::string& session,
-                                                             const std::string& endpoint) const;
+  [[nodiscard]] Result<Page<StreamView>> list_streams(const StreamList& request) const;
+  [[nodiscard]] Result<Page<UdpPortView>> list_udp_ports(const PortList& request) const;
+  [[nodiscard]] std::size_t session_count() const;
 
-  struct UdpPortView {
-    std::uint16_t udp_port;
-    std::string session, endpoint;
-    std::string component;  // "rtp", "rtcp", "rtp+rtcp", "ice" (shared)
-  };
-  struct MediaPortsView {
+  struct MediaPorts {
     std::uint16_t min, max;
     std::size_t allocated, free;
-    std::vector<UdpPortView> ports;
   };
-  MediaPortsView list_udp_ports() const;
+  MediaPorts media_ports() const;
 
   struct WorkerLoad {
     std::size_t endpoints, routes, streams, sessions;

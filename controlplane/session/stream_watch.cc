@@ -1,7 +1,12 @@
 #include "controlplane/session/stream_watch.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
+#include <charconv>
+
+#include "controlplane/session/rules.h"
 
 namespace sluice::control {
 namespace {
@@ -65,8 +70,49 @@ std::uint32_t routes_of(const Endpoint& endpoint, const StreamRead& stream) {
   return static_cast<std::uint32_t>(routes);
 }
 
+/// The first slot that a page looks at.
+struct StreamPlace {
+  std::size_t worker = 0;
+  std::size_t slot = 0;
+};
+
+/// nullopt when the text is not a cursor of this list.
+std::optional<StreamPlace> stream_place(std::string_view cursor) {
+  StreamPlace place;
+  if (cursor.empty()) return place;
+  const char* const end = cursor.data() + cursor.size();
+  const auto worker = std::from_chars(cursor.data(), end, place.worker);
+  if (worker.ec != std::errc() || worker.ptr == end || *worker.ptr != '/') return std::nullopt;
+  const auto slot = std::from_chars(worker.ptr + 1, end, place.slot);
+  if (slot.ec != std::errc() || slot.ptr != end) return std::nullopt;
+  return place;
+}
+
 std::uint64_t milliseconds_since(std::uint64_t tsc, std::uint64_t now, std::uint64_t hz) {
   return now > tsc ? (now - tsc) / std::max<std::uint64_t>(hz / 1000, 1) : 0;
+}
+
+/// Without the bit rate.
+StreamView view_of(const Endpoint& endpoint, const StreamRead& stream, const MediaPlane& plane) {
+  StreamView view;
+  view.session = endpoint.session->id;
+  view.endpoint = endpoint.id;
+  view.ssrc = stream.ssrc;
+  view.payload_type = stream.payload_type;
+  view.packet_count = stream.packets;
+  view.byte_count = stream.bytes;
+  if (stream.packets != 0)
+    view.packets_lost =
+        static_cast<std::int64_t>(stream.highest_index - stream.base_index + 1 - stream.packets);
+  if (stream.clock_rate != 0)
+    view.jitter_s = static_cast<double>(stream.jitter) / 16 / static_cast<double>(stream.clock_rate);
+  view.nack_count = stream.nacks;
+  view.pli_count = stream.plis;
+  view.fir_count = stream.firs;
+  view.ended = stream.ended;
+  view.routes = routes_of(endpoint, stream);
+  view.last_packet_ms = milliseconds_since(stream.last_packet_tsc, plane.tsc_now(), plane.tsc_hz());
+  return view;
 }
 
 }  // namespace
@@ -80,7 +126,10 @@ TimePoint StreamWatch::tick(TimePoint now) {
         if (samples_[worker].size() < high_water) samples_[worker].resize(high_water);
         return high_water;
       },
-      [&](std::size_t worker, std::size_t slot) { look(worker, slot, now); });
+      [&](std::size_t worker, std::size_t slot) {
+        look(worker, slot, now);
+        return std::size_t{1};
+      });
 }
 
 void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
@@ -112,42 +161,31 @@ void StreamWatch::look(std::size_t worker, std::size_t slot, TimePoint now) {
   records.commands.send(forget);
 }
 
-std::vector<StreamView> StreamWatch::list(const Session* session, const Endpoint* endpoint) const {
-  std::vector<StreamView> views;
-  const std::uint64_t now = context_.plane.tsc_now();
-  for (const auto& records : context_.workers) {
-    if (session != nullptr && !session->uses(records->index)) continue;
-    const std::size_t high_water = records->memory.stream_high_water.load(std::memory_order_acquire);
-    for (std::size_t slot = 0; slot < high_water; ++slot) {
-      const auto stream = read_stream(records->memory.streams[slot]);
-      if (!stream || stream->dormant) continue;
-      const Endpoint* of = records->endpoint(stream->endpoint);
-      if (of == nullptr || (session != nullptr && of->session != session)) continue;
-      if (endpoint != nullptr && of != endpoint) continue;
-      StreamView& view = views.emplace_back();
-      view.session = of->session->id;
-      view.endpoint = of->id;
-      view.ssrc = stream->ssrc;
-      view.payload_type = stream->payload_type;
-      view.packet_count = stream->packets;
-      view.byte_count = stream->bytes;
-      const auto& samples = samples_[records->index];
-      if (slot < samples.size() && samples[slot].tenancy == stream->tenancy)
-        view.bitrate = samples[slot].bitrate;
-      if (stream->packets != 0)
-        view.packets_lost =
-            static_cast<std::int64_t>(stream->highest_index - stream->base_index + 1 - stream->packets);
-      if (stream->clock_rate != 0)
-        view.jitter_s = static_cast<double>(stream->jitter) / 16 / static_cast<double>(stream->clock_rate);
-      view.nack_count = stream->nacks;
-      view.pli_count = stream->plis;
-      view.fir_count = stream->firs;
-      view.ended = stream->ended;
-      view.routes = routes_of(*of, *stream);
-      view.last_packet_ms = milliseconds_since(stream->last_packet_tsc, now, context_.plane.tsc_hz());
+Result<Page<StreamView>> StreamWatch::list(const StreamList& request, const Session* session,
+                                           const Endpoint* endpoint) const {
+  const auto begin = stream_place(request.page.cursor);
+  if (!begin || begin->worker >= context_.workers.size()) return refuse_cursor(request.page.cursor);
+  PageFill<StreamView> fill(request.page, kMostExamined);
+  for (StreamPlace place = *begin; place.worker < context_.workers.size(); place = {place.worker + 1, 0}) {
+    const WorkerRecords& records = *context_.workers[place.worker];
+    if (session != nullptr && !session->uses(records.index)) continue;
+    const std::size_t high_water = records.memory.stream_high_water.load(std::memory_order_acquire);
+    for (; place.slot < high_water; ++place.slot) {
+      if (fill.is_full()) return fill.end(fmt::format("{}/{}", place.worker, place.slot));
+      const auto stream = read_stream(records.memory.streams[place.slot]);
+      const Endpoint* of = stream && !stream->dormant ? records.endpoint(stream->endpoint) : nullptr;
+      const bool matches = of != nullptr && (session == nullptr || of->session == session) &&
+                           (endpoint == nullptr || of == endpoint) &&
+                           (!request.ssrc || stream->ssrc == *request.ssrc);
+      if (!fill.takes(matches)) continue;
+      StreamView view = view_of(*of, *stream, context_.plane);
+      const auto& samples = samples_[place.worker];
+      if (place.slot < samples.size() && samples[place.slot].tenancy == stream->tenancy)
+        view.bitrate = samples[place.slot].bitrate;
+      fill.add(std::move(view));
     }
   }
-  return views;
+  return fill.end("");
 }
 
 std::size_t StreamWatch::count(std::size_t worker) const {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "controlplane/session/context.h"
+#include "controlplane/session/page.h"
+#include "controlplane/session/result.h"
 #include "controlplane/session/table_scan.h"
 
 namespace sluice::control {
@@ -15,8 +17,13 @@ class StreamWatch {
   /// Returns when to call it again.
   TimePoint tick(TimePoint now);
 
-  /// The streams that have carried media: of one session or endpoint, or of all (nullptr).
-  std::vector<StreamView> list(const Session* session, const Endpoint* endpoint) const;
+  /// The most stream slots that one page looks at.
+  static constexpr std::size_t kMostExamined = 32768;
+  /// One page of the streams that have carried media: of one session or endpoint, or of all (nullptr). The
+  /// list is sorted by worker and slot, and a stream keeps its slot. A cursor is the first slot that the next
+  /// page looks at.
+  [[nodiscard]] Result<Page<StreamView>> list(const StreamList& request, const Session* session,
+                                              const Endpoint* endpoint) const;
   /// The number of streams of a worker, including those that have only carried RTCP.
   std::size_t count(std::size_t worker) const;
 

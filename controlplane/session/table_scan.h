@@ -14,16 +14,17 @@ class TableScan {
   static constexpr std::size_t kSlotsPerTurn = 4096;
   static constexpr std::chrono::seconds kPeriod{1};
 
-  /// Visits up to kSlotsPerTurn slots. `size(worker)` is the number of slots to visit, `look(worker, slot)`
-  /// visits one. Returns when to call it again.
+  /// Visits up to kSlotsPerTurn slots. `size(worker)` is the number of slots to visit. `look(worker, slot)`
+  /// visits one and returns what that costs: 1 for a look, more for a visit that did something. Returns when
+  /// to call it again.
   template <typename Size, typename Look>
   TimePoint turn(TimePoint now, std::size_t workers, Size size, Look look) {
     if (now < next_) return next_;
-    std::size_t budget = kSlotsPerTurn;
+    std::size_t spent = 0;
     for (; worker_ < workers; ++worker_, slot_ = 0) {
       for (const std::size_t end = size(worker_); slot_ < end; ++slot_) {
-        if (budget-- == 0) return now;
-        look(worker_, slot_);
+        if (spent >= kSlotsPerTurn) return now;
+        spent += look(worker_, slot_);
       }
     }
     worker_ = slot_ = 0;

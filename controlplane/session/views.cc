@@ -5,10 +5,9 @@
 #include "controlplane/session/webrtc_peer.h"
 
 namespace sluice::control {
-namespace {
 
 EndpointState state_of(Context& context, const Endpoint& endpoint) {
-  if (endpoint.removing) return EndpointState::kRemoving;
+  if (endpoint.removing || endpoint.session->removing) return EndpointState::kRemoving;
   if (endpoint.failed) return EndpointState::kFailed;
   // Packets since the idle watch last looked count as flowing now.
   const dataplane::EndpointSlot& slot = context.slot(endpoint);
@@ -22,8 +21,6 @@ EndpointState state_of(Context& context, const Endpoint& endpoint) {
   if (endpoint.webrtc && endpoint.webrtc->under_way()) return EndpointState::kConnecting;
   return EndpointState::kAllocated;
 }
-
-}  // namespace
 
 SessionView view_of(const Session& session) {
   SessionView view;

@@ -6,6 +6,7 @@
 
 namespace sluice::control {
 
+EndpointState state_of(Context& context, const Endpoint& endpoint);
 SessionView view_of(const Session& session);
 EndpointView view_of(Context& context, const Endpoint& endpoint);
 RouteView view_of(Context& context, const Route& route);

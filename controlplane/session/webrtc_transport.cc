@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kShortest{5};  // least time between two ticks
 constexpr std::chrono::seconds kLongest{1};
+constexpr std::size_t kTimersPerTurn = 64;  // each may send a flight of a handshake again
 
 }  // namespace
 
@@ -342,12 +343,15 @@ void WebrtcTransport::arm(Endpoint& endpoint) {
 TimePoint WebrtcTransport::tick(TimePoint now) {
   // Runs each due timer once. A timer that is due again at once waits for the next turn.
   std::vector<Endpoint*> due;
-  for (auto timer = timers_.begin(); timer != timers_.end() && timer->first <= now; ++timer)
+  auto timer = timers_.begin();
+  for (; timer != timers_.end() && timer->first <= now && due.size() < kTimersPerTurn; ++timer)
     due.push_back(timer->second);
+  const bool has_more = timer != timers_.end() && timer->first <= now;
   for (Endpoint* endpoint : due) {
     endpoint->webrtc->dtls->on_timer(now);
     arm(*endpoint);
   }
+  if (has_more) return now;
   return timers_.empty() ? now + kLongest : std::max(timers_.begin()->first, now + kShortest);
 }
 

@@ -33,8 +33,8 @@ class Table:
         return fed
 
     def draw(self, elapsed, seconds):
-        streams = self.rpc.call("stream.list", session=self.session)["streams"]
-        fed = self._attribute(self.rpc.call("route.list", session=self.session)["routes"])
+        streams = self.rpc.list("stream.list", session=self.session)
+        fed = self._attribute(self.rpc.list("route.list", session=self.session))
         header = f"{'stream':<16}{'ssrc':>9}{'in':>9}{'out':>9}{'lost':>6}{'bit rate':>11}   goes to"
         lines = []
         for stream in sorted(streams, key=lambda item: (item["endpoint"], item["ssrc"])):

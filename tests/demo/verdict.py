@@ -38,10 +38,10 @@ def judge(demo):
     statuses = final_statuses(room)
     streams = {
         (item["endpoint"], item["ssrc"]): item
-        for item in rpc.call("stream.list", session=room.session)["streams"]
+        for item in rpc.list("stream.list", session=room.session)
     }
-    routes = {item["id"]: item for item in rpc.call("route.list", session=room.session)["routes"]}
-    endpoints = rpc.call("endpoint.list", session=room.session)["endpoints"]
+    routes = {item["id"]: item for item in rpc.list("route.list", session=room.session)}
+    endpoints = rpc.list("endpoint.list", session=room.session)
     result = {
         "ok": False,
         "endpoints": [],

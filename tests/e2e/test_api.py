@@ -171,7 +171,7 @@ def half_a_request_and_a_slow_one(lab):
         rpc.send_raw(b'{"jsonrpc":"2.0","id":1,"method":"session.create","params":{"id":"half"}')
     time.sleep(0.2)
     equal(
-        [s["id"] for s in lab.rpc.call("session.list")["sessions"] if s["id"] == "half"],
+        [s["id"] for s in lab.rpc.list("session.list") if s["id"] == "half"],
         [],
         "sessions from half a line",
     )
@@ -254,7 +254,7 @@ def wrong_parameters_say_what_is_allowed(lab):
         error = refused(-32001, lambda: rpc.call(method, **parameters))
         assert error.data and error.data.get("id"), f"data of {method}: {error.data}"
     equal(
-        [endpoint["id"] for endpoint in rpc.call("endpoint.list", session="bad")["endpoints"]],
+        [endpoint["id"] for endpoint in rpc.list("endpoint.list", session="bad")],
         ["a", "b"],
         "endpoints",
     )
@@ -306,7 +306,7 @@ def silent_endpoints_are_reclaimed(lab):
     event = rpc.wait_event("endpoint.removed", 10, endpoint="silent")
     equal(event["reason"], "idle", "reason")
     eventually(
-        lambda: rpc.call("endpoint.list", session="idle")["endpoints"] == [], 5, "the endpoint is gone"
+        lambda: rpc.list("endpoint.list", session="idle") == [], 5, "the endpoint is gone"
     )
     rpc.call("session.remove", id="idle")
 

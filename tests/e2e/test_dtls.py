@@ -269,7 +269,7 @@ def rtp_before_keys_is_counted_and_dropped(lab):
     eventually(lambda: caller.state()["authFailures"] == 10, 3, "10 authentication failures")
     equal(lab.drops()["auth_failed"] - before["auth_failed"], 10, "drops as auth_failed")
     equal(
-        lab.rpc.call("stream.list", session=SESSION, endpoint="hasty")["streams"],
+        lab.rpc.list("stream.list", session=SESSION, endpoint="hasty"),
         [],
         "streams born of forgeries",
     )

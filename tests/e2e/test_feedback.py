@@ -60,7 +60,7 @@ def _key_frame_on_request(lab, session, publisher_kind, receiver_kind, name, **r
         assert after["rtcp"].get(name, 0) >= 1, f"no {name} among {after['rtcp']}"
     stream = next(
         item
-        for item in lab.rpc.call("stream.list", session=session)["streams"]
+        for item in lab.rpc.list("stream.list", session=session)
         if item["endpoint"] == "publisher"
     )
     assert stream["pliCount"] + stream["firCount"] >= 1, f"sluice counted no request: {stream}"
@@ -158,7 +158,7 @@ def nack_names_the_publishers_packet(lab):
     equal((kind, count), (205, 1), "feedback at the publisher")
     media, lost, mask = struct.unpack_from("!4xIHH", body)
     equal((media, lost, mask), (4242, 2, 1), "SSRC, packet id and mask of the NACK")
-    stream = lab.rpc.call("stream.list", session="nack")["streams"][0]
+    stream = lab.rpc.list("stream.list", session="nack")[0]
     assert stream["nackCount"] >= 1, stream
     pair.close()
 

@@ -110,9 +110,9 @@ class Calls:
         time.sleep(0.8)
         streams = {
             (item["endpoint"], item["ssrc"]): item
-            for item in lab.rpc.call("stream.list", session=self.session)["streams"]
+            for item in lab.rpc.list("stream.list", session=self.session)
         }
-        routes = {item["id"]: item for item in lab.rpc.call("route.list", session=self.session)["routes"]}
+        routes = {item["id"]: item for item in lab.rpc.list("route.list", session=self.session)}
         for name, (publisher, receiver) in zip(self.pairs, pairs):
             self.outcome[name] = (
                 publisher,
@@ -184,7 +184,7 @@ def profiles_are_those_asked_for(lab):
 @case
 def nothing_is_left_and_the_ledger_closes(lab):
     lab.ledger_balances()
-    equal(lab.rpc.call("endpoint.list")["endpoints"], [], "endpoints after the sessions were removed")
+    equal(lab.rpc.list("endpoint.list"), [], "endpoints after the sessions were removed")
     equal(lab.rpc.call("port.list")["media"]["allocated"], 0, "allocated ports")
     drops = lab.drops()
     bad = {

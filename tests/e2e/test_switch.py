@@ -75,7 +75,7 @@ def same_ssrc_switch_is_seamless(lab):
         time.sleep(0.3)
     room.stop(blue, red)
     time.sleep(0.8)
-    routes = {route["id"]: route for route in lab.rpc.call("route.list", session="switch")["routes"]}
+    routes = {route["id"]: route for route in lab.rpc.list("route.list", session="switch")}
     for receiver in receivers:
         status = receiver.peer.fresh_status()
         for codec in ("VP8", "OPUS"):

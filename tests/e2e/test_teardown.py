@@ -81,7 +81,7 @@ def _connect_three(lab):
     eventually(
         lambda: all(
             endpoint["state"] in ("connected", "flowing")
-            for endpoint in lab.rpc.call("endpoint.list", session="end")["endpoints"]
+            for endpoint in lab.rpc.list("endpoint.list", session="end")
         ),
         5,
         "all connected",

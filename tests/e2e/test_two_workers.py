@@ -35,7 +35,7 @@ class BigRoom:
         eventually(
             lambda: all(
                 endpoint["state"] == "connected"
-                for endpoint in self.rpc.call("endpoint.list", session=self.session)["endpoints"]
+                for endpoint in self.rpc.list("endpoint.list", session=self.session)
             ),
             10,
             f"the endpoints of {self.session} are connected",
@@ -127,11 +127,11 @@ def everybody_receives_everything(lab):
     after = room.workers()
     home = room.worker("publisher")
     equal(after[home]["lent"] - before[home]["lent"], 100, "loans, one a packet whatever the receivers")
-    stream = lab.rpc.call("stream.list", session="big")["streams"]
+    stream = lab.rpc.list("stream.list", session="big")
     equal(
         [(s["endpoint"], s["packetCount"], s["routes"]) for s in stream], [("publisher", 100, 12)], "streams"
     )
-    for route in lab.rpc.call("route.list", session="big")["routes"]:
+    for route in lab.rpc.list("route.list", session="big"):
         equal(route["packets"], 100, f"packets of {route['id']}")
         equal(route["worker"], room.worker(route["to"]), "the route lives where it leads")
     room.close()
@@ -161,7 +161,7 @@ def feedback_goes_home_and_reports_come_out(lab):
     part = room.publisher.receive_rtcp(3, 206)
     assert part, "no PLI at the publisher"
     equal(struct.unpack_from("!4xI", part[2])[0], 4242, "SSRC of the PLI")
-    stream = lab.rpc.call("stream.list", session="talk")["streams"][0]
+    stream = lab.rpc.list("stream.list", session="talk")[0]
     equal((stream["nackCount"], stream["pliCount"]), (1, 1), "counted at home")
     room.close()
     _clean(lab)
@@ -188,7 +188,7 @@ def routes_are_switched_across_workers(lab):
     lab.rpc.call("route.switch", session="switch", id=f"to-{away}", **{"from": {"endpoint": "publisher"}})
     lab.rpc.call("endpoint.remove", session="switch", id="publisher", timeout_s=15)
     eventually(
-        lambda: len(lab.rpc.call("route.list", session="switch")["routes"]) == 0,
+        lambda: len(lab.rpc.list("route.list", session="switch")) == 0,
         5,
         "the publisher's routes end",
     )

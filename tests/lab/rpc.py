@@ -63,6 +63,17 @@ class Rpc:
         with self._lock:
             return self._call(method, timeout_s, params)
 
+    def list(self, method, **params):
+        """All objects of a list request, page by page."""
+        member = method.split(".")[0] + "s"
+        objects = []
+        while True:
+            page = self.call(method, **params)
+            objects += page[member]
+            if "nextCursor" not in page:
+                return objects
+            params["cursor"] = page["nextCursor"]
+
     def _call(self, method, timeout_s, params):
         self._id += 1
         request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}

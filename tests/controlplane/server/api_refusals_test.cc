@@ -33,19 +33,21 @@ struct Ask {
   }
 
   void operator()(const SessionCreate& r) { note(sessions.create_session(r.id)); }
+  void operator()(const SessionList& r) { note(sessions.list_sessions(r)); }
+  void operator()(const PortList& r) { note(sessions.list_udp_ports(r)); }
   void operator()(const SessionGet& r) { note(sessions.get_session(r.id)); }
   void operator()(const SessionRemove& r) { sessions.remove_session(r.id, done()); }
   void operator()(const EndpointCreate& r) { note(sessions.create_endpoint(r)); }
   void operator()(const EndpointConnect& r) { note(sessions.connect_endpoint(r)); }
-  void operator()(const EndpointList& r) { note(sessions.list_endpoints(r.session)); }
+  void operator()(const EndpointList& r) { note(sessions.list_endpoints(r)); }
   void operator()(const EndpointGet& r) { note(sessions.get_endpoint(r.session, r.id)); }
   void operator()(const EndpointRemove& r) { sessions.remove_endpoint(r.session, r.id, done()); }
   void operator()(const RouteCreate& r) { note(sessions.create_route(r)); }
   void operator()(const RouteSwitch& r) { note(sessions.switch_route(r)); }
-  void operator()(const RouteList& r) { note(sessions.list_routes(r.session)); }
+  void operator()(const RouteList& r) { note(sessions.list_routes(r)); }
   void operator()(const RouteGet& r) { note(sessions.get_route(r.session, r.id)); }
   void operator()(const RouteRemove& r) { sessions.remove_route(r.session, r.id, done()); }
-  void operator()(const StreamList& r) { note(sessions.list_streams(r.session, r.endpoint)); }
+  void operator()(const StreamList& r) { note(sessions.list_streams(r)); }
   void operator()(const auto&) {}
 };
 

@@ -48,7 +48,7 @@ TEST_F(IdleTest, SilentEndpointIsReclaimedWithItsRoutes) {
   EXPECT_EQ(bench.sessions->totals().endpoints_idle_reclaimed, 2u);
   EXPECT_EQ(bench.last<EndpointRemoved>().reason, "idle");
   EXPECT_EQ(bench.count_events("route.removed"), 1u);
-  EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 0u);
+  EXPECT_EQ(bench.sessions->media_ports().allocated, 0u);
 }
 
 TEST_F(IdleTest, WhatIsReceivedKeepsAlive) {
@@ -142,7 +142,7 @@ TEST(Idle, ZeroIsNever) {
   bench.create(bench.rtp("a", false));
   bench.session("empty");
   bench.live(seconds(600));
-  EXPECT_EQ(bench.sessions->list_sessions().size(), 2u);
+  EXPECT_EQ(bench.sessions->session_count(), 2u);
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 1u);
 }
 

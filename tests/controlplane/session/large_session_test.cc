@@ -102,7 +102,7 @@ TEST_F(LargeSessionTest, ThePublisherGoesFirst) {
   bench.settle();
   EXPECT_TRUE(done);
   EXPECT_EQ(lent(), 0u);
-  EXPECT_TRUE(made(bench.sessions->list_routes("s")).empty());
+  EXPECT_TRUE(made(bench.sessions->list_routes({.session = "s"})).views.empty());
 }
 
 // The removal of the publisher waits for the acknowledgements of all workers that have a mirror of it.

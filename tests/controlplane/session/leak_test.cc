@@ -63,7 +63,7 @@ class LeakTest : public ::testing::Test {
   }
 
   void expect_empty() {
-    EXPECT_EQ(bench.sessions->list_sessions().size(), 0u);
+    EXPECT_EQ(bench.sessions->session_count(), 0u);
     for (std::size_t w = 0; w < 2; ++w) {
       const auto load = bench.sessions->worker_load(w);
       EXPECT_EQ(load.endpoints, 0u);
@@ -71,7 +71,7 @@ class LeakTest : public ::testing::Test {
       EXPECT_EQ(load.sessions, 0u);
       EXPECT_TRUE(bench.plane.worker(w).sources.empty());
     }
-    const auto ports = bench.sessions->list_udp_ports();
+    const auto ports = bench.sessions->media_ports();
     EXPECT_EQ(ports.allocated, 0u);
     EXPECT_EQ(ports.free, 1000u);
     EXPECT_EQ(bench.engine->expanded, bench.engine->released);

@@ -58,7 +58,7 @@ TEST(Limits, WorkerLoad) {
   EXPECT_EQ(detail.value, 70u);
   EXPECT_EQ(detail.found, 75u);
   EXPECT_EQ(detail.worker, 0u);
-  EXPECT_EQ(bench.sessions->list_sessions().size(), 1u);
+  EXPECT_EQ(bench.sessions->session_count(), 1u);
   // The admitted session still gets endpoints and routes, and the same request again makes no new session.
   EXPECT_FALSE(std::get<0>(bench.sessions->create_session("s")).created);
   bench.create(bench.rtp("a"));
@@ -99,7 +99,7 @@ TEST(Limits, EndpointsPerWorker) {
   for (int i = 16; i < 32; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, 1 - home);
   expect_limit(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("more"))),
                "endpoints_per_worker", 16);
-  EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 64u);
+  EXPECT_EQ(bench.sessions->media_ports().allocated, 64u);
 }
 
 TEST(Limits, MediaPorts) {

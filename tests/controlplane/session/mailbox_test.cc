@@ -74,7 +74,7 @@ TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
   ASSERT_EQ(bench.plane.worker(0).held_acks(), 1u);
   EXPECT_FALSE(done) << "removed before the worker's answer";
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 1u);
-  EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 2u);
+  EXPECT_EQ(bench.sessions->media_ports().allocated, 2u);
   EXPECT_EQ(bench.engine->released, 0) << "keys wiped while the worker may use them";
   const auto view = std::get<EndpointView>(bench.sessions->get_endpoint("s", "a"));
   EXPECT_EQ(view.state, EndpointState::kRemoving);
@@ -90,7 +90,7 @@ TEST(Mailbox, LateAckHoldsSlotPortAndKeys) {
   bench.settle();
   EXPECT_TRUE(done);
   EXPECT_EQ(bench.engine->released, 2);
-  EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 2u);
+  EXPECT_EQ(bench.sessions->media_ports().allocated, 2u);
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 1u);
   EXPECT_TRUE(
       std::get<Created<EndpointView>>(bench.sessions->create_endpoint(bench.sdes("a", false))).created);
@@ -205,9 +205,9 @@ TEST(Mailbox, WorkersOnTheirOwnThreads) {
         ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route(change)));
       }
       (void)bench.sessions->poll(bench.now);
-      (void)bench.sessions->list_endpoints("");
-      (void)bench.sessions->list_routes("");
-      (void)bench.sessions->list_streams("", "");
+      (void)bench.sessions->list_endpoints({});
+      (void)bench.sessions->list_routes({});
+      (void)bench.sessions->list_streams({});
       pending += 2;
       bench.sessions->remove_endpoint(session, "b", removed);
       bench.sessions->remove_endpoint(session, "a", removed);
@@ -225,7 +225,7 @@ TEST(Mailbox, WorkersOnTheirOwnThreads) {
     EXPECT_EQ(bench.sessions->worker_load(i).routes, 0u);
     EXPECT_EQ(bench.sessions->worker_load(i).sessions, 0u);
   }
-  EXPECT_EQ(bench.sessions->list_udp_ports().allocated, 0u);
+  EXPECT_EQ(bench.sessions->media_ports().allocated, 0u);
   EXPECT_EQ(bench.engine->expanded, bench.engine->released);
   EXPECT_EQ(bench.plane.frames_alive(), 0);
 }

@@ -159,7 +159,7 @@ TEST_F(PlaneTest, EveryPairingIsInstalledSwitchedAndRemoved) {
     EXPECT_FALSE(memory().endpoints[i].installed);
   }
   EXPECT_EQ(daemon().sessions->worker_load(0).endpoints, 0u);
-  EXPECT_EQ(daemon().sessions->list_udp_ports().allocated, 0u);
+  EXPECT_EQ(daemon().sessions->media_ports().allocated, 0u);
 }
 
 TEST_F(PlaneTest, ManyComeAndGo) {
@@ -177,7 +177,7 @@ TEST_F(PlaneTest, ManyComeAndGo) {
     ASSERT_TRUE(daemon().run_until([&] { return gone == 100; })) << round;
   }
   EXPECT_EQ(daemon().sessions->totals().endpoints_removed, 6000u);
-  EXPECT_EQ(daemon().sessions->list_udp_ports().allocated, 0u);
+  EXPECT_EQ(daemon().sessions->media_ports().allocated, 0u);
 }
 
 TEST_F(PlaneTest, OurFramesLeaveAndTheLedgerCloses) {

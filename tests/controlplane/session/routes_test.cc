@@ -69,7 +69,7 @@ TEST_F(RoutesTest, EveryKindToEveryKind) {
   bench.settle();
   EXPECT_EQ(worker().routes.size(), routes);
   EXPECT_EQ(worker().sources.size(), all.size()) << "one source for all routes of a publisher";
-  EXPECT_EQ(std::get<0>(bench.sessions->list_routes("s")).size(), routes);
+  EXPECT_EQ(std::get<0>(bench.sessions->list_routes({.session = "s"})).views.size(), routes);
   for (const auto& id : all) bench.sessions->remove_endpoint("s", id, [](auto) {});
   bench.settle();
   EXPECT_TRUE(worker().routes.empty());

@@ -42,7 +42,7 @@ class StreamsTest : public ::testing::Test {
     stream.last_packet_tsc.set(bench.plane.tsc);
   }
   std::vector<StreamView> list(const std::string& session = {}, const std::string& endpoint = {}) {
-    return std::get<0>(bench.sessions->list_streams(session, endpoint));
+    return std::get<0>(bench.sessions->list_streams({.session = session, .endpoint = endpoint})).views;
   }
 
   SessionFixture bench;
