@@ -240,7 +240,44 @@ TEST(Sluiced, SluicectlWatches) {
   wait_for("\"seen\"");
   EXPECT_TRUE(watcher.is_running());
   EXPECT_EQ(daemon.ctl({"shutdown"}).code, 0);
-  EXPECT_EQ(watcher.exit_code(), 2);  // the daemon has ended
+  EXPECT_EQ(daemon.process().exit_code(), 0);
+  wait_for("waiting for the daemon\n");
+  daemon.start();
+  ASSERT_TRUE(daemon.is_ready()) << daemon.log();
+  ASSERT_EQ(daemon.ctl({"session", "create", "after"}).code, 0);
+  wait_for("\"after\"");
+}
+
+TEST(Sluiced, ListsAreReadToTheirEnd) {
+  NEEDS_TWO_CPUS();
+  Daemon daemon;
+  ASSERT_TRUE(daemon.is_ready()) << daemon.log();
+  constexpr std::size_t kCount = 730;
+  RawClient client(daemon.socket());
+  std::string all;
+  for (std::size_t i = 0; i < kCount; ++i)
+    all += "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.create\",\"params\":{\"id\":\"s" +
+           std::to_string(10000 + i) + "\"}}\n";
+  client.send_bytes(all);
+  for (std::size_t i = 0; i < kCount; ++i) ASSERT_EQ(client.answer()["result"]["created"], true);
+  const auto page = Json::parse(daemon.ctl({"--json", "call", "session.list"}).output);
+  EXPECT_EQ(page["sessions"].size(), 100u);
+  EXPECT_EQ(page["nextCursor"], "s10099");
+  const auto whole = Json::parse(daemon.ctl({"--json", "session", "list"}).output);
+  EXPECT_EQ(whole["sessions"].size(), kCount);
+  EXPECT_EQ(whole["sessions"].back()["id"], "s10729");
+  EXPECT_FALSE(whole.contains("nextCursor"));
+  const auto part = Json::parse(daemon.ctl({"--json", "session", "list", "--limit", "601"}).output);
+  EXPECT_EQ(part["sessions"].size(), 601u);
+  EXPECT_EQ(part["nextCursor"], "s10600");
+  const auto rest =
+      Json::parse(daemon.ctl({"--json", "sessions", "--limit", "601", "--cursor", "s10600"}).output);
+  EXPECT_EQ(rest["sessions"].size(), kCount - 601);
+  EXPECT_EQ(daemon.ctl({"session", "list", "--count"}).output, "730\n");
+  EXPECT_EQ(daemon.ctl({"session", "list", "--count", "--prefix", "s1070"}).output, "10\n");
+  const auto table = daemon.ctl({"session", "list", "--limit", "3"}).output;
+  EXPECT_TRUE(table.ends_with("more follow: --cursor s10002\n")) << table;
+  EXPECT_EQ(daemon.ctl({"session", "list", "--limit", "0"}).code, 64);
 }
 
 TEST(Sluiced, EveryExampleOfSluicectlWorks) {
