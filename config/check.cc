@@ -213,6 +213,13 @@ void check_udp_ports(const Config& config, Findings& findings) {
   }
 }
 
+void check_ice(const Config& config, Findings& findings) {
+  const std::uint32_t consent = config.ice.consent_timeout_ms;
+  if (findings.is_good("ice.consent_timeout_ms") && consent != 0 && consent < kLeastConsentTimeoutMs)
+    findings.add("ice.consent_timeout_ms", std::to_string(consent),
+                 "0 (never), or " + std::to_string(kLeastConsentTimeoutMs) + " and more");
+}
+
 void check_dtls(const Config& config, Findings& findings) {
   const Dtls& dtls = config.dtls;
   if (findings.is_good("dtls.certificate") && findings.is_good("dtls.private_key")) {
@@ -296,6 +303,7 @@ void check(const Config& config, const Host& host, Findings& findings) {
   check_devices(config, findings);
   check_gateways(config, host, findings);
   check_udp_ports(config, findings);
+  check_ice(config, findings);
   check_dtls(config, findings);
   check_memory(config, findings);
   check_rings(config, findings);

@@ -99,7 +99,8 @@ struct Ice {
   std::uint16_t shared_port = 3478;          // worker n's shared ICE port is shared_port + n
   std::uint32_t consent_timeout_ms = 30000;  // RFC 7675
 };
-inline constexpr Range kConsentTimeoutRange{5000, 300000};
+inline constexpr Range kConsentTimeoutRange{0, 300000};  // 0, or at least kLeastConsentTimeoutMs
+inline constexpr std::uint32_t kLeastConsentTimeoutMs = 5000;
 inline constexpr Range kUdpPortRange{1024, 65535};
 
 /// [media]
@@ -123,8 +124,9 @@ struct Limits {
   std::uint16_t routes_per_endpoint = 1024;  // routes that lead to one endpoint
   // A new session is refused while every worker has more than this share of its full load; 100 = never.
   std::uint8_t worker_load_percent = 85;
-  // An allocated endpoint without packets for this long is removed; 0 = never.
-  std::uint32_t idle_timeout_s = 60;
+  // An endpoint whose session gives no sign of life for this long is removed; 0 = never. More than the 180 s
+  // that a call may ring or be held without signalling (SIP timer C, RFC 3261 16.6).
+  std::uint32_t idle_timeout_s = 200;
   // A stream without packets for this long no longer feeds any source. In plain RTP it is forgotten.
   std::uint32_t stream_timeout_s = 30;
 };
@@ -141,9 +143,13 @@ inline constexpr Range kStreamTimeoutRange{2, 3600};
 struct Api {
   std::string socket = "/run/sluice/sluice.sock";
   std::uint16_t mode = 0600;  // TOML: a string, "0600"
+  // Who may speak besides root and the daemon's own user: names or numeric ids.
+  std::vector<std::string> users;
+  std::vector<std::string> groups;
   std::uint16_t connections = 64;
   std::uint32_t line_bytes = 1048576;  // longest request line; a longer one is refused
 };
+inline constexpr Range kApiAccountRange{0, 64};
 inline constexpr Range kApiConnectionRange{1, 1024};
 inline constexpr Range kApiLineRange{4096, 16777216};
 

@@ -64,6 +64,14 @@ bool is_socket_path(std::string_view text) {
          is_plain_text(text);
 }
 
+bool is_account(std::string_view text) {
+  const auto is_fine = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.' || c == '$';
+  };
+  return !text.empty() && text.size() <= 32 && text.front() != '-' && std::ranges::all_of(text, is_fine);
+}
+
 /// The part of Config that belongs to the table of a setting: a member, or one element of the ports.
 template <typename AnyConfig, typename Section>
 auto& section_of(AnyConfig& config, Section Config::*section, std::size_t) {
@@ -124,6 +132,7 @@ constexpr Apply kLive = Apply::kLive;
 
 const TextForm kPath{"a path of at most 4095 bytes, or empty", is_path_or_empty};
 const TextForm kSocketPath{"an absolute path of at most 107 bytes", is_socket_path};
+const TextForm kAccount{"a name of 1..32 of A-Z, a-z, 0-9, _, -, . and $, or a numeric id", is_account};
 const TextForm kPortName{"1..15 of a-z, 0-9 and -", is_port_name};
 const TextForm kDevice{
     "a PCI address, a DPDK virtual device net_... or ring:NAME[,size=N][,mac=M], at most 255 bytes",
@@ -212,7 +221,7 @@ std::vector<Setting> protocol_settings() {
     setting("dtls", d, &Dtls::handshake_timeout_ms, IntegerForm{kHandshakeTimeoutRange}, {"handshake_timeout_ms", kLive, "A handshake that takes longer fails, ms"}),
     setting("dtls", d, &Dtls::mtu, IntegerForm{kDtlsMtuRange}, {"mtu", kRestart, "Largest UDP payload of a handshake datagram, bytes"}),
     setting("ice", i, &Ice::shared_port, IntegerForm{kUdpPortRange}, {"shared_port", kRestart, "UDP port that worker 0's webrtc endpoints share; worker n has this port + n"}),
-    setting("ice", i, &Ice::consent_timeout_ms, IntegerForm{kConsentTimeoutRange}, {"consent_timeout_ms", kLive, "A peer without a valid STUN check for this long is gone (RFC 7675), ms"}),
+    setting("ice", i, &Ice::consent_timeout_ms, IntegerForm{kConsentTimeoutRange}, {"consent_timeout_ms", kLive, "A peer that sends neither a valid STUN check nor authentic media for this long is gone (RFC 7675), ms; 0: never"}),
     setting("media", m, &Media::port_min, IntegerForm{kUdpPortRange}, {"port_min", kRestart, "First UDP port for endpoints with a port of their own"}),
     setting("media", m, &Media::port_max, IntegerForm{kUdpPortRange}, {"port_max", kRestart, "Last such port, inclusive"}),
     setting("media", m, &Media::latch_window_ms, IntegerForm{kLatchWindowRange}, {"latch_window_ms", kLive, "How long a plain-RTP endpoint without a signalled address may latch to its first sender, ms"}),
@@ -223,6 +232,8 @@ std::vector<Setting> operation_settings() {
   constexpr auto l = &Config::limits;
   constexpr auto a = &Config::api;
   constexpr auto o = &Config::log;
+  const ListForm<TextForm> users{kAccount, "users", kApiAccountRange};
+  const ListForm<TextForm> groups{kAccount, "groups", kApiAccountRange};
   return {
     setting("limits", l, &Limits::sessions, IntegerForm{kSessionRange}, {"sessions", kLive, "Sessions at a time; lowering it ends none, it only refuses new ones"}),
     setting("limits", l, &Limits::endpoints_per_worker, IntegerForm{kSlotRange}, {"endpoints_per_worker", kRestart, "Endpoint slots of each worker"}),
@@ -232,10 +243,12 @@ std::vector<Setting> operation_settings() {
     setting("limits", l, &Limits::session_block, IntegerForm{kSessionBlockRange}, {"session_block", kRestart, "Endpoints of one session that live together on a worker; more go to others, by such blocks"}),
     setting("limits", l, &Limits::routes_per_endpoint, IntegerForm{kRoutesPerEndpointRange}, {"routes_per_endpoint", kRestart, "Routes that lead to one endpoint"}),
     setting("limits", l, &Limits::worker_load_percent, IntegerForm{kWorkerLoadRange}, {"worker_load_percent", kLive, "New sessions are refused while every worker carries more than this share of what it could; 100: never"}),
-    setting("limits", l, &Limits::idle_timeout_s, IntegerForm{kIdleTimeoutRange}, {"idle_timeout_s", kLive, "An allocated endpoint on which nothing flows for this long is reclaimed, s; 0: never"}),
+    setting("limits", l, &Limits::idle_timeout_s, IntegerForm{kIdleTimeoutRange}, {"idle_timeout_s", kLive, "An endpoint is reclaimed when neither its session's media nor signalling gives a sign of life for this long, s; 0: never"}),
     setting("limits", l, &Limits::stream_timeout_s, IntegerForm{kStreamTimeoutRange}, {"stream_timeout_s", kLive, "A stream without RTP for this long feeds nothing any more; a plain one is forgotten, s"}),
     setting("api", a, &Api::socket, kSocketPath, {"socket", kRestart, "Unix socket of the API"}),
     setting("api", a, &Api::mode, ModeForm{}, {"mode", kRestart, "File mode of the socket"}),
+    setting("api", a, &Api::users, users, {"users", kRestart, "Users who may use the API, besides root and the daemon's own; mode must let them open the socket"}),
+    setting("api", a, &Api::groups, groups, {"groups", kRestart, "Groups whose members may use the API; the socket's file belongs to the first"}),
     setting("api", a, &Api::connections, IntegerForm{kApiConnectionRange}, {"connections", kRestart, "API connections at a time"}),
     setting("api", a, &Api::line_bytes, IntegerForm{kApiLineRange}, {"line_bytes", kRestart, "Longest request line, bytes; a longer one is refused"}),
     setting("log", o, &Log::level, kLevel, {"level", kLive, "Least severity that is logged"}),

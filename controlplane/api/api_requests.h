@@ -79,6 +79,15 @@ void describe_ice(V& v, std::string& ufrag, std::string& password) {
   });
 }
 
+inline constexpr Field kOwnIdleTimeout{
+    .name = "idleTimeoutS",
+    .help = "seconds without a sign of life of its own; 0 = never; default: it lives with its session",
+    .range = kIdleTimeoutS};
+inline constexpr Field kConsentTimeout{
+    .name = "consentTimeoutMs",
+    .help = "how long the peer's consent lasts (RFC 7675); 0 = for ever; default ice.consent_timeout_ms",
+    .range = kConsentTimeoutMs};
+
 template <typename V>
 void describe_endpoint_extras(V& v, EndpointCreate& r) {
   v.only(kForSignalled, r.kind, [&](auto& w) {
@@ -94,6 +103,7 @@ void describe_endpoint_extras(V& v, EndpointCreate& r) {
     w.field({.name = "sendKey", .help = "what sluice sends with; made up when not given"}, r.send_key);
   });
   v.only(kForWebrtc, r.kind, [&](auto& w) {
+    w.field(kConsentTimeout, r.consent_timeout_ms);
     w.field({.name = "transport", .help = "a port of its own, or the worker's shared ICE port"}, r.transport);
     w.group({.name = "dtls", .help = "sluice's DTLS role, and the peer's certificate"}, [&](auto& dtls) {
       dtls.field({.name = "setup", .help = "sluice's role; default passive"}, r.setup);
@@ -130,6 +140,7 @@ void describe(V& v, EndpointCreate& r) {
            .max_items = kMaxRepairTypes},
           r.repair_payload_types);
   v.field({.name = "dscp", .help = "of what is sent to the peer", .range = kDscp}, r.dscp);
+  v.field(kOwnIdleTimeout, r.idle_timeout_s);
   describe_endpoint_extras(v, r);
 }
 
@@ -137,6 +148,8 @@ template <typename V>
 void describe(V& v, EndpointConnect& r) {
   v.field(kSession, r.session);
   v.field(kId, r.id);
+  v.field(kOwnIdleTimeout, r.idle_timeout_s);
+  v.field(kConsentTimeout, r.consent_timeout_ms);
   v.field({.name = "remote", .help = "where the peer is"}, r.remote);
   v.group({.name = "dtls", .help = "the peer's certificate"},
           [&](auto& dtls) { describe_fingerprints(dtls, r.fingerprints); });
@@ -176,9 +189,24 @@ void describe(V& v, RouteSwitch& r) {
 
 template <typename V>
 void describe(V&, VersionGet&) {}
+inline constexpr Field kIdleTimeout{
+    .name = "idleTimeoutS",
+    .help = "seconds without a sign of life until the end; 0 = never; default limits.idle_timeout_s",
+    .range = kIdleTimeoutS};
+inline constexpr Field kLease{
+    .name = "leaseS", .help = "seconds until the end unless it is renewed; 0 = no end", .range = kLeaseS};
+
 template <typename V>
 void describe(V& v, SessionCreate& r) {
   v.field(kNewId, r.id);
+  v.field(kIdleTimeout, r.idle_timeout_s);
+  v.field(kLease, r.lease_s);
+}
+template <typename V>
+void describe(V& v, SessionRenew& r) {
+  v.field(kId, r.id);
+  v.field(kIdleTimeout, r.idle_timeout_s);
+  v.field(kLease, r.lease_s);
 }
 /// The part of a list that is wanted.
 template <typename V>
@@ -262,6 +290,9 @@ template <> struct TextOf<VersionGet> { static constexpr MethodText kText{
     "version", "what is running: versions, the crypto engine, the SRTP profiles on offer", "version"}; };
 template <> struct TextOf<SessionCreate> { static constexpr MethodText kText{
     "session.create", "make a session: a call or a room", "session create call-1"}; };
+template <> struct TextOf<SessionRenew> { static constexpr MethodText kText{
+    "session.renew", "say that the call is still wanted, and for how long",
+    "session renew call-1 --lease-s 120"}; };
 template <> struct TextOf<SessionList> { static constexpr MethodText kText{
     "session.list", "sessions, by id", "session list --watch 1"}; };
 template <> struct TextOf<SessionGet> { static constexpr MethodText kText{

@@ -34,7 +34,8 @@ OrderedJson render_ice(const EndpointView& endpoint, Keys keys) {
           {"password", keys == Keys::kShown ? OrderedJson(endpoint.ice_password) : OrderedJson(nullptr)},
           {"lite", true},
           {"candidates", std::move(candidates)},
-          {"state", endpoint.ice_state}};
+          {"state", endpoint.ice_state},
+          {"consentTimeoutMs", endpoint.consent_timeout_ms}};
 }
 
 OrderedJson render_dtls(const EndpointView& endpoint) {
@@ -80,6 +81,10 @@ struct Fields {
   OrderedJson operator()(const EndpointLatched& event) const {
     return {{"component", event.is_rtcp ? "rtcp" : "rtp"}, {"address", event.address.to_string()}};
   }
+  OrderedJson operator()(const SessionExpiring& event) const {
+    return named("secondsLeft", event.seconds_left);
+  }
+  OrderedJson operator()(const EndpointIdle& event) const { return named("secondsLeft", event.seconds_left); }
   OrderedJson operator()(const EndpointRemoved& event) const { return named("reason", event.reason); }
   OrderedJson operator()(const RouteSwitched& event) const { return named("from", event.from); }
   OrderedJson operator()(const StreamStarted& event) const { return named("ssrc", event.ssrc); }
@@ -89,9 +94,16 @@ struct Fields {
 }  // namespace
 
 OrderedJson render(const SessionView& session) {
-  return {{"id", session.id},           {"state", session.state},          {"worker", session.worker},
-          {"workers", session.workers}, {"createdAt", session.created_at}, {"endpoints", session.endpoints},
-          {"routes", session.routes}};
+  return {{"id", session.id},
+          {"state", session.state},
+          {"worker", session.worker},
+          {"workers", session.workers},
+          {"createdAt", session.created_at},
+          {"endpoints", session.endpoints},
+          {"routes", session.routes},
+          {"idleTimeoutS", session.idle_timeout_s},
+          {"leaseS", session.lease_s},
+          {"leaseLeftS", session.lease_left_s ? OrderedJson(*session.lease_left_s) : OrderedJson(nullptr)}};
 }
 
 OrderedJson render(const EndpointView& endpoint, Keys keys) {
@@ -110,6 +122,7 @@ OrderedJson render(const EndpointView& endpoint, Keys keys) {
                      {"rtcpMux", endpoint.rtcp_mux}};
   object["remote"] = render(endpoint.remote);
   object["latch"] = choice_name(endpoint.latch);
+  object["idleTimeoutS"] = endpoint.idle_timeout_s;
   if (endpoint.kind == EndpointKind::kSdes) {
     object["crypto"] = {{"profile", profile_text(endpoint.profile)},
                         {"sendKey", key_text(endpoint.send_key, keys)},

@@ -15,9 +15,6 @@ namespace sluice::control {
 
 // The requests that session/model.h does not have.
 struct VersionGet {};
-struct SessionCreate {
-  std::string id;  // empty = the daemon makes an id
-};
 struct SessionGet {
   std::string id;
 };
@@ -44,7 +41,7 @@ struct DropList {
 struct EventSubscribe {};
 struct Shutdown {};
 
-using Request = std::variant<VersionGet, SessionCreate, SessionList, SessionGet, SessionRemove,
+using Request = std::variant<VersionGet, SessionCreate, SessionRenew, SessionList, SessionGet, SessionRemove,
                              EndpointCreate, EndpointConnect, EndpointList, EndpointGet, EndpointRemove,
                              RouteCreate, RouteSwitch, RouteList, RouteGet, RouteRemove, StreamList, PortList,
                              WorkerList, DropList, EventSubscribe, Shutdown>;

@@ -1,11 +1,12 @@
 #include "controlplane/cli/cli_pages.h"
 
 #include <algorithm>
-
-#include "controlplane/session/rules.h"
+#include <cstdint>
 
 namespace sluice::control::cli {
 namespace {
+
+constexpr std::size_t kObjectsPerPage = 500;  // the most that the daemon gives at once (docs/api.md)
 
 /// The member of the result that has the objects.
 std::string list_member(std::string_view method) {
@@ -39,7 +40,7 @@ std::optional<OrderedJson> call_list(Client& client, std::string_view method, Or
   for (;;) {
     if (limit) {
       const std::size_t left = *limit - (whole ? size_of((*whole)["result"], member) : 0);
-      params["limit"] = std::min(left, static_cast<std::size_t>(kPageLimit.max));
+      params["limit"] = std::min(left, kObjectsPerPage);
     }
     auto answer = client.call(method, params, error);
     if (!answer || !answer->contains("result") || !(*answer)["result"].is_object()) return answer;

@@ -82,7 +82,10 @@ struct ApiHandlers::RequestDispatcher {
   void operator()(const VersionGet&) { answer({.result = self.version()}); }
 
   void operator()(const SessionCreate& r) {
-    answer(outcome(sessions.create_session(r.id), render_created<SessionView>));
+    answer(outcome(sessions.create_session(r), render_created<SessionView>));
+  }
+  void operator()(const SessionRenew& r) {
+    answer(outcome(sessions.renew_session(r), [](const SessionView& view) { return render(view); }));
   }
   void operator()(const SessionList& r) { answer_page("sessions", r, sessions.list_sessions(r)); }
   void operator()(const SessionGet& r) {

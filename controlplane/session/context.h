@@ -50,6 +50,14 @@ struct Context {
   void inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local, const dataplane::LinkEnd& remote,
                   std::span<const std::uint8_t> payload);
 
+  /// The idle timeout that counts for the object; 0 = never.
+  [[nodiscard]] std::uint32_t idle_timeout_s(const Session& session) const {
+    return session.idle_timeout_s.value_or(options.config.limits.idle_timeout_s);
+  }
+  [[nodiscard]] std::uint32_t idle_timeout_s(const Endpoint& endpoint) const {
+    return endpoint.idle_timeout_s.value_or(idle_timeout_s(*endpoint.session));
+  }
+
   /// Adds the callbacks to `deferred` and empties `done`. They run later, when no operation is half done.
   void complete(std::vector<Done>& done);
 

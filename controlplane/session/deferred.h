@@ -29,9 +29,10 @@ struct PendingFailure {
   std::string text;  // more about the reason
 };
 
-/// A session has had no endpoint for limits.idle_timeout_s.
-struct IdleSession {
+/// A session must be removed: it is idle, or its lease has run out.
+struct SessionEnd {
   std::string id;
+  std::string reason;
 };
 
 /// A removal is complete: `done` is called.
@@ -41,7 +42,7 @@ struct Completion {
 
 class Deferred {
  public:
-  using Work = std::variant<PendingRemoval, PendingFailure, IdleSession, Completion>;
+  using Work = std::variant<PendingRemoval, PendingFailure, SessionEnd, Completion>;
 
   void add(Work work) { queue_.push_back(std::move(work)); }
   /// Whether this call comes from within drain().

@@ -126,6 +126,7 @@ bool same_parameters(const EndpointCreate& a, const EndpointCreate& b) {
          a.mid_extension_id == b.mid_extension_id && a.repair_payload_types == b.repair_payload_types &&
          a.dscp == b.dscp && a.remote == b.remote && a.latch == b.latch &&
          a.latch_network == b.latch_network && a.profile == b.profile &&
+         a.idle_timeout_s == b.idle_timeout_s && a.consent_timeout_ms == b.consent_timeout_ms &&
          equal(a.receive_key, b.receive_key) && equal(a.send_key, b.send_key) && a.transport == b.transport &&
          a.setup == b.setup && a.fingerprints == b.fingerprints && a.ice_ufrag == b.ice_ufrag &&
          a.ice_password == b.ice_password;

@@ -76,7 +76,7 @@ Endpoint& Endpoints::publish(Reserved reserved) {
   records.put(endpoint);
   ++session.blocks[endpoint.block].endpoints;
   session.endpoints.emplace(endpoint.id, std::move(reserved.endpoint));
-  context_.registry.mark_occupied(session);
+  endpoint.idle_timeout_s = endpoint.request.idle_timeout_s;
   endpoint.created_at = endpoint.last_alive = context_.now();
   reserved.slot.commit();
   if (reserved.ports) reserved.ports->commit();
@@ -167,10 +167,11 @@ std::optional<RequestError> Endpoints::connect(Endpoint& endpoint, const Endpoin
     if (request.remote) return refuse_for_kind("remote", kForSignalled.text());
     return webrtc_.connect(endpoint, request);
   }
+  if (request.consent_timeout_ms) return refuse_for_kind("consentTimeoutMs", kForWebrtc.text());
   if (!request.fingerprints.empty()) return refuse_for_kind("dtls", kForWebrtc.text());
   if (!request.ice_ufrag.empty() || !request.ice_password.empty())
     return refuse_for_kind("ice", kForWebrtc.text());
-  if (!request.remote) return refuse_missing("remote");
+  if (!request.remote) return request.idle_timeout_s ? std::nullopt : std::optional(refuse_missing("remote"));
   auto remote = plan_remote(*request.remote, endpoint.family, endpoint.rtcp_mux);
   if (auto* error = std::get_if<RequestError>(&remote)) return *error;
   if (auto error = remotes_.check(endpoint.port_index, request.remote->address)) return *error;
@@ -232,13 +233,13 @@ void Endpoints::finish(Endpoint& endpoint) {
   if (session.removing)
     finish(session);
   else
-    context_.registry.mark_empty(session, context_.now());
+    session.empty_since = context_.now();
 }
 
 void Endpoints::finish(Session& session) {
   if (!session.removing || !session.endpoints.empty()) return;
-  context_.registry.mark_occupied(session);
   --context_.records(session).sessions;
+  context_.load.ended(session.worker, session.expected_load, context_.now());
   ++context_.totals.sessions_removed;
   context_.emit(session, SessionRemoved{session.reason});
   context_.complete(session.done);

@@ -60,6 +60,11 @@ RequestError refuse_conflict(std::string_view param, std::string_view found, std
   return refuse(ErrorKind::kConflict, param, found, allowed);
 }
 
+RequestError refuse_existing(const SessionView& existing) {
+  return {ErrorKind::kConflict, fmt::format("session \"{}\" exists with other parameters", existing.id),
+          Conflict{std::make_shared<const ExistingObject>(ExistingObject{existing})}};
+}
+
 RequestError refuse_existing(const EndpointView& existing) {
   return refuse("endpoint", existing);
 }

@@ -76,6 +76,7 @@ struct RequestError {
 /// kConflict: the value is valid, but another object uses it.
 [[nodiscard]] RequestError refuse_conflict(std::string_view param, std::string_view found,
                                            std::string_view allowed);
+[[nodiscard]] RequestError refuse_existing(const SessionView& existing);
 [[nodiscard]] RequestError refuse_existing(const EndpointView& existing);
 [[nodiscard]] RequestError refuse_existing(const RouteView& existing);
 [[nodiscard]] RequestError refuse_internal(std::string message);

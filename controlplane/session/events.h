@@ -21,6 +21,12 @@ struct SessionRemoved {
   std::string reason;
 };
 
+/// The session ends soon unless it is renewed.
+struct SessionExpiring {
+  static constexpr std::string_view kType = "session.expiring";
+  std::uint32_t seconds_left = 0;
+};
+
 struct EndpointCreated {
   static constexpr std::string_view kType = "endpoint.created";
 };
@@ -38,6 +44,11 @@ struct EndpointLatched {
   static constexpr std::string_view kType = "endpoint.latched";
   bool is_rtcp = false;  // true for the RTCP address of an endpoint without rtcp-mux
   config::SocketAddress address;
+};
+/// The endpoint ends soon unless it gives a sign of life.
+struct EndpointIdle {
+  static constexpr std::string_view kType = "endpoint.idle";
+  std::uint32_t seconds_left = 0;
 };
 struct EndpointRemoved {
   static constexpr std::string_view kType = "endpoint.removed";
@@ -65,9 +76,10 @@ struct StreamEnded {
   std::uint32_t ssrc = 0;
 };
 
-using EventBody = std::variant<SessionCreated, SessionRemoved, EndpointCreated, EndpointConnected,
-                               EndpointFailed, EndpointLatched, EndpointRemoved, RouteCreated, RouteSwitched,
-                               RouteRemoved, StreamStarted, StreamEnded>;
+using EventBody = std::variant<SessionCreated, SessionExpiring, SessionRemoved, EndpointCreated,
+                               EndpointConnected, EndpointFailed, EndpointLatched, EndpointIdle,
+                               EndpointRemoved, RouteCreated, RouteSwitched, RouteRemoved, StreamStarted,
+                               StreamEnded>;
 
 /// The object that the event is about: a session, or an endpoint or a route of that session.
 struct Event {

@@ -1,14 +1,27 @@
 #include "controlplane/session/idle_watch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "controlplane/session/webrtc_peer.h"
 
 namespace sluice::control {
 namespace {
 
-constexpr std::size_t kRemovalCost = 32;       // of a removal, in looks (table_scan.h)
-constexpr std::size_t kSessionsPerTurn = 128;  // the most that are removed
+using Seconds = std::chrono::seconds;
+
+constexpr std::size_t kRemovalCost = 32;  // of a removal, in looks (table_scan.h)
+constexpr std::size_t kSessionsPerTurn = 2048;
+constexpr Seconds kWarning{30};  // before the end; half of the time where that is shorter
+
+/// How long before the end the warning comes.
+Seconds warning_of(Seconds timeout) {
+  return std::min(kWarning, timeout / 2);
+}
+
+std::uint32_t whole_seconds(TimePoint::duration left) {
+  return static_cast<std::uint32_t>(std::max(std::chrono::ceil<Seconds>(left), Seconds(0)).count());
+}
 
 }  // namespace
 
@@ -21,16 +34,53 @@ TimePoint IdleWatch::tick(TimePoint now) {
         const bool is_in_use = endpoint != nullptr && !endpoint->removing;
         return is_in_use && look(*endpoint, now) ? kRemovalCost : std::size_t{1};
       });
-  const std::chrono::seconds timeout(context_.options.config.limits.idle_timeout_s);
-  if (timeout.count() == 0) return next;
-  std::size_t count = 0;
-  for (Session* session : context_.registry.empty_sessions()) {
-    if (now - session->empty_since < timeout) break;  // the rest have been empty for less
-    if (session->removing) continue;
-    if (count++ == kSessionsPerTurn) return now;
-    context_.deferred.add(IdleSession{session->id});
+  return scan_sessions(now) ? std::min(next, next_sessions_) : now;
+}
+
+void IdleWatch::signalled(Session& session, TimePoint now) {
+  session.last_alive = now;
+}
+
+void IdleWatch::signalled(Endpoint& endpoint, TimePoint now) {
+  if (!endpoint.failed) endpoint.last_alive = now;
+  signalled(*endpoint.session, now);
+}
+
+void IdleWatch::lease(Session& session, std::uint32_t lease_s, TimePoint now) {
+  session.lease_s = lease_s;
+  session.lease_until = now + Seconds(lease_s);
+  session.is_warned = false;
+}
+
+bool IdleWatch::scan_sessions(TimePoint now) {
+  if (now < next_sessions_) return true;
+  const Registry::Sessions& sessions = context_.registry.sessions();
+  std::size_t spent = 0;
+  for (auto at = sessions.upper_bound(last_session_); at != sessions.end(); ++at) {
+    if (spent >= kSessionsPerTurn) return false;
+    last_session_ = at->first;
+    spent += !at->second->removing && look(*at->second, now) ? kRemovalCost : 1;
   }
-  return next;
+  last_session_.clear();
+  next_sessions_ = now + TableScan::kPeriod;
+  return true;
+}
+
+bool IdleWatch::look(Session& session, TimePoint now) {
+  if (session.lease_s != 0) {
+    const auto left = session.lease_until - now;
+    if (left <= Seconds(0)) {
+      context_.deferred.add(SessionEnd{session.id, "lease"});
+      return true;
+    }
+    if (left <= warning_of(Seconds(session.lease_s)) && !std::exchange(session.is_warned, true))
+      context_.emit(session, SessionExpiring{whole_seconds(left)});
+  }
+  const Seconds timeout(context_.idle_timeout_s(session));
+  if (!session.endpoints.empty() || timeout.count() == 0) return false;
+  if (now - std::max(session.empty_since, session.last_alive) < timeout) return false;
+  context_.deferred.add(SessionEnd{session.id, "idle"});
+  return true;
 }
 
 bool IdleWatch::look(Endpoint& endpoint, TimePoint now) {
@@ -49,17 +99,33 @@ bool IdleWatch::look(Endpoint& endpoint, TimePoint now) {
     if (heard || (spoke && endpoint.remote_signalled)) endpoint.last_alive = now;
     if (endpoint.webrtc) {
       endpoint.last_alive = std::max(endpoint.last_alive, endpoint.webrtc->last_check);
+      if (heard) webrtc_.ask_for_consent(endpoint, now);
       if (endpoint.webrtc->ice.consent_expired(now)) {
         context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, "consent_expired"});
         return true;
       }
       webrtc_.expire(endpoint, now);
     }
+    endpoint.session->last_alive = std::max(endpoint.session->last_alive, endpoint.last_alive);
   }
-  const std::chrono::seconds timeout(context_.options.config.limits.idle_timeout_s);
-  if (timeout.count() == 0 || now - endpoint.last_alive < timeout) return false;
+  if (!is_idle(endpoint, now)) return false;
   context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle"});
   return true;
+}
+
+bool IdleWatch::is_idle(Endpoint& endpoint, TimePoint now) {
+  const Seconds timeout(context_.idle_timeout_s(endpoint));
+  if (timeout.count() == 0) return false;
+  const bool alone = endpoint.failed || endpoint.idle_timeout_s.has_value();
+  auto left = timeout - (now - (alone ? endpoint.last_alive : endpoint.session->last_alive));
+  // The others of the session may be looked at after this one.
+  if (!alone && endpoint.session->endpoints.size() > 1) left += TableScan::kPeriod;
+  if (left <= Seconds(0)) return true;
+  const bool is_late = left <= warning_of(timeout);
+  if (is_late && !endpoint.is_warned && !endpoint.failed)
+    context_.emit(endpoint, EndpointIdle{whole_seconds(left)});
+  endpoint.is_warned = is_late;
+  return false;
 }
 
 }  // namespace sluice::control

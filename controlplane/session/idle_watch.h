@@ -6,10 +6,19 @@
 // count. They do not count when the address was only latched: if that peer falls silent, the endpoint is
 // reclaimed even while others still send to it.
 //
-// An endpoint that is silent for limits.idle_timeout_s is reclaimed; 0 = never. The time runs from the
-// creation or from the last sign of life. A failed endpoint stays that long after its failure, so that
-// operators can see the reason. A webrtc endpoint whose consent has run out (RFC 7675) is removed at once. A
-// session without endpoints is removed after the same time.
+// Signalling is a sign of life too: whatever names the endpoint or a route of it.
+//
+// A session lives while any of its endpoints gives a sign of life, and its endpoints live with it: a call on
+// hold, or one where a side only listens, is no reason to take a leg away. An endpoint with an idle timeout
+// of its own is judged by itself instead, which is for rooms that outlive their participants.
+//
+// Without a sign of life for the idle timeout the endpoint is reclaimed; 0 = never. EndpointIdle warns of it.
+// A failed endpoint stays that long after its failure, so that operators can see the reason. A webrtc
+// endpoint whose consent has run out (RFC 7675) is removed at once. A session without endpoints is removed
+// after its idle timeout.
+//
+// The controller may take a lease of a session. When it does not renew the lease in time, the session ends,
+// whether media flows or not: nothing else would end it. SessionExpiring warns of it.
 #pragma once
 
 #include "controlplane/session/context.h"
@@ -26,13 +35,27 @@ class IdleWatch {
   /// it again.
   TimePoint tick(TimePoint now);
 
+  /// A sign of life from signalling.
+  static void signalled(Session& session, TimePoint now);
+  static void signalled(Endpoint& endpoint, TimePoint now);
+  /// Begins the lease anew, with `lease_s` seconds; 0 = no lease.
+  static void lease(Session& session, std::uint32_t lease_s, TimePoint now);
+
  private:
+  /// Looks at some of the sessions. False when there are more.
+  bool scan_sessions(TimePoint now);
+  /// True when the session must go.
+  bool look(Session& session, TimePoint now);
+  /// True when the endpoint has no time left. Warns before.
+  bool is_idle(Endpoint& endpoint, TimePoint now);
   /// True when the endpoint must go.
   bool look(Endpoint& endpoint, TimePoint now);
 
   Context& context_;
   WebrtcTransport& webrtc_;
   TableScan walk_;
+  TimePoint next_sessions_{};
+  std::string last_session_;  // that scan_sessions() looked at
 };
 
 }  // namespace sluice::control

@@ -72,7 +72,7 @@ Result<Page<SessionView>> Listing::sessions(const SessionList& request) const {
       last < request.prefix ? sessions.lower_bound(request.prefix) : sessions.upper_bound(last);
   for (; session != sessions.end() && session->first.starts_with(request.prefix); ++session) {
     if (fill.is_full()) return fill.end(std::move(last));
-    if (fill.takes(session->second->created <= youngest)) fill.add(view_of(*session->second));
+    if (fill.takes(session->second->created <= youngest)) fill.add(view_of(context_, *session->second));
     last = session->first;
   }
   return fill.end("");

@@ -1,6 +1,6 @@
-// listing: the pages of the lists of sessions, endpoints, routes and UDP ports. Each list is sorted by session
-// and id, and a cursor is the place of the last object that was looked at: "call-1/alice". So objects that
-// come and go between two pages move no other object out of them. stream_watch has the list of streams.
+// listing: the pages of the lists of sessions, endpoints, routes and UDP ports. Each list is sorted by
+// session and id, and a cursor is the place of the last object that was looked at: "call-1/alice". So objects
+// that come and go between two pages move no other object out of them. stream_watch has the list of streams.
 // Control thread only.
 #pragma once
 

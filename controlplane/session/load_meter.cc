@@ -117,11 +117,19 @@ std::optional<double> LoadMeter::capacity_left_pps(std::size_t worker, double li
   return *now.capacity_pps * std::max(0.0, limit - now.load);
 }
 
-void LoadMeter::placed(std::size_t worker, std::size_t sessions) {
+LoadMeter::Share LoadMeter::placed(std::size_t worker, std::size_t sessions, TimePoint now) {
   double all = 0;
   for (const Gauge& gauge : gauges_) all += gauge.reading.load;
-  gauges_[worker].expected +=
-      std::min(kMostExpected, all / static_cast<double>(std::max<std::size_t>(1, sessions)));
+  const double mean = all / static_cast<double>(std::max<std::size_t>(1, sessions));
+  const Share share{std::min(kMostExpected, mean), now};
+  gauges_[worker].expected += share.load;
+  return share;
+}
+
+void LoadMeter::ended(std::size_t worker, const Share& share, TimePoint now) {
+  const double age = std::chrono::duration<double>(now - share.placed_at).count();
+  double& expected = gauges_[worker].expected;
+  expected = std::max(0.0, expected - share.load * fade(age, kExpectedSeconds));
 }
 
 }  // namespace sluice::control

@@ -14,7 +14,8 @@
 // Busy share and load follow a rise within 0.3 s and a fall within 3 s. Rates and costs are means over about
 // the last second. A session that was just placed on a worker sends nothing yet, so placed() adds an expected
 // load, which fades within seconds. Thus a rush of new sessions is spread over the workers and does not pass
-// the load limit before its packets arrive.
+// the load limit before its packets arrive. A session that ends takes what is left of its share with it, so
+// attempts that fail at once leave nothing behind.
 #pragma once
 
 #include <chrono>
@@ -53,8 +54,15 @@ class LoadMeter {
   /// nullopt while no packet flows.
   [[nodiscard]] std::optional<double> capacity_left_pps(std::size_t worker, double limit) const;
 
-  /// A session was placed on `worker`, while `sessions` others existed on all workers together.
-  void placed(std::size_t worker, std::size_t sessions);
+  /// What a session adds to the expected load of its worker.
+  struct Share {
+    double load = 0;  // when it was placed; it fades from then on
+    TimePoint placed_at{};
+  };
+  /// A session was placed on `worker`, while `sessions` others existed on all workers together. Returns what
+  /// ended() wants when the session ends.
+  [[nodiscard]] Share placed(std::size_t worker, std::size_t sessions, TimePoint now);
+  void ended(std::size_t worker, const Share& share, TimePoint now);
 
  private:
   /// Sums over about the last second: what is older has faded.

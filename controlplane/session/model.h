@@ -48,6 +48,19 @@ enum class IceTransport : std::uint8_t { kOwn, kShared };
 
 using SrtpKeyBytes = crypto::Secret<crypto::kMaxMasterKey + crypto::kMaxMasterSalt>;  // key || salt
 
+struct SessionCreate {
+  std::string id{};                               // empty = the daemon makes an id
+  std::optional<std::uint32_t> idle_timeout_s{};  // unset = limits.idle_timeout_s
+  std::uint32_t lease_s = 0;                      // 0 = none
+};
+
+/// A sign of life of the controller. Unset members stay as they are.
+struct SessionRenew {
+  std::string id{};
+  std::optional<std::uint32_t> idle_timeout_s{};
+  std::optional<std::uint32_t> lease_s{};
+};
+
 struct EndpointCreate {
   std::string session;
   std::string id;  // empty = the daemon makes an id
@@ -60,6 +73,7 @@ struct EndpointCreate {
   std::uint8_t repaired_rid_extension_id = 0;
   std::vector<std::uint8_t> repair_payload_types;  // of RTX (RFC 4588) and FEC with an SSRC of their own
   std::uint8_t dscp = 0;
+  std::optional<std::uint32_t> idle_timeout_s;  // unset = judged with its session
   std::optional<RemoteAddress> remote;
   std::optional<dataplane::LatchPolicy> latch;
   std::optional<config::IpPrefix> latch_network;
@@ -68,6 +82,7 @@ struct EndpointCreate {
   SrtpKeyBytes receive_key;
   SrtpKeyBytes send_key;  // empty = the daemon makes a key
   // webrtc
+  std::optional<std::uint32_t> consent_timeout_ms;  // 0 = never; unset = ice.consent_timeout_ms
   IceTransport transport = IceTransport::kOwn;
   DtlsSetup setup = DtlsSetup::kPassive;
   std::vector<Fingerprint> fingerprints;
@@ -79,6 +94,8 @@ struct EndpointCreate {
 struct EndpointConnect {
   std::string session;
   std::string id;
+  std::optional<std::uint32_t> idle_timeout_s;
+  std::optional<std::uint32_t> consent_timeout_ms;
   std::optional<RemoteAddress> remote;
   std::vector<Fingerprint> fingerprints;
   std::string ice_ufrag;
@@ -174,6 +191,7 @@ struct EndpointView {
   std::optional<RemoteAddress> remote;
   dataplane::LatchPolicy latch{};
   std::size_t worker = 0;
+  std::uint32_t idle_timeout_s = 0;  // 0 = never
   // sdes
   std::optional<crypto::SrtpProfile> profile;  // also webrtc, once negotiated
   SrtpKeyBytes send_key;
@@ -184,6 +202,7 @@ struct EndpointView {
   Fingerprint fingerprint;              // sluice's own
   std::string ice_ufrag, ice_password;  // sluice's own
   std::string ice_state, dtls_state;
+  std::uint32_t consent_timeout_ms = 0;  // 0 = never
   // counts
   std::uint64_t packets_received = 0, bytes_received = 0, packets_sent = 0, bytes_sent = 0, auth_failures = 0;
 };
@@ -217,11 +236,6 @@ struct StreamView {
   std::uint64_t last_packet_ms = 0;  // milliseconds since the last packet
 };
 
-/// The object that already has the id of a creation.
-struct ExistingObject {
-  std::variant<EndpointView, RouteView> view;
-};
-
 struct UdpPortView {
   std::uint16_t udp_port = 0;
   std::string session, endpoint;
@@ -235,6 +249,14 @@ struct SessionView {
   std::vector<std::size_t> workers;  // the workers that its endpoints live on
   std::string created_at;            // RFC 3339, UTC
   std::size_t endpoints = 0, routes = 0;
+  std::uint32_t idle_timeout_s = 0;           // 0 = never
+  std::uint32_t lease_s = 0;                  // 0 = none
+  std::optional<std::uint32_t> lease_left_s;  // until the session ends unless it is renewed
+};
+
+/// The object that already has the id of a creation.
+struct ExistingObject {
+  std::variant<EndpointView, RouteView, SessionView> view;
 };
 
 }  // namespace sluice::control

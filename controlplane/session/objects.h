@@ -12,7 +12,6 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +20,7 @@
 #include <vector>
 
 #include "controlplane/session/errors.h"
+#include "controlplane/session/load_meter.h"
 #include "controlplane/session/model.h"
 #include "controlplane/session/outgoing_ssrcs.h"
 #include "dataplane/base/slot_ref.h"
@@ -139,6 +139,8 @@ struct Endpoint {
   std::string reason;     // of the failure, later of the removal
   std::vector<Done> done;
 
+  std::optional<std::uint32_t> idle_timeout_s;  // of its own; unset: it lives with its session
+
   // What the idle watch saw when it last looked.
   TimePoint created_at;
   TimePoint last_alive;
@@ -146,6 +148,7 @@ struct Endpoint {
   std::uint64_t seen_received_tsc = 0;
   std::uint64_t seen_sent = 0;
   bool ever_flowed = false;
+  bool is_warned = false;  // EndpointIdle was sent
 
   Sources sources;                // the sources in use, and their mirrors on other workers
   std::size_t sources_dying = 0;  // sources whose removal the worker has not yet acknowledged
@@ -172,6 +175,7 @@ struct Session {
                        [&](const Block& block) { return block.worker == where; });
   }
 
+  SessionCreate request;  // as given; what an idempotent creation compares
   std::string id;
   std::size_t worker = 0;
   std::vector<Block> blocks;
@@ -179,11 +183,17 @@ struct Session {
   std::string created_at;  // the same, RFC 3339, UTC
   bool removing = false;
   std::string reason;
+  LoadMeter::Share expected_load;
   std::vector<Done> done;
   std::map<std::string, std::unique_ptr<Endpoint>> endpoints;
   std::map<std::string, std::unique_ptr<Route>> routes;
-  TimePoint empty_since;
-  std::optional<std::list<Session*>::iterator> empty_entry;  // while empty: its place in the registry
+
+  std::optional<std::uint32_t> idle_timeout_s;  // unset: limits.idle_timeout_s
+  std::uint32_t lease_s = 0;                    // 0 = none
+  TimePoint lease_until;
+  bool is_warned = false;  // SessionExpiring was sent for this lease
+  TimePoint last_alive;    // the last sign of life of any of its endpoints, or of the controller
+  TimePoint empty_since;   // while it has no endpoints
 };
 
 }  // namespace sluice::control

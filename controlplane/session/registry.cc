@@ -83,16 +83,4 @@ void Registry::erase(const Session& session) {
   sessions_.erase(sessions_.find(session.id));
 }
 
-void Registry::mark_empty(Session& session, TimePoint now) {
-  mark_occupied(session);
-  session.empty_since = now;
-  session.empty_entry = empty_sessions_.insert(empty_sessions_.end(), &session);
-}
-
-void Registry::mark_occupied(Session& session) {
-  if (!session.empty_entry) return;
-  empty_sessions_.erase(*session.empty_entry);
-  session.empty_entry.reset();
-}
-
 }  // namespace sluice::control

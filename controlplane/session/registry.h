@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -56,16 +55,9 @@ class Registry {
   /// Deletes the session. REQUIRES: it was added.
   void erase(const Session& session);
 
-  /// Sessions without endpoints, the longest empty one first.
-  [[nodiscard]] const std::list<Session*>& empty_sessions() const { return empty_sessions_; }
-  /// These add the session to empty_sessions() as the last one, and take it out.
-  void mark_empty(Session& session, TimePoint now);
-  void mark_occupied(Session& session);
-
  private:
   const SessionOptions::Random& random_;
   Sessions sessions_;
-  std::list<Session*> empty_sessions_;
 };
 
 }  // namespace sluice::control

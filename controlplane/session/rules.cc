@@ -27,6 +27,17 @@ Refusal check_text(std::string_view param, std::string_view text, const TextRule
   return refuse_parameter(param, rule.found(text), rule.allowed());
 }
 
+Refusal check_idle_timeout(const std::optional<std::uint32_t>& seconds) {
+  return check_range("idleTimeoutS", seconds.value_or(0), kIdleTimeoutS);
+}
+
+Refusal check_consent_timeout(const std::optional<std::uint32_t>& ms) {
+  const std::uint32_t found = ms.value_or(0);
+  if (found == 0 || (found >= kLeastConsentMs && kConsentTimeoutMs.has(found))) return std::nullopt;
+  return refuse_parameter("consentTimeoutMs", std::to_string(found),
+                          fmt::format("0, or {}..{}", kLeastConsentMs, kConsentTimeoutMs.max));
+}
+
 /// An endpoint has no meaning without its session.
 Refusal check_filter(std::string_view param, std::string_view endpoint, std::string_view session) {
   if (endpoint.empty() || !session.empty()) return std::nullopt;
@@ -243,9 +254,22 @@ Refusal check_name_extensions(const EndpointCreate& request) {
   return std::nullopt;
 }
 
+Refusal check(const SessionCreate& request) {
+  if (auto error = check_new_id(request.id)) return error;
+  if (auto error = check_idle_timeout(request.idle_timeout_s)) return error;
+  return check_range("leaseS", request.lease_s, kLeaseS);
+}
+
+Refusal check(const SessionRenew& request) {
+  if (auto error = check_idle_timeout(request.idle_timeout_s)) return error;
+  return check_range("leaseS", request.lease_s.value_or(0), kLeaseS);
+}
+
 Refusal check(const EndpointCreate& request) {
   if (auto error = check_new_id(request.id)) return error;
   if (auto error = check_name_extensions(request)) return error;
+  if (auto error = check_idle_timeout(request.idle_timeout_s)) return error;
+  if (auto error = check_consent_timeout(request.consent_timeout_ms)) return error;
   if (auto error = check_range("dscp", request.dscp, kDscp)) return error;
   if (auto error = check_repair_types(request.repair_payload_types)) return error;
   if (auto error = check_kind(request)) return error;
@@ -256,6 +280,8 @@ Refusal check(const EndpointCreate& request) {
 }
 
 Refusal check(const EndpointConnect& request) {
+  if (auto error = check_idle_timeout(request.idle_timeout_s)) return error;
+  if (auto error = check_consent_timeout(request.consent_timeout_ms)) return error;
   if (auto error = check_remote(request.remote)) return error;
   return check_peer(request.fingerprints, request.ice_ufrag, request.ice_password);
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/config.h"
 #include "controlplane/base/bounds.h"
 #include "controlplane/protocol/ice/ice_lite.h"
 #include "controlplane/session/errors.h"
@@ -40,6 +41,10 @@ inline constexpr Range kHeaderExtensionId{1, 14};  // one-byte headers (RFC 8285
 inline constexpr Range kMidExtensionId{0, kHeaderExtensionId.max};  // 0 = none
 inline constexpr Range kDscp{0, 63};                                // RFC 2474 3
 
+inline constexpr Range kIdleTimeoutS{0, 86400};
+inline constexpr Range kLeaseS{0, 86400};
+inline constexpr Range kConsentTimeoutMs{0, 300000};  // 0 = never, else at least kLeastConsentMs
+inline constexpr std::uint32_t kLeastConsentMs = config::kLeastConsentTimeoutMs;
 inline constexpr Range kPageLimit{1, 500};  // objects in one answer to a list request
 inline constexpr Range kAgeS{1, 0xffffffff};
 /// Two object ids and what stands between them.
@@ -87,6 +92,8 @@ inline constexpr std::string_view kHostAddressText = "the unicast IPv4 or IPv6 a
 [[nodiscard]] RequestError refuse_count(std::string_view param, std::size_t found, std::size_t most);
 
 /// nullopt when the request is valid; else the first error.
+[[nodiscard]] std::optional<RequestError> check(const SessionCreate& request);
+[[nodiscard]] std::optional<RequestError> check(const SessionRenew& request);
 [[nodiscard]] std::optional<RequestError> check(const EndpointCreate& request);
 [[nodiscard]] std::optional<RequestError> check(const EndpointConnect& request);
 [[nodiscard]] std::optional<RequestError> check(const RouteCreate& request);

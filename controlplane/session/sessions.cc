@@ -50,7 +50,8 @@ struct Sessions::State {
   void on_note(WorkerRecords& records, const dataplane::Note& note);
 
   // Requests. These functions look up the named objects; the modules do the rest.
-  Result<Created<SessionView>> create_session(const std::string& id);
+  Result<Created<SessionView>> create_session(const SessionCreate& request);
+  Result<SessionView> renew_session(const SessionRenew& request);
   Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
   Result<EndpointView> connect_endpoint(const EndpointConnect& request);
   Result<Created<RouteView>> create_route(const RouteCreate& request);
@@ -90,7 +91,7 @@ struct Sessions::State {
   }
   void carry_out(const PendingRemoval& removal);
   void carry_out(const PendingFailure& failure);
-  void carry_out(const IdleSession& idle_session);
+  void carry_out(const SessionEnd& end);
   void carry_out(const Completion& completion) { completion.done(std::nullopt); }
 
   Context context;
@@ -158,11 +159,11 @@ void Sessions::State::carry_out(const PendingFailure& failure) {
     endpoints.fail(*endpoint, failure.reason, failure.text);
 }
 
-void Sessions::State::carry_out(const IdleSession& idle_session) {
-  Session* session = context.registry.find_session(idle_session.id);
-  if (session == nullptr || session->removing || !session->endpoints.empty()) return;
-  ++context.totals.sessions_idle_reclaimed;
-  removals.begin(*session, "idle");
+void Sessions::State::carry_out(const SessionEnd& end) {
+  Session* session = context.registry.find_session(end.id);
+  if (session == nullptr || session->removing) return;
+  ++(end.reason == "idle" ? context.totals.sessions_idle_reclaimed : context.totals.sessions_lease_ended);
+  removals.begin(*session, end.reason);
 }
 
 void Sessions::State::settle() {
@@ -189,11 +190,18 @@ std::optional<RequestError> Sessions::State::check_id(std::string_view kind, con
   return std::nullopt;
 }
 
-Result<Created<SessionView>> Sessions::State::create_session(const std::string& id) {
+Result<Created<SessionView>> Sessions::State::create_session(const SessionCreate& request) {
   if (context.stopping) return refuse_state("the daemon is stopping");
+  if (auto error = check(request)) return *error;
+  const std::string& id = request.id;
   const Session* existing = context.registry.find_session(id);
   if (auto error = check_id("session", id, existing)) return *error;
-  if (existing != nullptr) return Created<SessionView>{view_of(*existing), false};
+  if (existing != nullptr) {
+    const bool is_same = existing->request.idle_timeout_s == request.idle_timeout_s &&
+                         existing->request.lease_s == request.lease_s;
+    if (!is_same) return refuse_existing(view_of(context, *existing));
+    return Created<SessionView>{view_of(context, *existing), false};
+  }
   const std::size_t count = context.registry.sessions().size();
   if (count >= context.options.config.limits.sessions)
     return refuse_limit("sessions", context.options.config.limits.sessions);
@@ -204,14 +212,28 @@ Result<Created<SessionView>> Sessions::State::create_session(const std::string& 
   made->worker = home.index;
   made->blocks.push_back({home.index, 0});
   ++home.sessions;
-  context.load.placed(home.index, count);
+  made->expected_load = context.load.placed(home.index, count, context.now());
   made->created = context.now();
   made->created_at = rfc3339(std::chrono::system_clock::now(), TimePrecision::kSeconds);
+  made->request = request;
+  made->idle_timeout_s = request.idle_timeout_s;
+  made->empty_since = made->last_alive = made->created;
+  IdleWatch::lease(*made, request.lease_s, made->created);
   Session& session = context.registry.add(std::move(made));
-  context.registry.mark_empty(session, context.now());
   ++context.totals.sessions_created;
   context.emit(session, SessionCreated{});
-  return Created<SessionView>{view_of(session), true};
+  return Created<SessionView>{view_of(context, session), true};
+}
+
+Result<SessionView> Sessions::State::renew_session(const SessionRenew& request) {
+  if (auto error = check(request)) return *error;
+  const auto found = context.registry.need_session(request.id, Liveness::kStaying);
+  if (const auto* error = std::get_if<RequestError>(&found)) return *error;
+  Session& session = *std::get<Session*>(found);
+  if (request.idle_timeout_s) session.idle_timeout_s = request.idle_timeout_s;
+  IdleWatch::lease(session, request.lease_s.value_or(session.lease_s), context.now());
+  IdleWatch::signalled(session, context.now());
+  return view_of(context, session);
 }
 
 Result<Created<EndpointView>> Sessions::State::create_endpoint(const EndpointCreate& request) {
@@ -223,6 +245,7 @@ Result<Created<EndpointView>> Sessions::State::create_endpoint(const EndpointCre
   if (existing != nullptr) return answer_existing<EndpointView>(*existing, request);
   const auto created = endpoints.create(session, request);
   if (const auto* error = std::get_if<RequestError>(&created)) return *error;
+  IdleWatch::signalled(*std::get<Endpoint*>(created), context.now());
   return Created<EndpointView>{view_of(context, *std::get<Endpoint*>(created)), true};
 }
 
@@ -232,6 +255,8 @@ Result<EndpointView> Sessions::State::connect_endpoint(const EndpointConnect& re
   if (const auto* error = std::get_if<RequestError>(&found)) return *error;
   Endpoint& endpoint = *std::get<Endpoint*>(found);
   if (auto error = endpoints.connect(endpoint, request)) return *error;
+  if (request.idle_timeout_s) endpoint.idle_timeout_s = request.idle_timeout_s;
+  IdleWatch::signalled(endpoint, context.now());
   return view_of(context, endpoint);
 }
 
@@ -248,6 +273,8 @@ Result<Created<RouteView>> Sessions::State::create_route(const RouteCreate& requ
   if (const auto* error = std::get_if<RequestError>(&to)) return *error;
   const auto created = routing.create(session, *std::get<Endpoint*>(from), *std::get<Endpoint*>(to), request);
   if (const auto* error = std::get_if<RequestError>(&created)) return *error;
+  IdleWatch::signalled(*std::get<Endpoint*>(from), context.now());
+  IdleWatch::signalled(*std::get<Endpoint*>(to), context.now());
   return Created<RouteView>{view_of(context, *std::get<Route*>(created)), true};
 }
 
@@ -259,6 +286,8 @@ Result<RouteView> Sessions::State::switch_route(const RouteSwitch& request) {
   const auto from = context.registry.need_endpoint(*route.session, request.from.endpoint, Liveness::kStaying);
   if (const auto* error = std::get_if<RequestError>(&from)) return *error;
   if (auto error = routing.switch_to(route, *std::get<Endpoint*>(from), request.from)) return *error;
+  IdleWatch::signalled(*std::get<Endpoint*>(from), context.now());
+  IdleWatch::signalled(*route.to, context.now());
   return view_of(context, route);
 }
 
@@ -276,8 +305,12 @@ Sessions::Sessions(Options options, MediaPlane& plane, std::unique_ptr<crypto::S
 
 Sessions::~Sessions() = default;
 
-Result<Created<SessionView>> Sessions::create_session(const std::string& id) {
-  return state_->settled(state_->create_session(id));
+Result<Created<SessionView>> Sessions::create_session(const SessionCreate& request) {
+  return state_->settled(state_->create_session(request));
+}
+
+Result<SessionView> Sessions::renew_session(const SessionRenew& request) {
+  return state_->settled(state_->renew_session(request));
 }
 
 Result<Created<EndpointView>> Sessions::create_endpoint(const EndpointCreate& request) {
@@ -322,7 +355,7 @@ std::size_t Sessions::session_count() const {
 Result<SessionView> Sessions::get_session(const std::string& id) const {
   const auto found = state_->context.registry.need_session(id, Liveness::kAny);
   if (const auto* error = std::get_if<RequestError>(&found)) return *error;
-  return view_of(*std::get<Session*>(found));
+  return view_of(state_->context, *std::get<Session*>(found));
 }
 
 Result<Page<EndpointView>> Sessions::list_endpoints(const EndpointList& request) const {

@@ -62,7 +62,9 @@ class Sessions {
 
   /// A creation with the id and the parameters of an existing object returns that object. An empty id: the
   /// daemon makes one.
-  [[nodiscard]] Result<Created<SessionView>> create_session(const std::string& id);
+  [[nodiscard]] Result<Created<SessionView>> create_session(const SessionCreate& request);
+  /// Renews the lease and counts as a sign of life.
+  [[nodiscard]] Result<SessionView> renew_session(const SessionRenew& request);
   [[nodiscard]] Result<Created<EndpointView>> create_endpoint(const EndpointCreate& request);
   [[nodiscard]] Result<EndpointView> connect_endpoint(const EndpointConnect& request);
   [[nodiscard]] Result<Created<RouteView>> create_route(const RouteCreate& request);

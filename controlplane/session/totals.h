@@ -6,7 +6,8 @@
 namespace sluice::control {
 
 struct Totals {
-  std::uint64_t sessions_created = 0, sessions_removed = 0, sessions_idle_reclaimed = 0;
+  std::uint64_t sessions_created = 0, sessions_removed = 0, sessions_idle_reclaimed = 0,
+                sessions_lease_ended = 0;
   std::uint64_t endpoints_created = 0, endpoints_removed = 0, endpoints_idle_reclaimed = 0,
                 endpoints_failed = 0;
   std::uint64_t routes_created = 0, routes_removed = 0;

@@ -22,7 +22,7 @@ EndpointState state_of(Context& context, const Endpoint& endpoint) {
   return EndpointState::kAllocated;
 }
 
-SessionView view_of(const Session& session) {
+SessionView view_of(Context& context, const Session& session) {
   SessionView view;
   view.id = session.id;
   view.state = session.removing ? "removing" : "active";
@@ -34,6 +34,12 @@ SessionView view_of(const Session& session) {
   view.created_at = session.created_at;
   view.endpoints = session.endpoints.size();
   view.routes = session.routes.size();
+  view.idle_timeout_s = context.idle_timeout_s(session);
+  view.lease_s = session.lease_s;
+  if (session.lease_s != 0) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(session.lease_until - context.now());
+    view.lease_left_s = static_cast<std::uint32_t>(std::max(left, std::chrono::seconds(0)).count());
+  }
   return view;
 }
 
@@ -53,6 +59,7 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.remote = endpoint.remote;
   view.latch = endpoint.latch;
   view.worker = endpoint.worker;
+  view.idle_timeout_s = context.idle_timeout_s(endpoint);
   view.profile = endpoint.profile;
   view.send_key = endpoint.send_key;
   view.receive_key = endpoint.request.receive_key;

@@ -7,7 +7,7 @@
 namespace sluice::control {
 
 EndpointState state_of(Context& context, const Endpoint& endpoint);
-SessionView view_of(const Session& session);
+SessionView view_of(Context& context, const Session& session);
 EndpointView view_of(Context& context, const Endpoint& endpoint);
 RouteView view_of(Context& context, const Route& route);
 

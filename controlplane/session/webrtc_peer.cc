@@ -6,6 +6,7 @@ namespace sluice::control {
 
 void WebrtcPeer::describe(EndpointView& view) const {
   view.fingerprint = own_fingerprint;
+  view.consent_timeout_ms = static_cast<std::uint32_t>(ice.consent_timeout().count());
   view.ice_ufrag = ice.credentials().ufrag;
   view.ice_password = ice.credentials().password_text();
   // The words of RFC 8445, as in WebRTC's RTCIceTransportState: checking once a pair is valid, connected once

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kShortest{5};  // least time between two ticks
 constexpr std::chrono::seconds kLongest{1};
+constexpr std::chrono::milliseconds kAliveWithoutConsent{15000};
 constexpr std::size_t kTimersPerTurn = 64;  // each may send a flight of a handshake again
 
 }  // namespace
@@ -21,7 +22,7 @@ std::optional<RequestError> WebrtcTransport::prepare(Endpoint& endpoint) {
   const config::Config& config = context_.options.config;
   if (context_.options.dtls == nullptr) return refuse_state("DTLS is not set up in this daemon");
   endpoint.webrtc = std::make_unique<WebrtcPeer>(fresh_credentials(),
-                                                 std::chrono::milliseconds(config.ice.consent_timeout_ms));
+                                                 consent_timeout(endpoint.request.consent_timeout_ms));
   WebrtcPeer& peer = *endpoint.webrtc;
   DtlsOptions options;
   options.role = endpoint.request.setup == DtlsSetup::kActive ? DtlsRole::kActive : DtlsRole::kPassive;
@@ -32,6 +33,10 @@ std::optional<RequestError> WebrtcTransport::prepare(Endpoint& endpoint) {
   if (peer.dtls) return std::nullopt;
   endpoint.webrtc.reset();
   return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
+}
+
+std::chrono::milliseconds WebrtcTransport::consent_timeout(const std::optional<std::uint32_t>& own) const {
+  return std::chrono::milliseconds(own.value_or(context_.options.config.ice.consent_timeout_ms));
 }
 
 void WebrtcTransport::open(Endpoint& endpoint) {
@@ -77,6 +82,7 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
     for (const IcePair& pair : peer.ice.set_remote_ufrag(peer.remote_ufrag)) forget(endpoint, pair);
     choose_pair(endpoint);
   }
+  if (request.consent_timeout_ms) peer.ice.set_consent_timeout(consent_timeout(request.consent_timeout_ms));
   if (other_fingerprints) set_fingerprints(endpoint, request.fingerprints);
   return std::nullopt;
 }
@@ -214,7 +220,8 @@ bool WebrtcTransport::taken_by_another(const Endpoint& endpoint, const Datagram&
   if (held == tuples_.end() || held->second == &endpoint) return false;
   const Endpoint& holder = *held->second;
   if (holder.failed || holder.removing) return false;
-  const std::chrono::milliseconds period(context_.options.config.ice.consent_timeout_ms / 2);
+  const auto consent = holder.webrtc->ice.consent_timeout();
+  const auto period = consent.count() == 0 ? kAliveWithoutConsent : consent / 2;
   const IcePair pair{datagram.to, datagram.from};
   if (holder.webrtc->ice.checked_within(pair, period, now)) return true;
   if (holder.webrtc->current != pair) return false;
@@ -253,7 +260,8 @@ void WebrtcTransport::choose_pair(Endpoint& endpoint) {
     return;
   }
   if (!peer.current && endpoint.remote) remotes_.stop(endpoint);
-  await(endpoint, stays ? std::nullopt : selected);
+  const bool asks_for_consent = peer.awaited && peer.awaited == peer.current;
+  await(endpoint, !stays ? selected : asks_for_consent ? peer.current : std::nullopt);
 }
 
 void WebrtcTransport::on_moved(Endpoint& endpoint, const config::SocketAddress& remote) {
@@ -265,14 +273,24 @@ void WebrtcTransport::on_moved(Endpoint& endpoint, const config::SocketAddress& 
   // An older command may have reached the worker after it moved, so it is told again in any case. The pair
   // may have lost its consent meanwhile; then the worker must leave it.
   if (path != peer.paths.end()) {
+    const bool is_new = path->pair != peer.current;
+    peer.ice.refresh(path->pair, context_.now());
     use(endpoint, *path);
-    context_.emit(endpoint, EndpointLatched{false, remote});
+    if (is_new) context_.emit(endpoint, EndpointLatched{false, remote});
   } else if (current != nullptr) {
     use(endpoint, *current);
   } else {
     remotes_.stop(endpoint);
   }
   choose_pair(endpoint);
+}
+
+void WebrtcTransport::ask_for_consent(Endpoint& endpoint, TimePoint now) {
+  const WebrtcPeer& peer = *endpoint.webrtc;
+  if (!endpoint.keys_ready || !peer.current || peer.awaited) return;
+  const auto timeout = peer.ice.consent_timeout();
+  if (timeout.count() == 0 || peer.ice.checked_within(*peer.current, timeout / 2, now)) return;
+  await(endpoint, peer.current);
 }
 
 DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint) {

@@ -62,6 +62,9 @@ class WebrtcTransport {
   TimePoint tick(TimePoint now);
   /// Forgets the pairs without fresh checks.
   void expire(Endpoint& endpoint, TimePoint now);
+  /// Asks the worker whether authentic packets come from the pair in use, when its consent is half spent and
+  /// packets do come. pjnath keeps a pair alive with Binding indications, which prove nothing, and no checks.
+  void ask_for_consent(Endpoint& endpoint, TimePoint now);
   /// The worker has moved media to `remote`: an authentic packet came from there.
   void on_moved(Endpoint& endpoint, const config::SocketAddress& remote);
 
@@ -89,6 +92,7 @@ class WebrtcTransport {
                const crypto::MasterKey& receive);
   /// Updates the DTLS timer of the endpoint. Call it after every call into its DTLS transport.
   void arm(Endpoint& endpoint);
+  [[nodiscard]] std::chrono::milliseconds consent_timeout(const std::optional<std::uint32_t>& own) const;
   IceCredentials fresh_credentials() const;
   void set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints);
 

@@ -32,30 +32,31 @@ _sluicectl() {
     endpoint) words="create connect list get remove" ;;
     port) words="list" ;;
     route) words="create switch list get remove" ;;
-    session) words="create list get remove" ;;
+    session) words="create renew list get remove" ;;
     stream) words="list" ;;
     worker) words="list" ;;
-    call) words="version session.create session.list session.get session.remove endpoint.create endpoint.connect endpoint.list endpoint.get endpoint.remove route.create route.switch route.list route.get route.remove stream.list port.list worker.list drop.list event.subscribe shutdown" ;;
+    call) words="version session.create session.renew session.list session.get session.remove endpoint.create endpoint.connect endpoint.list endpoint.get endpoint.remove route.create route.switch route.list route.get route.remove stream.list port.list worker.list drop.list event.subscribe shutdown" ;;
     esac
   fi
   case "$object${command:+ $command}" in
     "version") options="" ;;
-    "session create") options="--id" ;;
-    "session list") options="" ;;
+    "session create") options="--id --idle-timeout-s --lease-s" ;;
+    "session renew") options="--id --idle-timeout-s --lease-s" ;;
+    "session list") options="--prefix --older-than-s --cursor --limit --count" ;;
     "session get") options="--id" ;;
     "session remove") options="--id" ;;
-    "endpoint create") options="--session --id --kind --port --family --rtcp-mux --mid-extension-id --dscp --remote --latch --latch-network --profile --receive-key --send-key --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
-    "endpoint connect") options="--session --id --remote --dtls-fingerprints --ice-ufrag --ice-password" ;;
-    "endpoint list") options="--session" ;;
-    "endpoint get") options="--session --id" ;;
+    "endpoint create") options="--session --id --kind --port --family --rtcp-mux --mid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --remote --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint list") options="--session --kind --state --port --cursor --limit --count" ;;
+    "endpoint get") options="--session --id --show-keys" ;;
     "endpoint remove") options="--session --id" ;;
     "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --retransmit" ;;
     "route switch") options="--session --id --from --from-ssrc --from-payload-types --from-mid" ;;
-    "route list") options="--session" ;;
+    "route list") options="--session --from --to --cursor --limit --count" ;;
     "route get") options="--session --id" ;;
     "route remove") options="--session --id" ;;
-    "stream list") options="--session --endpoint" ;;
-    "port list") options="" ;;
+    "stream list") options="--session --endpoint --ssrc --cursor --limit --count" ;;
+    "port list") options="--udp-port --cursor --limit" ;;
     "worker list") options="" ;;
     "drop list") options="--worker" ;;
     "events") options="" ;;
@@ -68,6 +69,8 @@ _sluicectl() {
     "endpoint create --profile") values="AEAD_AES_128_GCM AEAD_AES_256_GCM AES_CM_128_HMAC_SHA1_80 AES_CM_128_HMAC_SHA1_32" ;;
     "endpoint create --transport") values="own shared" ;;
     "endpoint create --dtls-setup") values="passive active" ;;
+    "endpoint list --kind") values="rtp sdes webrtc" ;;
+    "endpoint list --state") values="allocated connecting connected flowing failed removing" ;;
   esac
   if [[ -n $values ]]; then
     COMPREPLY=($(compgen -W "$values" -- "$current"))

@@ -38,7 +38,7 @@ const std::vector<Edge>& edges() {
       {"dtls.handshake_timeout_ms", 1000, 120000, "", ""},
       {"dtls.mtu", 576, 1452, "", ""},
       {"ice.shared_port", 1024, 65535, "", ""},
-      {"ice.consent_timeout_ms", 5000, 300000, "", ""},
+      {"ice.consent_timeout_ms", 0, 300000, "", ""},
       {"media.port_min", 1024, 65535, "ice.shared_port = 60000\n",
        "media.port_max = 65535\nworkers.cores = []\n"},
       {"media.port_max", 1024, 65535, "media.port_min = 1024\nworkers.cores = []\n", ""},

@@ -64,7 +64,7 @@ TEST(Load, TheWrongTypeOfEachKey) {
       {"[]", ""},          {"{}", ""},       {"1979-05-27", ""}};
   for (const Setting& setting : settings()) {
     for (const auto& [value, taken_by] : values) {
-      if (setting.type == taken_by) continue;
+      if (setting.type == taken_by || (value == "[]" && setting.default_text == "[]")) continue;
       const std::string table(setting.table);
       const std::string line = std::string(setting.name) + " = " + value + "\n";
       std::string text = kLeast + "[" + table + "]\n" + line;

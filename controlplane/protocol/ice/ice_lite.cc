@@ -256,6 +256,11 @@ IceLite::Pair& IceLite::insert(const IcePair& addresses, TimePoint now, IceOutco
   return pair;
 }
 
+void IceLite::refresh(const IcePair& pair, TimePoint now) {
+  for (Pair& known : pairs_)
+    if (known.addresses == pair) known.checked_at = std::max(known.checked_at, now);
+}
+
 bool IceLite::is_validated(const IcePair& pair, TimePoint now) const {
   return std::any_of(pairs_.begin(), pairs_.end(),
                      [&](const Pair& known) { return known.addresses == pair && fresh(known, now); });

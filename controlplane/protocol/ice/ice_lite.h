@@ -110,7 +110,8 @@ class IceLite {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// `consent_timeout`: how long a pair is valid without a check of the peer (RFC 7675 5.1: 30 s).
+  /// `consent_timeout`: how long a pair is valid without a check of the peer (RFC 7675 5.1: 30 s);
+  /// 0 = for ever.
   IceLite(IceCredentials credentials, std::chrono::milliseconds consent_timeout);
 
   const IceCredentials& credentials() const { return current_.credentials; }
@@ -132,6 +133,13 @@ class IceLite {
   /// refused and counted.
   IceOutcome on_request(const StunView& view, const config::SocketAddress& from,
                         const config::SocketAddress& to, TimePoint now);
+
+  /// 0 = consent never ends.
+  void set_consent_timeout(std::chrono::milliseconds timeout) { consent_timeout_ = timeout; }
+  [[nodiscard]] std::chrono::milliseconds consent_timeout() const { return consent_timeout_; }
+  /// The peer's consent to the pair is fresh: an authentic packet has come from it (RFC 7675 5.1 asks for
+  /// checks, but a peer that sends SRTP from there is there). Does nothing for a pair that is not validated.
+  void refresh(const IcePair& pair, TimePoint now);
 
   /// Whether the peer has validated this pair within the consent timeout. Ask it before DTLS is read from the
   /// pair or anything is sent to it.
@@ -198,7 +206,7 @@ class IceLite {
   const Pair* selected_pair(TimePoint now) const;
   [[nodiscard]] bool outranks(const Pair& earlier, const Pair& later, TimePoint now) const;
   [[nodiscard]] bool fresh(const Pair& pair, TimePoint now) const {
-    return now - pair.checked_at < consent_timeout_;
+    return consent_timeout_.count() == 0 || now - pair.checked_at < consent_timeout_;
   }
 
   Generation current_;

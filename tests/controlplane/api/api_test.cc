@@ -38,7 +38,11 @@ const std::vector<MethodAndParams>& samples() {
       {"version", "{}"},
       {"session.create", "{}"},
       {"session.create", R"({"id":"call-1@host:5060.x_y"})"},
+      {"session.create", R"({"idleTimeoutS":0,"leaseS":86400})"},
+      {"session.renew", R"({"id":"a"})"},
+      {"session.renew", R"({"id":"a","idleTimeoutS":300,"leaseS":0})"},
       {"session.list", "{}"},
+      {"session.list", R"({"prefix":"call-","olderThanS":60,"cursor":"call-1","limit":500,"count":true})"},
       {"session.get", R"({"id":"a"})"},
       {"session.remove", R"({"id":"a"})"},
       {"endpoint.create", R"({"session":"s","kind":"rtp"})"},
@@ -53,15 +57,18 @@ const std::vector<MethodAndParams>& samples() {
            "sendKey":"////////////////////////////////////////"})"},
       {"endpoint.create", R"({"session":"s","kind":"webrtc"})"},
       {"endpoint.create",
-       R"({"session":"s","id":"e","kind":"webrtc","transport":"shared","dtls":{"setup":"active","fingerprints":[
+       R"({"session":"s","id":"e","kind":"webrtc","idleTimeoutS":30,"consentTimeoutMs":5000,"transport":"shared","dtls":{"setup":"active","fingerprints":[
            {"algorithm":"sha-256","value":"00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F"}]},
            "ice":{"ufrag":"abcd","password":"abcdefghijklmnopqrstuv"}})"},
       {"endpoint.connect",
-       R"({"session":"s","id":"e","remote":{"address":"198.18.0.9","rtpPort":9},"ice":{"ufrag":"ab+/",
+       R"({"session":"s","id":"e","idleTimeoutS":0,"consentTimeoutMs":0,"remote":{"address":"198.18.0.9","rtpPort":9},"ice":{"ufrag":"ab+/",
            "password":"abcdefghijklmnopqrstuv"}})"},
       {"endpoint.list", "{}"},
       {"endpoint.list", R"({"session":"s"})"},
+      {"endpoint.list",
+       R"({"session":"s","kind":"rtp","state":"failed","port":"edge","cursor":"s/a","limit":1,"count":true})"},
       {"endpoint.get", R"({"session":"s","id":"e"})"},
+      {"endpoint.get", R"({"session":"s","id":"e","showKeys":true})"},
       {"endpoint.remove", R"({"session":"s","id":"e"})"},
       {"route.create", R"({"session":"s","from":{"endpoint":"a"},"to":"b","clockRate":1})"},
       {"route.create",
@@ -72,10 +79,13 @@ const std::vector<MethodAndParams>& samples() {
            "headerExtensions":[{"from":1,"to":14},{"from":2,"to":1}]})"},
       {"route.switch", R"({"session":"s","id":"r","from":{"endpoint":"c","mid":"video0"}})"},
       {"route.list", R"({"session":"s"})"},
+      {"route.list", R"({"session":"s","from":"a","to":"b","cursor":"s/r","limit":9,"count":true})"},
       {"route.get", R"({"session":"s","id":"r"})"},
       {"route.remove", R"({"session":"s","id":"r"})"},
       {"stream.list", R"({"session":"s","endpoint":"e"})"},
+      {"stream.list", R"({"session":"s","endpoint":"e","ssrc":0,"cursor":"0/7","limit":9,"count":true})"},
       {"port.list", "{}"},
+      {"port.list", R"({"udpPort":20000,"cursor":"s/e","limit":9})"},
       {"worker.list", "{}"},
       {"drop.list", "{}"},
       {"drop.list", R"({"worker":0})"},
@@ -83,6 +93,14 @@ const std::vector<MethodAndParams>& samples() {
       {"shutdown", "{}"},
   };
   return kSamples;
+}
+
+/// The sample of the method that has the text in its parameters.
+const char* sample(std::string_view method, std::string_view text) {
+  for (const auto& each : samples())
+    if (each.method == method && std::string_view(each.params).find(text) != std::string_view::npos)
+      return each.params;
+  return "{}";
 }
 
 TEST(ApiCodec, EveryRequestSurvivesTheWayToJsonAndBack) {
@@ -101,7 +119,7 @@ TEST(ApiCodec, EveryRequestSurvivesTheWayToJsonAndBack) {
 }
 
 TEST(ApiCodec, DecodesWhatTheParametersSay) {
-  const auto decoded = decode_request("endpoint.create", parse(samples()[7].params));
+  const auto decoded = decode_request("endpoint.create", parse(sample("endpoint.create", "edge")));
   const auto& endpoint = std::get<EndpointCreate>(std::get<Request>(decoded));
   EXPECT_EQ(endpoint.session, "s");
   EXPECT_EQ(endpoint.kind, dataplane::EndpointKind::kRtp);
@@ -391,9 +409,12 @@ TEST(ApiViews, EndpointsShowWhatTheirKindHas) {
   const std::array<std::uint8_t, 28> key{1, 2, 3};
   endpoint.send_key.assign(key);
   endpoint.remote = RemoteAddress{config::IpAddress::v4(198, 18, 0, 2), 4000, 4001};
-  auto object = render(endpoint);
+  auto object = render(endpoint, Keys::kShown);
   EXPECT_EQ(object["crypto"]["profile"], "AEAD_AES_128_GCM");
   EXPECT_EQ(object["crypto"]["sendKey"], base64_encode(key));
+  object = render(endpoint);
+  EXPECT_TRUE(object["crypto"]["sendKey"].is_null());
+  EXPECT_TRUE(object["crypto"]["receiveKey"].is_null());
   EXPECT_EQ(object["remote"].dump(), R"({"address":"198.18.0.2","rtpPort":4000,"rtcpPort":4001})");
   EXPECT_FALSE(object.contains("ice"));
 
@@ -402,7 +423,10 @@ TEST(ApiViews, EndpointsShowWhatTheirKindHas) {
   endpoint.reason = "fingerprint_mismatch";
   endpoint.remote.reset();
   endpoint.ice_ufrag = "abcd";
+  endpoint.ice_password = "secret";
+  EXPECT_EQ(render(endpoint, Keys::kShown)["ice"]["password"], "secret");
   object = render(endpoint);
+  EXPECT_TRUE(object["ice"]["password"].is_null());
   EXPECT_EQ(object["state"], "failed");
   EXPECT_EQ(object["reason"], "fingerprint_mismatch");
   EXPECT_TRUE(object["remote"].is_null());

@@ -304,7 +304,7 @@ TEST(Sluiced, EveryExampleOfSluicectlWorks) {
   std::set<std::string> tried{"event.subscribe"};
   for (const char* name :
        {"version",      "session.create", "endpoint.create", "endpoint.connect", "route.create",
-        "route.switch", "session.list",   "session.get",     "endpoint.list",    "endpoint.get",
+        "route.switch", "session.renew",  "session.list",   "session.get",     "endpoint.list",    "endpoint.get",
         "route.list",   "route.get",      "stream.list",     "port.list",        "worker.list",
         "drop.list",    "route.remove",   "endpoint.remove", "session.remove",   "shutdown"}) {
     try_example(name);

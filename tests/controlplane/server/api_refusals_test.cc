@@ -32,7 +32,8 @@ struct Ask {
     return [this](std::optional<RequestError> refusal) { error = std::move(refusal); };
   }
 
-  void operator()(const SessionCreate& r) { note(sessions.create_session(r.id)); }
+  void operator()(const SessionCreate& r) { note(sessions.create_session(r)); }
+  void operator()(const SessionRenew& r) { note(sessions.renew_session(r)); }
   void operator()(const SessionList& r) { note(sessions.list_sessions(r)); }
   void operator()(const PortList& r) { note(sessions.list_udp_ports(r)); }
   void operator()(const SessionGet& r) { note(sessions.get_session(r.id)); }

@@ -21,11 +21,11 @@ TEST(Limits, Sessions) {
   config.limits.sessions = 3;
   SessionFixture bench(config);
   for (const char* id : {"s", "t", "u"}) bench.session(id);
-  expect_limit(SessionFixture::error_of(bench.sessions->create_session("v")), "sessions", 3);
-  EXPECT_FALSE(std::get<0>(bench.sessions->create_session("t")).created);
+  expect_limit(SessionFixture::error_of(bench.sessions->create_session({.id = "v"})), "sessions", 3);
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_session({.id = "t"})).created);
   bench.sessions->remove_session("t", [](auto) {});
   bench.settle();
-  EXPECT_TRUE(std::get<0>(bench.sessions->create_session("v")).created);
+  EXPECT_TRUE(std::get<0>(bench.sessions->create_session({.id = "v"})).created);
 }
 
 /// Advances the clock by `by`; each worker is busy for its share of that time.
@@ -49,7 +49,7 @@ TEST(Limits, WorkerLoad) {
   SessionFixture bench(config, 2);
   bench.session("s");
   work(bench, {0.75, 0.9}, std::chrono::seconds(3));
-  const RequestError error = SessionFixture::error_of(bench.sessions->create_session("t"));
+  const RequestError error = SessionFixture::error_of(bench.sessions->create_session({.id = "t"}));
   EXPECT_EQ(error.kind, ErrorKind::kLimitReached);
   EXPECT_EQ(error.message,
             "limit reached: worker_load_percent is 70, and worker 0, the least loaded, is at 75");
@@ -60,12 +60,12 @@ TEST(Limits, WorkerLoad) {
   EXPECT_EQ(detail.worker, 0u);
   EXPECT_EQ(bench.sessions->session_count(), 1u);
   // The admitted session still gets endpoints and routes, and the same request again makes no new session.
-  EXPECT_FALSE(std::get<0>(bench.sessions->create_session("s")).created);
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_session({.id = "s"})).created);
   bench.create(bench.rtp("a"));
   bench.create(bench.rtp("b"));
   bench.route("r", "a", "b");
   work(bench, {0.75, 0.1}, std::chrono::seconds(5));
-  EXPECT_EQ(std::get<0>(bench.sessions->create_session("t")).object.worker, 1u);
+  EXPECT_EQ(std::get<0>(bench.sessions->create_session({.id = "t"})).object.worker, 1u);
 }
 
 TEST(Limits, WorkerLoadOfAHundredIsNone) {
@@ -73,13 +73,13 @@ TEST(Limits, WorkerLoadOfAHundredIsNone) {
   config.limits.worker_load_percent = 100;
   SessionFixture bench(config);
   work(bench, {1}, std::chrono::seconds(3));
-  EXPECT_TRUE(std::get<0>(bench.sessions->create_session("t")).created);
+  EXPECT_TRUE(std::get<0>(bench.sessions->create_session({.id = "t"})).created);
 }
 
 TEST(Limits, SessionsGoToTheLeastLoadedWorker) {
   SessionFixture bench(test::small_config(), 3);
   work(bench, {0.5, 0.2, 0.6}, std::chrono::seconds(3));
-  EXPECT_EQ(std::get<0>(bench.sessions->create_session("s")).object.worker, 1u);
+  EXPECT_EQ(std::get<0>(bench.sessions->create_session({.id = "s"})).object.worker, 1u);
   const auto load = bench.sessions->worker_load(1);
   EXPECT_NEAR(load.reading.busy_share, 0.2, 0.01);
   EXPECT_NEAR(*load.reading.cycles_per_packet, 20, 0.1);
@@ -94,7 +94,7 @@ TEST(Limits, EndpointsPerWorker) {
   bench.session();
   const std::size_t home = std::get<SessionView>(bench.sessions->get_session("s")).worker;
   for (int i = 0; i < 16; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, home);
-  EXPECT_EQ(std::get<0>(bench.sessions->create_session("t")).object.worker, 1 - home);
+  EXPECT_EQ(std::get<0>(bench.sessions->create_session({.id = "t"})).object.worker, 1 - home);
   // When the home worker is full, the endpoints go to the other worker.
   for (int i = 16; i < 32; ++i) EXPECT_EQ(bench.create(bench.rtp("e" + std::to_string(i))).worker, 1 - home);
   expect_limit(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("more"))),

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 #include "dataplane/worker/turn_cost.h"
@@ -54,7 +55,8 @@ class LoadMeterTest : public ::testing::Test {
       tick();
     }
   }
-  void tick() { meter.tick(LoadMeter::TimePoint() + std::chrono::microseconds(plane.tsc)); }
+  LoadMeter::TimePoint now() const { return LoadMeter::TimePoint() + std::chrono::microseconds(plane.tsc); }
+  void tick() { meter.tick(now()); }
 
   test::ScriptedPlane plane{test::small_config().limits, 2};
   LoadMeter meter{plane};
@@ -129,12 +131,55 @@ TEST_F(LoadMeterTest, RisesFasterThanItFalls) {
 TEST_F(LoadMeterTest, WhatWasPlacedCountsUntilItsPacketsMay) {
   relay(0.5 * kCapacityPps, 2);
   const double load = meter.reading(0).load;
-  for (int i = 0; i < 10; ++i) meter.placed(1, 100);
+  for (int i = 0; i < 10; ++i) (void)meter.placed(1, 100, now());
   EXPECT_NEAR(meter.expected_load(1), 10 * load / 100, 1e-9);
-  meter.placed(1, 1);  // the expected load of a session is at most 0.01
+  (void)meter.placed(1, 1, now());  // the expected load of a session is at most 0.01
   EXPECT_NEAR(meter.expected_load(1), 10 * load / 100 + 0.01, 1e-9);
   rest(15s);
   EXPECT_LT(meter.expected_load(1), 0.001);
+}
+
+TEST_F(LoadMeterTest, WhatEndsTakesItsShareWithIt) {
+  relay(0.5 * kCapacityPps, 2);
+  const auto first = meter.placed(1, 100, now());
+  const auto second = meter.placed(1, 100, now());
+  rest(1s);
+  meter.ended(1, first, now());
+  EXPECT_NEAR(meter.expected_load(1), second.load * std::exp(-1.0 / 3), 3e-4);
+  meter.ended(1, second, now());
+  EXPECT_NEAR(meter.expected_load(1), 0, 3e-4);
+  const auto old = meter.placed(1, 100, now());
+  rest(30s);
+  meter.ended(1, old, now());
+  EXPECT_GE(meter.expected_load(1), 0);
+  EXPECT_LT(meter.expected_load(1), 1e-4);
+}
+
+// A scanner, a dialler or a health check beside one call: the load is 0.4 %, and stays it.
+TEST(Admission, AttemptsThatEndLeaveNothingBehind) {
+  for (const std::size_t lives : {0u, 20u}) {  // steps of 10 ms
+    config::Config config = test::small_config();
+    config.limits.sessions = 1000;
+    test::SessionFixture bench(config);
+    bench.session("call");
+    dataplane::WorkerCounters& counters = bench.plane.memory(0).counters;
+    std::size_t refused = 0;
+    for (std::size_t i = 0; i < 1500; ++i) {
+      counters.total_cycles.add(10000);
+      counters.busy_cycles.add(40);
+      counters.busy_polls.add();
+      counters.received.add();
+      counters.transmitted.add();
+      bench.advance(10ms);
+      bench.sessions->tick(bench.now);
+      if (std::holds_alternative<RequestError>(bench.sessions->create_session({.id = "t" + std::to_string(i)})))
+        ++refused;
+      if (i >= lives) bench.sessions->remove_session("t" + std::to_string(i - lives), [](auto) {});
+      bench.settle();
+    }
+    EXPECT_EQ(refused, 0u) << lives;
+    EXPECT_NEAR(bench.sessions->worker_load(0).reading.load, 0.004, 0.001);
+  }
 }
 
 }  // namespace

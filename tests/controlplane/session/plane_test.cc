@@ -86,7 +86,7 @@ class PlaneTest : public ::testing::Test {
     if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "one CPU: none left for a worker";
     ASSERT_NE(daemon().plane, nullptr) << daemon().error;
     daemon().make_sessions();
-    ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(daemon().sessions->create_session("s")));
+    ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(daemon().sessions->create_session({.id = "s"})));
   }
   void TearDown() override {
     if (!daemon().sessions) return;

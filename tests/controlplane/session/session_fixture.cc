@@ -100,7 +100,7 @@ void SessionFixture::live(std::chrono::seconds by) {
 }
 
 std::string SessionFixture::session(const std::string& id) {
-  const auto result = sessions->create_session(id);
+  const auto result = sessions->create_session({.id = id});
   if (const auto* error = std::get_if<RequestError>(&result)) throw std::runtime_error(error->message);
   return std::get<0>(result).object.id;
 }

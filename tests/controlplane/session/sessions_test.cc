@@ -22,7 +22,7 @@ TEST(Sessions, PlacedOnTheWorkerWithFewestEndpoints) {
   std::set<std::size_t> workers;
   for (int i = 0; i < 3; ++i) {
     const std::string id = "s" + std::to_string(i);
-    workers.insert(std::get<0>(bench.sessions->create_session(id)).object.worker);
+    workers.insert(std::get<0>(bench.sessions->create_session({.id = id})).object.worker);
   }
   EXPECT_EQ(workers.size(), 3u) << "sessions without endpoints must be spread too";
   EndpointCreate request = bench.rtp("");
@@ -33,7 +33,7 @@ TEST(Sessions, PlacedOnTheWorkerWithFewestEndpoints) {
       made(bench.sessions->create_endpoint(request));
     }
   const std::size_t idle = std::get<SessionView>(bench.sessions->get_session("s1")).worker;
-  EXPECT_EQ(std::get<0>(bench.sessions->create_session("x")).object.worker, idle);
+  EXPECT_EQ(std::get<0>(bench.sessions->create_session({.id = "x"})).object.worker, idle);
   bench.settle();
   for (std::size_t w = 0; w < 3; ++w)
     EXPECT_EQ(bench.plane.worker(w).endpoints.size(), bench.sessions->worker_load(w).endpoints);
@@ -113,8 +113,8 @@ TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
 
 TEST(Sessions, CreationIsIdempotent) {
   SessionFixture bench;
-  EXPECT_TRUE(std::get<0>(bench.sessions->create_session("s")).created);
-  EXPECT_FALSE(std::get<0>(bench.sessions->create_session("s")).created);
+  EXPECT_TRUE(std::get<0>(bench.sessions->create_session({.id = "s"})).created);
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_session({.id = "s"})).created);
   for (const EndpointCreate& request : {bench.rtp("r"), bench.sdes("x"), bench.webrtc("w")}) {
     const auto first = made(bench.sessions->create_endpoint(request));
     EXPECT_TRUE(first.created);
@@ -156,7 +156,7 @@ TEST(Sessions, OtherParametersAreAConflictThatCarriesTheExisting) {
 
 TEST(Sessions, MadeUpIdsAreUsable) {
   SessionFixture bench;
-  const std::string session = std::get<0>(bench.sessions->create_session("")).object.id;
+  const std::string session = std::get<0>(bench.sessions->create_session({.id = ""})).object.id;
   EXPECT_TRUE(std::holds_alternative<SessionView>(bench.sessions->get_session(session)));
   EndpointCreate request = bench.rtp("");
   request.session = session;
@@ -168,9 +168,9 @@ TEST(Sessions, MadeUpIdsAreUsable) {
 TEST(Sessions, BadIdsAndUnknownObjects) {
   SessionFixture bench;
   for (const char* id : {"a b", "\xff", "a/b", "é", "\""})
-    EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session(id)).kind, ErrorKind::kInvalidParameter)
+    EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = id})).kind, ErrorKind::kInvalidParameter)
         << id;
-  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session(std::string(129, 'a'))).kind,
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = std::string(129, 'a')})).kind,
             ErrorKind::kInvalidParameter);
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->get_session("none")).kind, ErrorKind::kNotFound);
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("a"))).kind,
@@ -363,7 +363,7 @@ TEST(Sessions, RemoteWithNoWayThereIsRefused) {
   options.random = [](std::span<std::uint8_t> out) { std::fill(out.begin(), out.end(), std::uint8_t{5}); };
   std::string why;
   Sessions sessions(std::move(options), plane, crypto::make_engine(crypto::EngineKind::kLibsrtp, why));
-  ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(sessions.create_session("s")));
+  ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(sessions.create_session({.id = "s"})));
   for (const char* address : {"198.19.9.9", "198.18.0.1", "198.18.0.255", "127.0.0.1"}) {
     EndpointCreate request = bench.rtp("a");
     request.remote->address = *config::IpAddress::parse(address);
@@ -479,7 +479,7 @@ TEST(Sessions, ProfileThatDidNotPassIsNotGiven) {
   std::string error;
   test::ScriptedPlane plane(bench.config.limits, 1);
   Sessions sessions(std::move(options), plane, crypto::make_engine(crypto::EngineKind::kLibsrtp, error));
-  ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(sessions.create_session("s")));
+  ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(sessions.create_session({.id = "s"})));
   const auto result = sessions.create_endpoint(bench.sdes("a"));
   EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kInvalidParameter);
   EXPECT_NE(SessionFixture::error_of(result).message.find("AES_CM_128_HMAC_SHA1_80"), std::string::npos);
@@ -520,7 +520,7 @@ TEST(Sessions, ShutDownRefusesAndEndsAll) {
   bool done = false;
   bench.sessions->shut_down([&] { done = true; });
   EXPECT_FALSE(done);
-  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session("new")).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = "new"})).kind, ErrorKind::kWrongState);
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("new"))).kind,
             ErrorKind::kWrongState);
   bench.settle();

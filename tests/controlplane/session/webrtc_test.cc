@@ -454,6 +454,57 @@ TEST_F(WebrtcTest, ConsentRunsOut) {
   EXPECT_EQ(bench.last<EndpointRemoved>().reason, "consent_expired");
 }
 
+// pjnath keeps a pair alive with Binding indications, which prove nothing. Its media does.
+TEST_F(WebrtcTest, AuthenticMediaOfThePairRenewsConsent) {
+  WebPeer peer(bench, open());
+  connect(peer);
+  peer.check();
+  peer.start_dtls();
+  const auto hear = [&] { bench.plane.memory(0).endpoints[0].last_received_tsc.set(bench.plane.tsc); };
+  for (int i = 0; i < 60; ++i) {
+    hear();
+    bench.live(std::chrono::seconds(2));
+    peer.be_heard();
+  }
+  EXPECT_TRUE(there());
+  EXPECT_EQ(bench.count_events("endpoint.latched"), 0u) << "it has not moved";
+  // Media from elsewhere keeps the endpoint busy, and proves nothing about the pair.
+  for (int i = 0; i < 16 && there(); ++i) {
+    hear();
+    bench.live(std::chrono::seconds(2));
+  }
+  EXPECT_FALSE(there());
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "consent_expired");
+}
+
+TEST_F(WebrtcTest, ConsentMayLastForEverOrForAnotherTime) {
+  EndpointCreate request = bench.webrtc("w");
+  request.consent_timeout_ms = 0;
+  request.idle_timeout_s = 0;
+  WebPeer peer(bench, bench.create(request));
+  bench.settle();
+  EXPECT_EQ(view().consent_timeout_ms, 0u);
+  connect(peer);
+  peer.check();
+  peer.start_dtls();
+  bench.live(std::chrono::seconds(300));
+  EXPECT_TRUE(there());
+  EndpointConnect change;
+  change.session = "s";
+  change.id = "w";
+  change.consent_timeout_ms = 5000;
+  ASSERT_TRUE(std::holds_alternative<EndpointView>(bench.sessions->connect_endpoint(change)));
+  peer.check();
+  bench.live(std::chrono::seconds(4));
+  EXPECT_TRUE(there());
+  bench.live(std::chrono::seconds(3));
+  EXPECT_FALSE(there());
+  change.id = "plain";
+  bench.create(bench.rtp("plain"));
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->connect_endpoint(change)).kind,
+            ErrorKind::kInvalidParameter);
+}
+
 TEST_F(WebrtcTest, HandshakeThatNeverEndsFails) {
   WebPeer peer(bench, open(DtlsSetup::kActive));
   connect(peer);
