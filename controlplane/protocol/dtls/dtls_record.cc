@@ -14,10 +14,10 @@ constexpr std::uint32_t kMaxMessage = 4096;        // a ClientHello with a post-
 constexpr std::uint8_t kCertificate = 11;
 constexpr std::uint8_t kCertificateRequest = 13;
 // RFC 5246 7.2
-constexpr std::uint8_t kFatal = 2;
+constexpr std::uint8_t kFatalLevel = 2;
 constexpr std::uint8_t kCloseNotify = 0;
 
-std::uint32_t load_be24(const std::uint8_t* p) {
+std::uint32_t load_length(const std::uint8_t* p) {
   return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
 }
 
@@ -57,9 +57,9 @@ bool handshake_ok(std::span<const std::uint8_t> payload, DtlsRole our_role, bool
   if (payload.empty()) return false;
   while (!payload.empty()) {
     if (payload.size() < kHandshakeHeader) return false;
-    const std::uint32_t length = load_be24(payload.data() + 1);
-    const std::uint32_t offset = load_be24(payload.data() + 6);
-    const std::uint32_t fragment = load_be24(payload.data() + 9);
+    const std::uint32_t length = load_length(payload.data() + 1);
+    const std::uint32_t offset = load_length(payload.data() + 6);
+    const std::uint32_t fragment = load_length(payload.data() + 9);
     if (length > (has_certificates(payload[0]) ? kMaxCertificates : kMaxMessage) || offset > length ||
         fragment > length - offset)
       return false;
@@ -117,7 +117,7 @@ DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole ou
       continue;
     }
     if (plain_text && DtlsContentType{record[0]} == DtlsContentType::kAlert) {
-      if (payload[0] == kFatal || payload[1] == kCloseNotify) screened.alert = payload[1];
+      if (payload[0] == kFatalLevel || payload[1] == kCloseNotify) screened.alert = payload[1];
       continue;
     }
     screened.handshake =
