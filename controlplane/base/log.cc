@@ -33,7 +33,7 @@ std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
 }
 
 std::shared_ptr<spdlog::logger>& logger() {
-  static auto instance = make_logger(std::make_shared<spdlog::sinks::stderr_sink_st>());
+  static auto instance = make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>());
   return instance;
 }
 
@@ -43,7 +43,7 @@ bool start(const config::Log& settings, std::string& error) {
   try {
     if (!settings.file.empty())
       logger() =
-          make_logger(std::make_shared<spdlog::sinks::basic_file_sink_st>(settings.file, /*truncate=*/false));
+          make_logger(std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file, /*truncate=*/false));
   } catch (const spdlog::spdlog_ex& failure) {
     error = fmt::format("log.file: found {}; allowed: a file that can be written to ({})",
                         value(settings.file), failure.what());

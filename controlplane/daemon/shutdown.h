@@ -26,6 +26,7 @@ class ShutdownSequence {
 
   /// Begins the shutdown; `why` is logged. A second call after Limits::patience ends the loop at once.
   void begin(std::string_view why);
+  [[nodiscard]] bool has_begun() const { return has_begun_; }
   /// Read it after the end of the loop: true when every session was removed.
   [[nodiscard]] bool is_clean() const { return is_clean_; }
 

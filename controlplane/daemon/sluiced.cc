@@ -3,12 +3,11 @@
 // That thread becomes DPDK's main lcore and so is bound to [workers] control_core.
 
 #include <openssl/rand.h>
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdio>
 #include <exception>
 #include <memory>
@@ -25,9 +24,11 @@
 #include "controlplane/daemon/event_loop.h"
 #include "controlplane/daemon/reload.h"
 #include "controlplane/daemon/shutdown.h"
+#include "controlplane/daemon/signals.h"
 #include "controlplane/daemon/versions.h"
 #include "controlplane/protocol/dtls/dtls_certificate.h"
 #include "controlplane/protocol/dtls/dtls_context.h"
+#include "controlplane/server/api_access.h"
 #include "controlplane/server/api_handlers.h"
 #include "controlplane/server/api_server.h"
 #include "controlplane/server/api_socket.h"
@@ -49,24 +50,6 @@ constexpr int kExitUsage = 64;
 
 constexpr const char* kDefaultConfig = "/etc/sluice/sluice.toml";
 constexpr std::chrono::seconds kWorkerStopLimit{5};
-
-/// Blocks signals while the workers' threads start. Workers inherit the mask, so only the control thread gets
-/// signals.
-class SignalsHeldBack {
- public:
-  SignalsHeldBack() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
-    pthread_sigmask(SIG_BLOCK, &set, &before_);
-  }
-  ~SignalsHeldBack() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsHeldBack(const SignalsHeldBack&) = delete;
-  SignalsHeldBack& operator=(const SignalsHeldBack&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 void random_bytes(std::span<std::uint8_t> out) {
   if (RAND_bytes(out.data(), static_cast<int>(out.size())) != 1)
@@ -112,7 +95,8 @@ class Service {
   /// All references outlive this object.
   Service(const config::Config& config, const std::string& path, const control::CryptoChoice& crypto,
           std::unique_ptr<crypto::SrtpEngine> engine, std::shared_ptr<const control::DtlsContext> dtls,
-          control::ApiSocket& socket, control::EventLoop& loop, dataplane::DataPlane& plane)
+          control::ApiSocket& socket, const control::ApiAccess& access, control::Signals& signals,
+          control::EventLoop& loop, dataplane::DataPlane& plane)
       : config_(config),
         crypto_(crypto),
         loop_(loop),
@@ -137,16 +121,22 @@ class Service {
         server_(loop.io(), socket.release_fd(),
                 {.max_connections = config.api.connections,
                  .max_line_bytes = config.api.line_bytes,
+                 .access = access,
                  .log = [](const std::string& line) { log::warning("{}", line); }},
                 hub_,
                 [this](const std::string& method, const control::Json& params, control::Answer answer) {
                   handlers_.handle(method, params, std::move(answer));
                 }),
         end_(loop, sessions_, server_, {}),
-        signals_(loop.io(), SIGTERM, SIGINT, SIGHUP),
+        signals_(signals),
+        signals_wait_(loop.io(), signals.fd()),
         reloading_(path, config, sessions_) {
     follow_signals();
   }
+
+  ~Service() { signals_wait_.release(); }  // the descriptor is that of Signals
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
 
   /// Returns the exit code when everything has ended.
   int run() {
@@ -159,15 +149,18 @@ class Service {
  private:
   /// SIGTERM and SIGINT end the daemon; SIGHUP reloads its configuration.
   void follow_signals() {
-    signals_.async_wait([this](boost::system::error_code error, int number) {
-      if (error) return;
-      if (number == SIGHUP) {
-        reloading_.reload();
-      } else {
-        end_.begin(number == SIGTERM ? "SIGTERM" : "SIGINT");
-      }
-      follow_signals();
-    });
+    signals_wait_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                             [this](boost::system::error_code error) {
+                               if (error) return;
+                               while (const auto number = signals_.take()) on_signal(*number);
+                               follow_signals();
+                             });
+  }
+
+  void on_signal(int number) {
+    if (number != SIGHUP) return end_.begin(number == SIGTERM ? "SIGTERM" : "SIGINT");
+    if (end_.has_begun()) return log::info("SIGHUP ignored: the daemon is stopping");
+    reloading_.reload();
   }
 
   void say_ready() const {
@@ -195,30 +188,34 @@ class Service {
   control::ApiHandlers handlers_;
   control::ApiServer server_;
   control::ShutdownSequence end_;
-  boost::asio::signal_set signals_;
+  control::Signals& signals_;
+  boost::asio::posix::stream_descriptor signals_wait_;
   control::ConfigReload reloading_;
 };
 
 /// Returns the exit code when everything has ended.
 int serve(const config::Config& config, const std::string& path, const control::CryptoChoice& crypto,
-          control::ApiSocket& socket, std::shared_ptr<const control::DtlsContext> dtls,
-          control::EventLoop& loop, dataplane::DataPlane& plane) {
+          control::ApiSocket& socket, const control::ApiAccess& access, control::Signals& signals,
+          std::shared_ptr<const control::DtlsContext> dtls, control::EventLoop& loop,
+          dataplane::DataPlane& plane) {
   std::string error;
   auto engine = crypto::make_engine(crypto.engine, error);
   if (!engine) {
     log::error("crypto engine {} does not start: {}", crypto::engine_name(crypto.engine), error);
     return kExitFailure;
   }
-  Service service(config, path, crypto, std::move(engine), std::move(dtls), socket, loop, plane);
+  Service service(config, path, crypto, std::move(engine), std::move(dtls), socket, access, signals, loop,
+                  plane);
   return service.run();
 }
 
-int run(const config::Config& config, const std::string& path) {
+int run(const config::Config& config, const std::string& path, control::Signals& signals) {
   std::string error;
   if (!log::start(config.log, error)) {
     std::fprintf(stderr, "sluiced: %s\n", error.c_str());
     return kExitConfiguration;
   }
+  control::StartWatch start(signals);
   log::info("starting version={} pid={}", SLUICE_VERSION, getpid());
   control::CryptoChoice crypto;
   if (!control::choose_crypto(config.crypto, crypto, error)) {
@@ -231,7 +228,12 @@ int run(const config::Config& config, const std::string& path) {
     log::error("{}", error);
     return kExitConfiguration;
   }
-  const auto socket = control::ApiSocket::claim(config.api, error);
+  const auto access = control::ApiAccess::resolve(config.api, error);
+  if (!access) {
+    log::error("refusing to start: {}", error);
+    return kExitConfiguration;
+  }
+  const auto socket = control::ApiSocket::claim(config.api, error, access->file_group());
   if (!socket) {
     log::error("refusing to start: {}", error);
     return kExitFailure;
@@ -239,18 +241,19 @@ int run(const config::Config& config, const std::string& path) {
 
   dataplane::ControlWaker waker;
   control::EventLoop loop(waker);
-  std::unique_ptr<dataplane::DataPlane> plane;
-  {
-    const SignalsHeldBack held_back;
-    plane = dataplane::DataPlane::start(config, crypto.engine, waker, error);
-  }
+  start.set_clean_up([path = socket->path()] {
+    unlink(path.c_str());
+    unlink((path + ".lock").c_str());
+  });
+  auto plane = dataplane::DataPlane::start(config, crypto.engine, waker, error);
+  start.stop();
   if (!plane) {
     log::error("refusing to start: {}", error);
     return kExitFailure;
   }
   for (const auto& warning : plane->eal().warnings()) log::warning("{}", warning);
 
-  const int code = serve(config, path, crypto, *socket, dtls, loop, *plane);
+  const int code = serve(config, path, crypto, *socket, *access, signals, dtls, loop, *plane);
   if (!plane->stop(kWorkerStopLimit)) {
     log::error("a worker did not stop within {} s; ending without it", kWorkerStopLimit.count());
     unlink(config.api.socket.c_str());
@@ -263,7 +266,8 @@ int run(const config::Config& config, const std::string& path) {
 /// Looks at what the configuration names, as a start would, and starts nothing. Returns the exit code.
 int check_config(const config::Config& config, const std::string& path) {
   std::string error;
-  if (!make_dtls(config.dtls, crypto::kAllSrtpProfiles, error)) {
+  if (!make_dtls(config.dtls, crypto::kAllSrtpProfiles, error) ||
+      !control::ApiAccess::resolve(config.api, error)) {
     std::fprintf(stderr, "%s: %s\n", path.c_str(), error.c_str());
     return kExitConfiguration;
   }
@@ -294,9 +298,13 @@ int act(const CommandLine& line) {
     return passed ? kExitOk : kExitFailure;
   }
   const std::string& path = line.check_config.empty() ? line.config : line.check_config;
+  if (line.check) {
+    const auto config = load(path);
+    return config ? check_config(*config, path) : kExitConfiguration;
+  }
+  control::Signals signals;
   const auto config = load(path);
-  if (!config) return kExitConfiguration;
-  return line.check ? check_config(*config, path) : run(*config, path);
+  return config ? run(*config, path, signals) : kExitConfiguration;
 }
 
 }  // namespace

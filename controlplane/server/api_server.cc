@@ -1,8 +1,6 @@
 #include "controlplane/server/api_server.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
 #include <chrono>
@@ -18,17 +16,7 @@ namespace {
 using Protocol = boost::asio::local::stream_protocol;
 
 constexpr std::chrono::milliseconds kAcceptRetry{100};
-
-/// nullopt for a peer that may use the API.
-std::optional<ApiError> check_peer(int fd) {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  const bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0;
-  if (known && (peer.uid == 0 || peer.uid == geteuid())) return std::nullopt;
-  const std::string found = known ? fmt::format("user id {}", peer.uid) : "a peer without credentials";
-  const std::string allowed = geteuid() == 0 ? "user id 0" : fmt::format("user ids 0, {}", geteuid());
-  return not_permitted(found, allowed);
-}
+constexpr std::chrono::seconds kLogInterval{1};  // between two lines about refused connections
 
 /// Sends one line to a peer that is refused. The socket buffer is empty, so the line fits, unless the peer is
 /// gone.
@@ -74,16 +62,24 @@ void ApiServer::accept() {
   });
 }
 
+void ApiServer::refuse(Protocol::socket& socket, const ApiError& error) {
+  turn_away(socket, error);
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_line_) {
+    ++unlogged_;
+    return;
+  }
+  next_line_ = now + kLogInterval;
+  const auto more = std::exchange(unlogged_, 0);
+  options_.log(fmt::format("API connection refused: {}{}", error.message,
+                           more == 0 ? "" : fmt::format(" ({} more since the last line)", more)));
+}
+
 void ApiServer::admit(Protocol::socket socket) {
-  if (auto error = check_peer(socket.native_handle())) {
-    options_.log(fmt::format("API connection refused: {}", error->message));
-    return turn_away(socket, *error);
-  }
-  if (connections_.size() >= options_.max_connections) {
-    const ApiError error = to_api_error(refuse_limit("api.connections", options_.max_connections));
-    options_.log(fmt::format("API connection refused: {}", error.message));
-    return turn_away(socket, error);
-  }
+  if (const auto found = options_.access.refuse(socket.native_handle()))
+    return refuse(socket, not_permitted(*found, options_.access.allowed()));
+  if (connections_.size() >= options_.max_connections)
+    return refuse(socket, to_api_error(refuse_limit("api.connections", options_.max_connections)));
   const auto connection = std::make_shared<ApiConnection>(
       std::move(socket), options_.max_line_bytes, hub_, handler_,
       [this](const std::shared_ptr<ApiConnection>& closed) { connections_.erase(closed); });

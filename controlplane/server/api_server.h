@@ -8,7 +8,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +18,7 @@
 
 #include "config/config.h"
 #include "controlplane/server/answer.h"
+#include "controlplane/server/api_access.h"
 #include "controlplane/server/event_hub.h"
 
 namespace sluice::control {
@@ -29,6 +32,7 @@ class ApiServer {
   struct Options {
     std::size_t max_connections = 64;
     std::size_t max_line_bytes = 1048576;
+    ApiAccess access = {};
     LogSink log;  // gets refusals and failures of the socket
   };
 
@@ -46,6 +50,7 @@ class ApiServer {
  private:
   void accept();
   void admit(boost::asio::local::stream_protocol::socket socket);
+  void refuse(boost::asio::local::stream_protocol::socket& socket, const ApiError& error);
 
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer retry_;
@@ -53,6 +58,8 @@ class ApiServer {
   EventHub& hub_;
   RequestHandler handler_;
   std::unordered_set<std::shared_ptr<ApiConnection>> connections_;
+  std::chrono::steady_clock::time_point next_line_{};  // when a refusal may be logged again
+  std::uint64_t unlogged_ = 0;                         // refusals since the last line
 };
 
 }  // namespace sluice::control

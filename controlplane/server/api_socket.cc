@@ -76,7 +76,7 @@ bool clear_path(const std::string& path, const sockaddr_un& address, std::string
 /// Binds, sets the file's mode and listens. The umask keeps the mode from being wider at any moment. False
 /// with the reason in `error`; then no path of ours is left.
 bool bind_with_mode(int fd, const std::string& path, const sockaddr_un& address, mode_t mode,
-                    std::string& error) {
+                    std::optional<gid_t> group, std::string& error) {
   const mode_t before = umask(static_cast<mode_t>(0777 & ~mode));
   const bool bound = bind(fd, as_sockaddr(address), sizeof address) == 0;
   const std::string why = os_text();
@@ -85,15 +85,19 @@ bool bind_with_mode(int fd, const std::string& path, const sockaddr_un& address,
     error = fmt::format("API socket {}: {}{}", path, why, privilege_hint());
     return false;
   }
-  if (chmod(path.c_str(), mode) == 0 && listen(fd, kBacklog) == 0) return true;
-  error = fmt::format("API socket {}: {}", path, os_text());
+  const bool has_group = !group || chown(path.c_str(), static_cast<uid_t>(-1), *group) == 0;
+  if (has_group && chmod(path.c_str(), mode) == 0 && listen(fd, kBacklog) == 0) return true;
+  error = has_group ? fmt::format("API socket {}: {}", path, os_text())
+                    : fmt::format("API socket {}: it cannot get group id {}: {}{}", path, *group, os_text(),
+                                  privilege_hint());
   unlink(path.c_str());
   return false;
 }
 
 }  // namespace
 
-std::unique_ptr<ApiSocket> ApiSocket::claim(const config::Api& api, std::string& error) {
+std::unique_ptr<ApiSocket> ApiSocket::claim(const config::Api& api, std::string& error,
+                                            std::optional<gid_t> group) {
   const auto address = address_of(api.socket);
   if (!address) {
     error = fmt::format("API socket {}: {} bytes; allowed: 1..{}", api.socket, api.socket.size(),
@@ -132,7 +136,7 @@ std::unique_ptr<ApiSocket> ApiSocket::claim(const config::Api& api, std::string&
     error = fmt::format("API socket {}: {}", api.socket, os_text());
     return nullptr;
   }
-  if (!bind_with_mode(fd.get(), api.socket, *address, api.mode, error)) return nullptr;
+  if (!bind_with_mode(fd.get(), api.socket, *address, api.mode, group, error)) return nullptr;
 
   struct stat status {};
   std::unique_ptr<ApiSocket> result(new ApiSocket(api.socket, fd.release(), std::move(lock)));

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "config/config.h"
@@ -18,7 +19,9 @@ class ApiSocket {
  public:
   /// Makes the directory (0755) if it is missing, binds and listens. Connections wait in the backlog until
   /// the server accepts them. nullptr with the reason in `error`.
-  static std::unique_ptr<ApiSocket> claim(const config::Api& api, std::string& error);
+  /// `group` is the group of the socket's file; nullopt: that of the process.
+  static std::unique_ptr<ApiSocket> claim(const config::Api& api, std::string& error,
+                                          std::optional<gid_t> group = std::nullopt);
   /// Closes the socket if it was not released, removes the path if it still is this socket, and then releases
   /// the lock.
   ~ApiSocket();
