@@ -17,9 +17,12 @@ class LineBuffer {
   /// Adds the bytes of one read. Lines that next() returned before become invalid.
   void append(std::string_view bytes) {
     if (begin_ > 0) {  // once per read, not per line
-      bytes_.erase(0, begin_);
+      const std::size_t rest = bytes_.size() - begin_;
+      std::copy(bytes_.begin() + static_cast<std::ptrdiff_t>(begin_), bytes_.end(), bytes_.begin());
+      std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(rest), bytes_.end(), '\0');  // old keys
+      bytes_.resize(rest);
       searched_ -= begin_;
-      begin_ = 0;
+      begin_ = wiped_ = 0;
     }
     bytes_.append(bytes);
   }
@@ -37,6 +40,12 @@ class LineBuffer {
     return line;
   }
 
+  /// Wipes the lines that next() has returned; they become invalid. They may hold keys.
+  void wipe_taken() {
+    std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(wiped_),
+              bytes_.begin() + static_cast<std::ptrdiff_t>(begin_), '\0');
+    wiped_ = begin_;
+  }
   /// The start of a line without its end. REQUIRES: next() returned nullopt.
   std::string_view rest() const { return std::string_view(bytes_).substr(begin_); }
   bool rest_is_too_long() const { return rest().size() > max_line_bytes_; }
@@ -46,6 +55,7 @@ class LineBuffer {
   std::size_t max_line_bytes_;
   std::string bytes_;
   std::size_t begin_ = 0;     // start of the first line not taken yet
+  std::size_t wiped_ = 0;     // begin_ at the last wipe_taken()
   std::size_t searched_ = 0;  // no line feed between begin_ and here
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -34,9 +35,11 @@ std::optional<ApiError> check_envelope(const Json& request) {
     return invalid_request("jsonrpc must be \"2.0\"", "jsonrpc",
                            version == request.end() ? "nothing" : found_text(*version), "\"2.0\"");
   const auto id = request.find("id");
-  if (id != request.end() && !id->is_string() && !id->is_number() && !id->is_null())
-    return invalid_request("id must be a string, a number or null", "id", type_text(*id),
-                           "a string, a number, null");
+  // An integer beyond 64 bits would come back as another number.
+  const bool is_number = id != request.end() && id->is_number_integer();
+  if (id != request.end() && !id->is_string() && !is_number && !id->is_null())
+    return invalid_request("id must be a string, an integer of 64 bits or null", "id", found_text(*id),
+                           "a string, an integer of 64 bits, null");
   const auto method = request.find("method");
   if (method == request.end() || !method->is_string())
     return invalid_request("method must be a string", "method",
@@ -76,6 +79,7 @@ void ApiConnection::read() {
 void ApiConnection::on_read(std::size_t size) {
   if (is_input_over_) return;
   lines_.append({read_buffer_.data(), size});
+  std::fill_n(read_buffer_.begin(), size, '\0');  // it may hold keys
   work();
 }
 
@@ -88,6 +92,11 @@ void ApiConnection::on_end_of_input() {
 }
 
 void ApiConnection::work() {
+  take_lines();
+  if (!is_closed_) lines_.wipe_taken();
+}
+
+void ApiConnection::take_lines() {
   const auto until = std::chrono::steady_clock::now() + kTimePerTurn;
   for (std::size_t done = 0; !is_closed_ && !is_input_over_ && !is_paused();) {
     const auto line = lines_.next();
@@ -125,7 +134,7 @@ void ApiConnection::take_request(const Json& request) {
   if (auto error = check_envelope(request)) {
     // A readable id is sent back, so that the peer knows which request is wrong.
     const bool has_id = request.is_object() && request.contains("id") && !request["id"].is_structured() &&
-                        !request["id"].is_boolean();
+                        !request["id"].is_boolean() && !request["id"].is_number_float();
     return finish(enqueue(has_id ? request["id"] : Json(nullptr), false), {.result = std::move(*error)});
   }
   const auto id = request.find("id");
@@ -209,6 +218,8 @@ void ApiConnection::write() {
 
 void ApiConnection::on_written(std::size_t size) {
   queued_bytes_ -= size;
+  std::fill(writing_.begin(), writing_.end(), '\0');
+  writing_.clear();
   write();
   close_if_done();
   if (!is_closed_ && !is_paused() && !is_input_over_) work_later();

@@ -53,6 +53,7 @@ class ApiConnection : public std::enable_shared_from_this<ApiConnection> {
   void on_read(std::size_t size);
   void on_end_of_input();
   void work();
+  void take_lines();
   void work_later();
   bool is_paused() const { return pending_.size() >= kMaxPending || queued_bytes_ > kMaxQueuedBytes; }
 

@@ -110,7 +110,7 @@ class ApiServerTest : public testing::Test {
 
 TEST_F(ApiServerTest, AnswersWithTheIdOfTheRequest) {
   Client client(path_);
-  for (const Json& id : {Json(1), Json("a"), Json(nullptr), Json(1.5)}) {
+  for (const Json& id : {Json(1), Json(-1), Json(UINT64_MAX), Json(INT64_MIN), Json("a"), Json(nullptr)}) {
     client.send_bytes(request("echo", {{"x", 1}}, id));
     const Json answer = client.answer();
     EXPECT_EQ(answer["jsonrpc"], "2.0");
