@@ -68,6 +68,10 @@ OrderedJson named(const char* name, OrderedJson value) {
   return object;
 }
 
+OrderedJson mac_text(const std::optional<dataplane::MacAddress>& mac) {
+  return mac ? OrderedJson(fmt::format("{:02x}", fmt::join(*mac, ":"))) : OrderedJson(nullptr);
+}
+
 /// The members of each event besides its type and the ids of its objects.
 struct Fields {
   OrderedJson operator()(const auto&) const { return OrderedJson::object(); }
@@ -89,6 +93,13 @@ struct Fields {
   OrderedJson operator()(const RouteSwitched& event) const { return named("from", event.from); }
   OrderedJson operator()(const StreamStarted& event) const { return named("ssrc", event.ssrc); }
   OrderedJson operator()(const StreamEnded& event) const { return named("ssrc", event.ssrc); }
+  OrderedJson operator()(const PortLink& event) const { return named("link", event.is_up ? "up" : "down"); }
+  OrderedJson operator()(const PortGateway& event) const {
+    return {{"gateway", event.gateway.to_string()}, {"mac", mac_text(event.mac)}};
+  }
+  OrderedJson operator()(const PortConflict& event) const {
+    return {{"address", event.address.to_string()}, {"mac", mac_text(event.mac)}};
+  }
 };
 
 }  // namespace
@@ -186,6 +197,7 @@ OrderedJson render(const Event& event, std::string_view time) {
   if (!event.session.empty()) params["session"] = event.session;
   if (!event.endpoint.empty()) params["endpoint"] = event.endpoint;
   if (!event.route.empty()) params["route"] = event.route;
+  if (!event.port.empty()) params["port"] = event.port;
   params.update(render_fields(event));
   return params;
 }

@@ -83,9 +83,9 @@ void log_event(const control::Event& event) {
   const bool is_failure = std::holds_alternative<control::EndpointFailed>(event.body);
   const auto fields = control::render_fields(event);
   log::at(is_failure ? config::LogLevel::kWarning : config::LogLevel::kDebug,
-          "event type={} session={} endpoint={} route={} fields={}", control::event_type(event),
+          "event type={} session={} endpoint={} route={} port={} fields={}", control::event_type(event),
           log::value(event.session), log::value(event.endpoint), log::value(event.route),
-          log::value(fields.empty() ? "" : control::to_line(fields)));
+          log::value(event.port), log::value(fields.empty() ? "" : control::to_line(fields)));
 }
 
 /// The sessions and everything above them, over a running data plane. The parts call one another, so

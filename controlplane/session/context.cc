@@ -47,6 +47,11 @@ void Context::emit(const Route& route, EventBody body) {
     options.on_event({.session = route.session->id, .route = route.request.id, .body = std::move(body)});
 }
 
+void Context::emit(std::size_t port_index, EventBody body) {
+  if (options.on_event)
+    options.on_event({.session = {}, .port = plane.port(port_index).name, .body = std::move(body)});
+}
+
 void Context::inject_udp(const Endpoint& endpoint, const dataplane::LinkEnd& local,
                          const dataplane::LinkEnd& remote, std::span<const std::uint8_t> payload) {
   const dataplane::PortInfo& info = port(endpoint);

@@ -33,6 +33,7 @@ struct Context {
   void emit(const Session& session, EventBody body);
   void emit(const Endpoint& endpoint, EventBody body);
   void emit(const Route& route, EventBody body);
+  void emit(std::size_t port_index, EventBody body);
 
   WorkerRecords& records(const Session& session) { return *workers[session.worker]; }
   WorkerRecords& records(const Endpoint& endpoint) { return *workers[endpoint.worker]; }

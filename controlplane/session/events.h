@@ -1,4 +1,5 @@
-// events: what happens to sessions, endpoints, routes and streams: one type for each event, with its data.
+// events: what happens to sessions, endpoints, routes, streams and network ports: one type for each event,
+// with its data.
 // Sessions sends them; front ends render them. Plain values; control thread.
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "config/ip_address.h"
 #include "crypto/srtp/srtp_profile.h"
+#include "dataplane/wire/frame.h"
 
 namespace sluice::control {
 
@@ -76,16 +78,36 @@ struct StreamEnded {
   std::uint32_t ssrc = 0;
 };
 
+/// The link of a network port has gone down or come up.
+struct PortLink {
+  static constexpr std::string_view kType = "port.link";
+  bool is_up = false;
+};
+/// A gateway of a network port answers, at another MAC than before, or no longer.
+struct PortGateway {
+  static constexpr std::string_view kType = "port.gateway";
+  config::IpAddress gateway;
+  std::optional<dataplane::MacAddress> mac;  // none: it does not answer
+};
+/// Another station uses one of the port's addresses.
+struct PortConflict {
+  static constexpr std::string_view kType = "port.conflict";
+  config::IpAddress address;
+  dataplane::MacAddress mac{};
+};
+
 using EventBody = std::variant<SessionCreated, SessionExpiring, SessionRemoved, EndpointCreated,
                                EndpointConnected, EndpointFailed, EndpointLatched, EndpointIdle,
                                EndpointRemoved, RouteCreated, RouteSwitched, RouteRemoved, StreamStarted,
-                               StreamEnded>;
+                               StreamEnded, PortLink, PortGateway, PortConflict>;
 
-/// The object that the event is about: a session, or an endpoint or a route of that session.
+/// The object that the event is about: a session, or an endpoint or a route of that session; or a network
+/// port, by its name.
 struct Event {
   std::string session;
   std::string endpoint = {};
   std::string route = {};
+  std::string port = {};
   EventBody body = {};
 };
 

@@ -21,6 +21,7 @@ class DataPlaneAdapter final : public MediaPlane {
   dataplane::PortStatistics port_statistics(std::size_t index) const override {
     return plane_.port(index).statistics();
   }
+  bool link_is_up(std::size_t index) const override { return plane_.port(index).link_is_up(); }
   bool uses_huge_pages() const override { return plane_.eal().uses_huge_pages(); }
   std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const override {
     const std::uint8_t queue = plane_.port(port).steering().queue_of(udp_port);

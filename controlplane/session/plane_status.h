@@ -23,6 +23,8 @@ class PlaneStatus {
   [[nodiscard]] virtual const dataplane::PortInfo& port(std::size_t index) const = 0;
   [[nodiscard]] virtual dataplane::PortStatistics port_statistics(std::size_t index) const = 0;
 
+  [[nodiscard]] virtual bool link_is_up(std::size_t index) const = 0;
+
   [[nodiscard]] virtual bool uses_huge_pages() const = 0;
 };
 

@@ -4,14 +4,15 @@
 
 #include <utility>
 
+#include "controlplane/base/log.h"
 #include "controlplane/session/errors.h"
 
 namespace sluice::control {
 namespace {
 
-// Well below kNeighborWanted, so that no entry in use expires.
-constexpr std::chrono::seconds kKeepUpPeriod{60};
-constexpr std::size_t kPlacesPerTurn = 32;
+std::string mac_text(const dataplane::MacAddress& mac) {
+  return fmt::format("{:02x}", fmt::join(mac, ":"));
+}
 
 std::vector<NeighborPort> link_ports(const MediaPlane& plane) {
   std::vector<NeighborPort> ports;
@@ -34,17 +35,29 @@ std::vector<NeighborPort> link_ports(const MediaPlane& plane) {
 using dataplane::Component;
 
 RemoteAddresses::RemoteAddresses(Context& context)
-    : context_(context),
-      neighbors_(
-          link_ports(context.plane),
-          {[this](std::uint16_t port, std::span<const std::uint8_t> frame) {
-             // Any worker can send out of any port.
-             (void)context_.workers[0]->commands.inject(context_.plane.port(port).id, frame);
-           },
-           [this](std::uint16_t port, const config::IpAddress& next_hop, const dataplane::MacAddress& mac) {
-             on_resolved({port, next_hop}, mac);
-           }}) {
+    : context_(context), neighbors_(link_ports(context.plane), callbacks(context, *this)) {
   neighbors_.start(context_.now());
+}
+
+Neighbors::Callbacks RemoteAddresses::callbacks(Context& context, RemoteAddresses& self) {
+  return {
+      .send =
+          [&context](std::uint16_t port, std::span<const std::uint8_t> frame) {
+            // Any worker can send out of any port.
+            (void)context.workers[0]->commands.inject(context.plane.port(port).id, frame);
+          },
+      .on_resolved =
+          [&self](std::uint16_t port, const config::IpAddress& next_hop, const dataplane::MacAddress& mac) {
+            self.on_resolved({port, next_hop}, mac);
+          },
+      .on_gateway_lost =
+          [&self](std::uint16_t port, const config::IpAddress& gateway) {
+            self.on_gateway({port, gateway}, std::nullopt);
+          },
+      .on_conflict =
+          [&self](std::uint16_t port, const config::IpAddress& ours, const dataplane::MacAddress& mac) {
+            self.on_conflict({port, ours}, mac);
+          }};
 }
 
 std::optional<RequestError> RemoteAddresses::check(std::size_t port, const config::IpAddress& address) const {
@@ -59,23 +72,18 @@ void RemoteAddresses::on_frame(std::size_t port, std::span<const std::uint8_t> f
 }
 
 TimePoint RemoteAddresses::tick(TimePoint now) {
-  const bool is_kept_up = keep_up(now);
+  tell_legs(kLegsPerTick);
   const TimePoint next = neighbors_.tick(now);
-  return is_kept_up ? next : now;
+  return changes_.empty() ? next : now;
 }
 
-// Without look-ups the neighbour table stops keeping an entry up to date and reporting changes of its MAC.
-bool RemoteAddresses::keep_up(TimePoint now) {
-  if (now < next_keep_up_) return true;
-  auto place = places_.upper_bound(kept_up_);
-  for (std::size_t i = 0; place != places_.end(); ++place) {
-    if (i++ == kPlacesPerTurn) return false;
-    kept_up_ = place->first;
-    neighbors_.resolve(place->first.port, place->first.next_hop, now);
-  }
-  kept_up_ = {};
-  next_keep_up_ = now + kKeepUpPeriod;
-  return true;
+void RemoteAddresses::on_link_up(std::size_t port, TimePoint now) {
+  neighbors_.on_link_up(static_cast<std::uint16_t>(port), now);
+}
+
+dataplane::MacAddress RemoteAddresses::way_back(std::size_t port, const config::IpAddress& address,
+                                                const dataplane::MacAddress& mac) const {
+  return neighbors_.known_mac(static_cast<std::uint16_t>(port), address).value_or(mac);
 }
 
 void RemoteAddresses::signal(Endpoint& endpoint, const RemoteAddress& remote) {
@@ -103,11 +111,19 @@ void RemoteAddresses::latched(Endpoint& endpoint, Component component, const con
 void RemoteAddresses::select(Endpoint& endpoint, const config::SocketAddress& address,
                              const dataplane::MacAddress& mac) {
   endpoint.remote = RemoteAddress{address.ip, address.port, address.port};
-  set_remote(endpoint, Component::kRtp, address, mac);
+  Leg* leg = follow(endpoint, Component::kRtp, address, false);
+  if (leg == nullptr) {
+    // No way there but the one that the peer's checks came by.
+    const Leg once{endpoint.worker, endpoint.ref, Component::kRtp, address, false, std::nullopt};
+    set_remote(endpoint, once, dataplane::CommandKind::kSetRemote, mac);
+  } else if (!leg->installed) {
+    tell(*leg, mac);
+  }
 }
 
 void RemoteAddresses::stop(Endpoint& endpoint) {
   endpoint.remote.reset();
+  unfollow(endpoint.worker, endpoint.ref, Component::kRtp);
   dataplane::Command command;
   command.kind = dataplane::CommandKind::kSetRemote;
   command.ref = endpoint.ref;
@@ -119,20 +135,26 @@ void RemoteAddresses::forget(const Endpoint& endpoint) {
     unfollow(endpoint.worker, endpoint.ref, component);
 }
 
-void RemoteAddresses::follow(Endpoint& endpoint, Component component, const config::SocketAddress& address,
-                             bool wait_for_change) {
+// Returns the leg, which has been told if the MAC is known; nullptr when there is no next hop. A latched peer
+// may have none: the worker then sends to the MAC that the media came from.
+RemoteAddresses::Leg* RemoteAddresses::follow(Endpoint& endpoint, Component component,
+                                              const config::SocketAddress& address, bool installed) {
   const std::size_t worker = endpoint.worker;
-  unfollow(worker, endpoint.ref, component);
-  const std::uint64_t key = leg_key(worker, endpoint.ref.slot, component);
   const auto port = static_cast<std::uint16_t>(endpoint.port_index);
   const auto next_hop = neighbors_.next_hop(port, address.ip);
-  if (!next_hop)
-    return;  // no next hop for a latched peer: the worker sends to the MAC that the media came from
+  // Before the former place is released, so that a next hop that stays is not.
+  const auto mac = next_hop ? neighbors_.resolve(port, address.ip, context_.now()) : std::nullopt;
+  const std::uint64_t key = leg_key(worker, endpoint.ref.slot, component);
+  const auto former = legs_.find(key);
+  if (!next_hop || (former != legs_.end() && former->second != Place{port, *next_hop}))
+    unfollow(worker, endpoint.ref, component);
+  if (!next_hop) return nullptr;
   const Place place{port, *next_hop};
-  legs_.emplace(key, place);
+  legs_.insert_or_assign(key, place);
   Leg& leg = places_[place][key];
-  leg = {worker, endpoint.ref, component, address, wait_for_change, std::nullopt};
-  if (const auto mac = neighbors_.resolve(port, address.ip, context_.now())) tell(leg, *mac);
+  leg = {worker, endpoint.ref, component, address, installed, std::nullopt};
+  if (mac) tell(leg, *mac);
+  return &leg;
 }
 
 void RemoteAddresses::unfollow(std::size_t worker, dataplane::SlotRef endpoint, Component component) {
@@ -140,38 +162,81 @@ void RemoteAddresses::unfollow(std::size_t worker, dataplane::SlotRef endpoint, 
   if (found == legs_.end()) return;
   const auto place = places_.find(found->second);
   place->second.erase(found->first);
-  if (place->second.empty()) places_.erase(place);
+  if (place->second.empty()) {
+    neighbors_.release(place->first.port, place->first.next_hop, context_.now());
+    places_.erase(place);
+  }
   legs_.erase(found);
 }
 
 void RemoteAddresses::on_resolved(const Place& place, const dataplane::MacAddress& mac) {
+  const dataplane::PortInfo& port = context_.plane.port(place.port);
+  if (place.next_hop == port.gateway || place.next_hop == port.gateway6) on_gateway(place, mac);
   const auto found = places_.find(place);
   if (found == places_.end()) return;
-  for (auto& [key, leg] : found->second) tell(leg, mac);
+  changes_.push_back({place, 0});
+  if (found->second.size() <= kLegsPerTick && changes_.size() == 1) tell_legs(kLegsPerTick);
+}
+
+void RemoteAddresses::tell_legs(std::size_t most) {
+  while (most > 0 && !changes_.empty()) {
+    Change& change = changes_.front();
+    const auto found = places_.find(change.place);
+    const auto mac = neighbors_.known_mac(change.place.port, change.place.next_hop);
+    if (found == places_.end() || !mac) {
+      changes_.pop_front();
+      continue;
+    }
+    Legs& legs = found->second;
+    auto at = legs.lower_bound(change.next_leg);
+    for (; at != legs.end() && most > 0; ++at, --most) tell(at->second, *mac);
+    if (at == legs.end())
+      changes_.pop_front();
+    else
+      change.next_leg = at->first;
+  }
 }
 
 void RemoteAddresses::tell(Leg& leg, const dataplane::MacAddress& mac) {
   if (leg.mac == mac) return;
-  leg.mac = mac;
-  if (std::exchange(leg.wait_for_change, false)) return;
   Endpoint* endpoint = context_.workers[leg.worker]->endpoint(leg.endpoint);
   if (endpoint == nullptr || endpoint->removing) return;
-  set_remote(*endpoint, leg.component, leg.remote, mac);
+  leg.mac = mac;
+  const auto kind = std::exchange(leg.installed, true) ? dataplane::CommandKind::kSetNextHop
+                                                       : dataplane::CommandKind::kSetRemote;
+  set_remote(*endpoint, leg, kind, mac);
 }
 
-void RemoteAddresses::set_remote(Endpoint& endpoint, Component component,
-                                 const config::SocketAddress& address, const dataplane::MacAddress& mac) {
+void RemoteAddresses::set_remote(Endpoint& endpoint, const Leg& leg, dataplane::CommandKind kind,
+                                 const dataplane::MacAddress& mac) {
   dataplane::LinkEnd local = endpoint.local;
-  if (component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
+  if (leg.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
   dataplane::Command command;
-  command.kind = dataplane::CommandKind::kSetRemote;
-  command.component = component;
+  command.kind = kind;
+  command.component = leg.component;
   command.ref = endpoint.ref;
-  command.remote = dataplane::make_header_template(local, {mac, address}, context_.port(endpoint).vlan,
+  command.remote = dataplane::make_header_template(local, {mac, leg.remote}, context_.port(endpoint).vlan,
                                                    endpoint.request.dscp);
   context_.records(endpoint).commands.send(command);
   endpoint.remote_installed = true;
   note_connected(endpoint);
+}
+
+void RemoteAddresses::on_gateway(const Place& place, const std::optional<dataplane::MacAddress>& mac) {
+  const std::string& port = context_.plane.port(place.port).name;
+  const std::string gateway = place.next_hop.to_string();
+  if (mac)
+    log::info("gateway answers port={} gateway={} mac={}", log::value(port), gateway, mac_text(*mac));
+  else
+    log::warning("gateway does not answer port={} gateway={}", log::value(port), gateway);
+  context_.emit(place.port, PortGateway{place.next_hop, mac});
+}
+
+void RemoteAddresses::on_conflict(const Place& ours, const dataplane::MacAddress& mac) {
+  log::warning("another station uses our address port={} address={} mac={} seen={}",
+               log::value(context_.plane.port(ours.port).name), ours.next_hop.to_string(), mac_text(mac),
+               neighbors_.conflicts(ours.port));
+  context_.emit(ours.port, PortConflict{ours.next_hop, mac});
 }
 
 void RemoteAddresses::note_connected(Endpoint& endpoint) {

@@ -16,6 +16,7 @@
 #include "controlplane/session/endpoints.h"
 #include "controlplane/session/idle_watch.h"
 #include "controlplane/session/listing.h"
+#include "controlplane/session/port_watch.h"
 #include "controlplane/session/punt_dispatch.h"
 #include "controlplane/session/removals.h"
 #include "controlplane/session/route_plan.h"
@@ -37,6 +38,7 @@ struct Sessions::State {
   State(Options options, MediaPlane& plane, std::unique_ptr<crypto::SrtpEngine> engine)
       : context(std::move(options), plane, std::move(engine)),
         remotes(context),
+        ports(context, remotes),
         webrtc(context, remotes),
         routing(context),
         endpoints(context, routing, remotes, webrtc),
@@ -96,6 +98,7 @@ struct Sessions::State {
 
   Context context;
   RemoteAddresses remotes;
+  PortWatch ports;
   WebrtcTransport webrtc;
   Routing routing;
   Endpoints endpoints;
@@ -428,7 +431,7 @@ bool Sessions::poll(Clock::time_point now) {
 Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {
   const Clock::time_point next =
       std::min({state_->idle.tick(now), state_->streams.tick(now), state_->remotes.tick(now),
-                state_->webrtc.tick(now), state_->context.load.tick(now)});
+                state_->ports.tick(now), state_->webrtc.tick(now), state_->context.load.tick(now)});
   state_->settle();
   if (totals().pending_commands == 0) return next;
   // Nothing wakes this thread when a full ring gets free entries, so it looks again soon.

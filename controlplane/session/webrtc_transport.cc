@@ -172,8 +172,8 @@ void WebrtcTransport::on_dtls(Endpoint* endpoint, const Datagram& datagram, Time
 
 void WebrtcTransport::reply(const Endpoint& endpoint, const Datagram& asked,
                             std::span<const std::uint8_t> payload) {
-  context_.inject_udp(endpoint, {context_.port(endpoint).mac, asked.to}, {asked.from_mac, asked.from},
-                      payload);
+  const auto mac = remotes_.way_back(endpoint.port_index, asked.from.ip, asked.from_mac);
+  context_.inject_udp(endpoint, {context_.port(endpoint).mac, asked.to}, {mac, asked.from}, payload);
 }
 
 void WebrtcTransport::validated(Endpoint& endpoint, const IcePair& pair, const dataplane::MacAddress& mac) {
@@ -181,9 +181,8 @@ void WebrtcTransport::validated(Endpoint& endpoint, const IcePair& pair, const d
   WebrtcPeer::Path* path = peer.find(pair);
   if (path == nullptr) {
     path = &peer.paths.emplace_back(WebrtcPeer::Path{pair, mac});
-  } else if (path->mac != mac) {
+  } else {
     path->mac = mac;
-    if (peer.current == pair) remotes_.select(endpoint, pair.remote, mac);
   }
   if (!endpoint.shared_port) return;
   const TupleKey key{pair.remote, pair.local.port};
@@ -326,8 +325,9 @@ void WebrtcTransport::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t
     ++context_.totals.dtls_dropped;  // the pair is gone; the peer sends again
     return;
   }
-  context_.inject_udp(endpoint, {context_.port(endpoint).mac, path->pair.local},
-                      {path->mac, path->pair.remote}, datagram);
+  const auto mac = remotes_.way_back(endpoint.port_index, path->pair.remote.ip, path->mac);
+  context_.inject_udp(endpoint, {context_.port(endpoint).mac, path->pair.local}, {mac, path->pair.remote},
+                      datagram);
 }
 
 void WebrtcTransport::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,

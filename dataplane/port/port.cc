@@ -199,9 +199,7 @@ Port::~Port() {
 
 PortStatistics Port::statistics() const {
   rte_eth_stats stats{};
-  rte_eth_link link{};
   rte_eth_stats_get(info_.id, &stats);
-  rte_eth_link_get_nowait(info_.id, &link);
   PortStatistics out;
   out.received = stats.ipackets;
   out.transmitted = stats.opackets;
@@ -211,8 +209,13 @@ PortStatistics Port::statistics() const {
   out.receive_errors = stats.ierrors;
   out.transmit_errors = stats.oerrors;
   out.no_buffer = stats.rx_nombuf;
-  out.link_up = link.link_status == RTE_ETH_LINK_UP;
+  out.link_up = link_is_up();
   return out;
+}
+
+bool Port::link_is_up() const {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(info_.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
 }  // namespace sluice::dataplane

@@ -67,6 +67,7 @@ class Port {
 
   const PortInfo& info() const { return info_; }
   PortStatistics statistics() const;
+  bool link_is_up() const;
   const PortSteering& steering() const { return steering_; }
 
  private:

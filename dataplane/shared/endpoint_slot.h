@@ -23,8 +23,7 @@ namespace sluice::dataplane {
 /// A peer's address, each part as it lies in a frame, so that it can be compared without parsing.
 struct RemoteMark {
   std::array<std::uint8_t, 16> ip;  // IPv4: the first four
-  MacAddress mac;
-  std::uint16_t port;  // network byte order
+  std::uint16_t port;               // network byte order
 };
 
 /// Fields are grouped by use: incoming packets (one cache line), outgoing packets (two), and the rest.

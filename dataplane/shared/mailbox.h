@@ -22,6 +22,7 @@ enum class CommandKind : std::uint8_t {
   kInstallEndpoint,  // ref: an endpoint slot that the control thread has filled
   kRemoveEndpoint,   // ref. Its routes and sources must be removed first. Answered by kEndpointRemoved
   kSetRemote,        // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling
+  kSetNextHop,  // as kSetRemote, but only while the endpoint sends there: the next hop has another MAC
   kAwaitRemote,  // ref, tuple.remote: send there once an authentic packet comes from there; unset: no longer
   kBindTuple,    // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
   kUnbindTuple,  // ref, tuple

@@ -24,12 +24,6 @@ bool from_known_address(const EndpointSlot& endpoint, const MediaPacket& packet)
   return endpoint.rtcp.known() && same_address(endpoint.rtcp, packet);
 }
 
-bool from_known_mac(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  if (packet.component == Component::kRtp) return from_rtp_next_hop(endpoint, packet);
-  const MacAddress next_hop = template_next_hop(endpoint.rtcp);
-  return std::memcmp(next_hop.data(), frame_of(packet) + 6, next_hop.size()) == 0;
-}
-
 bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (endpoint.latch_deadline_tsc != 0 && state.now > endpoint.latch_deadline_tsc) return false;
   const auto source = config::IpAddress::from_bytes(source_address(packet));
@@ -40,11 +34,31 @@ bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, cons
   return endpoint.latch_network.length == 0 || endpoint.latch_network.contains(source);
 }
 
+bool is_on_link(const PortInfo& port, const config::IpAddress& ip) {
+  return std::any_of(port.addresses.begin(), port.addresses.end(),
+                     [&](const config::IpPrefix& own) { return own.contains(ip); });
+}
+
+// The MAC to send to at first; the control thread, which hears of each new address, then sends the one that
+// it has for the next hop. Behind a router the next hop is the same for all addresses of a family, so the
+// present one stays. Else it is the MAC that the packet came from.
+MacAddress first_next_hop(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet,
+                          const config::IpAddress& source) {
+  const HeaderTemplate& present = packet.component == Component::kRtcp ? endpoint.rtcp : endpoint.rtp;
+  const PortInfo& port = state.port(endpoint.port_id);
+  if (present.known() && present.is_v6 == packet.is_v6 && !is_on_link(port, source) &&
+      !is_on_link(port, template_remote(present).ip))
+    return template_next_hop(present);
+  MacAddress mac;
+  std::copy_n(frame_of(packet) + 6, mac.size(), mac.begin());
+  return mac;
+}
+
 void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
   LinkEnd remote;
-  std::copy_n(frame_of(packet) + 6, remote.mac.size(), remote.mac.begin());
   remote.address.ip = config::IpAddress::from_bytes(source_address(packet));
   remote.address.port = source_port(packet);
+  remote.mac = first_next_hop(state, endpoint, packet, remote.address.ip);
   LinkEnd local = endpoint.local;
   if (packet.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
   const bool was_known = endpoint.rtp.known();
@@ -71,7 +85,6 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   endpoint.remote_family = header.is_v6 ? 6 : 4;
   std::copy_n(header.bytes.data() + header.l3_offset + (header.is_v6 ? 24 : 16), header.is_v6 ? 16 : 4,
               endpoint.remote.ip.begin());
-  endpoint.remote.mac = template_next_hop(header);
   std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
 }
 
@@ -98,8 +111,7 @@ void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket&
       endpoint.latch = LatchPolicy::kFixed;
       return move_to_source(state, endpoint, packet);
     case LatchPolicy::kAuthenticated:
-      if (!from_known_address(endpoint, packet) || !from_known_mac(endpoint, packet))
-        move_to_source(state, endpoint, packet);
+      if (!from_known_address(endpoint, packet)) move_to_source(state, endpoint, packet);
       return;
   }
 }

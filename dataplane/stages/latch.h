@@ -1,5 +1,8 @@
 // latch: changes the address that we send to into the address that authentic media comes from, as far as the
 // endpoint's policy allows. Worker only.
+//
+// IP address and UDP port alone decide. The MAC of a frame is that of the router that sent it, which may be
+// one of several and need not be the one that we send by; the control thread finds the next hop.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -25,13 +28,6 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   return endpoint.remote_family == 6 && std::memcmp(endpoint.remote.ip.data(), ip + 8, 16) == 0;
 }
 
-/// Whether the packet comes from the MAC that the endpoint's RTP goes to.
-[[nodiscard]] inline bool from_rtp_next_hop(const EndpointSlot& endpoint, const MediaPacket& packet) {
-  const auto* from = frame_of(packet) + 6;
-  return std::memcmp(endpoint.remote.mac.data(), from, 4) == 0 &&
-         std::memcmp(endpoint.remote.mac.data() + 4, from + 4, 2) == 0;
-}
-
 /// The part of source_allowed() for a plain packet that does not come from the RTP remote.
 [[nodiscard, gnu::noinline]] bool source_allowed_slowly(const WorkerState& state,
                                                         const EndpointSlot& endpoint,
@@ -55,7 +51,7 @@ inline void latch(WorkerState& state, const MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
   if (endpoint.latch == LatchPolicy::kFixed) return;
   if (endpoint.latch == LatchPolicy::kAuthenticated && packet.component == Component::kRtp &&
-      from_rtp_remote(endpoint, packet) && from_rtp_next_hop(endpoint, packet))
+      from_rtp_remote(endpoint, packet))
     return;
   // A latched endpoint does not latch again, and source_allowed() refuses packets of other senders.
   if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched)

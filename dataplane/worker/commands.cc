@@ -127,6 +127,15 @@ void await_remote(WorkerState& state, const Command& command) {
   endpoint->latch = command.tuple.remote.port == 0 ? LatchPolicy::kFixed : LatchPolicy::kNominated;
 }
 
+// The endpoint may have latched to another address since the command was sent.
+void set_next_hop(WorkerState& state, const Command& command) {
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
+  if (endpoint == nullptr) return;
+  const HeaderTemplate& present = command.component == Component::kRtcp ? endpoint->rtcp : endpoint->rtp;
+  if (present.known() && template_remote(present) == template_remote(command.remote))
+    aim(*endpoint, command.component, command.remote);
+}
+
 void bind_tuple(WorkerState& state, const Command& command, bool bind) {
   if (current(state, state.memory.endpoints, command.ref, true) == nullptr) return;
   if (bind) {
@@ -263,6 +272,8 @@ void carry_out(WorkerState& state, const Command& command) {
       return set_remote(state, command);
     case CommandKind::kAwaitRemote:
       return await_remote(state, command);
+    case CommandKind::kSetNextHop:
+      return set_next_hop(state, command);
     case CommandKind::kBindTuple:
       return bind_tuple(state, command, true);
     case CommandKind::kUnbindTuple:

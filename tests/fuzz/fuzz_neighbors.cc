@@ -159,14 +159,14 @@ class Link {
   void deliver(const Bytes& bytes) {
     check_formats(port_, bytes);
     const std::uint64_t before = counted();
-    const std::size_t size = neighbors_.table_size();
+    const std::size_t size = neighbors_.table().size();
     sent_ = 0;
     longest_ = 0;
     const std::uint64_t learned = neighbors_.counters().learned;
     neighbors_.on_frame(kPort, bytes, now_);
     if (neighbors_.counters().learned != learned) FUZZ_CHECK(open_questions_.erase(told_by(bytes)) == 1);
     FUZZ_CHECK(counted() == before + 1);
-    FUZZ_CHECK(neighbors_.table_size() == size);  // a frame adds no entry
+    FUZZ_CHECK(neighbors_.table().size() == size);  // a frame adds no entry
     FUZZ_CHECK(sent_ <= 2);  // an answer, and a poll of the station whose address another station claims
     FUZZ_CHECK(longest_ <= std::max(bytes.size() + 32, std::size_t{86 + 4}));
   }
@@ -202,7 +202,7 @@ class Link {
     FUZZ_CHECK(!mac || (hop && is_unicast_mac(*mac) && resolved_.contains(*hop)));
     FUZZ_CHECK(!hop ||
                (!hop->is_multicast() && !hop->is_unspecified() && hop->is_v6() == destination.is_v6()));
-    FUZZ_CHECK(neighbors_.table_size() <= kNeighborCapacity);
+    FUZZ_CHECK(neighbors_.table().size() <= kNeighborCapacity);
     FUZZ_CHECK(!neighbors_.resolve(kPort + 1, destination, now_));
   }
 
@@ -265,6 +265,12 @@ class Link {
                         [this](std::uint16_t port, const IpAddress& ip, const MacAddress& mac) {
                           FUZZ_CHECK(port == kPort && asked_.contains(ip) && is_unicast_mac(mac));
                           resolved_.insert(ip);
+                        },
+                        [](std::uint16_t port, const IpAddress& gateway) {
+                          FUZZ_CHECK(port == kPort && !gateway.is_unspecified());
+                        },
+                        [](std::uint16_t port, const IpAddress&, const MacAddress& mac) {
+                          FUZZ_CHECK(port == kPort && mac != kOurs);
                         }}};
 };
 

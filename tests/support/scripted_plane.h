@@ -62,6 +62,7 @@ class ScriptedWorker {
 
   std::vector<std::string> breaches;        // of the mailbox's contract
   std::vector<Remote> remotes;              // from every kSetRemote
+  std::vector<Remote> next_hops;            // from every kSetNextHop
   std::vector<dataplane::SlotRef> stopped;  // from every kSetRemote without an address
   config::SocketAddress awaited;            // of the last kAwaitRemote
   std::vector<Bound> bound;                 // 5-tuples that are bound now
@@ -115,6 +116,7 @@ class ScriptedPlane final : public MediaPlane {
   std::size_t port_count() const override { return ports.size(); }
   const dataplane::PortInfo& port(std::size_t index) const override { return ports[index]; }
   dataplane::PortStatistics port_statistics(std::size_t) const override { return {}; }
+  bool link_is_up(std::size_t index) const override { return !down.contains(index); }
   bool uses_huge_pages() const override { return false; }
   std::optional<std::uint8_t> brings_to(std::size_t port, std::uint16_t udp_port) const override {
     if (!landing) return std::nullopt;
@@ -138,6 +140,7 @@ class ScriptedPlane final : public MediaPlane {
   std::map<std::uint16_t, std::size_t> steered;
   /// The worker that the hardware brings a UDP port to. Set it before the sessions are made.
   std::function<std::optional<std::uint8_t>(std::size_t port, std::uint16_t udp_port)> landing;
+  std::set<std::size_t> down;  // ports without a link
   std::uint64_t tsc = 1000000;
   bool frames_exhausted = false;
 

@@ -13,23 +13,15 @@ using config::IpPrefix;
 using dataplane::Frame;
 using dataplane::MacAddress;
 
+// Of one port. A station asks for an address about once a second, and after a restart for all addresses.
 constexpr std::uint32_t kEchoesPerSecond = 200;
+constexpr std::uint32_t kEchoesPerSource = 50;
 constexpr std::uint32_t kAnswersPerSecond = 1000;
+constexpr std::uint32_t kAnswersPerSource = 50;
+constexpr std::uint32_t kKnownAnswersPerSecond = 1000;
 constexpr std::chrono::seconds kAnnounceInterval{2};  // RFC 5227 1.1
 
 }  // namespace
-
-// Refills once a second. So a steady flood gets its share at the start of each second, and no fractions are
-// kept.
-bool Neighbors::Allowance::take(TimePoint now) {
-  if (now - refilled >= std::chrono::seconds(1)) {
-    left = per_second;
-    refilled = now;
-  }
-  if (left == 0) return false;
-  --left;
-  return true;
-}
 
 Neighbors::Neighbors(std::vector<NeighborPort> ports, Callbacks callbacks)
     : callbacks_(std::move(callbacks)),
@@ -37,16 +29,22 @@ Neighbors::Neighbors(std::vector<NeighborPort> ports, Callbacks callbacks)
           {[this](const NeighborTable::Key& key, const std::optional<MacAddress>& known) { ask(key, known); },
            [this](const NeighborTable::Key& key, const MacAddress& mac) {
              callbacks_.on_resolved(key.port, key.ip, mac);
+           },
+           [this](const NeighborTable::Key& key) {
+             const Port* port = find(key.port);
+             if (key.ip == port->link.gateway || key.ip == port->link.gateway6)
+               callbacks_.on_gateway_lost(key.port, key.ip);
            }}) {
   for (NeighborPort& link : ports) {
     const bool v6 = std::any_of(link.addresses.begin(), link.addresses.end(),
                                 [](const IpPrefix& prefix) { return prefix.address.is_v6(); });
-    Port port;
-    if (v6) port.link_local = link_local_of(link.mac);
-    port.link = std::move(link);
-    port.echoes.per_second = kEchoesPerSecond;
-    port.answers.per_second = kAnswersPerSecond;
-    ports_.push_back(std::move(port));
+    Port& port = ports_.emplace_back(Port{.link = std::move(link),
+                                          .link_local = std::nullopt,
+                                          .echoes = {kEchoesPerSource, kEchoesPerSecond},
+                                          .answers = {kAnswersPerSource, kAnswersPerSecond},
+                                          .known = {},
+                                          .defences = {}});
+    if (v6) port.link_local = link_local_of(port.link.mac);
   }
 }
 
@@ -108,15 +106,31 @@ void Neighbors::start(TimePoint now) {
 }
 
 void Neighbors::announce(const Port& port) {
-  for (const IpPrefix& prefix : port.link.addresses) {
-    const IpAddress& ours = prefix.address;
-    callbacks_.send(port.link.index, ours.is_v6() ? make_advertisement(port.link, ours, all_nodes(),
-                                                                       multicast_mac(all_nodes()))
-                                                  : make_arp_request(port.link, kBroadcastMac, ours, ours));
-  }
-  if (port.link_local)
-    callbacks_.send(port.link.index,
-                    make_advertisement(port.link, *port.link_local, all_nodes(), multicast_mac(all_nodes())));
+  for (const IpPrefix& prefix : port.link.addresses) announce(port, prefix.address);
+  if (port.link_local) announce(port, *port.link_local);
+}
+
+void Neighbors::announce(const Port& port, const IpAddress& ours) {
+  callbacks_.send(port.link.index,
+                  ours.is_v6() ? make_advertisement(port.link, ours, all_nodes(), multicast_mac(all_nodes()))
+                               : make_arp_request(port.link, kBroadcastMac, ours, ours));
+}
+
+// RFC 5227 2.4 (c): a server keeps its address whatever another station does. The announcement brings the
+// caches of the other stations back; the interval keeps two such servers from a loop.
+void Neighbors::on_conflict(Port& port, const IpAddress& ours, const MacAddress& mac, TimePoint now) {
+  ++counters_.conflicts;
+  ++port.conflicts;
+  const auto found = std::find_if(port.defences.begin(), port.defences.end(),
+                                  [&](const Defence& defence) { return defence.ours == ours; });
+  if (found != port.defences.end() && now < found->next) return;
+  if (found != port.defences.end())
+    found->next = now + kDefendInterval;
+  else
+    port.defences.push_back({ours, now + kDefendInterval});
+  ++counters_.defended;
+  announce(port, ours);
+  callbacks_.on_conflict(port.link.index, ours, mac);
 }
 
 void Neighbors::on_frame(std::uint16_t port_index, std::span<const std::uint8_t> bytes, TimePoint now) {
@@ -142,7 +156,8 @@ void Neighbors::on_frame(std::uint16_t port_index, std::span<const std::uint8_t>
 void Neighbors::on_arp(Port& port, std::span<const std::uint8_t> payload, TimePoint now) {
   const auto packet = ArpPacket::parse(payload);
   if (!packet) return drop(NeighborDrop::kMalformed);
-  if (is_ours(port, packet->sender_ip) && packet->sender_mac != port.link.mac) ++counters_.conflicts;
+  if (is_ours(port, packet->sender_ip) && packet->sender_mac != port.link.mac)
+    on_conflict(port, packet->sender_ip, packet->sender_mac, now);
   // 0.0.0.0 asks whether an address is free (RFC 5227), so it gets an answer when the address is ours.
   if (!packet->sender_ip.is_unspecified() && !may_be_answered(port, packet->sender_ip))
     return drop(NeighborDrop::kBadSource);
@@ -150,9 +165,10 @@ void Neighbors::on_arp(Port& port, std::span<const std::uint8_t> payload, TimePo
     const bool to_us = packet->target_mac == port.link.mac && is_ours(port, packet->target_ip);
     return learn(port, packet->sender_ip, packet->sender_mac, to_us, now);
   }
-  table_.claim({port.link.index, packet->sender_ip}, packet->sender_mac, now);
+  if (!packet->sender_ip.is_unspecified())
+    table_.claim({port.link.index, packet->sender_ip}, packet->sender_mac, now);
   if (!is_ours(port, packet->target_ip)) return drop(NeighborDrop::kNotForUs);
-  if (!port.answers.take(now)) return drop(NeighborDrop::kRateLimited);
+  if (!may_answer(port, packet->sender_ip, packet->sender_mac, now)) return drop(NeighborDrop::kRateLimited);
   ++counters_.arp_answered;
   callbacks_.send(port.link.index, make_arp_reply(port.link, packet->target_ip, *packet));
 }
@@ -177,7 +193,8 @@ void Neighbors::on_solicitation(Port& port, const NdMessage& message, const MacA
   const bool to_us =
       is_ours(port, message.destination) || message.destination == solicited_node(message.target);
   if (!to_us) return drop(NeighborDrop::kNotForUs);
-  if (!port.answers.take(now)) return drop(NeighborDrop::kRateLimited);
+  if (!probe) table_.claim({port.link.index, message.source}, message.link_layer.value_or(from), now);
+  if (!may_answer(port, message.source, from, now)) return drop(NeighborDrop::kRateLimited);
   ++counters_.nd_answered;
   // A probe for a duplicate address has no address to answer to. So all nodes are told that the address is
   // taken (RFC 4861 7.2.4).
@@ -189,7 +206,8 @@ void Neighbors::on_solicitation(Port& port, const NdMessage& message, const MacA
 void Neighbors::on_advertisement(Port& port, const NdMessage& message, const MacAddress& from,
                                  TimePoint now) {
   if (is_ours(port, message.target)) {
-    if (message.link_layer.value_or(from) != port.link.mac) ++counters_.conflicts;
+    const MacAddress mac = message.link_layer.value_or(from);
+    if (mac != port.link.mac) on_conflict(port, message.target, mac, now);
     return drop(NeighborDrop::kBadSource);
   }
   const bool asked_for = message.solicited && is_ours(port, message.destination);
@@ -204,9 +222,15 @@ void Neighbors::on_echo(Port& port, std::span<const std::uint8_t> bytes, const F
   if (!may_be_answered(port, dataplane::source_ip(bytes, frame))) return drop(NeighborDrop::kBadSource);
   const auto reply = make_echo_reply(port.link, bytes, frame);
   if (reply.empty()) return drop(NeighborDrop::kUnknownType);
-  if (!port.echoes.take(now)) return drop(NeighborDrop::kRateLimited);
+  if (!port.echoes.take(dataplane::source_ip(bytes, frame).view(), now))
+    return drop(NeighborDrop::kRateLimited);
   ++counters_.echo_answered;
   callbacks_.send(port.link.index, reply);
+}
+
+bool Neighbors::may_answer(Port& port, const IpAddress& to, const MacAddress& mac, TimePoint now) {
+  if (table_.find({port.link.index, to}) == mac && port.known.take(kKnownAnswersPerSecond, now)) return true;
+  return port.answers.take(mac, now);
 }
 
 void Neighbors::learn(const Port& port, const IpAddress& ip, const MacAddress& mac, bool asked_for,
@@ -233,12 +257,20 @@ void Neighbors::ask(const NeighborTable::Key& key, const std::optional<MacAddres
 std::optional<IpAddress> Neighbors::next_hop(std::uint16_t port_index, const IpAddress& destination) const {
   const Port* port = find(port_index);
   if (port == nullptr || !may_be_answered(*port, destination)) return std::nullopt;
-  const auto& addresses = port->link.addresses;
-  const bool on_link = (destination.is_v6() && destination.is_link_local() && port->link_local) ||
-                       std::any_of(addresses.begin(), addresses.end(),
-                                   [&](const IpPrefix& p) { return p.contains(destination); });
-  if (on_link) return destination;
+  if (is_on_link(*port, destination)) return destination;
   return destination.is_v6() ? port->link.gateway6 : port->link.gateway;
+}
+
+bool Neighbors::is_on_link(const Port& port, const IpAddress& destination) {
+  return (destination.is_v6() && destination.is_link_local() && port.link_local) ||
+         std::any_of(port.link.addresses.begin(), port.link.addresses.end(),
+                     [&](const IpPrefix& prefix) { return prefix.contains(destination); });
+}
+
+bool Neighbors::is_behind_gateway(std::uint16_t port_index, const IpAddress& destination) const {
+  const Port* port = find(port_index);
+  return port != nullptr && !is_on_link(*port, destination) &&
+         (destination.is_v6() ? port->link.gateway6 : port->link.gateway).has_value();
 }
 
 std::optional<MacAddress> Neighbors::resolve(std::uint16_t port_index, const IpAddress& destination,
@@ -248,6 +280,27 @@ std::optional<MacAddress> Neighbors::resolve(std::uint16_t port_index, const IpA
   const Port* port = find(port_index);
   const bool pinned = hop == port->link.gateway || hop == port->link.gateway6;
   return table_.look_up({port_index, *hop}, pinned, now);
+}
+
+void Neighbors::release(std::uint16_t port_index, const IpAddress& next_hop, TimePoint now) {
+  table_.release({port_index, next_hop}, now);
+}
+
+std::optional<MacAddress> Neighbors::known_mac(std::uint16_t port_index, const IpAddress& destination) const {
+  const auto hop = next_hop(port_index, destination);
+  return hop ? table_.find({port_index, *hop}) : std::nullopt;
+}
+
+void Neighbors::on_link_up(std::uint16_t port_index, TimePoint now) {
+  const Port* port = find(port_index);
+  if (port == nullptr) return;
+  announce(*port);
+  table_.recheck_pinned(port_index, now);
+}
+
+std::uint64_t Neighbors::conflicts(std::uint16_t port_index) const {
+  const Port* port = find(port_index);
+  return port == nullptr ? 0 : port->conflicts;
 }
 
 Neighbors::TimePoint Neighbors::tick(TimePoint now) {

@@ -5,7 +5,11 @@
 //
 // Invariants: a frame that is malformed, of another VLAN, or not for us changes nothing and is counted. A MAC
 // is learnt only from an answer to a question (neighbor_table.h), so another host cannot take over a gateway
-// that answers. The number of answers per second is bounded.
+// that answers. The number of answers per second is bounded, in all and for each station. Stations that media
+// goes to have a bound of their own, which a flood from other stations does not touch.
+//
+// When another station uses one of our addresses, the port keeps it and announces it once
+// (RFC 5227 2.4 (c)), at most every kDefendInterval.
 #pragma once
 
 #include <array>
@@ -14,12 +18,14 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "controlplane/protocol/neighbor/arp.h"
 #include "controlplane/protocol/neighbor/link_frame.h"
 #include "controlplane/protocol/neighbor/neighbor_discovery.h"
 #include "controlplane/protocol/neighbor/neighbor_table.h"
+#include "controlplane/protocol/neighbor/rate_limit.h"
 
 namespace sluice::control {
 
@@ -35,6 +41,11 @@ enum class NeighborDrop : std::uint8_t {
   kUnknownPort,
 };
 inline constexpr std::size_t kNeighborDrops = 8;
+inline constexpr std::array<std::string_view, kNeighborDrops> kNeighborDropNames{
+    "malformed", "otherVlan",   "notForUs",    "badSource",
+    "unasked",   "rateLimited", "unknownType", "unknownPort"};
+
+inline constexpr std::chrono::seconds kDefendInterval{10};  // RFC 5227 1.1: DEFEND_INTERVAL
 
 class Neighbors {
  public:
@@ -45,10 +56,16 @@ class Neighbors {
     /// class.
     std::function<void(std::uint16_t port_index, std::span<const std::uint8_t> frame)> send;
     /// The next hop has a MAC now, or another one than before. next_hop() maps a destination to its next hop.
-    /// It may call resolve().
+    /// It may call resolve() and release().
     std::function<void(std::uint16_t port_index, const config::IpAddress& next_hop,
                        const dataplane::MacAddress& mac)>
         on_resolved;
+    /// No station answers for a gateway. Called once until one answers again.
+    std::function<void(std::uint16_t port_index, const config::IpAddress& gateway)> on_gateway_lost;
+    /// A station with that MAC uses our address. Called at most every kDefendInterval for each address.
+    std::function<void(std::uint16_t port_index, const config::IpAddress& ours,
+                       const dataplane::MacAddress& mac)>
+        on_conflict;
   };
 
   struct Counters {
@@ -57,7 +74,8 @@ class Neighbors {
     std::uint64_t echo_answered = 0;
     std::uint64_t asked = 0;      // questions that we sent
     std::uint64_t learned = 0;    // answers that gave a MAC
-    std::uint64_t conflicts = 0;  // another station claims one of our addresses
+    std::uint64_t conflicts = 0;  // frames of another station that uses one of our addresses
+    std::uint64_t defended = 0;   // announcements because of that
     std::array<std::uint64_t, kNeighborDrops> drops{};
   };
 
@@ -80,38 +98,51 @@ class Neighbors {
                                                           const config::IpAddress& destination) const;
 
   /// The MAC of the next hop. nullopt when it is not known yet: the table then asks, and on_resolved reports
-  /// the answer. A caller that keeps the MAC must call this again every few minutes: after kNeighborWanted
-  /// without a call the entry is not kept up to date, and a change of its MAC is not reported.
+  /// the answer, and each change of it until release().
   std::optional<dataplane::MacAddress> resolve(std::uint16_t port_index, const config::IpAddress& destination,
                                                TimePoint now);
+  /// No caller needs the MAC of `next_hop` any more.
+  void release(std::uint16_t port_index, const config::IpAddress& next_hop, TimePoint now);
+  /// The MAC of the next hop, if it is known. Asks nothing and adds nothing to the table.
+  [[nodiscard]] std::optional<dataplane::MacAddress> known_mac(std::uint16_t port_index,
+                                                               const config::IpAddress& destination) const;
+  /// Whether the port reaches the address by its gateway.
+  [[nodiscard]] bool is_behind_gateway(std::uint16_t port_index, const config::IpAddress& destination) const;
+
+  /// The link of the port came up: the other stations may be others now. Announces the addresses and asks for
+  /// the gateways again.
+  void on_link_up(std::uint16_t port_index, TimePoint now);
 
   /// Timers: retries, refreshes, the second announcement. Returns when to call it again, at most a second
   /// ahead.
   TimePoint tick(TimePoint now);
 
   const Counters& counters() const { return counters_; }
-  /// For tests.
-  std::size_t table_size() const { return table_.size(); }
+  /// Frames of other stations that use an address of that port.
+  [[nodiscard]] std::uint64_t conflicts(std::uint16_t port_index) const;
+  const NeighborTable& table() const { return table_; }
 
  private:
-  // At most `per_second` answers in a second, which may come all at once.
-  struct Allowance {
-    std::uint32_t per_second = 0;
-    std::uint32_t left = 0;
-    TimePoint refilled{};
-    [[nodiscard]] bool take(TimePoint now);
+  // When the next announcement because of a conflict is allowed.
+  struct Defence {
+    config::IpAddress ours;
+    TimePoint next;
   };
   struct Port {
     NeighborPort link;
     std::optional<config::IpAddress> link_local;
-    Allowance echoes;
-    Allowance answers;
+    SourceLimits echoes;
+    SourceLimits answers;  // to stations that are not in the table
+    RateLimit known;       // answers to those that are
+    std::vector<Defence> defences;
+    std::uint64_t conflicts = 0;
   };
 
   Port* find(std::uint16_t port_index);
   const Port* find(std::uint16_t port_index) const;
   [[nodiscard]] static bool is_ours(const Port& port, const config::IpAddress& ip);
   [[nodiscard]] static bool is_broadcast(const Port& port, const config::IpAddress& ip);
+  [[nodiscard]] static bool is_on_link(const Port& port, const config::IpAddress& ip);
   [[nodiscard]] static bool may_be_answered(const Port& port, const config::IpAddress& ip);
   static config::IpAddress source_towards(const Port& port, const config::IpAddress& target);
 
@@ -123,6 +154,11 @@ class Neighbors {
   void on_advertisement(Port& port, const NdMessage& message, const dataplane::MacAddress& from,
                         TimePoint now);
   void on_echo(Port& port, std::span<const std::uint8_t> bytes, const dataplane::Frame& frame, TimePoint now);
+  [[nodiscard]] bool may_answer(Port& port, const config::IpAddress& to, const dataplane::MacAddress& mac,
+                                TimePoint now);
+  void on_conflict(Port& port, const config::IpAddress& ours, const dataplane::MacAddress& mac,
+                   TimePoint now);
+  void announce(const Port& port, const config::IpAddress& ours);
   void learn(const Port& port, const config::IpAddress& ip, const dataplane::MacAddress& mac, bool asked_for,
              TimePoint now);
   void ask(const NeighborTable::Key& key, const std::optional<dataplane::MacAddress>& known);

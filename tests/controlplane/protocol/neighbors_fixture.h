@@ -175,6 +175,14 @@ class NeighborsTest : public ::testing::Test {
                              [this](std::uint16_t index, const IpAddress& hop, const MacAddress& mac) {
                                EXPECT_EQ(index, kPort);
                                resolved_.emplace_back(hop.to_string(), mac);
+                             },
+                             [this](std::uint16_t index, const IpAddress& gateway) {
+                               EXPECT_EQ(index, kPort);
+                               lost_.push_back(gateway.to_string());
+                             },
+                             [this](std::uint16_t index, const IpAddress& ours, const MacAddress& mac) {
+                               EXPECT_EQ(index, kPort);
+                               conflicts_.emplace_back(ours.to_string(), mac);
                              }});
   }
   void give(const Bytes& frame) {
@@ -195,18 +203,25 @@ class NeighborsTest : public ::testing::Test {
     give(Arp{.operation = 2, .sender_mac = mac, .sender = ip(sender), .target_mac = kOurs, .to = kOurs}
              .frame());
   }
-  // Advances the clock by `span`, with a tick each 100 ms.
+  // Advances the clock by `span`, with a tick each 10 ms, as the daemon does.
   void run(std::chrono::milliseconds span) {
     const auto end = now_ + span;
     while (now_ < end) {
-      now_ += 100ms;
+      now_ += 10ms;
       neighbors_->tick(now_);
     }
+  }
+  std::size_t sent_to(const MacAddress& mac) const {
+    return static_cast<std::size_t>(std::count_if(sent_.begin(), sent_.end(), [&](const Bytes& frame) {
+      return std::equal(mac.begin(), mac.end(), frame.begin());
+    }));
   }
 
   std::unique_ptr<Neighbors> neighbors_;
   std::vector<Bytes> sent_;
   std::vector<std::pair<std::string, MacAddress>> resolved_;
+  std::vector<std::pair<std::string, MacAddress>> conflicts_;
+  std::vector<std::string> lost_;
   Neighbors::TimePoint now_{1000s};
 };
 

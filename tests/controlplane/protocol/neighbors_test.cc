@@ -32,6 +32,7 @@ TEST_F(NeighborsTest, IsSilentAboutTheRestOfArp) {
   EXPECT_EQ(drops(NeighborDrop::kOtherVlan), 1U);
   give(Arp{.sender = ip("198.18.0.1")}.frame());
   EXPECT_EQ(neighbors_->counters().conflicts, 1U);
+  only_frame();
   give(Arp{.sender = ip("224.0.0.1")}.frame());
   give(Arp{.sender = ip("198.18.0.255")}.frame());
   give(Arp{.sender_mac = kBroadcastMac}.frame());
@@ -81,7 +82,7 @@ TEST_F(NeighborsTest, FlippedBytesAndNoiseAreHarmless) {
     give(noise);
   }
   EXPECT_TRUE(resolved_.empty());
-  EXPECT_EQ(neighbors_->table_size(), 0U);
+  EXPECT_EQ(neighbors_->table().size(), 0U);
 }
 
 TEST_F(NeighborsTest, SpeaksItsVlan) {
@@ -215,17 +216,80 @@ TEST_F(NeighborsTest, IsSilentToPingsThatCouldBeTurnedAgainstOthers) {
   EXPECT_TRUE(sent_.empty());
 }
 
+MacAddress station(int n) {
+  return {0x02, 0, 0, 7, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n)};
+}
+
 TEST_F(NeighborsTest, AnswersABoundedNumberASecond) {
+  // One station gets its own share, and leaves the rest to others.
   for (int i = 0; i < 5000; ++i) give(ping4("198.18.0.9", "198.18.0.1", 8));
-  EXPECT_EQ(neighbors_->counters().echo_answered, 200U);
-  EXPECT_EQ(drops(NeighborDrop::kRateLimited), 4800U);
   for (int i = 0; i < 5000; ++i) give(Arp{}.frame());
+  EXPECT_EQ(neighbors_->counters().echo_answered, 50U);
+  EXPECT_EQ(neighbors_->counters().arp_answered, 50U);
+  EXPECT_EQ(drops(NeighborDrop::kRateLimited), 2 * 4950U);
+  give(Arp{.sender_mac = station(1), .sender = ip("198.18.0.10")}.frame());
+  EXPECT_EQ(neighbors_->counters().arp_answered, 51U);
+  // All of them together have a bound too.
+  for (int n = 0; n < 5000; ++n) {
+    give(Arp{.sender_mac = station(n), .sender = ip("198.18.0.11")}.frame());
+    give(ping4("198.18." + std::to_string(1 + n / 250) + "." + std::to_string(1 + n % 250), "198.18.0.1", 8));
+  }
   EXPECT_EQ(neighbors_->counters().arp_answered, 1000U);
+  EXPECT_EQ(neighbors_->counters().echo_answered, 200U);
   now_ += 1s;
   give(ping4("198.18.0.9", "198.18.0.1", 8));
   give(Arp{}.frame());
   EXPECT_EQ(neighbors_->counters().echo_answered, 201U);
   EXPECT_EQ(neighbors_->counters().arp_answered, 1001U);
+}
+
+TEST_F(NeighborsTest, AFloodFromMadeUpStationsLeavesAnswersForKnownOnes) {
+  neighbors_->start(now_);
+  answer("198.18.0.254");
+  neighbors_->resolve(kPort, ip("2001:db8::9"), now_);
+  give(Icmp6{.message = nd_message(136, 0x60, "2001:db8::9", 2, kPeer)}.frame());
+  sent_.clear();
+  for (int i = 0; i < 70000; ++i) give(Arp{.sender_mac = station(i), .sender = ip("198.18.0.77")}.frame());
+  EXPECT_LE(neighbors_->counters().arp_answered, 1000U);
+  sent_.clear();
+  give(Arp{.sender = ip("198.18.0.254")}.frame());
+  EXPECT_EQ(only_frame()[21], 2) << "the gateway gets a reply";
+  give(solicitation().frame());
+  only_frame();
+  // A flood in the gateway's name uses up the share of known stations, no more.
+  for (int i = 0; i < 70000; ++i) give(Arp{.sender = ip("198.18.0.254")}.frame());
+  EXPECT_LE(neighbors_->counters().arp_answered, 2100U);
+}
+
+TEST_F(NeighborsTest, DefendsItsAddressesOnceIn10Seconds) {
+  const Arp duplicate{.sender_mac = kThief, .sender = ip("198.18.0.1"), .target = ip("198.18.0.1")};
+  give(duplicate.frame());
+  Bytes defence = ethernet(kBroadcastMac, kOurs, 0x0806);
+  put(defence, {0, 1, 8, 0, 6, 4, 0, 1, 0x02, 0, 0, 0, 0, 1, 198, 18, 0, 1, 0, 0, 0, 0, 0, 0, 198, 18, 0, 1});
+  defence.resize(60);
+  EXPECT_EQ(only_frame(), defence);
+  ASSERT_EQ(conflicts_.size(), 1U);
+  EXPECT_EQ(conflicts_[0], (std::pair<std::string, MacAddress>("198.18.0.1", kThief)));
+  for (int i = 0; i < 99; ++i) {
+    now_ += 100ms;
+    give(duplicate.frame());
+  }
+  EXPECT_TRUE(sent_.empty()) << "two such servers would otherwise answer each other for ever";
+  EXPECT_EQ(neighbors_->conflicts(kPort), 100U);
+  now_ += 100ms;
+  give(duplicate.frame());
+  only_frame();
+  EXPECT_EQ(conflicts_.size(), 2U);
+  // Another address has an interval of its own.
+  give(Icmp6{.message = nd_message(136, 0x20, "2001:db8::1", 2, kThief), .from = kThief}.frame());
+  Icmp6 advertisement{.message = nd_message(136, 0x20, "2001:db8::1", 2, kOurs)};
+  advertisement.source = ip("2001:db8::1");
+  advertisement.destination = ip("ff02::1");
+  advertisement.to = {0x33, 0x33, 0, 0, 0, 1};
+  advertisement.from = kOurs;
+  EXPECT_EQ(only_frame(), advertisement.frame());
+  EXPECT_EQ(conflicts_.size(), 3U);
+  EXPECT_EQ(neighbors_->counters().defended, 3U);
 }
 
 }  // namespace
