@@ -5,9 +5,17 @@
 namespace sluice::control {
 
 bool PuntDispatch::drain(WorkerRecords& records, TimePoint now) {
+  dataplane::PuntRings& punts = records.memory.punts;
+  bool all = drain(records, punts.link, kLinkPerTurn, now);
+  all = drain(records, punts.peers, kPeersPerTurn, now) && all;
+  all = drain(records, punts.strangers, kStrangersPerTurn, now) && all;
+  return drain(records, punts.echoes, kEchoesPerTurn, now) && all;
+}
+
+bool PuntDispatch::drain(WorkerRecords& records, Ring& ring, std::size_t most, TimePoint now) {
   dataplane::Punt punt;
-  for (std::size_t spent = 0; spent < kPuntsPerTurn;) {
-    if (!records.memory.punts.pop(punt)) return true;
+  for (std::size_t spent = 0; spent < most;) {
+    if (!ring.pop(punt)) return true;
     spent += punt.kind == dataplane::PuntKind::kDtls ? kDtlsCost : 1;
     dispatch(records, punt, now);
     context_.plane.free_punt(punt);

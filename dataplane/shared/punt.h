@@ -14,6 +14,14 @@ namespace sluice::dataplane {
 
 enum class PuntKind : std::uint8_t { kStun, kDtls, kArp, kIcmp, kIcmpv6 };
 
+/// Packets of one class have a ring of their own, so that a flood of one class displaces no other.
+enum class PuntClass : std::uint8_t {
+  kPeer,      // STUN and DTLS from the address that an endpoint sends to, or from a bound 5-tuple
+  kStranger,  // STUN and DTLS from elsewhere
+  kLink,      // ARP and neighbour discovery
+  kEcho,      // other ICMP and ICMPv6
+};
+
 struct Punt {
   PuntKind kind{};
   std::uint16_t port_id = 0;  // the DPDK port that received it

@@ -45,6 +45,29 @@ class Waker {
 /// The waker of the control thread. Workers call wake().
 using ControlWaker = Waker;
 
+/// One ring for each PuntClass. Worker -> control thread.
+struct PuntRings {
+  SpscRing<Punt> peers{2048};
+  SpscRing<Punt> strangers{1024};
+  SpscRing<Punt> link{512};
+  SpscRing<Punt> echoes{128};
+
+  SpscRing<Punt>& of(PuntClass punt_class) {
+    switch (punt_class) {
+      case PuntClass::kPeer:
+        return peers;
+      case PuntClass::kStranger:
+        return strangers;
+      case PuntClass::kLink:
+        return link;
+      case PuntClass::kEcho:
+        break;
+    }
+    return echoes;
+  }
+  std::size_t size() const { return peers.size() + strangers.size() + link.size() + echoes.size(); }
+};
+
 struct WorkerMemory {
   WorkerMemory(const config::Limits& limits, ControlWaker& control_waker);
 
@@ -52,7 +75,7 @@ struct WorkerMemory {
   Waker bell;                        // wakes the worker; the control thread calls wake() after commands
   SpscRing<Command> commands{4096};  // control thread -> worker
   SpscRing<Note> notes{8192};        // worker -> control thread
-  SpscRing<Punt> punts{4096};        // worker -> control thread
+  PuntRings punts;
 
   SlotArray<EndpointSlot> endpoints;
   SlotArray<EndpointKeys> keys;   // same index as endpoints

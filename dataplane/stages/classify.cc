@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "dataplane/base/prefetch.h"
+#include "dataplane/stages/latch.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -16,21 +17,44 @@ bool is_group_mac(const std::uint8_t* mac) {
   return (mac[0] & 1) != 0;
 }
 
-[[gnu::cold]] void punt(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, std::uint32_t endpoint) {
-  Punt entry;
-  entry.kind = kind;
-  entry.port_id = mbuf->port;
-  entry.mbuf = mbuf;
-  if (endpoint != kNoSlot) entry.endpoint = {endpoint, state.endpoint(endpoint).generation};
-  // A flood of STUN must not displace ARP and ND: a quarter of the ring is kept for them.
-  const bool from_peer = kind == PuntKind::kStun || kind == PuntKind::kDtls;
-  auto& ring = state.memory.punts;
-  if ((from_peer && ring.free_entries() <= ring.capacity() / 4) || !ring.push(entry)) {
-    state.drop(mbuf, DropReason::kPuntRingFull);
+[[gnu::cold]] void push_punt(WorkerState& state, PuntClass punt_class, const Punt& entry) {
+  if (!state.memory.punts.of(punt_class).push(entry)) {
+    state.drop(entry.mbuf, DropReason::kPuntRingFull);
     return;
   }
   state.counters().punted.add();
   state.notified = true;
+}
+
+void punt_link(WorkerState& state, rte_mbuf* mbuf, PuntKind kind, PuntClass punt_class) {
+  push_punt(state, punt_class, {.kind = kind, .port_id = mbuf->port, .endpoint = {}, .mbuf = mbuf});
+}
+
+// Whether the sender is one that the control thread has found good: the worker was told to send to it.
+bool is_from_peer(const WorkerState& state, const Datagram& datagram) {
+  if (datagram.endpoint == kNoSlot) return false;
+  const EndpointSlot& endpoint = state.memory.endpoints[datagram.endpoint];
+  // On a shared port only a bound 5-tuple leads to the endpoint.
+  return endpoint.shared_port || from_rtp_remote(endpoint, datagram);
+}
+
+[[gnu::cold]] void punt_datagram(WorkerState& state, const Datagram& datagram, PuntKind kind) {
+  Punt entry{.kind = kind, .port_id = datagram.mbuf->port, .endpoint = {}, .mbuf = datagram.mbuf};
+  if (datagram.endpoint != kNoSlot)
+    entry.endpoint = {datagram.endpoint, state.endpoint(datagram.endpoint).generation};
+  if (is_from_peer(state, datagram)) return push_punt(state, PuntClass::kPeer, entry);
+  auto& ring = state.memory.punts.strangers;
+  if (ring.free_entries() < ring.capacity() / 2 &&
+      !state.punt_shares.take(source_address(datagram), datagram.endpoint, state.now, state.tsc_hz))
+    return state.drop(datagram.mbuf, DropReason::kPuntRingFull);
+  push_punt(state, PuntClass::kStranger, entry);
+}
+
+bool is_neighbor_discovery(const Frame& frame, const std::uint8_t* bytes) {
+  constexpr std::uint8_t kSolicitation = 135;  // RFC 4861 4.3
+  constexpr std::uint8_t kAdvertisement = 136;
+  return frame.l4_length != 0 &&
+         (bytes[frame.l4_offset] == kSolicitation || bytes[frame.l4_offset] == kAdvertisement);
 }
 
 [[gnu::noinline]] void hand_off_or_drop(WorkerState& state, rte_mbuf* mbuf, std::uint16_t udp_port) {
@@ -103,9 +127,10 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, D
     return find_owner(state, datagram);
   }
   if (is_v6 && frame.ip_protocol == kIpProtoIcmpv6 && (ours || destination[0] == 0xff)) {
-    punt(state, mbuf, PuntKind::kIcmpv6, kNoSlot);
+    punt_link(state, mbuf, PuntKind::kIcmpv6,
+              is_neighbor_discovery(frame, bytes) ? PuntClass::kLink : PuntClass::kEcho);
   } else if (ours && !is_v6 && frame.ip_protocol == kIpProtoIcmp) {
-    punt(state, mbuf, PuntKind::kIcmp, kNoSlot);
+    punt_link(state, mbuf, PuntKind::kIcmp, PuntClass::kEcho);
   } else {
     state.drop(mbuf, DropReason::kNotForUs);
   }
@@ -126,7 +151,7 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, D
   if (frame.vlan != own.vlan) return end(DropReason::kBadEthernet);
   if (!own.is_mac(bytes.data()) && !is_group_mac(bytes.data())) return end(DropReason::kNotForUs);
   if (frame.ether_type == kEtherTypeArp) {
-    punt(state, mbuf, PuntKind::kArp, kNoSlot);
+    punt_link(state, mbuf, PuntKind::kArp, PuntClass::kLink);
     return false;
   }
   if (frame.ip_version == 0) return end(DropReason::kNotForUs);
@@ -215,9 +240,9 @@ bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
   if (datagram.length == 0) return state.drop(mbuf, DropReason::kUnknownProtocol);
   const std::uint8_t first = datagram.data[0];
   const bool webrtc = endpoint == nullptr || endpoint->kind == EndpointKind::kWebrtc;
-  if (first <= 3 && webrtc) return punt(state, mbuf, PuntKind::kStun, datagram.endpoint);
+  if (first <= 3 && webrtc) return punt_datagram(state, datagram, PuntKind::kStun);
   if (endpoint == nullptr) return state.drop(mbuf, DropReason::kNoEndpoint);
-  if (first >= 20 && first <= 63 && webrtc) return punt(state, mbuf, PuntKind::kDtls, datagram.endpoint);
+  if (first >= 20 && first <= 63 && webrtc) return punt_datagram(state, datagram, PuntKind::kDtls);
   state.drop(mbuf, DropReason::kUnknownProtocol);
 }
 

@@ -18,7 +18,7 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
 
 /// Whether the packet comes from the IP address and UDP port that the endpoint's RTP goes to. Reads only the
 /// cache line of the slot that each incoming packet needs.
-[[nodiscard]] inline bool from_rtp_remote(const EndpointSlot& endpoint, const MediaPacket& packet) {
+[[nodiscard]] inline bool from_rtp_remote(const EndpointSlot& endpoint, const Datagram& packet) {
   const std::uint8_t* ip = frame_of(packet) + packet.l3_offset;
   std::uint16_t port;
   std::memcpy(&port, frame_of(packet) + packet.l4_offset, sizeof port);

@@ -18,6 +18,7 @@
 #include "dataplane/shared/worker_memory.h"
 #include "dataplane/state/packet_cache.h"
 #include "dataplane/state/past_streams.h"
+#include "dataplane/state/punt_shares.h"
 #include "dataplane/state/ssrc_key.h"
 #include "dataplane/state/steering.h"
 
@@ -139,6 +140,7 @@ struct WorkerState {
   std::uint32_t next_to_yield = 0;       // stream slot at which the next search for a dormant stream begins
   std::vector<TransmitBuffer> transmit;  // per port
   ReportBuffer reports;
+  PuntShares punt_shares;
   Lending lending;
   bool notified = false;  // a note or punt was pushed: the turn ends by waking the control thread
   bool stop_requested = false;

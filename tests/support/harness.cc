@@ -396,7 +396,9 @@ std::vector<Note> Harness::notes() {
 
 std::vector<Punt> Harness::punts() {
   std::vector<Punt> out;
-  for (Punt punt; memory_->punts.pop(punt);) out.push_back(punt);
+  PuntRings& rings = memory_->punts;
+  for (SpscRing<Punt>* ring : {&rings.peers, &rings.strangers, &rings.link, &rings.echoes})
+    for (Punt punt; ring->pop(punt);) out.push_back(punt);
   return out;
 }
 

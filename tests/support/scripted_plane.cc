@@ -250,8 +250,11 @@ ScriptedPlane::ScriptedPlane(const config::Limits& limits, std::size_t workers, 
 ScriptedPlane::~ScriptedPlane() {
   workers_.clear();
   dataplane::Punt punt;
-  for (const auto& memory : memories_)
-    while (memory->punts.pop(punt)) free_punt(punt);
+  for (const auto& memory : memories_) {
+    dataplane::PuntRings& rings = memory->punts;
+    for (auto* ring : {&rings.peers, &rings.strangers, &rings.link, &rings.echoes})
+      while (ring->pop(punt)) free_punt(punt);
+  }
 }
 
 rte_mbuf* ScriptedPlane::make_frame(std::span<const std::uint8_t> bytes) {
@@ -269,6 +272,24 @@ std::span<const std::uint8_t> ScriptedPlane::punt_frame(const dataplane::Punt& p
   return frame_of(punt.mbuf)->bytes;
 }
 
+namespace {
+
+dataplane::PuntClass class_of(dataplane::PuntKind kind) {
+  switch (kind) {
+    case dataplane::PuntKind::kStun:
+    case dataplane::PuntKind::kDtls:
+      return dataplane::PuntClass::kStranger;
+    case dataplane::PuntKind::kArp:
+    case dataplane::PuntKind::kIcmpv6:
+      return dataplane::PuntClass::kLink;
+    case dataplane::PuntKind::kIcmp:
+      break;
+  }
+  return dataplane::PuntClass::kEcho;
+}
+
+}  // namespace
+
 bool ScriptedPlane::punt(std::size_t worker, dataplane::PuntKind kind, std::span<const std::uint8_t> frame,
                          dataplane::SlotRef endpoint) {
   dataplane::Punt entry;
@@ -276,7 +297,7 @@ bool ScriptedPlane::punt(std::size_t worker, dataplane::PuntKind kind, std::span
   entry.port_id = ports[0].id;
   entry.endpoint = endpoint;
   entry.mbuf = make_frame(frame);
-  if (memories_[worker]->punts.push(entry)) return true;
+  if (memories_[worker]->punts.of(class_of(kind)).push(entry)) return true;
   free_frame(entry.mbuf);
   return false;
 }

@@ -112,6 +112,114 @@ TEST(ClassifyTest, NeighbourTrafficIsPunted) {
   free_punt(punts[0]);
 }
 
+// An IPv4 ping to our address.
+Bytes ping(std::uint32_t from) {
+  Bytes frame(14 + 20 + 8);
+  std::copy(kOurMac.begin(), kOurMac.end(), frame.begin());
+  store_be16(&frame[12], kEtherTypeIpv4);
+  frame[14] = 0x45;
+  store_be16(&frame[16], 28);
+  frame[22] = 64;
+  frame[23] = kIpProtoIcmp;
+  frame[26] = 198;
+  frame[27] = 19;
+  store_be16(&frame[28], static_cast<std::uint16_t>(from));
+  std::copy_n(kOurIp.bytes.begin(), 4, frame.begin() + 30);
+  store_be16(&frame[24], checksum_finish(checksum_add(std::span(frame).subspan(14, 20))));
+  frame[34] = 8;
+  return frame;
+}
+
+Bytes arp() {
+  Bytes frame(60);
+  std::fill_n(frame.begin(), 6, std::uint8_t{0xff});
+  store_be16(&frame[12], kEtherTypeArp);
+  return frame;
+}
+
+class PuntFlood : public ::testing::Test {
+ protected:
+  PuntFlood() {
+    PeerOptions options;
+    options.kind = EndpointKind::kWebrtc;
+    peer_ = plane_.add_peer(options);
+    other_ = plane_.add_peer(options);
+  }
+  ~PuntFlood() override {
+    for (const Punt& punt : plane_.punts()) free_punt(punt);
+  }
+  // STUN from an address that the endpoint does not send to.
+  void stranger(const Peer& to, std::uint32_t n) {
+    Peer sender = to;
+    sender.remote.address.ip =
+        config::IpAddress::v4(198, 19, static_cast<std::uint8_t>(n >> 8), static_cast<std::uint8_t>(n));
+    plane_.deliver(sender, stun());
+  }
+  PuntRings& rings() { return plane_.memory().punts; }
+  // Each class still gets a packet through.
+  void expect_others(const SpscRing<Punt>* full) {
+    const std::size_t before = rings().size();
+    std::size_t expected = 0;
+    const auto give = [&](const SpscRing<Punt>& ring, const auto& deliver) {
+      deliver();
+      if (&ring != full) ++expected;
+      EXPECT_EQ(rings().size() - before, expected);
+    };
+    give(rings().peers, [&] { plane_.deliver(peer_, stun()); });
+    give(rings().strangers, [&] { stranger(other_, 77); });
+    give(rings().link, [&] { plane_.deliver_frame(arp()); });
+    give(rings().echoes, [&] { plane_.deliver_frame(ping(7)); });
+  }
+
+  Plane plane_;
+  Peer peer_, other_;
+};
+
+TEST_F(PuntFlood, OfPingsDisplacesNothingElse) {
+  for (std::uint32_t i = 0; i < 5000; ++i) plane_.deliver_frame(ping(i));
+  EXPECT_EQ(rings().echoes.size(), 128u);
+  EXPECT_EQ(plane_.drops(DropReason::kPuntRingFull), 5000u - 128);
+  expect_others(&rings().echoes);
+}
+
+TEST_F(PuntFlood, OfArpDisplacesNothingElse) {
+  for (int i = 0; i < 5000; ++i) plane_.deliver_frame(arp());
+  EXPECT_EQ(rings().link.size(), 512u);
+  expect_others(&rings().link);
+}
+
+TEST_F(PuntFlood, OfMadeUpSourcesLeavesConsentOfPeersAlone) {
+  for (std::uint32_t i = 0; i < 20000; ++i) stranger(i % 2 == 0 ? peer_ : other_, i);
+  EXPECT_LE(rings().strangers.size(), 512u + 2 * PuntShares::kPerWindow + 1);
+  EXPECT_EQ(rings().peers.size(), 0u);
+  for (int i = 0; i < 100; ++i) plane_.deliver(peer_, stun());
+  EXPECT_EQ(rings().peers.size(), 100u) << "checks of the peer's own address";
+  expect_others(&rings().strangers);
+}
+
+TEST_F(PuntFlood, ToOneEndpointLeavesStrangersOfAnother) {
+  for (std::uint32_t i = 0; i < 20000; ++i) stranger(peer_, i);
+  const std::size_t before = rings().strangers.size();
+  EXPECT_LE(before, 512u + PuntShares::kPerWindow + 1);
+  stranger(other_, 3);
+  EXPECT_EQ(rings().strangers.size(), before + 1) << "a new caller's first check";
+}
+
+TEST_F(PuntFlood, OfOneSourceLeavesOthersAShareAndEndsWithTheWindow) {
+  Peer shared;  // the worker's shared port
+  shared.local = {kOurMac, {kOurIp, 3478}};
+  for (std::uint32_t i = 0; i < 20000; ++i) stranger(shared, 5);
+  const std::size_t before = rings().strangers.size();
+  EXPECT_LE(before, 512u + PuntShares::kPerWindow + 1);
+  stranger(shared, 6);
+  EXPECT_EQ(rings().strangers.size(), before + 1);
+  stranger(shared, 5);
+  EXPECT_EQ(rings().strangers.size(), before + 1);
+  plane_.advance(0.2);
+  stranger(shared, 5);
+  EXPECT_EQ(rings().strangers.size(), before + 2);
+}
+
 TEST(ClassifyTest, OtherAddressesMacsPortsAndVlansAreNotOurs) {
   Plane plane;
   const Peer peer = plane.add_peer();
