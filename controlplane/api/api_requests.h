@@ -99,14 +99,18 @@ void describe_endpoint_extras(V& v, EndpointCreate& r) {
   });
   v.only(kForSdes, r.kind, [&](auto& w) {
     w.field({.name = "profile", .help = "SRTP profile; default the first configured"}, r.profile);
-    w.field({.name = "receiveKey", .help = "what the peer sends with", .required = true}, r.receive_key);
+    w.field(
+        {.name = "receiveKey", .help = "what the peer sends with; unknown until endpoint.connect tells it"},
+        r.receive_key);
     w.field({.name = "sendKey", .help = "what sluice sends with; made up when not given"}, r.send_key);
   });
   v.only(kForWebrtc, r.kind, [&](auto& w) {
     w.field(kConsentTimeout, r.consent_timeout_ms);
     w.field({.name = "transport", .help = "a port of its own, or the worker's shared ICE port"}, r.transport);
     w.group({.name = "dtls", .help = "sluice's DTLS role, and the peer's certificate"}, [&](auto& dtls) {
-      dtls.field({.name = "setup", .help = "sluice's role; default passive"}, r.setup);
+      dtls.field(
+          {.name = "setup", .help = "sluice's role; default passive; actpass: endpoint.connect tells it"},
+          r.setup);
       describe_fingerprints(dtls, r.fingerprints);
     });
     describe_ice(w, r.ice_ufrag, r.ice_password);
@@ -150,9 +154,17 @@ void describe(V& v, EndpointConnect& r) {
   v.field(kId, r.id);
   v.field(kOwnIdleTimeout, r.idle_timeout_s);
   v.field(kConsentTimeout, r.consent_timeout_ms);
+  v.field({.name = "kind", .help = "what the peer speaks from now on: rtp or sdes"}, r.kind);
+  v.field({.name = "rtcpMux", .help = "RTCP on the RTP port, as the peer has answered"}, r.rtcp_mux);
   v.field({.name = "remote", .help = "where the peer is"}, r.remote);
-  v.group({.name = "dtls", .help = "the peer's certificate"},
-          [&](auto& dtls) { describe_fingerprints(dtls, r.fingerprints); });
+  v.field({.name = "profile", .help = "SRTP profile of both keys"}, r.profile);
+  v.field({.name = "receiveKey", .help = "what the peer sends with"}, r.receive_key);
+  v.field({.name = "sendKey", .help = "what sluice sends with, when it is another key than before"},
+          r.send_key);
+  v.group({.name = "dtls", .help = "sluice's DTLS role, and the peer's certificate"}, [&](auto& dtls) {
+    dtls.field({.name = "setup", .help = "the role that the peer has left to sluice"}, r.setup);
+    describe_fingerprints(dtls, r.fingerprints);
+  });
   describe_ice(v, r.ice_ufrag, r.ice_password);
 }
 
@@ -303,7 +315,7 @@ template <> struct TextOf<EndpointCreate> { static constexpr MethodText kText{
     "endpoint.create", "allocate an endpoint for one remote peer",
     "endpoint create call-1 --id alice --kind rtp --remote 198.18.0.2:4000"}; };
 template <> struct TextOf<EndpointConnect> { static constexpr MethodText kText{
-    "endpoint.connect", "tell the peer's side of an endpoint, known later",
+    "endpoint.connect", "tell the peer's side of an endpoint: when it is known, and when it changes",
     "endpoint connect call-1 alice --remote 198.18.0.2:4000"}; };
 template <> struct TextOf<EndpointList> { static constexpr MethodText kText{
     "endpoint.list", "allocated endpoints, whether anything flows or not",

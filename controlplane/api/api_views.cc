@@ -23,7 +23,7 @@ OrderedJson profile_text(const std::optional<crypto::SrtpProfile>& profile) {
 }
 
 OrderedJson key_text(const SrtpKeyBytes& key, Keys keys) {
-  if (keys == Keys::kHidden) return nullptr;
+  if (keys == Keys::kHidden || key.empty()) return nullptr;
   return base64_encode(key.bytes());
 }
 

@@ -171,7 +171,7 @@ std::vector<Leaf> leaves_of(const Method& method) {
       leaf.param.allowed = "1..";
     }
     leaf.is_positional =
-        leaf.path.size() == 1 && is_identity(leaf.path[0]) && (leaf.param.required || none_required);
+        leaf.path.size() == 1 && is_identity(leaf.path[0]) && (leaf.param.required || leaf.path[0] == "id" || none_required);
   }
   return leaves;
 }

@@ -1,6 +1,7 @@
 #include "controlplane/session/endpoint_keys.h"
 
 #include <cassert>
+
 namespace sluice::control {
 
 bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
@@ -29,6 +30,18 @@ void wipe_keys(Context& context, const Endpoint& endpoint) {
   dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];
   context.engine->release(keys.send);
   context.engine->release(keys.receive);
+}
+
+std::unique_ptr<KeyExchange> expand_fresh(Context& context, const crypto::MasterKey* send,
+                                          const crypto::MasterKey* receive, std::string& error) {
+  auto fresh = std::make_unique<KeyExchange>(*context.engine);
+  const bool done =
+      (send == nullptr || context.engine->expand(*send, crypto::Direction::kSend, fresh->keys().send)) &&
+      (receive == nullptr ||
+       context.engine->expand(*receive, crypto::Direction::kReceive, fresh->keys().receive));
+  if (done) return fresh;
+  error = context.engine->last_error();
+  return nullptr;
 }
 
 crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes) {

@@ -1,16 +1,24 @@
-// endpoint_keys: expands an endpoint's SRTP keys into the memory of its worker, and wipes them there. The
-// control thread writes keys after it has taken the slot and before it sends kKeysReady. It wipes them after
-// the worker has acknowledged the removal. Between the two the worker reads them. Control thread only.
+// endpoint_keys: expands an endpoint's SRTP keys into the memory of its worker, and wipes them there. Control
+// thread only.
+//
+// Keys reach an endpoint in one of two ways. The first keys of a DTLS association, and those that a request
+// creates an endpoint with, are written into its slot before kKeysReady; until then the worker does not look.
+// All others are expanded into memory of their own, a KeyExchange. kUpdateEndpoint names it, and the worker
+// exchanges the keys between two turns, so that no packet is lost. Its answer brings the former keys back.
+//
+// Keys in a slot are wiped after the worker has acknowledged the removal of the endpoint.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "controlplane/session/context.h"
+#include "controlplane/session/key_exchange.h"
 
 namespace sluice::control {
 
 /// Expands the keys of both directions. False with the engine's reason in `error`; then the slot holds no
-/// key.
+/// key. REQUIRES: the worker has no keys of this endpoint.
 [[nodiscard]] bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
                                const crypto::MasterKey& receive, std::string& error);
 /// Sends kKeysReady: from now on media may flow. REQUIRES: expand_keys returned true, and the endpoint is
@@ -19,6 +27,10 @@ void announce_keys(Context& context, Endpoint& endpoint);
 /// Wipes the keys of both directions. REQUIRES: kKeysReady was not sent, or the worker has acknowledged the
 /// removal of the endpoint.
 void wipe_keys(Context& context, const Endpoint& endpoint);
+
+/// Expands the keys that are not nullptr. nullptr with the engine's reason in `error`.
+[[nodiscard]] std::unique_ptr<KeyExchange> expand_fresh(Context& context, const crypto::MasterKey* send,
+                                                        const crypto::MasterKey* receive, std::string& error);
 
 /// Splits `bytes`, which are key || salt as in SDES, into key and salt. REQUIRES: `bytes` has the length that
 /// `profile` asks for.

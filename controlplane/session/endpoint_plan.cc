@@ -1,7 +1,6 @@
 #include "controlplane/session/endpoint_plan.h"
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
 #include <algorithm>
 
@@ -61,10 +60,6 @@ std::optional<RequestError> choose_address(const EndpointCreate& request, const 
   return std::nullopt;
 }
 
-bool equal(const SrtpKeyBytes& a, const SrtpKeyBytes& b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
 std::optional<RequestError> choose_profile(const EndpointCreate& request,
                                            std::span<const crypto::SrtpProfile> profiles,
                                            EndpointPlan& plan) {
@@ -74,7 +69,8 @@ std::optional<RequestError> choose_profile(const EndpointCreate& request,
   if (std::find(profiles.begin(), profiles.end(), *plan.profile) == profiles.end())
     return refuse_parameter("profile", choice_name(*plan.profile), choice_list(profiles));
   // check(request) could not compare the key lengths with a default profile.
-  if (auto error = check_key("receiveKey", request.receive_key, *plan.profile)) return error;
+  if (!request.receive_key.empty())
+    if (auto error = check_key("receiveKey", request.receive_key, *plan.profile)) return error;
   return request.send_key.empty() ? std::nullopt : check_key("sendKey", request.send_key, *plan.profile);
 }
 
@@ -88,9 +84,9 @@ std::variant<EndpointPlan, RequestError> plan_endpoint(const EndpointCreate& req
   if (auto error = choose_port(request, plane, plan)) return *error;
   if (auto error = choose_address(request, plane.port(plan.port_index), plan)) return *error;
   plan.latch = effective_latch(request);
-  // A plain endpoint latches to the first sender, which may be an attacker (RTP bleed). So it latches only to
-  // an address in a named network, or for a short time.
-  plan.latch_deadline = plan.latch == LatchPolicy::kOnce && !request.latch_network;
+  plan.latch_deadline = has_latch_deadline(request, plan.latch);
+  // The answer to our offer of rtcpMux may lack it, and so may a later one.
+  plan.port_pair = !plan.rtcp_mux || (request.kind != EndpointKind::kWebrtc && !request.remote);
   if (request.kind != EndpointKind::kRtp)
     if (auto error = choose_profile(request, profiles, plan)) return *error;
   if (request.remote) {
@@ -127,9 +123,9 @@ bool same_parameters(const EndpointCreate& a, const EndpointCreate& b) {
          a.dscp == b.dscp && a.remote == b.remote && a.latch == b.latch &&
          a.latch_network == b.latch_network && a.profile == b.profile &&
          a.idle_timeout_s == b.idle_timeout_s && a.consent_timeout_ms == b.consent_timeout_ms &&
-         equal(a.receive_key, b.receive_key) && equal(a.send_key, b.send_key) && a.transport == b.transport &&
-         a.setup == b.setup && a.fingerprints == b.fingerprints && a.ice_ufrag == b.ice_ufrag &&
-         a.ice_password == b.ice_password;
+         equal_keys(a.receive_key, b.receive_key) && equal_keys(a.send_key, b.send_key) &&
+         a.transport == b.transport && a.setup == b.setup && a.fingerprints == b.fingerprints &&
+         a.ice_ufrag == b.ice_ufrag && a.ice_password == b.ice_password;
 }
 
 }  // namespace sluice::control

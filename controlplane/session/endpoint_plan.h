@@ -15,6 +15,7 @@ struct EndpointPlan {
   std::size_t port_index = 0;
   config::IpAddress local_address;
   bool rtcp_mux = false;
+  bool port_pair = false;  // a UDP port for RTCP is taken too
   dataplane::LatchPolicy latch{};
   bool latch_deadline = false;          // kOnce may latch within media.latch_window_ms only
   std::optional<RemoteAddress> remote;  // with its rtcp_port filled in

@@ -17,6 +17,19 @@ using dataplane::Command;
 using dataplane::CommandKind;
 using dataplane::EndpointKind;
 
+namespace {
+
+RequestError refuse_keys(const Endpoint& endpoint, crypto::SrtpProfile profile, const std::string& error) {
+  return refuse_internal(fmt::format("endpoint \"{}\": the {} keys cannot be installed: {}", endpoint.id,
+                                     crypto::profile_info(profile).name, error));
+}
+
+config::SocketAddress rtp_address(const RemoteAddress& remote) {
+  return {remote.address, remote.rtp_port};
+}
+
+}  // namespace
+
 /// A new endpoint and what was taken for it. Slot and UDP ports are freed unless publish() commits them.
 struct Endpoints::Reserved {
   SlotLease slot;
@@ -50,6 +63,8 @@ Result<Endpoints::Reserved> Endpoints::reserve(Session& session, const EndpointC
   Reserved reserved{std::move(*slot), std::nullopt, std::make_unique<Endpoint>()};
   Endpoint& endpoint = *reserved.endpoint;
   endpoint.request = request;
+  endpoint.kind = request.kind;
+  endpoint.setup = request.setup;
   endpoint.id = request.id.empty() ? context_.registry.make_id("e-") : request.id;
   endpoint.session = &session;
   endpoint.worker = records.index;
@@ -59,7 +74,7 @@ Result<Endpoints::Reserved> Endpoints::reserve(Session& session, const EndpointC
   if (endpoint.shared_port) {
     set_ports(endpoint, plan, static_cast<std::uint16_t>(config.ice.shared_port + endpoint.worker));
   } else {
-    auto ports = context_.udp_ports.acquire(endpoint.worker, plan.port_index, !plan.rtcp_mux);
+    auto ports = context_.udp_ports.acquire(endpoint.worker, plan.port_index, plan.port_pair);
     if (!ports) return refuse_limit("media_ports", config.media.port_max - config.media.port_min + 1u);
     set_ports(endpoint, plan, reserved.ports.emplace(std::move(*ports)).udp_port());
   }
@@ -87,8 +102,8 @@ Endpoint& Endpoints::publish(Reserved reserved) {
   records.commands.send(install);
   ++context_.totals.endpoints_created;
   context_.emit(endpoint, EndpointCreated{});
-  if (endpoint.request.kind == EndpointKind::kSdes) announce_keys(context_, endpoint);
-  if (endpoint.request.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
+  if (!endpoint.receive_key.empty()) announce_keys(context_, endpoint);
+  if (endpoint.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
   return endpoint;
 }
 
@@ -96,29 +111,32 @@ void Endpoints::set_ports(Endpoint& endpoint, const EndpointPlan& plan, std::uin
   endpoint.port_index = plan.port_index;
   endpoint.family = plan.local_address.family;
   endpoint.rtcp_mux = plan.rtcp_mux;
+  endpoint.port_pair = plan.port_pair;
   endpoint.local.mac = context_.plane.port(plan.port_index).mac;
   endpoint.local.address = {plan.local_address, udp_port};
   endpoint.rtcp_port = plan.rtcp_mux ? udp_port : static_cast<std::uint16_t>(udp_port + 1);
 }
 
 std::optional<RequestError> Endpoints::make_keys(Endpoint& endpoint) {
-  if (endpoint.request.kind != EndpointKind::kSdes) return std::nullopt;
-  const crypto::SrtpProfileInfo info = crypto::profile_info(*endpoint.profile);
+  if (endpoint.kind != EndpointKind::kSdes) return std::nullopt;
+  endpoint.receive_key = endpoint.request.receive_key;
   endpoint.send_key = endpoint.request.send_key;
-  if (endpoint.send_key.empty()) {
-    std::array<std::uint8_t, crypto::kMaxMasterKey + crypto::kMaxMasterSalt> bytes{};
-    const auto wanted = std::span(bytes).first(std::size_t{info.key_length} + info.salt_length);
-    context_.options.random(wanted);
-    endpoint.send_key.assign(wanted);
-    crypto::wipe(bytes.data(), bytes.size());
-  }
+  if (endpoint.send_key.empty()) make_send_key(endpoint.send_key, *endpoint.profile);
+  if (endpoint.receive_key.empty()) return std::nullopt;  // sluice makes the offer
   std::string error;
   if (expand_keys(context_, endpoint, split_key(*endpoint.profile, endpoint.send_key),
-                  split_key(*endpoint.profile, endpoint.request.receive_key), error))
+                  split_key(*endpoint.profile, endpoint.receive_key), error))
     return std::nullopt;
   ++context_.totals.endpoints_failed;
-  return refuse_internal(
-      fmt::format("endpoint \"{}\": the {} keys cannot be installed: {}", endpoint.id, info.name, error));
+  return refuse_keys(endpoint, *endpoint.profile, error);
+}
+
+void Endpoints::make_send_key(SrtpKeyBytes& key, crypto::SrtpProfile profile) {
+  std::array<std::uint8_t, crypto::kMaxMasterKey + crypto::kMaxMasterSalt> bytes{};
+  const auto wanted = std::span(bytes).first(crypto::profile_info(profile).master_length());
+  context_.options.random(wanted);
+  key.assign(wanted);
+  crypto::wipe(bytes.data(), bytes.size());
 }
 
 void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
@@ -128,13 +146,13 @@ void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
   endpoint.latch = plan.latch;
   do endpoint.local_ssrc = context_.random32();
   while (endpoint.local_ssrc == 0);
-  const bool encrypted = endpoint.request.kind != EndpointKind::kRtp;
+  const bool encrypted = endpoint.kind != EndpointKind::kRtp;
   endpoint.ssrcs = std::make_unique<OutgoingSsrcs>(
       endpoint.local_ssrc, std::size_t{config.limits.routes_per_endpoint} * 4, encrypted);
 
   auto& slot = *new (&context_.slot(endpoint)) dataplane::EndpointSlot();
   slot.generation = endpoint.ref.generation;
-  slot.kind = endpoint.request.kind;
+  slot.kind = endpoint.kind;
   slot.latch = plan.latch;
   slot.encrypted = encrypted;
   slot.rtcp_mux = plan.rtcp_mux;
@@ -152,10 +170,16 @@ void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
   slot.local = endpoint.local;
   slot.rtcp_port = endpoint.rtcp_port;
   if (endpoint.request.latch_network) slot.latch_network = *endpoint.request.latch_network;
-  if (plan.latch_deadline && config.media.latch_window_ms != 0)
-    slot.latch_deadline_tsc =
-        context_.plane.tsc_now() + context_.plane.tsc_hz() / 1000 * config.media.latch_window_ms;
+  if (plan.latch_deadline) slot.latch_deadline_tsc = latch_deadline_tsc();
+  if (plan.remote) slot.signalled = rtp_address(*plan.remote);
   slot.first_stream = slot.first_source = slot.first_incoming_route = dataplane::kNoSlot;
+}
+
+// 0 = none.
+std::uint64_t Endpoints::latch_deadline_tsc() const {
+  const std::uint64_t window_ms = context_.options.config.media.latch_window_ms;
+  if (window_ms == 0) return 0;
+  return context_.plane.tsc_now() + context_.plane.tsc_hz() / 1000 * window_ms;
 }
 
 std::optional<RequestError> Endpoints::connect(Endpoint& endpoint, const EndpointConnect& request) {
@@ -163,20 +187,73 @@ std::optional<RequestError> Endpoints::connect(Endpoint& endpoint, const Endpoin
   if (endpoint.failed)
     return refuse_state(fmt::format("endpoint \"{}\" has failed: {}", request.id, endpoint.reason));
   if (auto error = check(request)) return *error;
-  if (endpoint.request.kind == EndpointKind::kWebrtc) {
-    if (request.remote) return refuse_for_kind("remote", kForSignalled.text());
-    return webrtc_.connect(endpoint, request);
+  if (auto error = check_kind(request, endpoint.kind)) return *error;
+  auto error = endpoint.kind == EndpointKind::kWebrtc ? webrtc_.connect(endpoint, request)
+                                                      : connect_signalled(endpoint, request);
+  if (!error) endpoint.last_alive = context_.now();
+  return error;
+}
+
+std::optional<RequestError> Endpoints::connect_signalled(Endpoint& endpoint, const EndpointConnect& request) {
+  auto planned = plan_peer(endpoint, request, context_.options.profiles);
+  if (const auto* error = std::get_if<RequestError>(&planned)) return *error;
+  PeerPlan& plan = std::get<PeerPlan>(planned);
+  if (plan.remote) {
+    if (auto error = remotes_.check(endpoint.port_index, plan.remote->address)) return *error;
   }
-  if (request.consent_timeout_ms) return refuse_for_kind("consentTimeoutMs", kForWebrtc.text());
-  if (!request.fingerprints.empty()) return refuse_for_kind("dtls", kForWebrtc.text());
-  if (!request.ice_ufrag.empty() || !request.ice_password.empty())
-    return refuse_for_kind("ice", kForWebrtc.text());
-  if (!request.remote) return request.idle_timeout_s ? std::nullopt : std::optional(refuse_missing("remote"));
-  auto remote = plan_remote(*request.remote, endpoint.family, endpoint.rtcp_mux);
-  if (auto* error = std::get_if<RequestError>(&remote)) return *error;
-  if (auto error = remotes_.check(endpoint.port_index, request.remote->address)) return *error;
-  remotes_.signal(endpoint, std::get<RemoteAddress>(remote));
+  if (plan.kind == EndpointKind::kSdes && plan.send_key.empty()) make_send_key(plan.send_key, *plan.profile);
+  auto fresh = expand_fresh(endpoint, plan);
+  if (const auto* error = std::get_if<RequestError>(&fresh)) return *error;
+  apply(endpoint, std::move(plan), std::get<std::unique_ptr<KeyExchange>>(std::move(fresh)));
   return std::nullopt;
+}
+
+// nullptr when no key changes.
+Result<std::unique_ptr<KeyExchange>> Endpoints::expand_fresh(const Endpoint& endpoint, const PeerPlan& plan) {
+  if (!plan.new_send && !plan.new_receive) return std::unique_ptr<KeyExchange>();
+  std::optional<crypto::MasterKey> send, receive;
+  if (plan.new_send) send = split_key(*plan.profile, plan.send_key);
+  if (plan.new_receive) receive = split_key(*plan.profile, plan.receive_key);
+  std::string error;
+  auto fresh = control::expand_fresh(context_, send ? &*send : nullptr, receive ? &*receive : nullptr, error);
+  if (!fresh) return refuse_keys(endpoint, *plan.profile, error);
+  return fresh;
+}
+
+void Endpoints::apply(Endpoint& endpoint, PeerPlan plan, std::unique_ptr<KeyExchange> fresh) {
+  Command update;
+  update.kind = CommandKind::kUpdateEndpoint;
+  update.ref = endpoint.ref;
+  update.terms.keys = fresh ? &fresh->keys() : nullptr;
+  update.terms.new_receive = plan.new_receive;
+  update.terms.new_send = plan.new_send;
+  update.terms.send_restarts = plan.send_restarts;
+  update.terms.kind = plan.kind;
+  update.terms.latch = plan.latch;
+  update.terms.rtcp_mux = plan.rtcp_mux;
+  update.terms.rtcp_port = static_cast<std::uint16_t>(endpoint.local.address.port + (plan.rtcp_mux ? 0 : 1));
+  if (plan.latch_deadline) update.terms.latch_deadline_tsc = latch_deadline_tsc();
+  if (plan.remote) update.terms.signalled = rtp_address(*plan.remote);
+  endpoint.updates.push_back(std::move(fresh));
+  context_.records(endpoint).commands.send(update);
+
+  if (plan.kind == EndpointKind::kSdes) {
+    if (plan.send_restarts) {
+      if (endpoint.keys_ready) endpoint.past_send_keys.push_back(digest_of(endpoint.send_key));
+      routing_.restart_numbers(endpoint);
+    }
+    endpoint.ssrcs->set_encrypted();
+    endpoint.profile = plan.profile;
+    endpoint.send_key = std::move(plan.send_key);
+    endpoint.receive_key = std::move(plan.receive_key);
+    endpoint.keys_ready = !endpoint.receive_key.empty();
+  }
+  endpoint.kind = plan.kind;
+  endpoint.latch = plan.latch;
+  endpoint.rtcp_mux = plan.rtcp_mux;
+  endpoint.rtcp_port = update.terms.rtcp_port;
+  if (plan.remote) remotes_.signal(endpoint, *plan.remote);
+  remotes_.note_connected(endpoint);
 }
 
 void Endpoints::say_goodbye(Endpoint& endpoint, std::string_view reason) {
@@ -223,7 +300,7 @@ void Endpoints::finish(Endpoint& endpoint) {
   WorkerRecords& records = context_.records(endpoint);
   --session.blocks[endpoint.block].endpoints;
   wipe_keys(context_, endpoint);
-  if (!endpoint.shared_port) context_.udp_ports.release(endpoint.local.address.port, !endpoint.rtcp_mux);
+  if (!endpoint.shared_port) context_.udp_ports.release(endpoint.local.address.port, endpoint.port_pair);
   records.drop(endpoint);
   ++context_.totals.endpoints_removed;
   context_.emit(endpoint, EndpointRemoved{endpoint.reason});
@@ -253,10 +330,22 @@ void Endpoints::on_latched(WorkerRecords& records, const dataplane::Note& note) 
     return;
   }
   if (endpoint->removing) return;
-  if (endpoint->webrtc)
-    webrtc_.on_moved(*endpoint, note.address);
-  else
-    remotes_.latched(*endpoint, note.component, note.address);
+  if (endpoint->webrtc) return webrtc_.on_moved(*endpoint, note.address);
+  context_.emit(*endpoint, EndpointLatched{note.component == dataplane::Component::kRtcp, note.address});
+  // While an update is under way the note is older than it, and its answer says where the worker sends to.
+  if (endpoint->updates.empty()) remotes_.learned(*endpoint, note.component, note.address);
+}
+
+void Endpoints::on_updated(WorkerRecords& records, const dataplane::Note& note) {
+  Endpoint* endpoint = records.endpoint(note.ref);
+  if (endpoint == nullptr) {
+    ++context_.totals.stale_notes;
+    return;
+  }
+  // The answer for RTP comes first.
+  if (note.component == dataplane::Component::kRtp) endpoint->updates.erase(endpoint->updates.begin());
+  if (endpoint->removing || !endpoint->updates.empty() || note.address.port == 0) return;
+  remotes_.learned(*endpoint, note.component, note.address);
 }
 
 }  // namespace sluice::control

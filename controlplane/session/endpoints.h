@@ -8,6 +8,7 @@
 
 #include "controlplane/session/context.h"
 #include "controlplane/session/endpoint_plan.h"
+#include "controlplane/session/peer_plan.h"
 #include "controlplane/session/remote_addresses.h"
 #include "controlplane/session/routing.h"
 #include "controlplane/session/webrtc_transport.h"
@@ -22,8 +23,8 @@ class Endpoints {
   /// Returns the new endpoint, or the error; then all that was taken for it is freed. REQUIRES: the session
   /// has no endpoint of that id and is not being removed.
   [[nodiscard]] Result<Endpoint*> create(Session& session, const EndpointCreate& request);
-  /// Takes what the request says about the peer. nullopt, or the error; then the endpoint is as before.
-  /// REQUIRES: the endpoint is not being removed.
+  /// Takes what the request says about the peer, as often as signalling describes it. nullopt, or the error;
+  /// then the endpoint is as before. REQUIRES: the endpoint is not being removed.
   [[nodiscard]] std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
 
   /// The first step of a removal: admits no new peer and sends close_notify. A caller that removes many
@@ -43,6 +44,8 @@ class Endpoints {
   void finish(Endpoint& endpoint);
   /// Takes the worker's note that it now sends to another address. A stale reference is counted.
   void on_latched(WorkerRecords& records, const dataplane::Note& note);
+  /// Takes the worker's answer to kUpdateEndpoint. A stale reference is counted.
+  void on_updated(WorkerRecords& records, const dataplane::Note& note);
 
   /// Ends a session that is being removed and has no endpoint left; else does nothing.
   void finish(Session& session);
@@ -55,7 +58,14 @@ class Endpoints {
   Endpoint& publish(Reserved reserved);
   void set_ports(Endpoint& endpoint, const EndpointPlan& plan, std::uint16_t udp_port);
   [[nodiscard]] std::optional<RequestError> make_keys(Endpoint& endpoint);
+  void make_send_key(SrtpKeyBytes& key, crypto::SrtpProfile profile);
   void fill_slot(Endpoint& endpoint, const EndpointPlan& plan);
+  [[nodiscard]] std::uint64_t latch_deadline_tsc() const;
+  [[nodiscard]] std::optional<RequestError> connect_signalled(Endpoint& endpoint,
+                                                              const EndpointConnect& request);
+  [[nodiscard]] Result<std::unique_ptr<KeyExchange>> expand_fresh(const Endpoint& endpoint,
+                                                                  const PeerPlan& plan);
+  void apply(Endpoint& endpoint, PeerPlan plan, std::unique_ptr<KeyExchange> fresh);
 
   Context& context_;
   Routing& routing_;

@@ -96,7 +96,7 @@ bool IdleWatch::look(Endpoint& endpoint, TimePoint now) {
     endpoint.last_flow = now;
   }
   if (!endpoint.failed) {
-    if (heard || (spoke && endpoint.remote_signalled)) endpoint.last_alive = now;
+    if (heard || (spoke && endpoint.signalled)) endpoint.last_alive = now;
     if (endpoint.webrtc) {
       endpoint.last_alive = std::max(endpoint.last_alive, endpoint.webrtc->last_check);
       if (heard) webrtc_.ask_for_consent(endpoint, now);

@@ -80,7 +80,7 @@ Result<Page<SessionView>> Listing::sessions(const SessionList& request) const {
 
 Result<Page<EndpointView>> Listing::endpoints(const EndpointList& request) const {
   const auto matches = [&](const Endpoint& endpoint) {
-    return (!request.kind || endpoint.request.kind == *request.kind) &&
+    return (!request.kind || endpoint.kind == *request.kind) &&
            (request.port.empty() || context_.port(endpoint).name == request.port) &&
            (!request.state || state_of(context_, endpoint) == *request.state);
   };

@@ -43,7 +43,9 @@ struct Fingerprint {
   }
 };
 
-enum class DtlsSetup : std::uint8_t { kPassive, kActive };  // the role of sluice (RFC 5763)
+/// The role of sluice (RFC 5763). With kActpass the peer chooses: sluice waits for the peer's ClientHello
+/// until endpoint.connect says otherwise.
+enum class DtlsSetup : std::uint8_t { kPassive, kActive, kActpass };
 enum class IceTransport : std::uint8_t { kOwn, kShared };
 
 using SrtpKeyBytes = crypto::Secret<crypto::kMaxMasterKey + crypto::kMaxMasterSalt>;  // key || salt
@@ -79,8 +81,8 @@ struct EndpointCreate {
   std::optional<config::IpPrefix> latch_network;
   // sdes
   std::optional<crypto::SrtpProfile> profile;
-  SrtpKeyBytes receive_key;
-  SrtpKeyBytes send_key;  // empty = the daemon makes a key
+  SrtpKeyBytes receive_key;  // empty = not known yet: sluice makes the offer
+  SrtpKeyBytes send_key;     // empty = the daemon makes a key
   // webrtc
   std::optional<std::uint32_t> consent_timeout_ms;  // 0 = never; unset = ice.consent_timeout_ms
   IceTransport transport = IceTransport::kOwn;
@@ -90,13 +92,22 @@ struct EndpointCreate {
   std::string ice_password;  // the peer's
 };
 
-/// The peer's side of an endpoint, when it becomes known after creation.
+/// The peer's side of an endpoint, when it becomes known after creation, and each time that it changes. What
+/// is not set stays as it is.
 struct EndpointConnect {
   std::string session;
   std::string id;
   std::optional<std::uint32_t> idle_timeout_s;
   std::optional<std::uint32_t> consent_timeout_ms;
+  std::optional<dataplane::EndpointKind> kind;
+  std::optional<bool> rtcp_mux;
   std::optional<RemoteAddress> remote;
+  // sdes
+  std::optional<crypto::SrtpProfile> profile;
+  SrtpKeyBytes receive_key;
+  SrtpKeyBytes send_key;
+  // webrtc
+  std::optional<DtlsSetup> setup;
   std::vector<Fingerprint> fingerprints;
   std::string ice_ufrag;
   std::string ice_password;
@@ -195,7 +206,7 @@ struct EndpointView {
   // sdes
   std::optional<crypto::SrtpProfile> profile;  // also webrtc, once negotiated
   SrtpKeyBytes send_key;
-  SrtpKeyBytes receive_key;
+  SrtpKeyBytes receive_key;  // empty: not known yet
   // webrtc
   IceTransport transport{};
   DtlsSetup setup{};

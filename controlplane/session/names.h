@@ -52,7 +52,8 @@ struct Choices<IceTransport> {
 template <>
 struct Choices<DtlsSetup> {
   static constexpr std::array kNames{std::pair{DtlsSetup::kPassive, std::string_view("passive")},
-                                     std::pair{DtlsSetup::kActive, std::string_view("active")}};
+                                     std::pair{DtlsSetup::kActive, std::string_view("active")},
+                                     std::pair{DtlsSetup::kActpass, std::string_view("actpass")}};
 };
 template <>
 struct Choices<crypto::SrtpProfile> {

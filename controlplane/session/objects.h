@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <compare>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "controlplane/session/errors.h"
+#include "controlplane/session/key_exchange.h"
 #include "controlplane/session/load_meter.h"
 #include "controlplane/session/model.h"
 #include "controlplane/session/outgoing_ssrcs.h"
@@ -106,8 +108,13 @@ using IncomingRoutes =
 using OutgoingRoutes =
     boost::intrusive::list<Route, boost::intrusive::member_hook<Route, RouteHook, &Route::in_outgoing>>;
 
+/// SHA-256 of an SRTP master key and salt.
+using KeyDigest = std::array<std::uint8_t, 32>;
+
 struct Endpoint {
-  EndpointCreate request;  // as given; what an idempotent creation compares
+  EndpointCreate request;          // as given; what an idempotent creation compares
+  dataplane::EndpointKind kind{};  // what the peer speaks now
+  DtlsSetup setup{};               // of webrtc: sluice's role now
   std::string id;
   Session* session = nullptr;
   std::size_t worker = 0;
@@ -119,17 +126,23 @@ struct Endpoint {
   dataplane::LinkEnd local;  // MAC, IP address and RTP port
   std::uint16_t rtcp_port = 0;
   bool rtcp_mux = false;
+  bool port_pair = false;  // the UDP port above the RTP port is taken too, whether RTCP uses it or not
   bool shared_port = false;
   dataplane::LatchPolicy latch{};
   std::uint32_t local_ssrc = 0;
 
   std::optional<RemoteAddress> remote;  // the address that we send to now, as far as we know
-  bool remote_signalled = false;  // the operator named it: packets that we send there keep the endpoint alive
+  // What the operator named last. Packets that we send keep an endpoint alive whose address was signalled.
+  std::optional<RemoteAddress> signalled;
   bool remote_installed = false;  // the worker has a header template for it
 
   std::optional<crypto::SrtpProfile> profile;
-  SrtpKeyBytes send_key;  // of sdes: given in the request, or made
-  bool keys_ready = false;
+  SrtpKeyBytes send_key;     // of sdes: given in a request, or made
+  SrtpKeyBytes receive_key;  // of sdes: empty while the peer's key is not known
+  bool keys_ready = false;   // the worker has keys, or will have them by a command that was sent
+  std::vector<KeyDigest> past_send_keys;
+  // One for each kUpdateEndpoint that is not answered yet; nullptr where it carries no keys.
+  std::vector<std::unique_ptr<KeyExchange>> updates;
   bool connected = false;  // EndpointConnected was sent: keys and a remote are known
 
   bool failed = false;

@@ -13,6 +13,11 @@ constexpr std::uint64_t kLastFirstIndex = (std::uint64_t{1} << 48) - (std::uint6
 // roll-over counter right (RFC 3711 3.3.1).
 constexpr std::uint32_t kFirstIndexMask = 0x7fff;
 
+// The same sequence number with a roll-over counter of zero. 0 would mean that nothing was sent.
+std::uint64_t without_rollover(std::uint64_t index) {
+  return index == 0 ? 0 : std::max<std::uint64_t>(index & 0xffff, 1);
+}
+
 }  // namespace
 
 std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease(std::uint32_t ssrc, const Random& random,
@@ -53,22 +58,33 @@ void OutgoingSsrcs::end(const Lease& lease, std::uint64_t next_index) {
     entries_.erase(found);  // nothing was ever sent with it
     return;
   }
-  entry.next_index = std::max({entry.next_index, next_index, lease.first_index});
+  next_index = std::max(next_index, lease.first_index);
+  if (lease.key != key_) next_index = without_rollover(next_index);
+  entry.next_index = std::max(entry.next_index, next_index);
   entry.live = false;
   entry.rest = resting_.insert(resting_.end(), lease.ssrc);
+}
+
+void OutgoingSsrcs::restart() {
+  ++key_;
+  for (auto& [ssrc, entry] : entries_) entry.next_index = entry.live ? 0 : without_rollover(entry.next_index);
+}
+
+OutgoingSsrcs::Lease OutgoingSsrcs::renew(const Lease& lease) {
+  return {lease.ssrc, 0, lease.is_new, key_};
 }
 
 std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::resume(std::uint32_t ssrc, Entry& entry) {
   if (entry.next_index > kLastFirstIndex) return std::nullopt;
   resting_.erase(entry.rest);
   entry.live = true;
-  return Lease{ssrc, entry.next_index, false};
+  return Lease{ssrc, entry.next_index, false, key_};
 }
 
 OutgoingSsrcs::Lease OutgoingSsrcs::begin(std::uint32_t ssrc, const Random& random) {
   Entry& entry = entries_[ssrc];
   entry.live = true;
-  return Lease{ssrc, random() & kFirstIndexMask};
+  return Lease{ssrc, random() & kFirstIndexMask, true, key_};
 }
 
 bool OutgoingSsrcs::make_space() {

@@ -6,6 +6,9 @@
 // reuses the SSRC that has been without a route for longest, and lease() refuses an SSRC that is not in the
 // table. Without encryption no nonce can repeat, so the table forgets the SSRC that has been without a route
 // for longest.
+//
+// The endpoint may get another key while routes live: restart(). Nothing has been sent under it, so each SSRC
+// starts again with a roll-over counter of zero, as its receiver does. The sequence numbers go on.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +28,8 @@ class OutgoingSsrcs {
   struct Lease {
     std::uint32_t ssrc = 0;
     std::uint64_t first_index = 0;
-    bool is_new = true;  // no route has sent with it before
+    bool is_new = true;     // no route has sent with it before
+    std::uint32_t key = 0;  // number of the endpoint's key
   };
   enum class Refusal : std::uint8_t {
     kTaken,      // a route uses that SSRC, or it is the endpoint's own
@@ -44,6 +48,15 @@ class OutgoingSsrcs {
   /// Ends a lease. REQUIRES: the worker has removed the route, and has sent nothing at or past `next_index`.
   void end(const Lease& lease, std::uint64_t next_index);
 
+  /// The endpoint has another key from now on, under which nothing was sent yet. A lease from before ends
+  /// with an index of the former key, unless it is renewed.
+  void restart();
+  /// The same lease under the present key, for a route whose worker restarts its numbers too. REQUIRES: the
+  /// route is not being removed.
+  [[nodiscard]] Lease renew(const Lease& lease);
+  /// From now on what is sent is encrypted, or was so once.
+  void set_encrypted() { encrypted_ = true; }
+
   /// For tests.
   std::size_t remembered() const { return entries_.size(); }
 
@@ -61,6 +74,7 @@ class OutgoingSsrcs {
   std::size_t capacity_;
   bool encrypted_;
   std::map<std::uint32_t, Entry> entries_;
+  std::uint32_t key_ = 0;             // number of the endpoint's present key
   std::list<std::uint32_t> resting_;  // not live; the longest unused first
 };
 

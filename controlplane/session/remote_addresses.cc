@@ -88,12 +88,15 @@ dataplane::MacAddress RemoteAddresses::way_back(std::size_t port, const config::
 
 void RemoteAddresses::signal(Endpoint& endpoint, const RemoteAddress& remote) {
   endpoint.remote = remote;
-  endpoint.remote_signalled = true;
+  endpoint.signalled = remote;
   follow(endpoint, Component::kRtp, {remote.address, remote.rtp_port}, false);
-  if (!endpoint.rtcp_mux) follow(endpoint, Component::kRtcp, {remote.address, remote.rtcp_port}, false);
+  if (endpoint.rtcp_mux)
+    unfollow(endpoint.worker, endpoint.ref, Component::kRtcp);
+  else
+    follow(endpoint, Component::kRtcp, {remote.address, remote.rtcp_port}, false);
 }
 
-void RemoteAddresses::latched(Endpoint& endpoint, Component component, const config::SocketAddress& address) {
+void RemoteAddresses::learned(Endpoint& endpoint, Component component, const config::SocketAddress& address) {
   RemoteAddress remote = endpoint.remote.value_or(RemoteAddress{address.ip, 0, 0});
   remote.address = address.ip;
   if (component == Component::kRtcp)
@@ -102,7 +105,6 @@ void RemoteAddresses::latched(Endpoint& endpoint, Component component, const con
     remote.rtp_port = address.port;
   if (endpoint.rtcp_mux) remote.rtcp_port = remote.rtp_port;
   endpoint.remote = remote;
-  context_.emit(endpoint, EndpointLatched{component == Component::kRtcp, address});
   follow(endpoint, component, address, true);
   endpoint.remote_installed = true;
   note_connected(endpoint);
@@ -240,11 +242,12 @@ void RemoteAddresses::on_conflict(const Place& ours, const dataplane::MacAddress
 }
 
 void RemoteAddresses::note_connected(Endpoint& endpoint) {
-  const bool keyed = endpoint.request.kind == dataplane::EndpointKind::kRtp || endpoint.keys_ready;
+  const bool keyed = endpoint.kind == dataplane::EndpointKind::kRtp || endpoint.keys_ready;
   if (endpoint.connected || endpoint.removing || endpoint.failed) return;
   if (!keyed || !endpoint.remote_installed) return;
   endpoint.connected = true;
-  context_.emit(endpoint, EndpointConnected{endpoint.profile});
+  const bool plain = endpoint.kind == dataplane::EndpointKind::kRtp;
+  context_.emit(endpoint, EndpointConnected{plain ? std::nullopt : endpoint.profile});
 }
 
 }  // namespace sluice::control

@@ -25,7 +25,7 @@ class RemoteAddresses {
   /// The operator has named the address of an rtp or sdes peer.
   void signal(Endpoint& endpoint, const RemoteAddress& remote);
   /// The worker already sends to this address.
-  void latched(Endpoint& endpoint, dataplane::Component component, const config::SocketAddress& address);
+  void learned(Endpoint& endpoint, dataplane::Component component, const config::SocketAddress& address);
   /// ICE chose this address. The peer's checks come from `mac`, which serves until the next hop's is known.
   void select(Endpoint& endpoint, const config::SocketAddress& address, const dataplane::MacAddress& mac);
   /// No address may be sent to any more. The endpoint goes on receiving.

@@ -68,7 +68,7 @@ Route& Routing::publish(Session& session, Endpoint& from, Endpoint& to, const Ro
   route.ref = reserved.slot.ref();
   route.lease = reserved.lease;
   route.retransmit =
-      request.retransmit.value_or(to.request.kind == dataplane::EndpointKind::kWebrtc && caches_packets());
+      request.retransmit.value_or(to.kind == dataplane::EndpointKind::kWebrtc && caches_packets());
   records.put(route);
   session.routes.emplace(route.request.id, std::move(owned));
   to.incoming.push_back(route);
@@ -287,6 +287,12 @@ void Routing::detach(Endpoint& endpoint) {
   // remove() takes a route out of `outgoing`; `incoming` keeps it until the acknowledgement.
   while (!endpoint.outgoing.empty()) remove(endpoint.outgoing.front());
   for (Route& route : endpoint.incoming) remove(route);
+}
+
+void Routing::restart_numbers(Endpoint& endpoint) {
+  endpoint.ssrcs->restart();
+  for (Route& route : endpoint.incoming)
+    if (!route.removing) route.lease = endpoint.ssrcs->renew(route.lease);
 }
 
 Endpoint* Routing::on_route_removed(WorkerRecords& records, dataplane::SlotRef ref) {

@@ -77,13 +77,25 @@ Refusal check_peer(const std::vector<Fingerprint>& fingerprints, std::string_vie
   return check_text("ice.password", password, kIcePassword);
 }
 
+struct Given {
+  std::string_view param;
+  bool is_given;
+  const ForKinds& kinds;
+};
+
+Refusal check_given(std::span<const Given> all, EndpointKind kind) {
+  for (const Given& given : all)
+    if (given.is_given && !given.kinds.has(kind)) return refuse_for_kind(given.param, given.kinds.text());
+  return std::nullopt;
+}
+
+Refusal check_webrtc_mux(EndpointKind kind, std::optional<bool> rtcp_mux) {
+  if (kind != EndpointKind::kWebrtc || rtcp_mux != false) return std::nullopt;
+  return refuse_parameter("rtcpMux", "false", "true for kind webrtc");
+}
+
 /// Refuses parameters of other kinds of endpoint.
 Refusal check_kind(const EndpointCreate& r) {
-  struct Given {
-    std::string_view param;
-    bool is_given;
-    const ForKinds& kinds;
-  };
   const Given all[] = {
       {"remote", r.remote.has_value(), kForSignalled},
       {"latch", r.latch.has_value(), kForSignalled},
@@ -95,11 +107,8 @@ Refusal check_kind(const EndpointCreate& r) {
       {"dtls", !r.fingerprints.empty() || r.setup != DtlsSetup::kPassive, kForWebrtc},
       {"ice", !r.ice_ufrag.empty() || !r.ice_password.empty(), kForWebrtc},
   };
-  for (const Given& given : all)
-    if (given.is_given && !given.kinds.has(r.kind)) return refuse_for_kind(given.param, given.kinds.text());
-  if (r.kind == EndpointKind::kWebrtc && r.rtcp_mux == false)
-    return refuse_parameter("rtcpMux", "false", "true for kind webrtc");
-  return std::nullopt;
+  if (auto error = check_given(all, r.kind)) return error;
+  return check_webrtc_mux(r.kind, r.rtcp_mux);
 }
 
 Refusal check_latch(const EndpointCreate& r) {
@@ -115,18 +124,13 @@ Refusal check_latch(const EndpointCreate& r) {
 
 Refusal check_keys(const EndpointCreate& r) {
   if (r.kind != EndpointKind::kSdes) return std::nullopt;
-  if (r.receive_key.empty()) return refuse_missing("receiveKey");
   if (r.profile) {
-    if (auto error = check_key("receiveKey", r.receive_key, *r.profile)) return error;
+    if (!r.receive_key.empty())
+      if (auto error = check_key("receiveKey", r.receive_key, *r.profile)) return error;
     if (!r.send_key.empty())
       if (auto error = check_key("sendKey", r.send_key, *r.profile)) return error;
   }
-  // A route may lead back to the endpoint that its source is on. With one key and one SSRC in both
-  // directions, two packets would then be encrypted with the same keystream.
-  if (r.send_key.size() == r.receive_key.size() &&
-      CRYPTO_memcmp(r.send_key.data(), r.receive_key.data(), r.send_key.size()) == 0)
-    return refuse_parameter("sendKey", "the receiveKey", "another key, or none for one that is made");
-  return std::nullopt;
+  return check_key_pair(r.send_key, r.receive_key);
 }
 
 Refusal check_payload_types(const std::vector<NumberMapping>& mappings) {
@@ -192,6 +196,16 @@ LatchPolicy effective_latch(const EndpointCreate& request) {
   return usual.empty() ? LatchPolicy::kFixed : usual.front();
 }
 
+LatchPolicy latch_of(const EndpointCreate& request, EndpointKind now) {
+  if (now == request.kind) return effective_latch(request);
+  if (request.latch == LatchPolicy::kFixed) return LatchPolicy::kFixed;
+  return now == EndpointKind::kRtp ? LatchPolicy::kOnce : LatchPolicy::kAuthenticated;
+}
+
+bool has_latch_deadline(const EndpointCreate& request, LatchPolicy latch) {
+  return latch == LatchPolicy::kOnce && !request.latch_network;
+}
+
 bool is_host_address(const config::IpAddress& address) {
   return !address.is_unspecified() && !address.is_multicast();
 }
@@ -214,6 +228,15 @@ Refusal check_key(std::string_view param, const SrtpKeyBytes& key, crypto::SrtpP
   return refuse_parameter(param, fmt::format("{} bytes", key.size()),
                           fmt::format("{} bytes: {} of key and {} of salt for {}", info.master_length(),
                                       info.key_length, info.salt_length, info.name));
+}
+
+bool equal_keys(const SrtpKeyBytes& a, const SrtpKeyBytes& b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Refusal check_key_pair(const SrtpKeyBytes& send, const SrtpKeyBytes& receive) {
+  if (send.empty() || !equal_keys(send, receive)) return std::nullopt;
+  return refuse_parameter("sendKey", "the receiveKey", "another key, or none for one that is made");
 }
 
 RequestError refuse_missing(std::string_view param) {
@@ -282,8 +305,27 @@ Refusal check(const EndpointCreate& request) {
 Refusal check(const EndpointConnect& request) {
   if (auto error = check_idle_timeout(request.idle_timeout_s)) return error;
   if (auto error = check_consent_timeout(request.consent_timeout_ms)) return error;
+  if (request.setup == DtlsSetup::kActpass)
+    return refuse_parameter("dtls.setup", "\"actpass\"", "passive, active: what the peer has left to sluice");
   if (auto error = check_remote(request.remote)) return error;
   return check_peer(request.fingerprints, request.ice_ufrag, request.ice_password);
+}
+
+Refusal check_kind(const EndpointConnect& r, EndpointKind kind) {
+  if (kind == EndpointKind::kWebrtc && r.kind && *r.kind != kind)
+    return refuse_parameter("kind", choice_name(*r.kind), "webrtc, as the endpoint is");
+  // Whether an rtp endpoint becomes an sdes one is told by plan_peer().
+  const Given all[] = {
+      {"remote", r.remote.has_value(), kForSignalled},
+      {"consentTimeoutMs", r.consent_timeout_ms.has_value(), kForWebrtc},
+      {"profile", r.profile.has_value(), kForSignalled},
+      {"receiveKey", !r.receive_key.empty(), kForSignalled},
+      {"sendKey", !r.send_key.empty(), kForSignalled},
+      {"dtls", !r.fingerprints.empty() || r.setup.has_value(), kForWebrtc},
+      {"ice", !r.ice_ufrag.empty() || !r.ice_password.empty(), kForWebrtc},
+  };
+  if (auto error = check_given(all, kind)) return error;
+  return check_webrtc_mux(kind, r.rtcp_mux);
 }
 
 Refusal check(const RouteCreate& request) {

@@ -73,6 +73,11 @@ inline constexpr ForKinds kForSignalled{{dataplane::EndpointKind::kRtp, dataplan
 [[nodiscard]] std::span<const dataplane::LatchPolicy> latches_of(dataplane::EndpointKind kind);
 /// The latch that the request asks for, or the default. REQUIRES: check(request) found nothing.
 [[nodiscard]] dataplane::LatchPolicy effective_latch(const EndpointCreate& request);
+/// The latch of an endpoint that was created so and is of kind rtp or sdes now. REQUIRES: as above.
+[[nodiscard]] dataplane::LatchPolicy latch_of(const EndpointCreate& request, dataplane::EndpointKind now);
+/// A plain endpoint latches to the first sender, which may be an attacker (RTP bleed). So it latches only to
+/// an address in a named network, or for a short time.
+[[nodiscard]] bool has_latch_deadline(const EndpointCreate& request, dataplane::LatchPolicy latch);
 
 /// Whether a datagram can be sent to the address as one host: neither multicast nor unspecified.
 [[nodiscard]] bool is_host_address(const config::IpAddress& address);
@@ -86,6 +91,14 @@ inline constexpr std::string_view kHostAddressText = "the unicast IPv4 or IPv6 a
 [[nodiscard]] std::optional<RequestError> check_key(std::string_view param, const SrtpKeyBytes& key,
                                                     crypto::SrtpProfile profile);
 
+/// In constant time.
+[[nodiscard]] bool equal_keys(const SrtpKeyBytes& a, const SrtpKeyBytes& b);
+/// nullopt unless both keys are the same one. A route may lead back to the endpoint that its source is on.
+/// With one key and one SSRC in both directions, two packets would then be encrypted with the same
+/// keystream.
+[[nodiscard]] std::optional<RequestError> check_key_pair(const SrtpKeyBytes& send,
+                                                         const SrtpKeyBytes& receive);
+
 /// Errors that more than one place makes.
 [[nodiscard]] RequestError refuse_missing(std::string_view param);
 [[nodiscard]] RequestError refuse_for_kind(std::string_view param, std::string_view allowed);
@@ -96,6 +109,9 @@ inline constexpr std::string_view kHostAddressText = "the unicast IPv4 or IPv6 a
 [[nodiscard]] std::optional<RequestError> check(const SessionRenew& request);
 [[nodiscard]] std::optional<RequestError> check(const EndpointCreate& request);
 [[nodiscard]] std::optional<RequestError> check(const EndpointConnect& request);
+/// Refuses parameters that an endpoint of that kind does not have.
+[[nodiscard]] std::optional<RequestError> check_kind(const EndpointConnect& request,
+                                                     dataplane::EndpointKind kind);
 [[nodiscard]] std::optional<RequestError> check(const RouteCreate& request);
 [[nodiscard]] std::optional<RequestError> check(const RouteSwitch& request);
 /// The id of a new object: empty (the daemon makes one) or an object id.

@@ -125,6 +125,9 @@ void Sessions::State::on_note(WorkerRecords& records, const dataplane::Note& not
     case NoteKind::kEndpointRemoved:
       endpoints.on_removed(records, note.ref);
       break;
+    case NoteKind::kEndpointUpdated:
+      endpoints.on_updated(records, note);
+      break;
     case NoteKind::kSourceRemoved:
       if (Endpoint* endpoint = routing.on_source_removed(records, note.ref)) endpoints.finish(*endpoint);
       break;

@@ -47,7 +47,7 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   EndpointView view;
   view.session = endpoint.session->id;
   view.id = endpoint.id;
-  view.kind = endpoint.request.kind;
+  view.kind = endpoint.kind;
   view.state = state_of(context, endpoint);
   view.reason = endpoint.reason;
   view.port = context.port(endpoint).name;
@@ -62,9 +62,9 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.idle_timeout_s = context.idle_timeout_s(endpoint);
   view.profile = endpoint.profile;
   view.send_key = endpoint.send_key;
-  view.receive_key = endpoint.request.receive_key;
+  view.receive_key = endpoint.receive_key;
   view.transport = endpoint.request.transport;
-  view.setup = endpoint.request.setup;
+  view.setup = endpoint.setup;
   if (endpoint.webrtc) endpoint.webrtc->describe(view);
   const dataplane::EndpointSlot& slot = context.slot(endpoint);
   view.packets_received = slot.packets_received.read();

@@ -7,6 +7,7 @@
 #include "controlplane/base/log.h"
 #include "controlplane/session/endpoint_keys.h"
 #include "controlplane/session/errors.h"
+#include "controlplane/session/names.h"
 
 namespace sluice::control {
 namespace {
@@ -19,24 +20,48 @@ constexpr std::size_t kTimersPerTurn = 64;  // each may send a flight of a hands
 }  // namespace
 
 std::optional<RequestError> WebrtcTransport::prepare(Endpoint& endpoint) {
-  const config::Config& config = context_.options.config;
   if (context_.options.dtls == nullptr) return refuse_state("DTLS is not set up in this daemon");
   endpoint.webrtc = std::make_unique<WebrtcPeer>(fresh_credentials(),
                                                  consent_timeout(endpoint.request.consent_timeout_ms));
-  WebrtcPeer& peer = *endpoint.webrtc;
-  DtlsOptions options;
-  options.role = endpoint.request.setup == DtlsSetup::kActive ? DtlsRole::kActive : DtlsRole::kPassive;
-  options.mtu = config.dtls.mtu;
-  options.handshake_timeout = std::chrono::milliseconds(config.dtls.handshake_timeout_ms);
   std::string error;
-  peer.dtls = DtlsTransport::make(context_.options.dtls, options, callbacks(endpoint), error);
-  if (peer.dtls) return std::nullopt;
+  endpoint.webrtc->dtls = make_dtls(endpoint, endpoint.setup, error);
+  if (endpoint.webrtc->dtls) return std::nullopt;
   endpoint.webrtc.reset();
   return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
 }
 
 std::chrono::milliseconds WebrtcTransport::consent_timeout(const std::optional<std::uint32_t>& own) const {
   return std::chrono::milliseconds(own.value_or(context_.options.config.ice.consent_timeout_ms));
+}
+
+// Until the peer has chosen, it may begin (RFC 5763 5).
+std::unique_ptr<DtlsTransport> WebrtcTransport::make_dtls(Endpoint& endpoint, DtlsSetup setup,
+                                                          std::string& error) {
+  const config::Config& config = context_.options.config;
+  DtlsOptions options;
+  options.role = setup == DtlsSetup::kActive ? DtlsRole::kActive : DtlsRole::kPassive;
+  options.mtu = config.dtls.mtu;
+  options.handshake_timeout = std::chrono::milliseconds(config.dtls.handshake_timeout_ms);
+  return DtlsTransport::make(context_.options.dtls, options, callbacks(endpoint), error);
+}
+
+std::optional<RequestError> WebrtcTransport::choose_role(Endpoint& endpoint, DtlsSetup setup) {
+  const bool active = setup == DtlsSetup::kActive;
+  if (active == (endpoint.setup == DtlsSetup::kActive)) {
+    endpoint.setup = setup;
+    return std::nullopt;
+  }
+  WebrtcPeer& peer = *endpoint.webrtc;
+  if (peer.dtls->state() != DtlsState::kNew)
+    return refuse_late("dtls.setup", choice_name(setup),
+                       fmt::format("{}: DTLS has begun so", active ? "passive" : "active"));
+  std::string error;
+  auto other = make_dtls(endpoint, setup, error);
+  if (!other) return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
+  peer.dtls = std::move(other);
+  endpoint.setup = setup;
+  set_fingerprints(endpoint, std::vector(peer.fingerprints));
+  return std::nullopt;
 }
 
 void WebrtcTransport::open(Endpoint& endpoint) {
@@ -72,6 +97,9 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
   if (other_fingerprints && peer.dtls->state() != DtlsState::kNew && !peer.fingerprints.empty())
     return refuse_late("dtls.fingerprints", "other ones than before, and DTLS has begun",
                        "those that were given before");
+  if (request.setup) {
+    if (auto error = choose_role(endpoint, *request.setup)) return *error;
+  }
   if (!request.ice_ufrag.empty() && request.ice_ufrag != peer.remote_ufrag) {
     if (!peer.remote_ufrag.empty()) {
       IceCredentials credentials = fresh_credentials();
@@ -84,6 +112,10 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
   }
   if (request.consent_timeout_ms) peer.ice.set_consent_timeout(consent_timeout(request.consent_timeout_ms));
   if (other_fingerprints) set_fingerprints(endpoint, request.fingerprints);
+  if (peer.under_way()) {
+    peer.dtls->start(context_.now());
+    arm(endpoint);
+  }
   return std::nullopt;
 }
 

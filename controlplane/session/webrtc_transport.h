@@ -94,6 +94,10 @@ class WebrtcTransport {
   void arm(Endpoint& endpoint);
   [[nodiscard]] std::chrono::milliseconds consent_timeout(const std::optional<std::uint32_t>& own) const;
   IceCredentials fresh_credentials() const;
+  [[nodiscard]] std::unique_ptr<DtlsTransport> make_dtls(Endpoint& endpoint, DtlsSetup setup,
+                                                         std::string& error);
+  /// Takes the DTLS role that the peer has left to sluice. nullopt, or the error; then nothing has changed.
+  [[nodiscard]] std::optional<RequestError> choose_role(Endpoint& endpoint, DtlsSetup setup);
   void set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints);
 
   Context& context_;

@@ -1,9 +1,12 @@
 // endpoint_slot: one remote peer's transport, as its worker sees it.
 //
 // Owner: the control thread until it sends kInstallEndpoint, then the worker until its kEndpointRemoved note,
-// then the control thread again. There are two exceptions. The control thread writes the keys after
-// installation, but before it sends kKeysReady; until then the worker does not read them. Only the worker
-// writes Counters, and any thread may read them.
+// then the control thread again. There are two exceptions. The control thread writes the keys of a webrtc
+// endpoint after installation, but before it sends kKeysReady; until then the worker does not read them. Only
+// the worker writes Counters, and any thread may read them.
+//
+// What the peer's side decides may change during a call, when signalling describes it anew (kUpdateEndpoint):
+// the worker then writes the new terms and exchanges the keys, between two turns.
 #pragma once
 
 #include <array>
@@ -34,19 +37,21 @@ struct alignas(64) EndpointSlot {
   bool keys_ready;
   bool rtp_latched;  // kOnce: has latched, and does not move again
   bool rtcp_latched;
-  // Written by the control thread before installation, constant afterwards.
+  // Written by the control thread before installation, and changed by kUpdateEndpoint.
   EndpointKind kind;
   LatchPolicy latch;  // kWebrtc: kNominated while `awaited` is set, written by the worker
   bool encrypted;     // SRTP both ways: false only for kRtp
   bool rtcp_mux;      // RTCP on the RTP port (RFC 5761)
-  bool shared_port;   // on the worker's shared ICE port: found by 5-tuple only
-  bool has_names;     // of the header extensions below that name a stream, one is used
+  // Written by the control thread before installation, constant afterwards.
+  bool shared_port;  // on the worker's shared ICE port: found by 5-tuple only
+  bool has_names;    // of the header extensions below that name a stream, one is used
   // Written by the worker.
   std::uint8_t local_index;    // of our address among the port's addresses; set at installation
   std::uint8_t remote_family;  // of `remote`: 4, 6, or 0 while the remote is not known
   // Written by the control thread before installation, constant afterwards.
-  std::uint16_t port_id;    // DPDK port
-  std::uint16_t rtcp_port;  // our RTCP port; equals local.address.port with rtcp_mux
+  std::uint16_t port_id;  // DPDK port
+  // Our RTCP port; equals local.address.port with rtcp_mux. Changed by kUpdateEndpoint.
+  std::uint16_t rtcp_port;
   // Written by the worker: the address that `rtp` leads to. Only aim() changes it.
   RemoteMark remote;
   Counter packets_received, bytes_received;  // media and RTCP that passed all checks; bytes of RTP/RTCP
@@ -74,15 +79,21 @@ struct alignas(64) EndpointSlot {
   std::uint8_t mid_extension_id;
   std::uint8_t rid_extension_id;
   std::uint8_t repaired_rid_extension_id;
-  PayloadTypeSet repair_types;       // of RTX (RFC 4588) and FEC streams with an SSRC of their own
-  std::uint32_t local_ssrc;          // the SSRC of sluice's own RTCP to this peer
-  LinkEnd local;                     // our MAC, address and RTP port on that port
-  config::IpPrefix latch_network;    // kOnce: only from here; length 0 = from anywhere
+  PayloadTypeSet repair_types;     // of RTX (RFC 4588) and FEC streams with an SSRC of their own
+  std::uint32_t local_ssrc;        // the SSRC of sluice's own RTCP to this peer
+  LinkEnd local;                   // our MAC, address and RTP port on that port
+  config::IpPrefix latch_network;  // kOnce: only from here; length 0 = from anywhere
+  // Latching (stages/latch.h). Written by the control thread before installation, then by the worker.
   std::uint64_t latch_deadline_tsc;  // kOnce: not after this; 0 = no deadline
+  config::SocketAddress signalled;   // where signalling says that the peer's RTP is; port 0 = nothing known
   // Written by the worker.
-  HeaderTemplate rtcp;                 // used without rtcp_mux
-  std::uint32_t first_stream;          // list through StreamSlot::next
-  std::uint32_t first_source;          // list through SourceSlot::next
+  config::SocketAddress former;    // kOnce: where the peer was before signalling moved it; port 0 = nowhere
+  std::uint64_t former_heard_tsc;  // the last packet from there
+  bool rtp_learned;                // `rtp` leads to where media came from: signalling alone does not move it
+  bool rtcp_learned;               // the same of `rtcp`
+  HeaderTemplate rtcp;             // used without rtcp_mux
+  std::uint32_t first_stream;      // list through StreamSlot::next
+  std::uint32_t first_source;      // list through SourceSlot::next
   std::uint32_t first_incoming_route;  // routes that lead here, list through RouteSlot::next_to_endpoint
   std::uint32_t stream_count;
   config::SocketAddress awaited;  // kNominated: the address that media moves to
@@ -91,11 +102,29 @@ struct alignas(64) EndpointSlot {
 static_assert(offsetof(EndpointSlot, packets_sent) == 64, "what comes in is one line");
 static_assert(offsetof(EndpointSlot, generation) <= 192, "what goes out is two");
 
-/// The keys of the endpoint with the same slot index. Only the control thread writes and wipes them: see
-/// above.
+/// The keys of the endpoint with the same slot index. The control thread expands and wipes them, see above;
+/// the worker exchanges them for those of an EndpointTerms.
 struct EndpointKeys {
   crypto::SrtpKeys receive;
   crypto::SrtpKeys send;
+};
+
+/// What signalling may decide again while the endpoint lives (kUpdateEndpoint). The worker takes all of it
+/// between two turns, so no packet sees half of it.
+///
+/// `keys` are fresh keys in memory of the control thread. The worker exchanges those that `new_receive` and
+/// `new_send` name for the ones in its slot; after the answer the control thread wipes what it got back.
+struct EndpointTerms {
+  EndpointKeys* keys = nullptr;
+  bool new_receive = false;    // a new SRTP context: roll-over counters and replay windows start again
+  bool new_send = false;       // the key that we send with, or its profile, is another one
+  bool send_restarts = false;  // that key has sealed nothing yet: roll-over counters start at zero
+  EndpointKind kind{};
+  LatchPolicy latch{};
+  bool rtcp_mux = false;
+  std::uint16_t rtcp_port = 0;
+  std::uint64_t latch_deadline_tsc = 0;  // of a latch that is open from now on
+  config::SocketAddress signalled;       // where the peer's RTP is; port 0 = as before
 };
 
 }  // namespace sluice::dataplane

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/shared/endpoint_slot.h"
 #include "dataplane/shared/five_tuple.h"
 #include "dataplane/wire/header_template.h"
 
@@ -21,12 +22,14 @@ namespace sluice::dataplane {
 enum class CommandKind : std::uint8_t {
   kInstallEndpoint,  // ref: an endpoint slot that the control thread has filled
   kRemoveEndpoint,   // ref. Its routes and sources must be removed first. Answered by kEndpointRemoved
-  kSetRemote,        // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling
-  kSetNextHop,  // as kSetRemote, but only while the endpoint sends there: the next hop has another MAC
-  kAwaitRemote,  // ref, tuple.remote: send there once an authentic packet comes from there; unset: no longer
-  kBindTuple,    // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
-  kUnbindTuple,  // ref, tuple
-  kKeysReady,    // ref: both keys of the slot are expanded; media may flow
+  kSetRemote,        // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling.
+                     // Changes only the MAC of a remote that was learned from media
+  kSetNextHop,       // as kSetRemote, but only while the endpoint sends there: the next hop has another MAC
+  kAwaitRemote,      // ref, tuple.remote: send there once an authentic packet comes from there; unset: not
+  kUpdateEndpoint,   // ref, terms: the peer's side was described anew. Answered by kEndpointUpdated
+  kBindTuple,        // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
+  kUnbindTuple,      // ref, tuple
+  kKeysReady,        // ref: both keys of the slot are expanded; media may flow
   kInstallSource,    // ref
   kRemoveSource,     // ref. Its routes must be removed first. Answered by kSourceRemoved
   kLendSource,       // ref, worker, source: from now on lend to `worker`, where `source` is the mirror
@@ -52,11 +55,14 @@ struct Command {
   rte_mbuf* mbuf = nullptr;
   FiveTuple tuple;
   HeaderTemplate remote{};
+  EndpointTerms terms;
 };
 static_assert(std::is_trivially_copyable_v<Command>);
 
 enum class NoteKind : std::uint8_t {
   kEndpointRemoved,  // ref. The control thread owns the slot, its keys and its final counters again
+  kEndpointUpdated,  // ref. The control thread owns the exchanged keys. address: where the component is sent
+                     // to, if that was learned from media; else its port is 0. One for each component
   kSourceRemoved,    // ref
   kRouteRemoved,     // ref. RouteSlot::next_index is final
   kLatched,          // ref, address, component: the worker now sends to that address

@@ -124,7 +124,8 @@ struct alignas(64) RouteSlot {
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
   std::array<std::uint8_t, 16> extension_ids;  // [incoming id 1..14] -> outgoing id, 0 = removed (RFC 8285)
 
-  // Lowest packet index that may leave. The control thread chooses it so that no index repeats.
+  // Lowest packet index that may leave. The control thread chooses it so that no index repeats. A new key of
+  // the receiver changes it: restart_rollover().
   std::uint64_t first_index;
   // The first packet leaves with first_index + reorder_room. Packets that should have come before it get the
   // numbers below. 0 for an SSRC that the receiver knows already: there the room would look like a loss.

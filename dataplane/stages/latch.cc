@@ -24,14 +24,62 @@ bool from_known_address(const EndpointSlot& endpoint, const MediaPacket& packet)
   return endpoint.rtcp.known() && same_address(endpoint.rtcp, packet);
 }
 
+std::uint64_t last_rtp_tsc(const WorkerState& state, const EndpointSlot& endpoint) {
+  std::uint64_t last = 0;
+  for (std::uint32_t at = endpoint.first_stream; at != kNoSlot; at = state.memory.streams[at].next)
+    last = std::max(last, state.memory.streams[at].last_packet_tsc.read());
+  return last;
+}
+
+bool window_is_open(const WorkerState& state, const EndpointSlot& endpoint) {
+  return endpoint.latch_deadline_tsc == 0 || state.now <= endpoint.latch_deadline_tsc;
+}
+
+config::SocketAddress source_of(const MediaPacket& packet) {
+  return {config::IpAddress::from_bytes(source_address(packet)), source_port(packet)};
+}
+
+bool was_heard_within(const WorkerState& state, std::uint64_t tsc, std::uint64_t ms) {
+  return tsc != 0 && state.now - tsc < state.tsc_hz / 1000 * ms;
+}
+
+// Rule 2: the peer's address of before, or the host of it for RTCP.
+bool is_former(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (endpoint.former.port == 0 || !window_is_open(state, endpoint)) return false;
+  const config::SocketAddress source = source_of(packet);
+  return packet.component == Component::kRtcp ? source.ip == endpoint.former.ip : source == endpoint.former;
+}
+
 bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
-  if (endpoint.latch_deadline_tsc != 0 && state.now > endpoint.latch_deadline_tsc) return false;
-  const auto source = config::IpAddress::from_bytes(source_address(packet));
-  // RTP and RTCP of one peer come from one host. So the one that latches second must have the same address.
+  if (!window_is_open(state, endpoint)) return false;
+  const config::SocketAddress source = source_of(packet);
   const bool rtcp = packet.component == Component::kRtcp;
+  const bool latched = rtcp ? endpoint.rtcp_latched : endpoint.rtp_latched;
+  // Without a deadline the window ends with the latching.
+  if (!rtcp && source == endpoint.signalled) return !latched || endpoint.latch_deadline_tsc != 0;
+  if (latched) return false;
+  if (is_former(state, endpoint, packet)) return true;
+  // RTP and RTCP of one peer come from one host. So the one that latches second must have the same address.
   const bool other_latched = rtcp ? endpoint.rtp_latched : endpoint.rtcp_latched;
-  if (other_latched && template_remote(rtcp ? endpoint.rtp : endpoint.rtcp).ip != source) return false;
-  return endpoint.latch_network.length == 0 || endpoint.latch_network.contains(source);
+  if (other_latched && template_remote(rtcp ? endpoint.rtp : endpoint.rtcp).ip != source.ip) return false;
+  if (endpoint.former.port != 0 && was_heard_within(state, endpoint.former_heard_tsc, kFormerQuietMs))
+    return false;
+  return endpoint.latch_network.length == 0 || endpoint.latch_network.contains(source.ip);
+}
+
+// REQUIRES: the packet may latch. The endpoint sends to its source already.
+void latch_once(const WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
+  const bool rtcp = packet.component == Component::kRtcp;
+  if (is_former(state, endpoint, packet)) {
+    if (!rtcp) endpoint.former_heard_tsc = state.now;
+    return;
+  }
+  (rtcp ? endpoint.rtcp_latched : endpoint.rtp_latched) = true;
+  if (rtcp) return;
+  endpoint.former = {};
+  const bool elsewhere =
+      endpoint.rtcp_latched && template_remote(endpoint.rtcp).ip != template_remote(endpoint.rtp).ip;
+  if (elsewhere) endpoint.rtcp_latched = endpoint.rtcp_learned = false;
 }
 
 bool is_on_link(const PortInfo& port, const config::IpAddress& ip) {
@@ -64,6 +112,8 @@ void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacke
   const bool was_known = endpoint.rtp.known();
   aim(endpoint, packet.component, make_header_template(local, remote, endpoint.vlan, endpoint.dscp));
   if (!was_known && endpoint.rtp.known()) endpoint_became_reachable(state, packet.endpoint);
+  if (endpoint.kind != EndpointKind::kWebrtc)  // ICE decides there
+    (packet.component == Component::kRtcp ? endpoint.rtcp_learned : endpoint.rtp_learned) = true;
   Note note;
   note.kind = NoteKind::kLatched;
   note.component = packet.component;
@@ -88,11 +138,48 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
 }
 
+void redirect(EndpointSlot& endpoint, Component component, const HeaderTemplate& header) {
+  const bool rtcp = component == Component::kRtcp;
+  const HeaderTemplate& present = rtcp ? endpoint.rtcp : endpoint.rtp;
+  const bool learned = rtcp ? endpoint.rtcp_learned : endpoint.rtp_learned;
+  const bool both_known = present.known() && header.known();
+  if (learned && both_known && template_remote(present) != template_remote(header)) return;
+  aim(endpoint, component, header);
+}
+
+void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const EndpointTerms& terms) {
+  if (endpoint.latch != terms.latch) {
+    endpoint.latch = terms.latch;
+    endpoint.rtp_latched = endpoint.rtcp_latched = false;
+  }
+  const bool moves = terms.signalled.port != 0 && terms.signalled != endpoint.signalled;
+  if (!moves) {
+    if (!endpoint.rtp_latched) endpoint.latch_deadline_tsc = terms.latch_deadline_tsc;
+    return;
+  }
+  const bool is_first = endpoint.signalled.port == 0;
+  const bool is_here = endpoint.rtp.known() && (endpoint.rtp_latched || endpoint.rtp_learned);
+  endpoint.signalled = terms.signalled;
+  endpoint.latch_deadline_tsc = terms.latch_deadline_tsc;
+  endpoint.former = {};
+  if (endpoint.latch == LatchPolicy::kOnce && is_here) {
+    endpoint.former = template_remote(endpoint.rtp);
+    endpoint.former_heard_tsc = last_rtp_tsc(state, endpoint);
+  }
+  // With this policy, media that flows comes from where we send to.
+  const bool still_sends = endpoint.latch == LatchPolicy::kAuthenticated &&
+                           was_heard_within(state, last_rtp_tsc(state, endpoint), kFlowingMs);
+  // What is signalled for the first time describes the peer that has been heard already.
+  const bool stays = !terms.new_receive && (still_sends || (is_first && endpoint.rtp_learned));
+  endpoint.rtp_latched = endpoint.rtcp_latched = false;
+  endpoint.rtp_learned = stays;
+  endpoint.rtcp_learned = endpoint.rtcp_learned && stays;
+}
+
 bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint,
                            const MediaPacket& packet) {
   if (from_known_address(endpoint, packet)) return true;
-  const bool latched = packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched;
-  return endpoint.latch == LatchPolicy::kOnce && !latched && may_latch_once(state, endpoint, packet);
+  return endpoint.latch == LatchPolicy::kOnce && may_latch_once(state, endpoint, packet);
 }
 
 void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
@@ -100,10 +187,9 @@ void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket&
     case LatchPolicy::kFixed:
       return;
     case LatchPolicy::kOnce:
-      // source_allowed() accepts an unknown address only while this component has not latched.
-      (packet.component == Component::kRtcp ? endpoint.rtcp_latched : endpoint.rtp_latched) = true;
+      // source_allowed() accepts an unknown address only when it may latch.
       if (!from_known_address(endpoint, packet)) move_to_source(state, endpoint, packet);
-      return;
+      return latch_once(state, endpoint, packet);
     case LatchPolicy::kNominated:
       if (source_port(packet) != endpoint.awaited.port ||
           config::IpAddress::from_bytes(source_address(packet)) != endpoint.awaited.ip)

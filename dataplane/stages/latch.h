@@ -3,6 +3,22 @@
 //
 // IP address and UDP port alone decide. The MAC of a frame is that of the router that sent it, which may be
 // one of several and need not be the one that we send by; the control thread finds the next hop.
+//
+// kFixed: what signalling says, and nothing else.
+//
+// kAuthenticated (SRTP): the address of the newest authentic packet. When signalling moves the peer, the
+// address that authentic media still comes from stays: a private address in SDP cuts no call. It goes when
+// the receive key changes with the address, or when no packet came for kFlowingMs.
+//
+// kOnce (plain RTP, where any host can forge a packet): within a window, the first source that is allowed;
+// then no other one. The window opens with the endpoint, and again each time that signalling describes the
+// peer while it has not latched, or moves it. Signalling that repeats the address of before changes nothing.
+// While the window is open: 1. The signalled address is always heard, and wins against any other source. 2.
+// The address of before the move is still heard. A packet from it brings what we send back to it, because
+// the peer may be behind a NAT and only its SDP has changed. It does not end the latching. 3. Any other
+// source, such as a new phone behind a NAT, latches when the address of before has been silent for
+// kFormerQuietMs. So a stranger cannot take a call whose peer still speaks. RTCP follows the host of the
+// RTP.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -13,8 +29,17 @@
 
 namespace sluice::dataplane {
 
+/// How long after its last packet a peer counts as sending.
+inline constexpr std::uint64_t kFlowingMs = 2000;
+inline constexpr std::uint64_t kFormerQuietMs = 500;
+
 /// From now on the endpoint sends `component` with `header`. An unknown `header` stops the sending.
 void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header);
+/// The control thread has found the way to an address: aim(), unless media has shown that the peer is at
+/// another one.
+void redirect(EndpointSlot& endpoint, Component component, const HeaderTemplate& header);
+/// Signalling has described the peer: takes the latch policy, and opens the latch as the rules above say.
+void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const EndpointTerms& terms);
 
 /// Whether the packet comes from the IP address and UDP port that the endpoint's RTP goes to. Reads only the
 /// cache line of the slot that each incoming packet needs.
@@ -53,8 +78,10 @@ inline void latch(WorkerState& state, const MediaPacket& packet) {
   if (endpoint.latch == LatchPolicy::kAuthenticated && packet.component == Component::kRtp &&
       from_rtp_remote(endpoint, packet))
     return;
-  // A latched endpoint does not latch again, and source_allowed() refuses packets of other senders.
-  if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched)
+  // A latched endpoint does not latch again, and source_allowed() refuses packets of other senders: all but
+  // those from the signalled address.
+  if (endpoint.latch == LatchPolicy::kOnce && packet.component == Component::kRtp && endpoint.rtp_latched &&
+      from_rtp_remote(endpoint, packet))
     return;
   latch_slowly(state, endpoint, packet);
 }

@@ -30,6 +30,20 @@ inline void start_numbering(RouteSlot& route, std::uint64_t incoming, std::uint6
   route.earlier_length = route.skipped = 0;
 }
 
+/// The key that seals the route's packets is new and has sealed nothing: the roll-over counter begins at
+/// zero, and the sequence numbers go on. The next packet counts as one of another stream, so nothing of
+/// before is sent again under the new key. A number that would wrap around at once is left out, since the
+/// receiver begins with zero too (RFC 3711 3.3.1).
+inline void restart_rollover(RouteSlot& route) {
+  route.stream = kNoSlot;
+  route.first_index &= 0xffff;
+  if (!route.started) return;
+  const std::uint64_t next = (route.highest_index + 1) & 0xffff;
+  route.highest_index = next == 0 ? 0 : next - 1;
+  route.base_index = route.highest_index + 1;
+  route.next_index.set(route.highest_index + 1);
+}
+
 /// For an incoming index below segment_from. nullopt when it is not in the earlier segment.
 [[gnu::cold, gnu::noinline]] inline std::optional<std::uint64_t> outgoing_of_earlier(const RouteSlot& route,
                                                                                      std::uint64_t incoming) {

@@ -274,22 +274,6 @@ bool may_yield(const WorkerState& state, const StreamSlot& stream) {
   return stream.fed == 0 && state.now - last_heard(stream) >= to_tsc(state, kYieldUs);
 }
 
-// Ends a stream that may_yield(). Its indices stay spent under SRTP.
-void end_to_make_space(WorkerState& state, std::uint32_t slot) {
-  const StreamSlot& stream = state.memory.streams[slot];
-  const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
-  if (state.endpoint(endpoint).encrypted) {
-    StreamPast past;
-    past.has_rtp = stream.rtp_window.started();
-    past.has_rtcp = stream.rtcp_window.started();
-    if (past.has_rtp) past.rtp_highest = stream.rtp_window.highest();
-    if (past.has_rtcp) past.rtcp_highest = static_cast<std::uint32_t>(stream.rtcp_window.highest());
-    if (past.has_rtp || past.has_rtcp)
-      state.past_streams.remember({endpoint, stream.ssrc.load(std::memory_order_relaxed)}, past);
-  }
-  forget_stream(state, slot);
-}
-
 // Walks the streams of the endpoint, at most max_streams.
 bool make_space_in(WorkerState& state, std::uint32_t endpoint_slot) {
   std::uint32_t best = kNoSlot;
@@ -304,7 +288,7 @@ bool make_space_in(WorkerState& state, std::uint32_t endpoint_slot) {
     rank = own;
   }
   if (best == kNoSlot) return false;
-  end_to_make_space(state, best);
+  end_stream(state, best);
   return true;
 }
 
@@ -319,7 +303,7 @@ void make_space_anywhere(WorkerState& state) {
     const StreamSlot& stream = state.memory.streams[slot];
     const bool in_use = (stream.tenancy.load(std::memory_order_relaxed) & 1) != 0 && !is_mirror(stream);
     if (!in_use || !stream.dormant.load(std::memory_order_relaxed)) continue;
-    return end_to_make_space(state, slot);
+    return end_stream(state, slot);
   }
 }
 
@@ -339,6 +323,21 @@ void make_space(WorkerState& state) {
   const EndpointSlot& endpoint = state.endpoint(endpoint_slot);
   if (endpoint.installed && make_space_in(state, endpoint_slot)) return;
   if (!endpoint.installed || endpoint.stream_count < endpoint.max_streams) make_space_anywhere(state);
+}
+
+void end_stream(WorkerState& state, std::uint32_t slot) {
+  const StreamSlot& stream = state.memory.streams[slot];
+  const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
+  if (state.endpoint(endpoint).encrypted) {
+    StreamPast past;
+    past.has_rtp = stream.rtp_window.started();
+    past.has_rtcp = stream.rtcp_window.started();
+    if (past.has_rtp) past.rtp_highest = stream.rtp_window.highest();
+    if (past.has_rtcp) past.rtcp_highest = static_cast<std::uint32_t>(stream.rtcp_window.highest());
+    if (past.has_rtp || past.has_rtcp)
+      state.past_streams.remember({endpoint, stream.ssrc.load(std::memory_order_relaxed)}, past);
+  }
+  forget_stream(state, slot);
 }
 
 void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
@@ -375,7 +374,7 @@ std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint_slot, std
   if (slot == kNoSlot) return kNoSlot;
   StreamSlot& stream = state.memory.streams[slot];
   reset(stream, endpoint_slot, endpoint.generation, ssrc);
-  restore_past(state, stream, {endpoint_slot, ssrc});
+  if (endpoint.encrypted) restore_past(state, stream, {endpoint_slot, ssrc});
   stream.next = endpoint.first_stream;
   endpoint.first_stream = slot;
   ++endpoint.stream_count;

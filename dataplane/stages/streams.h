@@ -27,6 +27,10 @@ std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint, std::uin
 /// REQUIRES: no packet is between classify and transmit, since packets name their streams by slot.
 void make_space(WorkerState& state);
 
+/// Ends a stream while its endpoint stays. WorkerState::past_streams keeps what is needed of an SRTP stream.
+/// Otherwise as forget_stream().
+void end_stream(WorkerState& state, std::uint32_t slot);
+
 /// Ends a stream. As with an idle stream, each source that it fed gets the matching stream that had the
 /// latest packet.
 void forget_stream(WorkerState& state, std::uint32_t slot);

@@ -1,5 +1,6 @@
 #include "dataplane/worker/commands.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "dataplane/stages/fanout.h"
@@ -7,6 +8,7 @@
 #include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/latch.h"
 #include "dataplane/stages/lend.h"
+#include "dataplane/stages/numbering.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/streams.h"
 #include "dataplane/stages/transmit.h"
@@ -54,6 +56,8 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->has_names =
       (endpoint->mid_extension_id | endpoint->rid_extension_id | endpoint->repaired_rid_extension_id) != 0;
   endpoint->rtp_latched = endpoint->rtcp_latched = false;
+  endpoint->rtp_learned = endpoint->rtcp_learned = false;
+  endpoint->former = {};
   endpoint->transmit_index = state.port_index[endpoint->port_id & 0xff];
   endpoint->local_index = state.own_address_index(endpoint->port_id, endpoint->local.address.ip);
   aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});
@@ -116,7 +120,7 @@ void set_remote(WorkerState& state, const Command& command) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
   if (endpoint == nullptr) return;
   const bool was_known = endpoint->rtp.known();
-  aim(*endpoint, command.component, command.remote);
+  redirect(*endpoint, command.component, command.remote);
   if (!was_known && endpoint->rtp.known()) endpoint_became_reachable(state, command.ref.slot);
 }
 
@@ -134,6 +138,74 @@ void set_next_hop(WorkerState& state, const Command& command) {
   const HeaderTemplate& present = command.component == Component::kRtcp ? endpoint->rtcp : endpoint->rtp;
   if (present.known() && template_remote(present) == template_remote(command.remote))
     aim(*endpoint, command.component, command.remote);
+}
+
+void exchange(crypto::SrtpKeys& ours, crypto::SrtpKeys& fresh) {
+  auto* bytes = reinterpret_cast<std::uint8_t*>(&ours);
+  std::swap_ranges(bytes, bytes + sizeof ours, reinterpret_cast<std::uint8_t*>(&fresh));
+}
+
+// Streams belong to the receive key, or to plain RTP: their windows and roll-over counters end with it.
+void end_streams_of_before(WorkerState& state, std::uint32_t slot, const EndpointTerms& terms) {
+  const EndpointSlot& endpoint = state.endpoint(slot);
+  const bool encrypted = terms.kind != EndpointKind::kRtp;
+  if (!terms.new_receive && encrypted == endpoint.encrypted) return;
+  while (endpoint.first_stream != kNoSlot) end_stream(state, endpoint.first_stream);
+  if (terms.new_receive) state.past_streams.forget_endpoint(slot);
+}
+
+// A receiver begins with a roll-over counter of zero under a new key (RFC 3711 3.3.1). The sequence numbers
+// go on.
+void restart_rollover(WorkerState& state, const EndpointSlot& endpoint) {
+  for (std::uint32_t at = endpoint.first_incoming_route; at != kNoSlot;
+       at = state.memory.routes[at].next_to_endpoint)
+    restart_rollover(state.memory.routes[at]);
+}
+
+void take_keys(WorkerState& state, std::uint32_t slot, const EndpointTerms& terms) {
+  EndpointSlot& endpoint = state.endpoint(slot);
+  EndpointKeys& keys = state.memory.keys[slot];
+  if (terms.new_receive) exchange(keys.receive, terms.keys->receive);
+  if (terms.new_send) exchange(keys.send, terms.keys->send);
+  if (terms.send_restarts) restart_rollover(state, endpoint);
+  endpoint.keys_ready = keys.receive.ready && keys.send.ready;
+  endpoint.can_seal = !endpoint.encrypted || endpoint.keys_ready;
+  endpoint.tag_length =
+      endpoint.encrypted && endpoint.keys_ready
+          ? static_cast<std::uint8_t>(crypto::profile_info(keys.send.profile).rtp_tag_length)
+          : std::uint8_t{0};
+}
+
+void move_rtcp_port(WorkerState& state, std::uint32_t slot, const EndpointTerms& terms) {
+  EndpointSlot& endpoint = state.endpoint(slot);
+  if (endpoint.rtcp_port != endpoint.local.address.port)
+    state.local_ports[endpoint.rtcp_port].endpoint = kNoSlot;
+  endpoint.rtcp_mux = terms.rtcp_mux;
+  endpoint.rtcp_port = terms.rtcp_port;
+  state.local_ports[endpoint.rtcp_port].endpoint = slot;
+}
+
+void update_endpoint(WorkerState& state, const Command& command) {
+  Note rtp, rtcp;
+  rtp.kind = rtcp.kind = NoteKind::kEndpointUpdated;
+  rtp.ref = rtcp.ref = command.ref;
+  rtcp.component = Component::kRtcp;
+  if (EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true)) {
+    const EndpointTerms& terms = command.terms;
+    seal_reports(state);  // those that wait are meant for the former key and port
+    end_streams_of_before(state, command.ref.slot, terms);
+    if (endpoint->rtcp_port != terms.rtcp_port) move_rtcp_port(state, command.ref.slot, terms);
+    const bool was_ready = endpoint->can_seal;
+    endpoint->kind = terms.kind;
+    endpoint->encrypted = terms.kind != EndpointKind::kRtp;
+    take_keys(state, command.ref.slot, terms);
+    take_signalled(state, *endpoint, terms);
+    if (!was_ready && endpoint->can_seal) endpoint_became_reachable(state, command.ref.slot);
+    if (endpoint->rtp_learned) rtp.address = template_remote(endpoint->rtp);
+    if (endpoint->rtcp_learned) rtcp.address = template_remote(endpoint->rtcp);
+  }
+  state.tell(rtp);
+  state.tell(rtcp);
 }
 
 void bind_tuple(WorkerState& state, const Command& command, bool bind) {
@@ -274,6 +346,8 @@ void carry_out(WorkerState& state, const Command& command) {
       return await_remote(state, command);
     case CommandKind::kSetNextHop:
       return set_next_hop(state, command);
+    case CommandKind::kUpdateEndpoint:
+      return update_endpoint(state, command);
     case CommandKind::kBindTuple:
       return bind_tuple(state, command, true);
     case CommandKind::kUnbindTuple:

@@ -28,19 +28,6 @@ std::string unique_name(const char* base) {
   return std::string(base) + std::to_string(count++);
 }
 
-crypto::MasterKey make_master(crypto::SrtpProfile profile, std::uint8_t seed) {
-  const auto info = crypto::profile_info(profile);
-  Bytes key(info.key_length);
-  Bytes salt(info.salt_length);
-  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(seed * 31 + i * 7);
-  for (std::size_t i = 0; i < salt.size(); ++i) salt[i] = static_cast<std::uint8_t>(seed * 17 + i * 5 + 1);
-  crypto::MasterKey master;
-  master.profile = profile;
-  master.key.assign(key);
-  master.salt.assign(salt);
-  return master;
-}
-
 rte_ring* make_ring() {
   rte_ring* ring =
       rte_ring_create(unique_name("test_ring").c_str(), kRingSize, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -56,6 +43,19 @@ void end_program(const std::string& complaint) {
 ComplaintHandler complaint_handler = end_program;
 
 }  // namespace
+
+crypto::MasterKey make_master(crypto::SrtpProfile profile, std::uint8_t seed) {
+  const auto info = crypto::profile_info(profile);
+  Bytes key(info.key_length);
+  Bytes salt(info.salt_length);
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(seed * 31 + i * 7);
+  for (std::size_t i = 0; i < salt.size(); ++i) salt[i] = static_cast<std::uint8_t>(seed * 17 + i * 5 + 1);
+  crypto::MasterKey master;
+  master.profile = profile;
+  master.key.assign(key);
+  master.salt.assign(salt);
+  return master;
+}
 
 void set_complaint_handler(ComplaintHandler handler) {
   complaint_handler = handler;
@@ -203,6 +203,7 @@ Peer Harness::add_peer(const PeerOptions& options) {
   slot.rtcp_port = static_cast<std::uint16_t>(peer.local.address.port + (options.rtcp_mux ? 0 : 1));
   slot.rtp = slot.rtcp = HeaderTemplate{};
   if (options.known_remote) {
+    slot.signalled = peer.remote.address;
     slot.rtp = make_header_template(peer.local, peer.remote, 0);
     LinkEnd local = peer.local;
     LinkEnd remote = peer.remote;
@@ -227,6 +228,33 @@ void Harness::make_keys_ready(const Peer& peer) {
   ready.kind = CommandKind::kKeysReady;
   ready.ref = {peer.slot, 1};
   command(ready);
+}
+
+void Harness::update(const Peer& peer, EndpointTerms terms) {
+  const auto fresh = std::make_unique<EndpointKeys>();
+  expect((!terms.new_receive ||
+          control_engine_->expand(peer.to_sluice, crypto::Direction::kReceive, fresh->receive)) &&
+             (!terms.new_send ||
+              control_engine_->expand(peer.from_sluice, crypto::Direction::kSend, fresh->send)),
+         "the engine refuses a key");
+  Command update;
+  update.kind = CommandKind::kUpdateEndpoint;
+  update.ref = {peer.slot, 1};
+  update.terms = terms;
+  update.terms.keys = fresh.get();
+  command(update);
+  control_engine_->release(fresh->receive);
+  control_engine_->release(fresh->send);
+}
+
+EndpointTerms Harness::terms_of(const Peer& peer) const {
+  const EndpointSlot& slot = memory_->endpoints[peer.slot];
+  EndpointTerms terms;
+  terms.kind = slot.kind;
+  terms.latch = slot.latch;
+  terms.rtcp_mux = slot.rtcp_mux;
+  terms.rtcp_port = slot.rtcp_port;
+  return terms;
 }
 
 std::uint32_t Harness::add_source(const Peer& from, const RouteOptions& options) {

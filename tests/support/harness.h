@@ -34,6 +34,9 @@ void start_eal();
 inline constexpr MacAddress kOurMac{2, 0, 0, 0, 0, 1};
 inline const config::IpAddress kOurIp = config::IpAddress::v4(198, 18, 0, 1);
 
+/// A master key of that profile. Different seeds give different keys.
+crypto::MasterKey make_master(crypto::SrtpProfile profile, std::uint8_t seed);
+
 /// A peer of an endpoint: the addresses and the keys of both directions.
 struct Peer {
   std::uint32_t slot = kNoSlot;
@@ -108,6 +111,11 @@ class Harness {
 
   Peer add_peer(const PeerOptions& options = {});
   void make_keys_ready(const Peer& peer);
+  /// The peer's side is described anew. The keys of `peer` are those that it has from now on; `terms` says
+  /// which of them are new.
+  void update(const Peer& peer, EndpointTerms terms);
+  /// Terms that leave the endpoint as it is.
+  EndpointTerms terms_of(const Peer& peer) const;
   std::uint32_t add_source(const Peer& from, const RouteOptions& options);
   /// Makes a mirror on this worker of a source of `home`, and `home` lends to it from now on. Returns the
   /// slot of the mirror.

@@ -77,6 +77,8 @@ void ScriptedWorker::carry_out(const Command& command) {
       next_hops.push_back({command.ref, command.component, dataplane::template_remote(command.remote),
                            dataplane::template_next_hop(command.remote)});
       return;
+    case CommandKind::kUpdateEndpoint:
+      return update_endpoint(command);
     case CommandKind::kBindTuple:
       return bind_tuple(command);
     case CommandKind::kUnbindTuple:
@@ -122,6 +124,29 @@ void ScriptedWorker::carry_out(const Command& command) {
       return inject(command);
     case CommandKind::kStop:
       return answer(NoteKind::kStopped, {});
+  }
+}
+
+void ScriptedWorker::update_endpoint(const Command& command) {
+  const dataplane::EndpointTerms& with = command.terms;
+  if (!holds(endpoints, command.ref)) breach("update of an endpoint that is not installed");
+  dataplane::EndpointKeys& keys = memory_.keys[command.ref.slot];
+  if (with.new_receive && !with.keys->receive.ready) breach("a new receive key that is not expanded");
+  if (with.new_send && !with.keys->send.ready) breach("a new send key that is not expanded");
+  if (with.send_restarts && !with.new_send) breach("numbers restart under a key that is not new");
+  if (with.new_receive) std::swap(keys.receive, with.keys->receive);
+  if (with.new_send) std::swap(keys.send, with.keys->send);
+  const bool encrypted = with.kind != dataplane::EndpointKind::kRtp;
+  if (encrypted && keys.receive.ready != keys.send.ready) breach("one key without the other");
+  terms.push_back(with);
+  terms.back().keys = nullptr;
+  for (const auto component : {dataplane::Component::kRtp, dataplane::Component::kRtcp}) {
+    Note note;
+    note.kind = NoteKind::kEndpointUpdated;
+    note.component = component;
+    note.ref = command.ref;
+    if (component == dataplane::Component::kRtp) note.address = learned;
+    answers_.push_back(note);
   }
 }
 

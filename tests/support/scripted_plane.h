@@ -43,6 +43,8 @@ class ScriptedWorker {
   std::size_t held_acks() const { return answers_.size(); }
 
   void tell(const dataplane::Note& note) { answers_.push_back(note); }
+  /// The address that the answer to each kUpdateEndpoint names from now on: where media came from.
+  config::SocketAddress learned;
   /// Adds `packets` to the next_index that the worker reports when the route with that outgoing SSRC is
   /// removed.
   void advance_ssrc(std::uint32_t ssrc, std::uint64_t packets) { sent_[ssrc] += packets; }
@@ -68,6 +70,7 @@ class ScriptedWorker {
   std::vector<Bound> bound;                 // 5-tuples that are bound now
   std::vector<TestFrame> injected;
   std::vector<dataplane::SlotRef> keyed;             // from every kKeysReady
+  std::vector<dataplane::EndpointTerms> terms;       // from every kUpdateEndpoint, without the keys
   std::vector<dataplane::SlotRef> forgotten;         // from every kStreamIdle
   std::vector<dataplane::CommandKind> order;         // every command, in order
   std::map<std::uint32_t, std::uint32_t> endpoints;  // installed: slot -> generation
@@ -81,6 +84,7 @@ class ScriptedWorker {
 
  private:
   void carry_out(const dataplane::Command& command);
+  void update_endpoint(const dataplane::Command& command);
   void bind_tuple(const dataplane::Command& command);
   void install_source(const dataplane::Command& command);
   void remove_source(const dataplane::Command& command);

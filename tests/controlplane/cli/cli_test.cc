@@ -95,10 +95,11 @@ const Leaf& leaf(const std::vector<Leaf>& leaves, std::string_view option) {
 TEST(CliOptions, FlattenWhatIsNested) {
   const auto leaves = leaves_of(method("endpoint.create"));
   EXPECT_EQ(leaf(leaves, "--ice-ufrag").path, (std::vector<std::string>{"ice", "ufrag"}));
-  EXPECT_EQ(leaf(leaves, "--dtls-setup").param.choices, (std::vector<std::string>{"passive", "active"}));
+  EXPECT_EQ(leaf(leaves, "--dtls-setup").param.choices,
+            (std::vector<std::string>{"passive", "active", "actpass"}));
   EXPECT_EQ(leaf(leaves, "--ice-password").param.only_for, "kind webrtc");
   EXPECT_TRUE(leaf(leaves, "--session").is_positional);
-  EXPECT_FALSE(leaf(leaves, "--id").is_positional);
+  EXPECT_TRUE(leaf(leaves, "--id").is_positional);
   EXPECT_TRUE(leaf(leaves, "--rtcp-mux").is_flag());
 }
 

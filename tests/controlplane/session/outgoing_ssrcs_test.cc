@@ -38,6 +38,24 @@ TEST_F(OutgoingSsrcsTest, ContinuesAfterTheLastIndex) {
   EXPECT_EQ(ssrcs.lease(1000, random, refusal)->first_index, first.first_index + 70000);
 }
 
+TEST_F(OutgoingSsrcsTest, AnotherKeyStartsWithARolloverOfZero) {
+  OutgoingSsrcs ssrcs(1, 100, true);
+  const auto ended = *ssrcs.lease(10, random, refusal);
+  ssrcs.end(ended, 70000);
+  const auto wrapped = *ssrcs.lease(11, random, refusal);
+  ssrcs.end(wrapped, 65536);
+  const auto ending = *ssrcs.lease(12, random, refusal);
+  auto living = *ssrcs.lease(13, random, refusal);
+  ssrcs.restart();
+  living = ssrcs.renew(living);
+  EXPECT_EQ(ssrcs.lease(10, random, refusal)->first_index, 70000u & 0xffff);
+  EXPECT_EQ(ssrcs.lease(11, random, refusal)->first_index, 1u);
+  ssrcs.end(ending, 200005);  // an index of the former key
+  EXPECT_EQ(ssrcs.lease(12, random, refusal)->first_index, 200005u & 0xffff);
+  ssrcs.end(living, 90000);  // an index of the present key
+  EXPECT_EQ(ssrcs.lease(13, random, refusal)->first_index, 90000u);
+}
+
 TEST_F(OutgoingSsrcsTest, ForgetsAnSsrcThatNeverSent) {
   OutgoingSsrcs ssrcs(1, 2, true);
   for (std::uint32_t i = 10; i < 100; ++i) {

@@ -207,8 +207,6 @@ TEST(Sessions, BadEndpointsAreRefusedAndTakeNothing) {
   add(
       bench.sdes("e"), [](auto& r) { r.latch = dataplane::LatchPolicy::kOnce; }, "latch");
   add(
-      bench.sdes("e"), [](auto& r) { r.receive_key.clear(); }, "receiveKey");
-  add(
       bench.sdes("e"), [](auto& r) { r.receive_key.assign(std::vector<std::uint8_t>(30, 1)); }, "28 bytes");
   add(
       bench.sdes("e"), [](auto& r) { r.send_key = r.receive_key; }, "sendKey");

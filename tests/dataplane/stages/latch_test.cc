@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 
 #include "tests/support/harness.h"
 
@@ -97,6 +98,205 @@ TEST(LatchTest, TheWindowCloses) {
   plane.deliver(peer, make_rtp({}));
   EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u);
   EXPECT_FALSE(plane.memory().endpoints[peer.slot].rtp.known());
+}
+
+// Signalling has moved a peer that had latched behind a NAT (RFC 3264 8.3): a re-INVITE, or a transfer to
+// another phone. The window is open again for five seconds.
+class RelatchTest : public ::testing::Test {
+ protected:
+  explicit RelatchTest(LatchPolicy latch = LatchPolicy::kOnce, EndpointKind kind = EndpointKind::kRtp) {
+    PeerOptions options;
+    options.known_remote = false;
+    options.latch = latch;
+    options.kind = kind;
+    phone = plane.add_peer(options);
+    if (kind != EndpointKind::kRtp) sender = std::make_unique<Oracle>(phone.to_sluice, false);
+    stranger = elsewhere(9, 999);
+  }
+
+  Peer elsewhere(std::uint8_t host, std::uint16_t port) const {
+    Peer other = phone;
+    other.remote.address = {config::IpAddress::v4(198, 19, 0, host), port};
+    return other;
+  }
+  /// What endpoint.connect does: the terms, then the way to the address.
+  void signal(const Peer& to, bool resolves = true) {
+    EndpointTerms terms = plane.terms_of(phone);
+    terms.signalled = to.remote.address;
+    terms.latch_deadline_tsc = now() + 5 * plane.tsc_hz();
+    plane.update(phone, terms);
+    if (!resolves) return;
+    Command command;
+    command.kind = CommandKind::kSetRemote;
+    command.ref = {phone.slot, 1};
+    command.remote = make_header_template(phone.local, to.remote, 0);
+    plane.command(command);
+  }
+  /// Whether a packet from there is heard.
+  bool hears(const Peer& from) {
+    const std::uint64_t refused = plane.drops(DropReason::kWrongSource);
+    const Bytes packet = make_rtp(rtp);
+    plane.deliver(from, sender ? sender->protect(packet) : packet);
+    ++rtp.sequence;
+    plane.advance(0.02);
+    passed_ += 0.02;
+    return plane.drops(DropReason::kWrongSource) == refused;
+  }
+  void pass(double seconds) {
+    plane.advance(seconds);
+    passed_ += seconds;
+  }
+  config::SocketAddress remote() { return remote_of(plane, phone); }
+  std::uint64_t now() const {
+    return 1'000'000'000 + static_cast<std::uint64_t>(passed_ * static_cast<double>(plane.tsc_hz()));
+  }
+
+  Harness plane;
+  Peer phone, stranger;
+  RtpOptions rtp;
+  std::unique_ptr<Oracle> sender;
+
+ private:
+  double passed_ = 0;
+};
+
+class RelatchSrtpTest : public RelatchTest {
+ protected:
+  RelatchSrtpTest() : RelatchTest(LatchPolicy::kAuthenticated, EndpointKind::kSdes) {}
+};
+
+TEST_F(RelatchTest, APhoneBehindAnotherNatIsHeardWhenTheFormerOneIsSilent) {
+  EXPECT_TRUE(hears(phone));
+  signal(elsewhere(1, 5000));
+  signal(elsewhere(2, 5000));
+  EXPECT_EQ(remote(), elsewhere(2, 5000).remote.address) << "sends there at once";
+  pass(0.6);
+  const Peer natted = elsewhere(3, 61000);
+  EXPECT_TRUE(hears(natted));
+  EXPECT_EQ(remote(), natted.remote.address);
+  EXPECT_FALSE(hears(stranger));
+  EXPECT_FALSE(hears(phone)) << "the former phone has left the call";
+}
+
+TEST_F(RelatchTest, TheSameAddressAgainChangesNothing) {
+  const Peer privately = elsewhere(1, 5000);
+  signal(privately);
+  EXPECT_TRUE(hears(phone));
+  pass(60);
+  signal(privately);
+  EXPECT_EQ(remote(), phone.remote.address);
+  EXPECT_FALSE(hears(stranger));
+  EXPECT_TRUE(hears(phone));
+}
+
+TEST_F(RelatchTest, TheWindowOpensAgainUntilThePeerHasLatched) {
+  const Peer privately = elsewhere(1, 5000);
+  signal(privately);
+  pass(90);  // ringing
+  EXPECT_FALSE(hears(phone));
+  signal(privately);
+  EXPECT_TRUE(hears(phone));
+  EXPECT_EQ(remote(), phone.remote.address);
+}
+
+TEST_F(RelatchTest, AnAnswerDoesNotCutEarlyMedia) {
+  EXPECT_TRUE(hears(phone));
+  signal(elsewhere(1, 5000));  // the private address of the same phone, signalled for the first time
+  EXPECT_EQ(remote(), phone.remote.address);
+  EXPECT_TRUE(hears(phone));
+  pass(10);
+  EXPECT_TRUE(hears(phone));
+  EXPECT_FALSE(hears(stranger));
+}
+
+TEST_F(RelatchTest, AStrangerTakesNoCallWhosePeerStillSpeaks) {
+  EXPECT_TRUE(hears(phone));
+  signal(elsewhere(1, 5000));
+  signal(elsewhere(2, 5000));
+  for (int i = 0; i < 300; ++i) {  // 12 s, past the window
+    EXPECT_TRUE(hears(phone)) << i;
+    EXPECT_FALSE(hears(stranger)) << i;
+    EXPECT_EQ(remote(), phone.remote.address) << "only its SDP has changed";
+  }
+}
+
+TEST_F(RelatchTest, TheSignalledAddressWinsAgainstAStranger) {
+  EXPECT_TRUE(hears(phone));
+  const Peer moved = elsewhere(2, 5000);
+  signal(moved);
+  pass(1);
+  EXPECT_TRUE(hears(stranger)) << "may be the phone behind another NAT";
+  EXPECT_EQ(remote(), stranger.remote.address);
+  EXPECT_TRUE(hears(moved));
+  EXPECT_EQ(remote(), moved.remote.address);
+  EXPECT_FALSE(hears(stranger));
+  EXPECT_EQ(remote(), moved.remote.address);
+}
+
+TEST_F(RelatchTest, TheSignalledAddressEndsTheFormerOne) {
+  EXPECT_TRUE(hears(phone));
+  const Peer moved = elsewhere(2, 5000);
+  signal(moved);
+  EXPECT_TRUE(hears(phone));
+  EXPECT_TRUE(hears(moved));
+  EXPECT_EQ(remote(), moved.remote.address);
+  EXPECT_FALSE(hears(phone));
+}
+
+// The control thread may have found the way to the signalled address before it heard of the latch.
+TEST_F(RelatchTest, ALateWayToTheSignalledAddressDoesNotUndoTheLatch) {
+  signal(elsewhere(1, 5000), false);
+  EXPECT_TRUE(hears(phone));
+  Command command;
+  command.kind = CommandKind::kSetRemote;
+  command.ref = {phone.slot, 1};
+  command.remote = make_header_template(phone.local, elsewhere(1, 5000).remote, 0);
+  plane.command(command);
+  EXPECT_EQ(remote(), phone.remote.address);
+  // Another MAC of the same address is taken.
+  LinkEnd next = phone.remote;
+  next.mac = {2, 0, 0, 0, 9, 9};
+  command.remote = make_header_template(phone.local, next, 0);
+  plane.command(command);
+  EXPECT_EQ(template_next_hop(plane.memory().endpoints[phone.slot].rtp), next.mac);
+}
+
+TEST_F(RelatchSrtpTest, ThePrivateAddressOfAnSdpCutsNoPeerWhoseMediaFlows) {
+  EXPECT_TRUE(hears(phone));
+  for (const std::uint8_t host : {1, 2}) {
+    static_cast<void>(plane.notes());
+    signal(elsewhere(host, 5000));
+    EXPECT_EQ(remote(), phone.remote.address);
+    const auto notes = plane.notes();
+    ASSERT_FALSE(notes.empty());
+    EXPECT_EQ(notes[0].kind, NoteKind::kEndpointUpdated);
+    EXPECT_EQ(notes[0].address, phone.remote.address) << "the control thread learns where the peer is";
+    EXPECT_TRUE(hears(phone));
+  }
+  const Peer moved = elsewhere(2, 5000);
+  EXPECT_TRUE(hears(moved));
+  EXPECT_EQ(remote(), moved.remote.address) << "its packets are authentic";
+}
+
+TEST_F(RelatchSrtpTest, APeerThatIsSilentMovesWithSignalling) {
+  signal(elsewhere(1, 5000));
+  EXPECT_TRUE(hears(phone));
+  pass(3);
+  signal(elsewhere(1, 5000));
+  EXPECT_EQ(remote(), phone.remote.address) << "on hold behind its NAT";
+  signal(elsewhere(2, 5000));
+  EXPECT_EQ(remote(), elsewhere(2, 5000).remote.address);
+}
+
+TEST_F(RelatchSrtpTest, AnotherPhoneWithAnotherKeyIsServedAtOnce) {
+  EXPECT_TRUE(hears(phone));
+  phone.to_sluice = make_master(phone.profile, 91);
+  EndpointTerms terms = plane.terms_of(phone);
+  terms.signalled = elsewhere(2, 5000).remote.address;
+  terms.new_receive = true;
+  plane.update(phone, terms);
+  signal(elsewhere(2, 5000));
+  EXPECT_EQ(remote(), elsewhere(2, 5000).remote.address);
 }
 
 TEST(LatchTest, RtcpOfALatchedPeerComesFromTheSameHost) {
