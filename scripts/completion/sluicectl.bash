@@ -45,13 +45,13 @@ _sluicectl() {
     "session list") options="--prefix --older-than-s --cursor --limit --count" ;;
     "session get") options="--id" ;;
     "session remove") options="--id" ;;
-    "endpoint create") options="--session --id --kind --port --family --rtcp-mux --mid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
-    "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --remote --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint create") options="--session --id --kind --port --family --rtcp-mux --mid-extension-id --rid-extension-id --repaired-rid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --kind --rtcp-mux --remote --profile --receive-key --send-key --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
     "endpoint list") options="--session --kind --state --port --cursor --limit --count" ;;
     "endpoint get") options="--session --id --show-keys" ;;
     "endpoint remove") options="--session --id" ;;
-    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --retransmit" ;;
-    "route switch") options="--session --id --from --from-ssrc --from-payload-types --from-mid" ;;
+    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --retransmit" ;;
+    "route switch") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid" ;;
     "route list") options="--session --from --to --cursor --limit --count" ;;
     "route get") options="--session --id" ;;
     "route remove") options="--session --id" ;;
@@ -68,7 +68,10 @@ _sluicectl() {
     "endpoint create --latch") values="fixed once authenticated" ;;
     "endpoint create --profile") values="AEAD_AES_128_GCM AEAD_AES_256_GCM AES_CM_128_HMAC_SHA1_80 AES_CM_128_HMAC_SHA1_32" ;;
     "endpoint create --transport") values="own shared" ;;
-    "endpoint create --dtls-setup") values="passive active" ;;
+    "endpoint create --dtls-setup") values="passive active actpass" ;;
+    "endpoint connect --kind") values="rtp sdes webrtc" ;;
+    "endpoint connect --profile") values="AEAD_AES_128_GCM AEAD_AES_256_GCM AES_CM_128_HMAC_SHA1_80 AES_CM_128_HMAC_SHA1_32" ;;
+    "endpoint connect --dtls-setup") values="passive active actpass" ;;
     "endpoint list --kind") values="rtp sdes webrtc" ;;
     "endpoint list --state") values="allocated connecting connected flowing failed removing" ;;
   esac
