@@ -124,6 +124,7 @@ OrderedJson render(const EndpointView& endpoint, Keys keys) {
                      {"kind", choice_name(endpoint.kind)},
                      {"state", choice_name(endpoint.state)}};
   if (endpoint.state == EndpointState::kFailed) object["reason"] = endpoint.reason;
+  if (!endpoint.text.empty()) object["text"] = endpoint.text;
   object["worker"] = endpoint.worker;
   object["port"] = endpoint.port;
   object["family"] = choice_name(endpoint.family);
@@ -152,6 +153,13 @@ void add_counts(OrderedJson& object, const EndpointView& endpoint) {
   object["packetsSent"] = endpoint.packets_sent;
   object["bytesSent"] = endpoint.bytes_sent;
   object["authFailures"] = endpoint.auth_failures;
+  if (endpoint.kind != dataplane::EndpointKind::kWebrtc) return;
+  OrderedJson refused = OrderedJson::object();
+  for (const auto& [reason, count] : endpoint.ice_refused) refused[std::string(reason)] = count;
+  object["ice"]["refused"] = std::move(refused);
+  object["dtls"]["datagramsRefused"] = endpoint.dtls_datagrams_refused;
+  object["dtls"]["recordsRefused"] = endpoint.dtls_records_refused;
+  object["dtls"]["retransmissions"] = endpoint.dtls_retransmissions;
 }
 
 OrderedJson render(const RouteView& route) {

@@ -215,11 +215,12 @@ std::string render_ports(const OrderedJson& result) {
 }
 
 std::string render_drops(const OrderedJson& result) {
-  const auto drops = at(result, "drops");
   Table table({{"REASON"}, {"PACKETS", kRight}});
   std::size_t zero = 0;
-  if (drops.is_object()) {
-    for (const auto& [reason, count] : drops.items()) {
+  for (const char* member : {"drops", "control"}) {
+    const auto counts = at(result, member);
+    if (!counts.is_object()) continue;
+    for (const auto& [reason, count] : counts.items()) {
       if (count_of(count) == 0)
         ++zero;
       else

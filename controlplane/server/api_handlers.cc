@@ -246,6 +246,11 @@ std::variant<OrderedJson, ApiError> ApiHandlers::drops(std::optional<std::uint16
   }
   OrderedJson object;
   object["drops"] = std::move(drops);
+  if (worker) return object;
+  const Sessions::Totals totals = context_.sessions.totals();
+  object["control"] = {{"iceDropped", totals.ice_dropped},
+                       {"iceTuplesRefused", totals.ice_tuples_refused},
+                       {"dtlsDropped", totals.dtls_dropped}};
   return object;
 }
 

@@ -184,8 +184,9 @@ std::uint64_t Endpoints::latch_deadline_tsc() const {
 
 std::optional<RequestError> Endpoints::connect(Endpoint& endpoint, const EndpointConnect& request) {
   assert(!endpoint.removing);
-  if (endpoint.failed)
-    return refuse_state(fmt::format("endpoint \"{}\" has failed: {}", request.id, endpoint.reason));
+  if (endpoint.failed && request.fingerprints.empty() && request.ice_ufrag.empty())
+    return refuse_state(fmt::format("endpoint \"{}\" has failed: {}; dtls.fingerprints or ice begin anew",
+                                    request.id, endpoint.reason));
   if (auto error = check(request)) return *error;
   if (auto error = check_kind(request, endpoint.kind)) return *error;
   auto error = endpoint.kind == EndpointKind::kWebrtc ? webrtc_.connect(endpoint, request)
@@ -280,6 +281,7 @@ void Endpoints::fail(Endpoint& endpoint, std::string_view reason, std::string_vi
   endpoint.failed = true;
   endpoint.last_alive = context_.now();
   endpoint.reason = reason;
+  endpoint.text = text;
   ++context_.totals.endpoints_failed;
   context_.emit(endpoint, EndpointFailed{std::string(reason), std::string(text)});
 }

@@ -194,6 +194,7 @@ struct EndpointView {
   dataplane::EndpointKind kind{};
   EndpointState state{};
   std::string reason;  // of kFailed and kRemoving
+  std::string text;    // more about the reason; or, of a webrtc endpoint, why it does not connect
   std::string port;
   config::IpFamily family{};
   config::IpAddress local_address;
@@ -213,7 +214,9 @@ struct EndpointView {
   Fingerprint fingerprint;              // sluice's own
   std::string ice_ufrag, ice_password;  // sluice's own
   std::string ice_state, dtls_state;
-  std::uint32_t consent_timeout_ms = 0;  // 0 = never
+  std::uint32_t consent_timeout_ms = 0;                                 // 0 = never
+  std::vector<std::pair<std::string_view, std::uint64_t>> ice_refused;  // checks, by reason; those not zero
+  std::uint64_t dtls_datagrams_refused = 0, dtls_records_refused = 0, dtls_retransmissions = 0;
   // counts
   std::uint64_t packets_received = 0, bytes_received = 0, packets_sent = 0, bytes_sent = 0, auth_failures = 0;
 };

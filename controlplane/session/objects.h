@@ -150,6 +150,7 @@ struct Endpoint {
   bool teardown = false;  // kRemoveEndpoint was sent
   bool acked = false;     // the worker has acknowledged the removal
   std::string reason;     // of the failure, later of the removal
+  std::string text;       // of the failure
   std::vector<Done> done;
 
   std::optional<std::uint32_t> idle_timeout_s;  // of its own; unset: it lives with its session

@@ -51,13 +51,21 @@ Refusal check_remote(const std::optional<RemoteAddress>& remote) {
   return check_range("remote.rtpPort", remote->rtp_port, kUdpPort);
 }
 
+// Unknown algorithms are passed over (RFC 8122 5), but one must be known.
+Refusal check_algorithms(const std::vector<Fingerprint>& fingerprints) {
+  const bool any = std::any_of(fingerprints.begin(), fingerprints.end(), [](const Fingerprint& fingerprint) {
+    return find_fingerprint_hash(fingerprint.algorithm) != nullptr;
+  });
+  if (any || fingerprints.empty()) return std::nullopt;
+  std::string names;
+  for (const auto& known : kFingerprintHashes) names.append(names.empty() ? "" : ", ").append(known.name);
+  return refuse_parameter("dtls.fingerprints[0].algorithm", quoted(fingerprints[0].algorithm),
+                          "at least one of " + names);
+}
+
 Refusal check_fingerprint(const std::string& param, const Fingerprint& fingerprint) {
   const FingerprintHashInfo* hash = find_fingerprint_hash(fingerprint.algorithm);
-  if (hash == nullptr) {
-    std::string names;
-    for (const auto& known : kFingerprintHashes) names.append(names.empty() ? "" : ", ").append(known.name);
-    return refuse_parameter(param + ".algorithm", quoted(fingerprint.algorithm), names);
-  }
+  if (hash == nullptr) return std::nullopt;
   const auto pairs = count_hex_pairs(fingerprint.value);
   if (pairs == hash->length) return std::nullopt;
   return refuse_parameter(
@@ -70,6 +78,7 @@ Refusal check_peer(const std::vector<Fingerprint>& fingerprints, std::string_vie
                    std::string_view password) {
   if (fingerprints.size() > kMaxFingerprints)
     return refuse_count("dtls.fingerprints", fingerprints.size(), kMaxFingerprints);
+  if (auto error = check_algorithms(fingerprints)) return error;
   for (std::size_t i = 0; i < fingerprints.size(); ++i)
     if (auto error = check_fingerprint(fmt::format("dtls.fingerprints[{}]", i), fingerprints[i]))
       return error;

@@ -50,6 +50,7 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.kind = endpoint.kind;
   view.state = state_of(context, endpoint);
   view.reason = endpoint.reason;
+  view.text = endpoint.text;
   view.port = context.port(endpoint).name;
   view.family = endpoint.family;
   view.local_address = endpoint.local.address.ip;
@@ -65,7 +66,7 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.receive_key = endpoint.receive_key;
   view.transport = endpoint.request.transport;
   view.setup = endpoint.setup;
-  if (endpoint.webrtc) endpoint.webrtc->describe(view);
+  if (endpoint.webrtc) endpoint.webrtc->describe(view, context.now());
   const dataplane::EndpointSlot& slot = context.slot(endpoint);
   view.packets_received = slot.packets_received.read();
   view.bytes_received = slot.bytes_received.read();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "controlplane/base/log.h"
 #include "controlplane/session/endpoint_keys.h"
@@ -15,34 +16,51 @@ namespace {
 constexpr std::chrono::milliseconds kShortest{5};  // least time between two ticks
 constexpr std::chrono::seconds kLongest{1};
 constexpr std::chrono::milliseconds kAliveWithoutConsent{15000};
-constexpr std::size_t kTimersPerTurn = 64;  // each may send a flight of a handshake again
+constexpr std::size_t kTimersPerTurn = 64;           // each may send a flight of a handshake again
+constexpr std::chrono::hours kRenewBefore{24 * 30};  // longer than any call that uses the old certificate
+constexpr std::chrono::hours kRenewCheck{1};
+
+// REQUIRES: check_peer() accepted them. Unknown algorithms are left out (RFC 8122 5).
+std::vector<DtlsFingerprint> known_fingerprints(const std::vector<Fingerprint>& given) {
+  std::vector<DtlsFingerprint> known;
+  std::string error;
+  for (const Fingerprint& fingerprint : given)
+    if (auto one = DtlsFingerprint::parse(fingerprint.algorithm, fingerprint.value, error))
+      known.push_back(std::move(*one));
+  std::sort(known.begin(), known.end(), [](const DtlsFingerprint& a, const DtlsFingerprint& b) {
+    return std::tie(a.hash, a.digest) < std::tie(b.hash, b.digest);
+  });
+  return known;
+}
 
 }  // namespace
 
 std::optional<RequestError> WebrtcTransport::prepare(Endpoint& endpoint) {
-  if (context_.options.dtls == nullptr) return refuse_state("DTLS is not set up in this daemon");
+  if (dtls_ == nullptr) return refuse_state("DTLS is not set up in this daemon");
   endpoint.webrtc = std::make_unique<WebrtcPeer>(fresh_credentials(),
-                                                 consent_timeout(endpoint.request.consent_timeout_ms));
+                                                 consent_timeout(endpoint.request.consent_timeout_ms), dtls_);
+  auto error = associate(endpoint, endpoint.setup);
+  if (error) endpoint.webrtc.reset();
+  return error;
+}
+
+// Until the peer has chosen its role, it may begin (RFC 5763 5).
+std::optional<RequestError> WebrtcTransport::associate(Endpoint& endpoint, DtlsSetup setup) {
+  const config::Dtls& config = context_.options.config.dtls;
+  WebrtcPeer& peer = *endpoint.webrtc;
+  DtlsOptions options;
+  options.role = setup == DtlsSetup::kActive ? DtlsRole::kActive : DtlsRole::kPassive;
+  options.mtu = config.mtu;
+  options.handshake_timeout = std::chrono::milliseconds(config.handshake_timeout_ms);
   std::string error;
-  endpoint.webrtc->dtls = make_dtls(endpoint, endpoint.setup, error);
-  if (endpoint.webrtc->dtls) return std::nullopt;
-  endpoint.webrtc.reset();
-  return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
+  auto made = DtlsTransport::make(peer.context, options, callbacks(endpoint), error);
+  if (!made) return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
+  peer.dtls = std::move(made);
+  return std::nullopt;
 }
 
 std::chrono::milliseconds WebrtcTransport::consent_timeout(const std::optional<std::uint32_t>& own) const {
   return std::chrono::milliseconds(own.value_or(context_.options.config.ice.consent_timeout_ms));
-}
-
-// Until the peer has chosen, it may begin (RFC 5763 5).
-std::unique_ptr<DtlsTransport> WebrtcTransport::make_dtls(Endpoint& endpoint, DtlsSetup setup,
-                                                          std::string& error) {
-  const config::Config& config = context_.options.config;
-  DtlsOptions options;
-  options.role = setup == DtlsSetup::kActive ? DtlsRole::kActive : DtlsRole::kPassive;
-  options.mtu = config.dtls.mtu;
-  options.handshake_timeout = std::chrono::milliseconds(config.dtls.handshake_timeout_ms);
-  return DtlsTransport::make(context_.options.dtls, options, callbacks(endpoint), error);
 }
 
 std::optional<RequestError> WebrtcTransport::choose_role(Endpoint& endpoint, DtlsSetup setup) {
@@ -55,22 +73,17 @@ std::optional<RequestError> WebrtcTransport::choose_role(Endpoint& endpoint, Dtl
   if (peer.dtls->state() != DtlsState::kNew)
     return refuse_late("dtls.setup", choice_name(setup),
                        fmt::format("{}: DTLS has begun so", active ? "passive" : "active"));
-  std::string error;
-  auto other = make_dtls(endpoint, setup, error);
-  if (!other) return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
-  peer.dtls = std::move(other);
+  if (auto error = associate(endpoint, setup)) return error;
   endpoint.setup = setup;
-  set_fingerprints(endpoint, std::vector(peer.fingerprints));
+  tell_fingerprints(endpoint, std::vector(peer.fingerprints));
   return std::nullopt;
 }
 
 void WebrtcTransport::open(Endpoint& endpoint) {
   WebrtcPeer& peer = *endpoint.webrtc;
-  peer.own_fingerprint = {"sha-256", context_.options.dtls->certificate().sha256_fingerprint()};
   admit(endpoint, peer.ice.credentials().ufrag);
-  set_fingerprints(endpoint, endpoint.request.fingerprints);
-  peer.remote_ufrag = endpoint.request.ice_ufrag;
-  if (!peer.remote_ufrag.empty()) peer.ice.set_remote_ufrag(peer.remote_ufrag);
+  tell_fingerprints(endpoint, known_fingerprints(endpoint.request.fingerprints));
+  if (!endpoint.request.ice_ufrag.empty()) meet(endpoint, endpoint.request.ice_ufrag);
 }
 
 IceCredentials WebrtcTransport::fresh_credentials() const {
@@ -79,24 +92,38 @@ IceCredentials WebrtcTransport::fresh_credentials() const {
   });
 }
 
-void WebrtcTransport::set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints) {
+void WebrtcTransport::tell_fingerprints(Endpoint& endpoint, std::vector<DtlsFingerprint> fingerprints) {
   if (fingerprints.empty()) return;
-  std::vector<DtlsFingerprint> parsed;
-  std::string error;
-  for (const Fingerprint& fingerprint : fingerprints)  // they are valid: check_peer() accepted them
-    if (auto one = DtlsFingerprint::parse(fingerprint.algorithm, fingerprint.value, error))
-      parsed.push_back(std::move(*one));
   endpoint.webrtc->fingerprints = fingerprints;
-  endpoint.webrtc->dtls->set_fingerprints(std::move(parsed), context_.now());
+  endpoint.webrtc->dtls->set_fingerprints(std::move(fingerprints), context_.now());
   arm(endpoint);
+}
+
+void WebrtcTransport::meet(Endpoint& endpoint, const std::string& ufrag) {
+  WebrtcPeer& peer = *endpoint.webrtc;
+  peer.remote_ufrag = ufrag;
+  peer.check_due =
+      context_.now() + std::chrono::milliseconds(context_.options.config.dtls.handshake_timeout_ms);
+  for (const IcePair& pair : peer.ice.set_remote_ufrag(ufrag)) forget(endpoint, pair);
 }
 
 std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const EndpointConnect& request) {
   WebrtcPeer& peer = *endpoint.webrtc;
-  const bool other_fingerprints = !request.fingerprints.empty() && request.fingerprints != peer.fingerprints;
-  if (other_fingerprints && peer.dtls->state() != DtlsState::kNew && !peer.fingerprints.empty())
-    return refuse_late("dtls.fingerprints", "other ones than before, and DTLS has begun",
+  auto fingerprints = known_fingerprints(request.fingerprints);
+  const bool others = !fingerprints.empty() && fingerprints != peer.fingerprints;
+  const bool begun = peer.dtls->state() != DtlsState::kNew && !peer.fingerprints.empty();
+  const bool anew = endpoint.failed || (others && begun);
+  if (anew && endpoint.keys_ready)
+    return refuse_late("dtls.fingerprints", "other ones than before, and DTLS is connected",
                        "those that were given before");
+  if (anew) {
+    if (auto error = associate(endpoint, endpoint.setup)) return error;
+    if (fingerprints.empty()) fingerprints = peer.fingerprints;
+    endpoint.failed = false;
+    endpoint.reason.clear();
+    endpoint.text.clear();
+    endpoint.last_alive = context_.now();
+  }
   if (request.setup) {
     if (auto error = choose_role(endpoint, *request.setup)) return *error;
   }
@@ -106,16 +133,13 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
       admit(endpoint, credentials.ufrag);
       if (const auto retired = peer.ice.restart(std::move(credentials))) retire(endpoint, *retired);
     }
-    peer.remote_ufrag = request.ice_ufrag;
-    for (const IcePair& pair : peer.ice.set_remote_ufrag(peer.remote_ufrag)) forget(endpoint, pair);
+    meet(endpoint, request.ice_ufrag);
     choose_pair(endpoint);
   }
   if (request.consent_timeout_ms) peer.ice.set_consent_timeout(consent_timeout(request.consent_timeout_ms));
-  if (other_fingerprints) set_fingerprints(endpoint, request.fingerprints);
-  if (peer.under_way()) {
-    peer.dtls->start(context_.now());
-    arm(endpoint);
-  }
+  if (others || anew) tell_fingerprints(endpoint, std::move(fingerprints));
+  if (peer.under_way() || (anew && peer.current)) peer.dtls->start(context_.now());
+  arm(endpoint);
   return std::nullopt;
 }
 
@@ -390,7 +414,23 @@ void WebrtcTransport::arm(Endpoint& endpoint) {
   if (due) timers_.emplace(*due, &endpoint);
 }
 
+// The endpoints there are keep the certificate that their peers were told of.
+void WebrtcTransport::renew_certificate(TimePoint now) {
+  if (dtls_ == nullptr || now < next_renew_check_) return;
+  next_renew_check_ = now + kRenewCheck;
+  const DtlsCertificate& certificate = dtls_->certificate();
+  if (!certificate.is_self_made() || !certificate.ends_within(kRenewBefore)) return;
+  std::string error;
+  if (auto renewed = dtls_->renewed(error)) {
+    dtls_ = std::move(renewed);
+    log::info("DTLS certificate renewed fingerprint={}", dtls_->certificate().sha256_fingerprint());
+  } else {
+    log::error("DTLS certificate cannot be renewed: {}", error);
+  }
+}
+
 TimePoint WebrtcTransport::tick(TimePoint now) {
+  renew_certificate(now);
   // Runs each due timer once. A timer that is due again at once waits for the next turn.
   std::vector<Endpoint*> due;
   auto timer = timers_.begin();

@@ -41,7 +41,8 @@ struct Datagram {
 
 class WebrtcTransport {
  public:
-  WebrtcTransport(Context& context, RemoteAddresses& remotes) : context_(context), remotes_(remotes) {}
+  WebrtcTransport(Context& context, RemoteAddresses& remotes)
+      : context_(context), remotes_(remotes), dtls_(context.options.dtls) {}
 
   /// Makes the ICE agent and the DTLS association. nullopt, or the error; then the endpoint has neither.
   [[nodiscard]] std::optional<RequestError> prepare(Endpoint& endpoint);
@@ -49,7 +50,8 @@ class WebrtcTransport {
   /// is installed.
   void open(Endpoint& endpoint);
   /// Takes the peer's description. A ufrag that differs from the one before is an ICE restart (RFC 8445 9).
-  /// Fingerprints cannot change once DTLS has begun. nullopt, or the error; then nothing has changed.
+  /// A failed endpoint, and one whose fingerprints change in the handshake, gets a new association (RFC 8842
+  /// 5). Fingerprints cannot change once DTLS is connected. nullopt, or the error; then nothing has changed.
   [[nodiscard]] std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
   /// Accepts no more checks, sends close_notify, and removes every entry for the endpoint from the tables of
   /// this class.
@@ -94,14 +96,20 @@ class WebrtcTransport {
   void arm(Endpoint& endpoint);
   [[nodiscard]] std::chrono::milliseconds consent_timeout(const std::optional<std::uint32_t>& own) const;
   IceCredentials fresh_credentials() const;
-  [[nodiscard]] std::unique_ptr<DtlsTransport> make_dtls(Endpoint& endpoint, DtlsSetup setup,
-                                                         std::string& error);
+  /// Gives the endpoint a new DTLS association, which has not begun. nullopt, or the error; then nothing has
+  /// changed.
+  [[nodiscard]] std::optional<RequestError> associate(Endpoint& endpoint, DtlsSetup setup);
   /// Takes the DTLS role that the peer has left to sluice. nullopt, or the error; then nothing has changed.
   [[nodiscard]] std::optional<RequestError> choose_role(Endpoint& endpoint, DtlsSetup setup);
-  void set_fingerprints(Endpoint& endpoint, const std::vector<Fingerprint>& fingerprints);
+  void tell_fingerprints(Endpoint& endpoint, std::vector<DtlsFingerprint> fingerprints);
+  /// The peer's ufrag is known.
+  void meet(Endpoint& endpoint, const std::string& ufrag);
+  void renew_certificate(TimePoint now);
 
   Context& context_;
   RemoteAddresses& remotes_;
+  std::shared_ptr<const DtlsContext> dtls_;  // for new endpoints
+  TimePoint next_renew_check_{};
   std::unordered_map<std::string, Endpoint*> by_ufrag_;
   std::map<TupleKey, Endpoint*> tuples_;  // of shared ports
   std::set<std::pair<TimePoint, Endpoint*>> timers_;

@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include <array>
+#include <ctime>
 #include <string_view>
 
 #include "config/regular_file.h"
@@ -74,10 +75,16 @@ Ptr read_pem(const std::string& path, std::string_view what, Read read, std::str
 
 }  // namespace
 
-DtlsCertificate::DtlsCertificate(X509Ptr x509, EvpPkeyPtr key)
+DtlsCertificate::DtlsCertificate(X509Ptr x509, EvpPkeyPtr key, bool self_made)
     : x509_(std::move(x509)),
       key_(std::move(key)),
-      sha256_fingerprint_(DtlsFingerprint::of(x509_.get(), FingerprintHash::kSha256).value()) {}
+      sha256_fingerprint_(DtlsFingerprint::of(x509_.get(), FingerprintHash::kSha256).value()),
+      self_made_(self_made) {}
+
+bool DtlsCertificate::ends_within(std::chrono::hours period) const {
+  std::time_t then = std::time(nullptr) + std::chrono::duration_cast<std::chrono::seconds>(period).count();
+  return X509_cmp_time(X509_get0_notAfter(x509_.get()), &then) < 0;
+}
 
 std::shared_ptr<const DtlsCertificate> DtlsCertificate::self_made(std::string& error,
                                                                   std::chrono::hours lifetime) {
@@ -88,7 +95,7 @@ std::shared_ptr<const DtlsCertificate> DtlsCertificate::self_made(std::string& e
     error = "making an ECDSA P-256 certificate: " + take_openssl_error();
     return nullptr;
   }
-  return std::shared_ptr<const DtlsCertificate>(new DtlsCertificate(std::move(x509), std::move(key)));
+  return std::shared_ptr<const DtlsCertificate>(new DtlsCertificate(std::move(x509), std::move(key), true));
 }
 
 std::shared_ptr<const DtlsCertificate> DtlsCertificate::load_pem(const std::string& certificate_path,
@@ -111,7 +118,7 @@ std::shared_ptr<const DtlsCertificate> DtlsCertificate::load_pem(const std::stri
     error = "DTLS certificate '" + certificate_path + "' is not of the private key '" + key_path + "'";
     return nullptr;
   }
-  return std::shared_ptr<const DtlsCertificate>(new DtlsCertificate(std::move(x509), std::move(key)));
+  return std::shared_ptr<const DtlsCertificate>(new DtlsCertificate(std::move(x509), std::move(key), false));
 }
 
 }  // namespace sluice::control

@@ -30,15 +30,20 @@ class DtlsCertificate {
   /// The sha-256 fingerprint for signalling: "AB:CD:...", 32 pairs.
   const std::string& sha256_fingerprint() const { return sha256_fingerprint_; }
 
+  /// Whether it ends within `period` from now, by the clock of the host.
+  [[nodiscard]] bool ends_within(std::chrono::hours period) const;
+  [[nodiscard]] bool is_self_made() const { return self_made_; }
+
   X509* x509() const { return x509_.get(); }
   EVP_PKEY* key() const { return key_.get(); }
 
  private:
-  DtlsCertificate(X509Ptr x509, EvpPkeyPtr key);
+  DtlsCertificate(X509Ptr x509, EvpPkeyPtr key, bool self_made);
 
   X509Ptr x509_;
   EvpPkeyPtr key_;
   std::string sha256_fingerprint_;
+  bool self_made_;
 };
 
 }  // namespace sluice::control

@@ -56,7 +56,13 @@ std::shared_ptr<const DtlsContext> DtlsContext::make(std::shared_ptr<const DtlsC
   SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(ctx.get(), &verify_peer, nullptr);
-  return std::shared_ptr<const DtlsContext>(new DtlsContext(std::move(ctx), std::move(certificate)));
+  return std::shared_ptr<const DtlsContext>(
+      new DtlsContext(std::move(ctx), std::move(certificate), profiles));
+}
+
+std::shared_ptr<const DtlsContext> DtlsContext::renewed(std::string& error) const {
+  auto certificate = DtlsCertificate::self_made(error);
+  return certificate ? make(std::move(certificate), profiles_, error) : nullptr;
 }
 
 }  // namespace sluice::control

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "controlplane/base/openssl_ptr.h"
 #include "controlplane/protocol/dtls/dtls_certificate.h"
@@ -34,15 +35,22 @@ class DtlsContext {
                                                  std::span<const crypto::SrtpProfile> profiles,
                                                  std::string& error);
 
+  /// The same with a new self-made certificate; nullptr with the reason in `error`.
+  [[nodiscard]] std::shared_ptr<const DtlsContext> renewed(std::string& error) const;
+
   const DtlsCertificate& certificate() const { return *certificate_; }
   SSL_CTX* ssl_ctx() const { return ctx_.get(); }
 
  private:
-  DtlsContext(SslCtxPtr ctx, std::shared_ptr<const DtlsCertificate> certificate)
-      : ctx_(std::move(ctx)), certificate_(std::move(certificate)) {}
+  DtlsContext(SslCtxPtr ctx, std::shared_ptr<const DtlsCertificate> certificate,
+              std::span<const crypto::SrtpProfile> profiles)
+      : ctx_(std::move(ctx)),
+        certificate_(std::move(certificate)),
+        profiles_(profiles.begin(), profiles.end()) {}
 
   SslCtxPtr ctx_;
   std::shared_ptr<const DtlsCertificate> certificate_;
+  std::vector<crypto::SrtpProfile> profiles_;
 };
 
 }  // namespace sluice::control

@@ -431,6 +431,9 @@ TEST(ApiViews, EndpointsShowWhatTheirKindHas) {
   endpoint.kind = dataplane::EndpointKind::kWebrtc;
   endpoint.state = EndpointState::kFailed;
   endpoint.reason = "fingerprint_mismatch";
+  endpoint.text = "the peer's certificate";
+  endpoint.ice_refused = {{"bad_integrity", 3}};
+  endpoint.dtls_records_refused = 7;
   endpoint.remote.reset();
   endpoint.ice_ufrag = "abcd";
   endpoint.ice_password = "secret";
@@ -439,6 +442,11 @@ TEST(ApiViews, EndpointsShowWhatTheirKindHas) {
   EXPECT_TRUE(object["ice"]["password"].is_null());
   EXPECT_EQ(object["state"], "failed");
   EXPECT_EQ(object["reason"], "fingerprint_mismatch");
+  EXPECT_EQ(object["text"], "the peer's certificate");
+  EXPECT_FALSE(object["ice"].contains("refused")) << "of endpoint.get alone";
+  add_counts(object, endpoint);
+  EXPECT_EQ(object["ice"]["refused"].dump(), R"({"bad_integrity":3})");
+  EXPECT_EQ(object["dtls"]["recordsRefused"], 7);
   EXPECT_TRUE(object["remote"].is_null());
   EXPECT_EQ(object["ice"]["candidates"].size(), 1u);
   EXPECT_TRUE(object["ice"]["candidates"][0].contains("port"));

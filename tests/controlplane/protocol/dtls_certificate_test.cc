@@ -103,5 +103,18 @@ TEST(DtlsContext, RefusesAnEmptyList) {
   EXPECT_NE(error, "");
 }
 
+TEST(DtlsCertificate, KnowsWhenItEnds) {
+  std::string error;
+  const auto certificate = DtlsCertificate::self_made(error, std::chrono::hours(100));
+  EXPECT_FALSE(certificate->ends_within(std::chrono::hours(99)));
+  EXPECT_TRUE(certificate->ends_within(std::chrono::hours(101)));
+  EXPECT_TRUE(certificate->is_self_made());
+  const auto context = DtlsContext::make(certificate, crypto::kAllSrtpProfiles, error);
+  const auto renewed = context->renewed(error);
+  ASSERT_TRUE(renewed) << error;
+  EXPECT_FALSE(renewed->certificate().ends_within(std::chrono::hours(24 * 364)));
+  EXPECT_NE(renewed->certificate().sha256_fingerprint(), certificate->sha256_fingerprint());
+}
+
 }  // namespace
 }  // namespace sluice::control
