@@ -56,6 +56,7 @@ std::optional<RequestError> WebrtcTransport::associate(Endpoint& endpoint, DtlsS
   auto made = DtlsTransport::make(peer.context, options, callbacks(endpoint), error);
   if (!made) return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
   peer.dtls = std::move(made);
+  peer.dtls_from = {};
   return std::nullopt;
 }
 

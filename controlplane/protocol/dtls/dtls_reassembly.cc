@@ -113,13 +113,17 @@ void DtlsReassembly::keep(const Fragment& fragment) {
   messages_.push_back(std::move(message));
 }
 
-// Drops the oldest ones: the peer sends again what it misses.
+// Drops those of which the least has come, the oldest first. The peer sends again what it misses.
 void DtlsReassembly::make_space(std::size_t bytes) {
   std::size_t held = bytes;
   for (const Message& message : messages_) held += message.body.size();
   while (!messages_.empty() && (messages_.size() >= kDtlsMaxMessages || held > kDtlsMaxMessageBytes)) {
-    held -= messages_.front().body.size();
-    messages_.erase(messages_.begin());
+    const auto least =
+        std::min_element(messages_.begin(), messages_.end(), [](const Message& a, const Message& b) {
+          return a.body.size() - a.missing < b.body.size() - b.missing;
+        });
+    held -= least->body.size();
+    messages_.erase(least);
   }
 }
 
@@ -146,6 +150,7 @@ void DtlsReassembly::emit(std::uint8_t type, std::span<const std::uint8_t> body,
   std::copy(body.begin(), body.end(), payload.begin() + kHeader);
   append_record(static_cast<std::uint8_t>(DtlsContentType::kHandshake), payload, out);
   if (type == kClientHello) hello_.assign(body.begin(), body.end());
+  if (next_ != 0) other_hello_.clear();
   last_type_ = type;
   ++next_;
   std::erase_if(messages_, [&](const Message& message) { return message.number < next_; });
