@@ -66,8 +66,8 @@ bool is_socket_path(std::string_view text) {
 
 bool is_account(std::string_view text) {
   const auto is_fine = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.' || c == '$';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '$';
   };
   return !text.empty() && text.size() <= 32 && text.front() != '-' && std::ranges::all_of(text, is_fine);
 }

@@ -13,8 +13,9 @@ namespace sluice::control::cli {
 namespace {
 
 std::string cannot_connect(const std::string& path, int code) {
-  const char* hint = code == EACCES ? "the API is for root, the daemon's user, [api] users and groups: try sudo"
-                                    : "is sluiced running? Start it with: sluiced --config FILE";
+  const char* hint = code == EACCES
+                         ? "the API is for root, the daemon's user, [api] users and groups: try sudo"
+                         : "is sluiced running? Start it with: sluiced --config FILE";
   return fmt::format("cannot connect to {}: {}\n  {}\n  another socket: --socket PATH, or SLUICE_SOCKET=PATH",
                      path, std::strerror(code), hint);
 }

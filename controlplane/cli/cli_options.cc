@@ -163,15 +163,15 @@ std::vector<Leaf> leaves_of(const Method& method) {
   std::vector<Leaf> leaves;
   flatten(method.params, {}, "", leaves);
   // Where nothing is required, as in `endpoint list call-1`, the ids need no option names either.
-  const bool none_required = std::none_of(leaves.begin(), leaves.end(),
-                                          [](const Leaf& leaf) { return leaf.param.required; });
+  const bool none_required =
+      std::none_of(leaves.begin(), leaves.end(), [](const Leaf& leaf) { return leaf.param.required; });
   for (auto& leaf : leaves) {
     if (leaf.path.back() == "limit") {  // sluicectl reads as many pages as it takes
       leaf.param.help = "the most to show; default all, with --watch 100";
       leaf.param.allowed = "1..";
     }
-    leaf.is_positional =
-        leaf.path.size() == 1 && is_identity(leaf.path[0]) && (leaf.param.required || leaf.path[0] == "id" || none_required);
+    leaf.is_positional = leaf.path.size() == 1 && is_identity(leaf.path[0]) &&
+                         (leaf.param.required || leaf.path[0] == "id" || none_required);
   }
   return leaves;
 }

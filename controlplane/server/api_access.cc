@@ -62,9 +62,10 @@ bool resolve_all(const std::vector<std::string>& names, std::string_view setting
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto id = look_up(names[i]);
     if (!id) {
-      error = fmt::format("api.{}[{}]: found \"{}\", which is no {} of this host; allowed: the name or the "
-                          "numeric id of a {}",
-                          setting, i, names[i], kind, kind);
+      error = fmt::format(
+          "api.{}[{}]: found \"{}\", which is no {} of this host; allowed: the name or the "
+          "numeric id of a {}",
+          setting, i, names[i], kind, kind);
       return false;
     }
     ids.push_back(*id);

@@ -96,10 +96,10 @@ struct PortConflict {
   dataplane::MacAddress mac{};
 };
 
-using EventBody = std::variant<SessionCreated, SessionExpiring, SessionRemoved, EndpointCreated,
-                               EndpointConnected, EndpointFailed, EndpointLatched, EndpointIdle,
-                               EndpointRemoved, RouteCreated, RouteSwitched, RouteRemoved, StreamStarted,
-                               StreamEnded, PortLink, PortGateway, PortConflict>;
+using EventBody =
+    std::variant<SessionCreated, SessionExpiring, SessionRemoved, EndpointCreated, EndpointConnected,
+                 EndpointFailed, EndpointLatched, EndpointIdle, EndpointRemoved, RouteCreated, RouteSwitched,
+                 RouteRemoved, StreamStarted, StreamEnded, PortLink, PortGateway, PortConflict>;
 
 /// The object that the event is about: a session, or an endpoint or a route of that session; or a network
 /// port, by its name.

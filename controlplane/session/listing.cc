@@ -68,8 +68,7 @@ Result<Page<SessionView>> Listing::sessions(const SessionList& request) const {
   PageFill<SessionView> fill(request.page, kMostExamined);
   const auto youngest = context_.now() - std::chrono::seconds(request.older_than_s);
   std::string last = request.page.cursor;
-  auto session =
-      last < request.prefix ? sessions.lower_bound(request.prefix) : sessions.upper_bound(last);
+  auto session = last < request.prefix ? sessions.lower_bound(request.prefix) : sessions.upper_bound(last);
   for (; session != sessions.end() && session->first.starts_with(request.prefix); ++session) {
     if (fill.is_full()) return fill.end(std::move(last));
     if (fill.takes(session->second->created <= youngest)) fill.add(view_of(context_, *session->second));

@@ -1,7 +1,7 @@
-// punt_dispatch: takes punted packets from the workers, a bounded number of each class per turn, gives each to
-// the module for its kind, and frees it. So a flood of one class costs the others no more than its share of a
-// turn. The bytes are not trusted: only dataplane/wire/frame.h parses their headers.
-// Control thread only.
+// punt_dispatch: takes punted packets from the workers, a bounded number of each class per turn, gives each
+// to the module for its kind, and frees it. So a flood of one class costs the others no more than its share
+// of a turn. The bytes are not trusted: only dataplane/wire/frame.h parses their headers. Control thread
+// only.
 #pragma once
 
 #include "controlplane/session/context.h"

@@ -40,9 +40,8 @@ void Removals::step() {
   }
   while (!ends_.empty() && goodbyes_.empty() && budget != 0) {
     Job& job = ends_.front();
-    if (!work(job, budget, [this](Endpoint& endpoint, std::string_view reason) {
-          endpoints_.remove(endpoint, reason);
-        }))
+    if (!work(job, budget,
+              [this](Endpoint& endpoint, std::string_view reason) { endpoints_.remove(endpoint, reason); }))
       return;
     if (Session* session = context_.registry.find_session(job.session)) endpoints_.finish(*session);
     ends_.pop_front();

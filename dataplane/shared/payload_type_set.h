@@ -8,7 +8,9 @@ namespace sluice::dataplane {
 
 class PayloadTypeSet {
  public:
-  [[nodiscard]] bool has(std::uint8_t type) const { return (bits_[(type & 0x7f) >> 6] >> (type & 63) & 1) != 0; }
+  [[nodiscard]] bool has(std::uint8_t type) const {
+    return (bits_[(type & 0x7f) >> 6] >> (type & 63) & 1) != 0;
+  }
   void add(std::uint8_t type) { bits_[(type & 0x7f) >> 6] |= std::uint64_t{1} << (type & 63); }
   void add_all() { bits_.fill(~std::uint64_t{0}); }
   void clear() { bits_.fill(0); }

@@ -67,9 +67,8 @@ void ask_every(WorkerState& state, std::uint32_t route_slot, KeyframeRequest for
   RouteSlot& route = state.memory.routes[route_slot];
   // A time in the future: the receiver has asked too soon, and its request waits for that time.
   if (route.keyframe_asked_tsc <= state.now)
-    route.keyframe_asked_tsc = route.keyframe_asked_tsc == 0
-                                   ? state.now
-                                   : std::max(state.now, route.keyframe_asked_tsc + gap);
+    route.keyframe_asked_tsc =
+        route.keyframe_asked_tsc == 0 ? state.now : std::max(state.now, route.keyframe_asked_tsc + gap);
   want_keyframe(state, route.stream, form, route.keyframe_asked_tsc);
 }
 

@@ -41,7 +41,7 @@ class Retransmit {
   /// entries. Every number in `entries` is counted as retransmitted, suppressed or missed, here or in send().
   /// REQUIRES: a live stream feeds the route.
   NackAnswer answer(WorkerState& state, std::uint32_t route, std::span<const std::uint8_t> entries,
-                     std::span<std::uint8_t> ask);
+                    std::span<std::uint8_t> ask);
 
   /// Seals and sends the packets that answer() has noted.
   void send(WorkerState& state);

@@ -29,8 +29,7 @@ RtcpCompound::~RtcpCompound() {
 
 void RtcpCompound::begin(std::uint32_t ssrc, std::span<const std::uint8_t> sender_info,
                          std::span<const std::uint8_t> blocks, std::span<const std::uint8_t> cname) {
-  [[maybe_unused]] const bool fits =
-      writer_.report(ssrc, sender_info, blocks) && writer_.cname(ssrc, cname);
+  [[maybe_unused]] const bool fits = writer_.report(ssrc, sender_info, blocks) && writer_.cname(ssrc, cname);
   assert(fits || mbuf_ == nullptr);
 }
 

@@ -84,9 +84,9 @@ inline constexpr std::uint64_t kGoesOn = 10;  // packets
 /// kMaxSourcesPerStream sources.
 void bind_stream(WorkerState& state, std::uint32_t stream);
 
-/// The newest packet of the stream is the first with a mid or rid, or has another payload type than the packet
-/// before it. The stream claims the sources that it matches now; for those that it did not match before, it
-/// begins.
+/// The newest packet of the stream is the first with a mid or rid, or has another payload type than the
+/// packet before it. The stream claims the sources that it matches now; for those that it did not match
+/// before, it begins.
 void describe_stream(WorkerState& state, std::uint32_t stream, std::uint8_t payload_type);
 
 /// A newest packet of a stream with `contends` came: the stream claims the sources that it matches and that

@@ -9,7 +9,7 @@
 
 namespace sluice::dataplane {
 
-/// A publisher is asked at most this often for one stream, whoever asks (RFC 5104 4.3.1.2).
+/// A publisher is asked at most this often for one stream, by all receivers together (RFC 5104 4.3.1.2).
 inline constexpr std::uint64_t kKeyframesPerSecond = 5;
 
 /// Appends the stream to the queue. REQUIRES: it is not in the queue.

@@ -1,6 +1,6 @@
-// punt_shares: how much of the ring for strangers one source, and one endpoint, may fill while the ring is more
-// than half full. The numbers of punts in the present window are kept in tables of fixed size, by hash. Worker
-// only.
+// punt_shares: how much of the ring for strangers one source, and one endpoint, may fill while the ring is
+// more than half full. The numbers of punts in the present window are kept in tables of fixed size, by hash.
+// Worker only.
 #pragma once
 
 #include <array>
@@ -19,8 +19,8 @@ class PuntShares {
   static constexpr std::uint64_t kWindowsPerSecond = 8;
   static constexpr std::uint32_t kPerWindow = 32;  // 256 a second
 
-  /// Counts a punt. False when the source or the endpoint has used up its share. `source`: an IP address as it
-  /// lies in a frame. `endpoint`: a slot, or kNoSlot.
+  /// Counts a punt. False when the source or the endpoint has used up its share. `source`: an IP address as
+  /// it lies in a frame. `endpoint`: a slot, or kNoSlot.
   [[nodiscard]] bool take(std::span<const std::uint8_t> source, std::uint32_t endpoint, std::uint64_t now,
                           std::uint64_t tsc_hz) {
     const auto window = static_cast<std::uint32_t>(now / (tsc_hz / kWindowsPerSecond)) + 1;

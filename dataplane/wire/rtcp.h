@@ -44,8 +44,8 @@ class RtcpWalk {
   std::span<const std::uint8_t> rest_;
 };
 
-/// How many bytes at the beginning of the compound are sound packets. 0 when the first one is not. A packet is
-/// sound when it has version 2, a type from 192 to 223 and a length that fits, and when it has no padding
+/// How many bytes at the beginning of the compound are sound packets. 0 when the first one is not. A packet
+/// is sound when it has version 2, a type from 192 to 223 and a length that fits, and when it has no padding
 /// unless it is the last one. The first one has an SSRC.
 [[nodiscard]] std::size_t sound_rtcp_length(std::span<const std::uint8_t> compound);
 

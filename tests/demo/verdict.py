@@ -37,8 +37,7 @@ def judge(demo):
     problems = []
     statuses = final_statuses(room)
     streams = {
-        (item["endpoint"], item["ssrc"]): item
-        for item in rpc.list("stream.list", session=room.session)
+        (item["endpoint"], item["ssrc"]): item for item in rpc.list("stream.list", session=room.session)
     }
     routes = {item["id"]: item for item in rpc.list("route.list", session=room.session)}
     endpoints = rpc.list("endpoint.list", session=room.session)

@@ -305,9 +305,7 @@ def silent_endpoints_are_reclaimed(lab):
     rpc.call("endpoint.create", session="idle", id="silent", kind="rtp", rtcpMux=True)
     event = rpc.wait_event("endpoint.removed", 10, endpoint="silent")
     equal(event["reason"], "idle", "reason")
-    eventually(
-        lambda: rpc.list("endpoint.list", session="idle") == [], 5, "the endpoint is gone"
-    )
+    eventually(lambda: rpc.list("endpoint.list", session="idle") == [], 5, "the endpoint is gone")
     rpc.call("session.remove", id="idle")
 
 

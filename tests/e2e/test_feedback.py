@@ -59,9 +59,7 @@ def _key_frame_on_request(lab, session, publisher_kind, receiver_kind, name, **r
     if name:
         assert after["rtcp"].get(name, 0) >= 1, f"no {name} among {after['rtcp']}"
     stream = next(
-        item
-        for item in lab.rpc.list("stream.list", session=session)
-        if item["endpoint"] == "publisher"
+        item for item in lab.rpc.list("stream.list", session=session) if item["endpoint"] == "publisher"
     )
     assert stream["pliCount"] + stream["firCount"] >= 1, f"sluice counted no request: {stream}"
     room.close()

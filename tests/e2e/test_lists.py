@@ -57,7 +57,13 @@ class Caller:
         )
         candidate = self.endpoint["ice"]["candidates"][0]
         self.client = inside(
-            namespace, IceClient, (address, 9000), (candidate["address"], candidate["port"]), 2, ufrag, password
+            namespace,
+            IceClient,
+            (address, 9000),
+            (candidate["address"], candidate["port"]),
+            2,
+            ufrag,
+            password,
         )
 
     def call(self):

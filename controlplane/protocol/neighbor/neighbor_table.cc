@@ -7,22 +7,6 @@ namespace sluice::control {
 
 using dataplane::MacAddress;
 
-std::string_view neighbor_state_name(NeighborState state) {
-  switch (state) {
-    case NeighborState::kAsking:
-      return "asking";
-    case NeighborState::kReachable:
-      return "reachable";
-    case NeighborState::kPolling:
-      return "polling";
-    case NeighborState::kChecking:
-      return "checking";
-    case NeighborState::kFailed:
-      break;
-  }
-  return "failed";
-}
-
 NeighborTable::NeighborTable(Callbacks callbacks, std::size_t capacity)
     : callbacks_(std::move(callbacks)), capacity_(capacity) {}
 

@@ -49,8 +49,6 @@ enum class NeighborState : std::uint8_t {
   kChecking,   // the same, since another station claims the address
   kFailed,     // no station answers; asked again later
 };
-/// "asking", as the API shows it.
-[[nodiscard]] std::string_view neighbor_state_name(NeighborState state);
 
 class NeighborTable {
  public:

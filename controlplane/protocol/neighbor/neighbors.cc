@@ -267,12 +267,6 @@ bool Neighbors::is_on_link(const Port& port, const IpAddress& destination) {
                      [&](const IpPrefix& prefix) { return prefix.contains(destination); });
 }
 
-bool Neighbors::is_behind_gateway(std::uint16_t port_index, const IpAddress& destination) const {
-  const Port* port = find(port_index);
-  return port != nullptr && !is_on_link(*port, destination) &&
-         (destination.is_v6() ? port->link.gateway6 : port->link.gateway).has_value();
-}
-
 std::optional<MacAddress> Neighbors::resolve(std::uint16_t port_index, const IpAddress& destination,
                                              TimePoint now) {
   const auto hop = next_hop(port_index, destination);

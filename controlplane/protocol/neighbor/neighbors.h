@@ -106,8 +106,6 @@ class Neighbors {
   /// The MAC of the next hop, if it is known. Asks nothing and adds nothing to the table.
   [[nodiscard]] std::optional<dataplane::MacAddress> known_mac(std::uint16_t port_index,
                                                                const config::IpAddress& destination) const;
-  /// Whether the port reaches the address by its gateway.
-  [[nodiscard]] bool is_behind_gateway(std::uint16_t port_index, const config::IpAddress& destination) const;
 
   /// The link of the port came up: the other stations may be others now. Announces the addresses and asks for
   /// the gateways again.

@@ -32,7 +32,8 @@ class Starting {
   Starting() {
     write_file(directory_.file("sluice.toml"), configuration(directory_.path()));
     process_ = std::make_unique<Process>(
-        std::vector<std::string>{kSluiced, "--config", directory_.file("sluice.toml")}, directory_.file("log"));
+        std::vector<std::string>{kSluiced, "--config", directory_.file("sluice.toml")},
+        directory_.file("log"));
   }
   Process& process() { return *process_; }
   std::string log() const { return process_->output(); }
@@ -121,11 +122,14 @@ TEST_F(AccessTest, UsersAndGroupsOfTheConfigurationMaySpeak) {
   EXPECT_EQ(ask(daemon, {"--reuid=65531", "--regid=65530", "--clear-groups"}), 0) << "a user by number";
   EXPECT_EQ(ask(daemon, {"--reuid=daemon", "--regid=65530", "--clear-groups"}), 0) << "a user by name";
   EXPECT_EQ(ask(daemon, {"--reuid=65530", "--regid=65532", "--clear-groups"}), 0) << "its group";
-  EXPECT_EQ(ask(daemon, {"--reuid=65530", "--regid=65530", "--groups=65529,65532"}), 0) << "one of its groups";
-  EXPECT_EQ(ask(daemon, {"--reuid=65530", "--regid=65531", "--clear-groups"}), 1) << "a user id is no group id";
+  EXPECT_EQ(ask(daemon, {"--reuid=65530", "--regid=65530", "--groups=65529,65532"}), 0)
+      << "one of its groups";
+  EXPECT_EQ(ask(daemon, {"--reuid=65530", "--regid=65531", "--clear-groups"}), 1)
+      << "a user id is no group id";
   EXPECT_EQ(ask(daemon, {"--reuid=65530", "--regid=65530", "--groups=65531"}), 1);
-  EXPECT_NE(daemon.log().find("user id 65530 may not use this API; allowed: user ids 0, 65531, 1; group id 65532"),
-            std::string::npos)
+  EXPECT_NE(
+      daemon.log().find("user id 65530 may not use this API; allowed: user ids 0, 65531, 1; group id 65532"),
+      std::string::npos)
       << daemon.log();
 }
 
@@ -185,7 +189,8 @@ TEST(DaemonMemory, NoTextOfAKeyStaysAfterTheCall) {
   ASSERT_TRUE(daemon.is_ready()) << daemon.log();
   test::RawClient client(daemon.socket());  // stays connected: its buffers are looked at too
   const auto call = [&](const std::string& method, const std::string& params) {
-    client.send_bytes("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + method + "\",\"params\":" + params + "}\n");
+    client.send_bytes("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + method + "\",\"params\":" + params +
+                      "}\n");
     return client.answer()["result"];
   };
   call("session.create", R"({"id":"s"})");

@@ -409,10 +409,10 @@ TEST_F(NeighborResolution, ListsItsEntriesByPages) {
   auto page = neighbors_->table().list(std::nullopt, 2, now_);
   ASSERT_EQ(page.size(), 2U);
   EXPECT_EQ(page[0].key.ip, ip("198.18.0.9"));
-  EXPECT_EQ(neighbor_state_name(page[0].state), "asking");
+  EXPECT_EQ(page[0].state, NeighborState::kAsking);
   EXPECT_FALSE(page[0].mac || page[0].age || page[0].pinned);
   EXPECT_EQ(page[1].key.ip, ip("198.18.0.254"));
-  EXPECT_EQ(neighbor_state_name(page[1].state), "reachable");
+  EXPECT_EQ(page[1].state, NeighborState::kReachable);
   EXPECT_EQ(page[1].mac, kPeer);
   EXPECT_EQ(page[1].age, 2000ms);
   EXPECT_TRUE(page[1].pinned);

@@ -1,5 +1,5 @@
 // endpoint.connect: what the peer's side decides, late and again and again, while the UDP port stays. What a
-// worker does with it is tested in dataplane/stages/signalled_test.cc and latch_test.cc.
+// worker does with it is tested in tests/dataplane/stages/signalled_test.cc and latch_test.cc.
 #include <gtest/gtest.h>
 
 #include <algorithm>

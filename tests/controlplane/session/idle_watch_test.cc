@@ -238,11 +238,12 @@ TEST_F(IdleTest, ALeaseThatIsNotRenewedEndsTheSession) {
 TEST_F(IdleTest, ALeaseMayBeGivenUp) {
   ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(
       bench.sessions->create_session({.id = "leased", .idle_timeout_s = 0, .lease_s = 10})));
-  ASSERT_TRUE(std::holds_alternative<SessionView>(
-      bench.sessions->renew_session({.id = "leased", .lease_s = 0})));
+  ASSERT_TRUE(
+      std::holds_alternative<SessionView>(bench.sessions->renew_session({.id = "leased", .lease_s = 0})));
   bench.live(seconds(100));
   EXPECT_TRUE(std::holds_alternative<SessionView>(bench.sessions->get_session("leased")));
-  EXPECT_EQ(SessionFixture::error_of(bench.sessions->renew_session({.id = "none"})).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->renew_session({.id = "none"})).kind,
+            ErrorKind::kNotFound);
 }
 
 TEST_F(IdleTest, ASessionOfOtherParametersIsAConflict) {

@@ -31,7 +31,8 @@ class LeakTest : public ::testing::Test {
 
   void create_call(int i) {
     const std::string session = "s" + std::to_string(i % 8);
-    if (!std::holds_alternative<Created<SessionView>>(bench.sessions->create_session({.id = session}))) return;
+    if (!std::holds_alternative<Created<SessionView>>(bench.sessions->create_session({.id = session})))
+      return;
     EndpointCreate request = i % 3 == 0 ? bench.rtp("a") : i % 3 == 1 ? bench.sdes("a") : bench.webrtc("a");
     if (i % 6 == 5) request.transport = IceTransport::kShared;
     request.session = session;
@@ -112,7 +113,8 @@ TEST_F(LeakTest, CreatedAndAbandoned) {
     for (int i = 0; i < 8; ++i) {
       for (int copy = 0; copy < 24; ++copy) {
         const std::string session = "s" + std::to_string(i);
-        ASSERT_TRUE(std::holds_alternative<Created<SessionView>>(bench.sessions->create_session({.id = session})));
+        ASSERT_TRUE(
+            std::holds_alternative<Created<SessionView>>(bench.sessions->create_session({.id = session})));
         EndpointCreate request = copy % 3 == 0   ? bench.rtp("e" + std::to_string(copy))
                                  : copy % 3 == 1 ? bench.sdes("e" + std::to_string(copy))
                                                  : bench.webrtc("e" + std::to_string(copy));

@@ -31,7 +31,8 @@ EndpointCreate receiver(const std::string& session, const std::string& id) {
 
 /// Reads a list to its end. Between two pages it calls `meanwhile`.
 template <typename Request, typename List>
-auto read_all(Request request, List list, const std::function<void()>& meanwhile = [] {}) {
+auto read_all(
+    Request request, List list, const std::function<void()>& meanwhile = [] {}) {
   using View = std::remove_reference_t<decltype(std::get<0>(list(request)).views[0])>;
   Page<View> whole;
   for (int pages = 0; pages < 100000; ++pages) {
@@ -57,7 +58,8 @@ class ListingTest : public ::testing::Test {
   explicit ListingTest() : bench(large_config(512)) {}
   ~ListingTest() override { bench.expect_no_breach(); }
 
-  Page<EndpointView> endpoints(EndpointList request, const std::function<void()>& meanwhile = [] {}) {
+  Page<EndpointView> endpoints(
+      EndpointList request, const std::function<void()>& meanwhile = [] {}) {
     return read_all(
         request, [&](const EndpointList& r) { return bench.sessions->list_endpoints(r); }, meanwhile);
   }
@@ -141,8 +143,7 @@ TEST_F(ListingTest, FiltersAndCounts) {
   bench.route("two", "a", "r2");
   EXPECT_EQ(endpoints({.page = {.count = true}}).count, 11u);
   EXPECT_TRUE(endpoints({.page = {.count = true}}).views.empty());
-  EXPECT_EQ(names(endpoints({.kind = dataplane::EndpointKind::kWebrtc})),
-            (std::vector<std::string>{"s/w"}));
+  EXPECT_EQ(names(endpoints({.kind = dataplane::EndpointKind::kWebrtc})), (std::vector<std::string>{"s/w"}));
   EXPECT_EQ(names(endpoints({.state = EndpointState::kConnected})), (std::vector<std::string>{"s/a"}));
   EXPECT_EQ(endpoints({.page = {.count = true}, .state = EndpointState::kAllocated}).count, 10u);
   EXPECT_EQ(endpoints({.session = "t"}).views.size(), 0u);
@@ -173,7 +174,8 @@ TEST_F(ListingTest, SessionsByPrefixAndAge) {
     found.push_back(view.id);
   EXPECT_EQ(found, (std::vector<std::string>{"call-1", "call-2", "call-3"}));
   EXPECT_EQ(read_all(SessionList{.older_than_s = 15}, list).views.size(), 5u);
-  EXPECT_EQ(read_all(SessionList{.page = {.limit = 2}, .prefix = "call-", .older_than_s = 15}, list).count, 2u);
+  EXPECT_EQ(read_all(SessionList{.page = {.limit = 2}, .prefix = "call-", .older_than_s = 15}, list).count,
+            2u);
 }
 
 TEST_F(ListingTest, CursorsOfOtherListsAreRefused) {
@@ -227,7 +229,8 @@ TEST(Listing, ALargeSessionEndsInSteps) {
   });
   const auto removed_at_once = bench.plane.memory(0).commands.size();
   EXPECT_LE(removed_at_once, 128u);
-  EXPECT_EQ(std::get<EndpointView>(bench.sessions->get_endpoint("s", "e2999")).state, EndpointState::kRemoving)
+  EXPECT_EQ(std::get<EndpointView>(bench.sessions->get_endpoint("s", "e2999")).state,
+            EndpointState::kRemoving)
       << "also before its turn comes";
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(receiver("s", "late"))).kind,
             ErrorKind::kWrongState);

@@ -172,7 +172,8 @@ TEST(Admission, AttemptsThatEndLeaveNothingBehind) {
       counters.transmitted.add();
       bench.advance(10ms);
       bench.sessions->tick(bench.now);
-      if (std::holds_alternative<RequestError>(bench.sessions->create_session({.id = "t" + std::to_string(i)})))
+      if (std::holds_alternative<RequestError>(
+              bench.sessions->create_session({.id = "t" + std::to_string(i)})))
         ++refused;
       if (i >= lives) bench.sessions->remove_session("t" + std::to_string(i - lives), [](auto) {});
       bench.settle();

@@ -152,7 +152,8 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   other.retransmit = true;
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
   // After a switch, the same request is still no conflict.
-  ASSERT_TRUE(std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}, {}}})));
+  ASSERT_TRUE(
+      std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}, {}}})));
   EXPECT_FALSE(std::get<0>(bench.sessions->create_route(route)).created);
   EXPECT_EQ(bench.count_events("route.created"), 1u);
 }

@@ -168,7 +168,8 @@ TEST(Sessions, MadeUpIdsAreUsable) {
 TEST(Sessions, BadIdsAndUnknownObjects) {
   SessionFixture bench;
   for (const char* id : {"a b", "\xff", "a/b", "é", "\""})
-    EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = id})).kind, ErrorKind::kInvalidParameter)
+    EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = id})).kind,
+              ErrorKind::kInvalidParameter)
         << id;
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = std::string(129, 'a')})).kind,
             ErrorKind::kInvalidParameter);
@@ -177,7 +178,8 @@ TEST(Sessions, BadIdsAndUnknownObjects) {
             ErrorKind::kNotFound);
   bench.session();
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->get_endpoint("s", "none")).kind, ErrorKind::kNotFound);
-  EXPECT_EQ(SessionFixture::error_of(bench.sessions->list_streams({.session = "s", .endpoint = "none"})).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->list_streams({.session = "s", .endpoint = "none"})).kind,
+            ErrorKind::kNotFound);
   const RequestError error = SessionFixture::error_of(bench.sessions->get_route("s", "none"));
   EXPECT_EQ(error.kind, ErrorKind::kNotFound);
   const auto& detail = std::get<NotFound>(error.detail);
@@ -519,7 +521,8 @@ TEST(Sessions, ShutDownRefusesAndEndsAll) {
   bool done = false;
   bench.sessions->shut_down([&] { done = true; });
   EXPECT_FALSE(done);
-  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = "new"})).kind, ErrorKind::kWrongState);
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_session({.id = "new"})).kind,
+            ErrorKind::kWrongState);
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_endpoint(bench.rtp("new"))).kind,
             ErrorKind::kWrongState);
   bench.settle();

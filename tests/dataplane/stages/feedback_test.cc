@@ -375,9 +375,8 @@ TEST(FeedbackRuleTest, AfterASwitchTheNewPublisherHearsOnlyOfItself) {
   EXPECT_EQ(load_be32(&block[16]), 0u);
   EXPECT_EQ(load_be32(&block[20]), 0u);
   store_be32(&info[2], 0x22222222);
-  call.plane.deliver(other, sender.protect_rtcp(compound([&](RtcpWriter& w) {
-    EXPECT_TRUE(w.report(3000, info, {}));
-  })));
+  call.plane.deliver(
+      other, sender.protect_rtcp(compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(3000, info, {})); })));
   call.plane.sent();
   block = other_hears(reported(9, 102, 0x22222222));
   EXPECT_EQ(load_be32(&block[4]), 0x10000002u);

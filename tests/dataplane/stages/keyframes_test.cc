@@ -1,4 +1,4 @@
-// Requests for key frames: nobody's is lost, and nobody's are too many. libsrtp2 plays the SRTP peers.
+// Requests for key frames: none is lost, and no receiver's are too many. libsrtp2 plays the SRTP peers.
 #include <gtest/gtest.h>
 
 #include "tests/dataplane/stages/rtcp_support.h"
