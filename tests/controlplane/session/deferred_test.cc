@@ -16,7 +16,7 @@ class Recorder {
 
   void operator()(const PendingRemoval& removal) { seen.push_back("remove " + removal.reason); }
   void operator()(const PendingFailure& failure) { seen.push_back("fail " + failure.reason); }
-  void operator()(const IdleSession& session) { seen.push_back("idle " + session.id); }
+  void operator()(const SessionEnd& end) { seen.push_back(end.reason + " " + end.id); }
   void operator()(const Completion& completion) {
     completion.done(std::nullopt);
     nested_drain = deferred_.drain(*this);
@@ -35,7 +35,7 @@ TEST(Deferred, DoesEverythingInOrder) {
   Recorder recorder(deferred);
   deferred.add(PendingRemoval{0, {1, 1}, "idle"});
   deferred.add(PendingFailure{0, {2, 1}, "handshake", "text"});
-  deferred.add(IdleSession{"s"});
+  deferred.add(SessionEnd{"s", "idle"});
   EXPECT_TRUE(deferred.drain(recorder));
   EXPECT_EQ(recorder.seen, (std::vector<std::string>{"remove idle", "fail handshake", "idle s"}));
   EXPECT_TRUE(deferred.drain(recorder));
@@ -45,17 +45,17 @@ TEST(Deferred, DoesEverythingInOrder) {
 TEST(Deferred, ACallbackThatMakesMoreWorkIsNotNested) {
   Deferred deferred;
   Recorder recorder(deferred);
-  deferred.add(Completion{[&](std::optional<RequestError>) { deferred.add(IdleSession{"later"}); }});
+  deferred.add(Completion{[&](std::optional<RequestError>) { deferred.add(SessionEnd{"later", "lease"}); }});
   EXPECT_TRUE(deferred.drain(recorder));
   EXPECT_FALSE(recorder.nested_drain);
-  EXPECT_EQ(recorder.seen, (std::vector<std::string>{"completed", "idle later"}));
+  EXPECT_EQ(recorder.seen, (std::vector<std::string>{"completed", "lease later"}));
 }
 
 TEST(Deferred, GoesOnAfterACallbackThatThrew) {
   Deferred deferred;
   Recorder recorder(deferred);
   deferred.add(Completion{[](std::optional<RequestError>) { throw std::runtime_error("told to"); }});
-  deferred.add(IdleSession{"s"});
+  deferred.add(SessionEnd{"s", "idle"});
   EXPECT_THROW((void)deferred.drain(recorder), std::runtime_error);
   EXPECT_TRUE(deferred.drain(recorder));
   EXPECT_EQ(recorder.seen, (std::vector<std::string>{"idle s"}));
