@@ -1,8 +1,10 @@
 #include "controlplane/server/api_connection.h"
 
 #include <fmt/format.h>
+#include <string.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -52,6 +54,14 @@ ApiError line_too_long(std::size_t most, std::string_view found) {
                          found, fmt::format("at most {} bytes", most));
 }
 
+// What the carrying out of requests has left on the stack below the caller: JSON is written through a buffer
+// there, and with it the text of keys.
+[[gnu::noinline]] void wipe_dead_stack() {
+  constexpr std::size_t kDepth = 64 << 10;
+  std::array<char, kDepth> below;
+  explicit_bzero(below.data(), below.size());
+}
+
 }  // namespace
 
 ApiConnection::ApiConnection(Socket socket, std::size_t max_line_bytes, EventHub& hub,
@@ -94,6 +104,7 @@ void ApiConnection::on_end_of_input() {
 void ApiConnection::work() {
   take_lines();
   if (!is_closed_) lines_.wipe_taken();
+  wipe_dead_stack();
 }
 
 void ApiConnection::take_lines() {
