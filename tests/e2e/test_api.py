@@ -97,7 +97,8 @@ def racing_creates_make_one(lab):
     equal(
         len({json.dumps([result["local"], result["crypto"]]) for result in results}), 1, "different objects"
     )
-    equal(lab.rpc.call("port.list")["media"]["allocated"] - before, 1, "allocated ports")
+    # The answer may refuse rtcpMux, so the port above stays reserved.
+    equal(lab.rpc.call("port.list")["media"]["allocated"] - before, 2, "allocated ports")
     lab.rpc.call("session.remove", id="race")
 
 
@@ -211,7 +212,6 @@ def wrong_parameters_say_what_is_allowed(lab):
     rpc.call("session.create", id="bad")
     for parameters, word in (
         ({"kind": "h323"}, "kind"),
-        ({"kind": "sdes"}, "receiveKey"),
         ({"kind": "sdes", "receiveKey": "short", "profile": "AEAD_AES_128_GCM"}, "receiveKey"),
         ({"kind": "sdes", "receiveKey": "A" * 40, "profile": "ROT13"}, "profile"),
         ({"kind": "rtp", "remote": {"address": "198.18.0.9", "rtpPort": 0}}, "rtpPort"),
@@ -226,7 +226,7 @@ def wrong_parameters_say_what_is_allowed(lab):
             },
             "algorithm",
         ),
-        ({"kind": "webrtc", "dtls": {"setup": "actpass"}}, "setup"),
+        ({"kind": "webrtc", "dtls": {"setup": "holdconn"}}, "setup"),
         ({"kind": "rtp", "family": "ipx"}, "family"),
     ):
         error = refused(-32602, lambda: rpc.call("endpoint.create", session="bad", id="x", **parameters))

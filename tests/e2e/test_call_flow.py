@@ -198,7 +198,7 @@ def an_answer_without_rtcp_mux_gets_rtcp_on_the_next_port(lab, call):
     far_rtcp = call.far_endpoint["local"]["rtcpPort"]
     where_far, address_far = call.room._address("far", "ipv4")
     sender = raw.RawPeer(where_far, (address_far, 6001), (local["address"], far_rtcp))
-    sender.send(raw.sender_report(9, 1 << 40, 160, 10, 400))
+    sender.send(raw.sender_report(8, 1 << 40, 160, 10, 400))
     assert rtcp.receive_rtcp(3, 200), "no sender report on the port above the RTP port"
     before = call.get("phone")["packetsReceived"]
     rtcp.send(raw.receiver_report(5))

