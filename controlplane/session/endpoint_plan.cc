@@ -11,7 +11,6 @@ namespace sluice::control {
 namespace {
 
 using dataplane::EndpointKind;
-using dataplane::LatchPolicy;
 
 /// The first configured address of that family; a link-local one only when there is no other. nullopt when
 /// the port has none.

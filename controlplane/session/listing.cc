@@ -33,19 +33,19 @@ std::optional<Place> place_of(const std::string& cursor, const std::string& only
 }  // namespace
 
 template <typename View, typename Object, typename Look>
-Result<Page<View>> Listing::walk(const PageRequest& request, const std::string& only, Objects<Object> objects,
-                                 Look look) const {
-  if (!only.empty()) {
-    const auto found = context_.registry.need_session(only, Liveness::kAny);
+Result<Page<View>> Listing::walk(const PageRequest& request, const std::string& session_id,
+                                 Objects<Object> objects, Look look) const {
+  if (!session_id.empty()) {
+    const auto found = context_.registry.need_session(session_id, Liveness::kAny);
     if (const auto* error = std::get_if<RequestError>(&found)) return *error;
   }
-  const auto after = place_of(request.cursor, only);
+  const auto after = place_of(request.cursor, session_id);
   if (!after) return refuse_cursor(request.cursor);
   PageFill<View> fill(request, kMostExamined);
   const Registry::Sessions& sessions = context_.registry.sessions();
   Place last = *after;
-  for (auto session = sessions.lower_bound(only.empty() ? after->session : only); session != sessions.end();
-       ++session) {
+  for (auto session = sessions.lower_bound(session_id.empty() ? after->session : session_id);
+       session != sessions.end(); ++session) {
     if (fill.is_full()) return fill.end(last.cursor());
     const auto& table = (*session->second).*objects;
     const bool is_resumed = session->first == after->session;
@@ -56,7 +56,7 @@ Result<Page<View>> Listing::walk(const PageRequest& request, const std::string& 
       look(*object->second, fill);
       last.id = object->first;
     }
-    if (!only.empty()) break;
+    if (!session_id.empty()) break;
   }
   return fill.end("");
 }

@@ -30,10 +30,10 @@ class Listing {
   template <typename Object>
   using Objects = std::map<std::string, std::unique_ptr<Object>> Session::*;
 
-  /// One page of the objects of `session`, or of all sessions when it is empty. `look(object, fill)` looks at
-  /// one object.
+  /// One page of the objects of session `session_id`, or of all sessions when it is empty.
+  /// `look(object, fill)` looks at one object.
   template <typename View, typename Object, typename Look>
-  Result<Page<View>> walk(const PageRequest& request, const std::string& session, Objects<Object> objects,
+  Result<Page<View>> walk(const PageRequest& request, const std::string& session_id, Objects<Object> objects,
                           Look look) const;
 
   Context& context_;

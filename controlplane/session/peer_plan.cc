@@ -13,7 +13,6 @@ namespace sluice::control {
 namespace {
 
 using dataplane::EndpointKind;
-using dataplane::LatchPolicy;
 using Refusal = std::optional<RequestError>;
 
 bool has_crypto(const EndpointConnect& request) {

@@ -22,8 +22,8 @@ CHANGES = {
 # A list of all in one go held the control thread for 1.3 s. The bound leaves space for a machine that is busy
 # with something else; the case prints what it measured.
 LATEST_ANSWER_S = 0.25
-# While 50,000 endpoints end, single datagrams are still lost, and the client repeats them after 0.25 s. Before
-# the work was bounded, no check was answered for 5 s.
+# While 50,000 endpoints end, single datagrams are still lost, and the client repeats them after 0.25 s.
+# Before the work was bounded, no check was answered for 5 s.
 LATEST_AT_THE_END_S = 2.0
 CERTIFICATE = Certificate()
 

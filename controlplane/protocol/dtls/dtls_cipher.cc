@@ -13,7 +13,6 @@
 namespace sluice::control {
 namespace {
 
-using dataplane::load_be16;
 using dataplane::store_be16;
 using dataplane::store_be32;
 

@@ -140,7 +140,7 @@ class Neighbors {
   const Port* find(std::uint16_t port_index) const;
   [[nodiscard]] static bool is_ours(const Port& port, const config::IpAddress& ip);
   [[nodiscard]] static bool is_broadcast(const Port& port, const config::IpAddress& ip);
-  [[nodiscard]] static bool is_on_link(const Port& port, const config::IpAddress& ip);
+  [[nodiscard]] static bool is_on_link(const Port& port, const config::IpAddress& destination);
   [[nodiscard]] static bool may_be_answered(const Port& port, const config::IpAddress& ip);
   static config::IpAddress source_towards(const Port& port, const config::IpAddress& target);
 
