@@ -250,9 +250,8 @@ TEST_F(IdleTest, ASessionOfOtherParametersIsAConflict) {
   const SessionCreate request{.id = "x", .idle_timeout_s = 7, .lease_s = 9};
   EXPECT_TRUE(std::get<0>(bench.sessions->create_session(request)).created);
   EXPECT_FALSE(std::get<0>(bench.sessions->create_session(request)).created);
-  const auto& error =
-      SessionFixture::error_of(bench.sessions->create_session({.id = "x", .idle_timeout_s = 7}));
-  EXPECT_EQ(error.kind, ErrorKind::kConflict);
+  const auto result = bench.sessions->create_session({.id = "x", .idle_timeout_s = 7});
+  EXPECT_EQ(SessionFixture::error_of(result).kind, ErrorKind::kConflict);
 }
 
 TEST_F(IdleTest, ASignalLaterCounts) {
