@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "dataplane/wire/frame.h"
-
 namespace sluice::control {
 
 std::string_view dtls_alert_name(int number) {
@@ -75,12 +73,7 @@ std::vector<std::uint8_t> make_alert(const DtlsCipher* cipher, DtlsAlert alert,
     return cipher == nullptr ? std::vector<std::uint8_t>{}
                              : cipher->seal(DtlsContentType::kAlert, plain, last);
   std::vector<std::uint8_t> record(kDtlsRecordHeader + plain.size());
-  record[0] = static_cast<std::uint8_t>(DtlsContentType::kAlert);
-  dataplane::store_be16(record.data() + 1, DTLS1_2_VERSION);
-  const std::uint64_t sequence = last.sequence + 1;
-  dataplane::store_be16(record.data() + 5, static_cast<std::uint16_t>(sequence >> 32));
-  dataplane::store_be32(record.data() + 7, static_cast<std::uint32_t>(sequence));
-  dataplane::store_be16(record.data() + 11, static_cast<std::uint16_t>(plain.size()));
+  store_record_header(record.data(), DtlsContentType::kAlert, 0, last.sequence + 1, plain.size());
   std::copy(plain.begin(), plain.end(), record.begin() + kDtlsRecordHeader);
   return record;
 }

@@ -102,13 +102,7 @@ std::vector<std::uint8_t> DtlsCipher::seal(DtlsContentType type, std::span<const
                                            const DtlsWritePosition& last) const {
   const std::size_t payload = kExplicitNonce + plain.size() + kTag;
   std::vector<std::uint8_t> record(kDtlsRecordHeader + payload);
-  record[0] = static_cast<std::uint8_t>(type);
-  store_be16(record.data() + 1, DTLS1_2_VERSION);
-  const std::uint64_t sequence = last.sequence + 1;
-  store_be16(record.data() + kPosition, last.epoch);
-  store_be16(record.data() + kPosition + 2, static_cast<std::uint16_t>(sequence >> 32));
-  store_be32(record.data() + kPosition + 4, static_cast<std::uint32_t>(sequence));
-  store_be16(record.data() + 11, static_cast<std::uint16_t>(payload));
+  store_record_header(record.data(), type, last.epoch, last.sequence + 1, payload);
   // The nonce continues after OpenSSL's last one, so that none repeats under this key.
   const std::uint64_t counter = last.explicit_nonce + 1;
   store_be32(record.data() + kDtlsRecordHeader, static_cast<std::uint32_t>(counter >> 32));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "controlplane/protocol/dtls/dtls_record.h"
 #include "dataplane/wire/frame.h"
 
 namespace sluice::control {
@@ -11,33 +10,20 @@ namespace {
 
 using dataplane::load_be16;
 using dataplane::store_be16;
-using dataplane::store_be32;
 
 constexpr std::size_t kHeader = 12;
 constexpr std::uint8_t kClientHello = 1;
 constexpr std::uint8_t kServerHelloDone = 14;
 constexpr std::uint8_t kCertificateVerify = 15;
-constexpr std::uint16_t kVersion = 0xfefd;  // DTLS 1.2
-
-std::uint32_t load_be24(const std::uint8_t* p) {
-  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
-}
-
-void store_be24(std::uint8_t* p, std::size_t value) {
-  p[0] = static_cast<std::uint8_t>(value >> 16);
-  store_be16(p + 1, static_cast<std::uint16_t>(value));
-}
 
 }  // namespace
 
 void DtlsReassembly::take(std::span<const std::uint8_t> records, std::vector<std::uint8_t>& out) {
   other_hello_.clear();
-  while (!records.empty()) {
-    const std::size_t size = kDtlsRecordHeader + load_be16(records.data() + 11);
-    const auto record = records.first(size);
-    records = records.subspan(size);
+  for (auto record = first_record(records); !record.empty(); record = first_record(records)) {
+    records = records.subspan(record.size());
     // OpenSSL would keep a whole buffer for each record that comes before its epoch.
-    if (load_be16(record.data() + 3) != 0) {
+    if (epoch_of(record) != 0) {
       release(out);
       if (cipher_changed_) out.insert(out.end(), record.begin(), record.end());
       continue;
@@ -47,7 +33,7 @@ void DtlsReassembly::take(std::span<const std::uint8_t> records, std::vector<std
       release(out);
       if (last_type_ != kCertificateVerify && last_type_ != kServerHelloDone) continue;
       cipher_changed_ = true;
-      append_record(record[0], payload, out);
+      append_record(DtlsContentType{record[0]}, payload, out);
       continue;
     }
     while (!payload.empty()) {
@@ -148,7 +134,7 @@ void DtlsReassembly::emit(std::uint8_t type, std::span<const std::uint8_t> body,
   store_be16(payload.data() + 4, next_);
   store_be24(payload.data() + 9, body.size());
   std::copy(body.begin(), body.end(), payload.begin() + kHeader);
-  append_record(static_cast<std::uint8_t>(DtlsContentType::kHandshake), payload, out);
+  append_record(DtlsContentType::kHandshake, payload, out);
   if (type == kClientHello) hello_.assign(body.begin(), body.end());
   if (next_ != 0) other_hello_.clear();
   last_type_ = type;
@@ -156,17 +142,12 @@ void DtlsReassembly::emit(std::uint8_t type, std::span<const std::uint8_t> body,
   std::erase_if(messages_, [&](const Message& message) { return message.number < next_; });
 }
 
-void DtlsReassembly::append_record(std::uint8_t type, std::span<const std::uint8_t> payload,
+void DtlsReassembly::append_record(DtlsContentType type, std::span<const std::uint8_t> payload,
                                    std::vector<std::uint8_t>& out) {
   const std::size_t at = out.size();
   out.resize(at + kDtlsRecordHeader);
-  out[at] = type;
-  store_be16(&out[at + 1], kVersion);
-  store_be16(&out[at + 5], static_cast<std::uint16_t>(next_record_ >> 32));
-  store_be32(&out[at + 7], static_cast<std::uint32_t>(next_record_));
-  store_be16(&out[at + 11], static_cast<std::uint16_t>(payload.size()));
+  store_record_header(&out[at], type, 0, next_record_++, payload.size());
   out.insert(out.end(), payload.begin(), payload.end());
-  ++next_record_;
 }
 
 void DtlsReassembly::restart(std::vector<std::uint8_t>& out) {

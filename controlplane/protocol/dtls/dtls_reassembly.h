@@ -16,6 +16,8 @@
 #include <span>
 #include <vector>
 
+#include "controlplane/protocol/dtls/dtls_record.h"
+
 namespace sluice::control {
 
 inline constexpr std::size_t kDtlsMaxMessages = 12;
@@ -58,7 +60,7 @@ class DtlsReassembly {
   void make_space(std::size_t bytes);
   void release(std::vector<std::uint8_t>& out);
   void emit(std::uint8_t type, std::span<const std::uint8_t> body, std::vector<std::uint8_t>& out);
-  void append_record(std::uint8_t type, std::span<const std::uint8_t> payload,
+  void append_record(DtlsContentType type, std::span<const std::uint8_t> payload,
                      std::vector<std::uint8_t>& out);
 
   std::uint16_t next_ = 0;         // message_seq that OpenSSL waits for

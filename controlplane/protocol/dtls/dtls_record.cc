@@ -7,7 +7,10 @@ namespace {
 
 using dataplane::load_be16;
 using dataplane::load_be32;
+using dataplane::store_be16;
+using dataplane::store_be32;
 
+constexpr std::uint16_t kVersion = 0xfefd;  // DTLS 1.2
 constexpr std::size_t kHandshakeHeader = 12;
 constexpr std::uint32_t kMaxCertificates = 12288;  // a chain, or names of CAs; a browser sends 1 KiB
 constexpr std::uint32_t kMaxMessage = 4096;        // a ClientHello with a post-quantum key share has 2 KiB
@@ -16,10 +19,6 @@ constexpr std::uint8_t kCertificateRequest = 13;
 // RFC 5246 7.2
 constexpr std::uint8_t kFatalLevel = 2;
 constexpr std::uint8_t kCloseNotify = 0;
-
-std::uint32_t load_length(const std::uint8_t* p) {
-  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
-}
 
 std::uint64_t load_be48(const std::uint8_t* p) {
   return std::uint64_t{load_be16(p)} << 32 | load_be32(p + 2);
@@ -57,9 +56,9 @@ bool handshake_ok(std::span<const std::uint8_t> payload, DtlsRole our_role, bool
   if (payload.empty()) return false;
   while (!payload.empty()) {
     if (payload.size() < kHandshakeHeader) return false;
-    const std::uint32_t length = load_length(payload.data() + 1);
-    const std::uint32_t offset = load_length(payload.data() + 6);
-    const std::uint32_t fragment = load_length(payload.data() + 9);
+    const std::uint32_t length = load_be24(payload.data() + 1);
+    const std::uint32_t offset = load_be24(payload.data() + 6);
+    const std::uint32_t fragment = load_be24(payload.data() + 9);
     if (length > (has_certificates(payload[0]) ? kMaxCertificates : kMaxMessage) || offset > length ||
         fragment > length - offset)
       return false;
@@ -90,14 +89,36 @@ bool known_type(std::uint8_t type) {
   return type >= 20 && type <= 23;
 }
 
-// The first whole record; empty when there is none.
+}  // namespace
+
 std::span<const std::uint8_t> first_record(std::span<const std::uint8_t> bytes) {
   if (bytes.size() < kDtlsRecordHeader) return {};
   const std::size_t length = kDtlsRecordHeader + load_be16(bytes.data() + 11);
   return length > bytes.size() ? std::span<const std::uint8_t>{} : bytes.first(length);
 }
 
-}  // namespace
+std::uint16_t epoch_of(std::span<const std::uint8_t> record) {
+  return load_be16(record.data() + 3);
+}
+
+void store_record_header(std::uint8_t* p, DtlsContentType type, std::uint16_t epoch, std::uint64_t sequence,
+                         std::size_t length) {
+  p[0] = static_cast<std::uint8_t>(type);
+  store_be16(p + 1, kVersion);
+  store_be16(p + 3, epoch);
+  store_be16(p + 5, static_cast<std::uint16_t>(sequence >> 32));
+  store_be32(p + 7, static_cast<std::uint32_t>(sequence));
+  store_be16(p + 11, static_cast<std::uint16_t>(length));
+}
+
+std::uint32_t load_be24(const std::uint8_t* p) {
+  return std::uint32_t{p[0]} << 16 | load_be16(p + 1);
+}
+
+void store_be24(std::uint8_t* p, std::size_t value) {
+  p[0] = static_cast<std::uint8_t>(value >> 16);
+  store_be16(p + 1, static_cast<std::uint16_t>(value));
+}
 
 DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole our_role) {
   DtlsScreened screened;
@@ -111,7 +132,7 @@ DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole ou
     datagram = datagram.subspan(record.size());
     const auto payload = record.subspan(kDtlsRecordHeader);
     bool certificate = false;
-    const bool plain_text = load_be16(record.data() + 3) == 0;
+    const bool plain_text = epoch_of(record) == 0;
     if (plain_text && !plain_text_ok(DtlsContentType{record[0]}, payload, our_role, certificate)) {
       ++screened.refused;
       continue;
@@ -131,7 +152,7 @@ DtlsScreened screen_datagram(std::span<const std::uint8_t> datagram, DtlsRole ou
 std::optional<DtlsWritePosition> last_record(std::span<const std::uint8_t> datagram) {
   std::optional<DtlsWritePosition> last;
   for (auto record = first_record(datagram); !record.empty(); record = first_record(datagram)) {
-    last = DtlsWritePosition{load_be16(record.data() + 3), load_be48(record.data() + 5), 0};
+    last = DtlsWritePosition{epoch_of(record), load_be48(record.data() + 5), 0};
     if (last->epoch != 0 && record.size() >= kDtlsRecordHeader + 8)
       last->explicit_nonce =
           std::uint64_t{load_be32(record.data() + 13)} << 32 | load_be32(record.data() + 17);

@@ -1,7 +1,8 @@
 // dtls_record: the DTLS record layer in a datagram (RFC 6347 4.1). A malformed plain-text record, which any
 // host can send, would make OpenSSL end the handshake. So screen_datagram() checks these records before
 // OpenSSL sees them. last_record() finds the numbers of the last record that OpenSSL sent, for dtls_alert.
-// Pure functions over bytes; any thread.
+// The modules that make or take records share the forms of header and lengths here. Pure functions over
+// bytes; any thread.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,20 @@ enum class DtlsContentType : std::uint8_t {
 
 inline constexpr std::size_t kDtlsRecordHeader = 13;
 inline constexpr std::size_t kDtlsMaxDatagram = 2048;  // a longer one is refused; we send at most an MTU
+
+/// The first whole record; empty when there is none.
+[[nodiscard]] std::span<const std::uint8_t> first_record(std::span<const std::uint8_t> bytes);
+/// The epoch in the header of a record. REQUIRES: the record is whole.
+[[nodiscard]] std::uint16_t epoch_of(std::span<const std::uint8_t> record);
+
+/// Writes the header of a DTLS 1.2 record with `length` bytes of payload to the kDtlsRecordHeader bytes at
+/// `p`. `sequence`: 48 bits.
+void store_record_header(std::uint8_t* p, DtlsContentType type, std::uint16_t epoch, std::uint64_t sequence,
+                         std::size_t length);
+
+/// The 24-bit lengths of handshake messages (RFC 6347 4.2.2).
+[[nodiscard]] std::uint32_t load_be24(const std::uint8_t* p);
+void store_be24(std::uint8_t* p, std::size_t value);
 
 /// The part of a datagram that may come from the peer.
 struct DtlsScreened {

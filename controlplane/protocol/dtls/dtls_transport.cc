@@ -152,10 +152,10 @@ int DtlsTransport::bio_read(BIO* bio, char* data, int length) {
     return -1;
   }
   // One record at a time: it fits into OpenSSL's buffer, several might not.
-  const std::size_t record = kDtlsRecordHeader + dataplane::load_be16(self->incoming_.data() + 11);
-  const std::size_t taken = std::min(record, static_cast<std::size_t>(std::max(length, 0)));
-  std::memcpy(data, self->incoming_.data(), taken);
-  self->incoming_ = self->incoming_.subspan(record);
+  const auto record = first_record(self->incoming_);
+  const std::size_t taken = std::min(record.size(), static_cast<std::size_t>(std::max(length, 0)));
+  std::memcpy(data, record.data(), taken);
+  self->incoming_ = self->incoming_.subspan(record.size());
   return static_cast<int>(taken);
 }
 
@@ -339,9 +339,9 @@ void DtlsTransport::handle_result(int result) {
 // renegotiation are ignored.
 void DtlsTransport::read_sealed(std::span<const std::uint8_t> records) {
   while (!records.empty() && state_ == DtlsState::kConnected) {
-    const auto record = records.first(kDtlsRecordHeader + dataplane::load_be16(records.data() + 11));
+    const auto record = first_record(records);
     records = records.subspan(record.size());
-    if (dataplane::load_be16(record.data() + 3) != 1) continue;
+    if (epoch_of(record) != 1) continue;
     if (const auto plain = cipher_->open(record)) on_sealed(DtlsContentType{record[0]}, *plain);
   }
 }
