@@ -1,10 +1,9 @@
 #include "controlplane/api/api_views.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "controlplane/base/base64.h"
+#include "controlplane/base/mac_text.h"
 #include "controlplane/session/names.h"
 
 namespace sluice::control {
@@ -68,10 +67,6 @@ OrderedJson named(const char* name, OrderedJson value) {
   return object;
 }
 
-OrderedJson mac_text(const std::optional<dataplane::MacAddress>& mac) {
-  return mac ? OrderedJson(fmt::format("{:02x}", fmt::join(*mac, ":"))) : OrderedJson(nullptr);
-}
-
 /// The members of each event besides its type and the ids of its objects.
 struct Fields {
   OrderedJson operator()(const auto&) const { return OrderedJson::object(); }
@@ -95,7 +90,8 @@ struct Fields {
   OrderedJson operator()(const StreamEnded& event) const { return named("ssrc", event.ssrc); }
   OrderedJson operator()(const PortLink& event) const { return named("link", event.is_up ? "up" : "down"); }
   OrderedJson operator()(const PortGateway& event) const {
-    return {{"gateway", event.gateway.to_string()}, {"mac", mac_text(event.mac)}};
+    return {{"gateway", event.gateway.to_string()},
+            {"mac", event.mac ? OrderedJson(mac_text(*event.mac)) : OrderedJson(nullptr)}};
   }
   OrderedJson operator()(const PortConflict& event) const {
     return {{"address", event.address.to_string()}, {"mac", mac_text(event.mac)}};

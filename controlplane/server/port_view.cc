@@ -1,8 +1,8 @@
 #include "controlplane/server/port_view.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include "controlplane/base/mac_text.h"
 
 namespace sluice::control {
 
@@ -14,7 +14,7 @@ OrderedJson render_port(const dataplane::PortInfo& info, const dataplane::PortSt
   };
   return {{"name", info.name},
           {"driver", info.driver},
-          {"mac", fmt::format("{:02x}", fmt::join(info.mac, ":"))},
+          {"mac", mac_text(info.mac)},
           {"vlan", info.vlan},
           {"mtu", info.mtu},
           {"queues", info.queues},

@@ -5,14 +5,11 @@
 #include <utility>
 
 #include "controlplane/base/log.h"
+#include "controlplane/base/mac_text.h"
 #include "controlplane/session/errors.h"
 
 namespace sluice::control {
 namespace {
-
-std::string mac_text(const dataplane::MacAddress& mac) {
-  return fmt::format("{:02x}", fmt::join(mac, ":"));
-}
 
 std::vector<NeighborPort> link_ports(const MediaPlane& plane) {
   std::vector<NeighborPort> ports;
