@@ -68,9 +68,7 @@ std::optional<RequestError> choose_profile(const EndpointCreate& request,
   if (std::find(profiles.begin(), profiles.end(), *plan.profile) == profiles.end())
     return refuse_parameter("profile", choice_name(*plan.profile), choice_list(profiles));
   // check(request) could not compare the key lengths with a default profile.
-  if (!request.receive_key.empty())
-    if (auto error = check_key("receiveKey", request.receive_key, *plan.profile)) return error;
-  return request.send_key.empty() ? std::nullopt : check_key("sendKey", request.send_key, *plan.profile);
+  return check_given_keys(request, *plan.profile);
 }
 
 }  // namespace

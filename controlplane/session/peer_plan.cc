@@ -28,12 +28,10 @@ Refusal check_mux(const Endpoint& endpoint, const PeerPlan& plan) {
                        "UDP port");
   if (!plan.rtcp_mux || endpoint.rtcp_mux) return std::nullopt;
   for (const Route& route : endpoint.incoming)
-    for (const NumberMapping& mapping : route.request.payload_types)
-      if (kRtcpPayloadTypes.has(mapping.to))
-        return refuse_parameter(
-            "rtcpMux", "true",
-            fmt::format("false: route \"{}\" sends payload type {}, which looks like RTCP", route.request.id,
-                        mapping.to));
+    if (const auto type = rtcp_like_type(route.request.payload_types))
+      return refuse_parameter("rtcpMux", "true",
+                              fmt::format("false: route \"{}\" sends payload type {}, which looks like RTCP",
+                                          route.request.id, *type));
   return std::nullopt;
 }
 

@@ -22,13 +22,11 @@ std::optional<RequestError> check_source(const SourceSelector& selector, const E
 std::optional<RequestError> check_route(const RouteCreate& request, const Endpoint& to) {
   if (auto error = check(request)) return error;
   if (!to.rtcp_mux) return std::nullopt;
-  for (const NumberMapping& mapping : request.payload_types)
-    if (kRtcpPayloadTypes.has(mapping.to))
-      return refuse_parameter(
-          "payloadTypes", fmt::format("to {}", mapping.to),
-          fmt::format("not {}, which look like RTCP on a port that carries both (RFC 5761)",
-                      kRtcpPayloadTypes.text()));
-  return std::nullopt;
+  const auto type = rtcp_like_type(request.payload_types);
+  if (!type) return std::nullopt;
+  return refuse_parameter("payloadTypes", fmt::format("to {}", *type),
+                          fmt::format("not {}, which look like RTCP on a port that carries both (RFC 5761)",
+                                      kRtcpPayloadTypes.text()));
 }
 
 bool same_parameters(const RouteCreate& a, const RouteCreate& b) {

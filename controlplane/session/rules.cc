@@ -133,13 +133,32 @@ Refusal check_latch(const EndpointCreate& r) {
 
 Refusal check_keys(const EndpointCreate& r) {
   if (r.kind != EndpointKind::kSdes) return std::nullopt;
-  if (r.profile) {
-    if (!r.receive_key.empty())
-      if (auto error = check_key("receiveKey", r.receive_key, *r.profile)) return error;
-    if (!r.send_key.empty())
-      if (auto error = check_key("sendKey", r.send_key, *r.profile)) return error;
-  }
+  if (r.profile)
+    if (auto error = check_given_keys(r, *r.profile)) return error;
   return check_key_pair(r.send_key, r.receive_key);
+}
+
+Refusal check_types(std::string_view param, const std::vector<std::uint8_t>& types, std::size_t most) {
+  if (types.size() > most) return refuse_count(param, types.size(), most);
+  for (std::size_t i = 0; i < types.size(); ++i)
+    if (auto error = check_range(fmt::format("{}[{}]", param, i), types[i], kPayloadType)) return error;
+  return std::nullopt;
+}
+
+// A header extension has one meaning (RFC 8285 5).
+Refusal check_name_extensions(const EndpointCreate& request) {
+  const std::array<std::pair<std::string_view, std::uint8_t>, 3> ids{
+      {{"midExtensionId", request.mid_extension_id},
+       {"ridExtensionId", request.rid_extension_id},
+       {"repairedRidExtensionId", request.repaired_rid_extension_id}}};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (auto error = check_range(ids[i].first, ids[i].second, kMidExtensionId)) return error;
+    for (std::size_t before = 0; before < i; ++before)
+      if (ids[i].second != 0 && ids[i].second == ids[before].second)
+        return refuse_parameter(ids[i].first, std::to_string(ids[i].second),
+                                fmt::format("another id than {}", ids[before].first));
+  }
+  return std::nullopt;
 }
 
 Refusal check_payload_types(const std::vector<NumberMapping>& mappings) {
@@ -239,6 +258,12 @@ Refusal check_key(std::string_view param, const SrtpKeyBytes& key, crypto::SrtpP
                                       info.key_length, info.salt_length, info.name));
 }
 
+Refusal check_given_keys(const EndpointCreate& request, crypto::SrtpProfile profile) {
+  if (!request.receive_key.empty())
+    if (auto error = check_key("receiveKey", request.receive_key, profile)) return error;
+  return request.send_key.empty() ? std::nullopt : check_key("sendKey", request.send_key, profile);
+}
+
 bool equal_keys(const SrtpKeyBytes& a, const SrtpKeyBytes& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
@@ -261,29 +286,14 @@ RequestError refuse_count(std::string_view param, std::size_t found, std::size_t
                           fmt::format("a list of at most {}", most));
 }
 
-Refusal check_repair_types(const std::vector<std::uint8_t>& types) {
-  if (types.size() > kMaxRepairTypes)
-    return refuse_count("repairPayloadTypes", types.size(), kMaxRepairTypes);
-  for (std::size_t i = 0; i < types.size(); ++i)
-    if (auto error = check_range(fmt::format("repairPayloadTypes[{}]", i), types[i], kPayloadType))
-      return error;
+std::optional<std::uint8_t> rtcp_like_type(const std::vector<NumberMapping>& mappings) {
+  for (const NumberMapping& mapping : mappings)
+    if (kRtcpPayloadTypes.has(mapping.to)) return mapping.to;
   return std::nullopt;
 }
 
-// A header extension has one meaning (RFC 8285 5).
-Refusal check_name_extensions(const EndpointCreate& request) {
-  const std::array<std::pair<std::string_view, std::uint8_t>, 3> ids{
-      {{"midExtensionId", request.mid_extension_id},
-       {"ridExtensionId", request.rid_extension_id},
-       {"repairedRidExtensionId", request.repaired_rid_extension_id}}};
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (auto error = check_range(ids[i].first, ids[i].second, kMidExtensionId)) return error;
-    for (std::size_t before = 0; before < i; ++before)
-      if (ids[i].second != 0 && ids[i].second == ids[before].second)
-        return refuse_parameter(ids[i].first, std::to_string(ids[i].second),
-                                fmt::format("another id than {}", ids[before].first));
-  }
-  return std::nullopt;
+bool same_parameters(const SessionCreate& a, const SessionCreate& b) {
+  return a.idle_timeout_s == b.idle_timeout_s && a.lease_s == b.lease_s;
 }
 
 Refusal check(const SessionCreate& request) {
@@ -303,7 +313,8 @@ Refusal check(const EndpointCreate& request) {
   if (auto error = check_idle_timeout(request.idle_timeout_s)) return error;
   if (auto error = check_consent_timeout(request.consent_timeout_ms)) return error;
   if (auto error = check_range("dscp", request.dscp, kDscp)) return error;
-  if (auto error = check_repair_types(request.repair_payload_types)) return error;
+  if (auto error = check_types("repairPayloadTypes", request.repair_payload_types, kMaxRepairTypes))
+    return error;
   if (auto error = check_kind(request)) return error;
   if (auto error = check_latch(request)) return error;
   if (auto error = check_keys(request)) return error;
@@ -360,12 +371,7 @@ Refusal check_selector(const SourceSelector& selector) {
     return refuse_parameter("from.endpoint",
                             fmt::format("{} of ssrc, payloadTypes and mid or rid with it", given),
                             "at most one of ssrc, payloadTypes and mid or rid; none of them is any stream");
-  if (selector.payload_types.size() > kMaxPayloadTypes)
-    return refuse_count("from.payloadTypes", selector.payload_types.size(), kMaxPayloadTypes);
-  for (std::size_t i = 0; i < selector.payload_types.size(); ++i)
-    if (auto error =
-            check_range(fmt::format("from.payloadTypes[{}]", i), selector.payload_types[i], kPayloadType))
-      return error;
+  if (auto error = check_types("from.payloadTypes", selector.payload_types, kMaxPayloadTypes)) return error;
   if (auto error = check_text("from.mid", selector.mid, kMid)) return error;
   return check_text("from.rid", selector.rid, kRid);
 }

@@ -91,6 +91,10 @@ inline constexpr std::string_view kHostAddressText = "the unicast IPv4 or IPv6 a
 [[nodiscard]] std::optional<RequestError> check_key(std::string_view param, const SrtpKeyBytes& key,
                                                     crypto::SrtpProfile profile);
 
+/// check_key() for each key that the request gives.
+[[nodiscard]] std::optional<RequestError> check_given_keys(const EndpointCreate& request,
+                                                           crypto::SrtpProfile profile);
+
 /// In constant time.
 [[nodiscard]] bool equal_keys(const SrtpKeyBytes& a, const SrtpKeyBytes& b);
 /// nullopt unless both keys are the same one. A route may lead back to the endpoint that its source is on.
@@ -105,6 +109,13 @@ inline constexpr std::string_view kHostAddressText = "the unicast IPv4 or IPv6 a
 [[nodiscard]] RequestError refuse_count(std::string_view param, std::size_t found, std::size_t most);
 
 /// nullopt when the request is valid; else the first error.
+/// An outgoing payload type that looks like RTCP on a port that carries both (RFC 5761 4); nullopt when there
+/// is none.
+[[nodiscard]] std::optional<std::uint8_t> rtcp_like_type(const std::vector<NumberMapping>& mappings);
+
+/// Whether a session of the same id may answer the second request too.
+[[nodiscard]] bool same_parameters(const SessionCreate& a, const SessionCreate& b);
+
 [[nodiscard]] std::optional<RequestError> check(const SessionCreate& request);
 [[nodiscard]] std::optional<RequestError> check(const SessionRenew& request);
 [[nodiscard]] std::optional<RequestError> check(const EndpointCreate& request);

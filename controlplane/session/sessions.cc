@@ -202,12 +202,7 @@ Result<Created<SessionView>> Sessions::State::create_session(const SessionCreate
   const std::string& id = request.id;
   const Session* existing = context.registry.find_session(id);
   if (auto error = check_id("session", id, existing)) return *error;
-  if (existing != nullptr) {
-    const bool is_same = existing->request.idle_timeout_s == request.idle_timeout_s &&
-                         existing->request.lease_s == request.lease_s;
-    if (!is_same) return refuse_existing(view_of(context, *existing));
-    return Created<SessionView>{view_of(context, *existing), false};
-  }
+  if (existing != nullptr) return answer_existing<SessionView>(*existing, request);
   const std::size_t count = context.registry.sessions().size();
   if (count >= context.options.config.limits.sessions)
     return refuse_limit("sessions", context.options.config.limits.sessions);
