@@ -51,8 +51,7 @@ struct alignas(64) SourceSlot {
 
   // Worker.
   std::uint32_t keyframe_count;  // number of routes with keyframe_on_switch
-  PayloadTypeSet
-      mapped_types;  // what its routes map; keeps the types of a removed route while others are left
+  PayloadTypeSet mapped_types;   // by its routes; those of a removed route stay while others are left
 
   // Worker: the streams that compete for the source (stages/streams.h).
   std::uint8_t contests;             // how often the source changed hands between streams that both go on

@@ -102,6 +102,15 @@ MacAddress first_next_hop(const WorkerState& state, const EndpointSlot& endpoint
   return mac;
 }
 
+// aim(), and what waits for the endpoint's address goes on.
+void aim_and_go_on(WorkerState& state, std::uint32_t slot, Component component,
+                   const HeaderTemplate& header) {
+  EndpointSlot& endpoint = state.endpoint(slot);
+  const bool was_known = endpoint.rtp.known();
+  aim(endpoint, component, header);
+  if (!was_known && endpoint.rtp.known()) endpoint_became_reachable(state, slot);
+}
+
 void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
   LinkEnd remote;
   remote.address.ip = config::IpAddress::from_bytes(source_address(packet));
@@ -109,9 +118,8 @@ void move_to_source(WorkerState& state, EndpointSlot& endpoint, const MediaPacke
   remote.mac = first_next_hop(state, endpoint, packet, remote.address.ip);
   LinkEnd local = endpoint.local;
   if (packet.component == Component::kRtcp) local.address.port = endpoint.rtcp_port;
-  const bool was_known = endpoint.rtp.known();
-  aim(endpoint, packet.component, make_header_template(local, remote, endpoint.vlan, endpoint.dscp));
-  if (!was_known && endpoint.rtp.known()) endpoint_became_reachable(state, packet.endpoint);
+  aim_and_go_on(state, packet.endpoint, packet.component,
+                make_header_template(local, remote, endpoint.vlan, endpoint.dscp));
   if (endpoint.kind != EndpointKind::kWebrtc)  // ICE decides there
     (packet.component == Component::kRtcp ? endpoint.rtcp_learned : endpoint.rtp_learned) = true;
   Note note;
@@ -138,13 +146,14 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
   std::memcpy(&endpoint.remote.port, header.bytes.data() + header.l4_offset + 2, 2);
 }
 
-void redirect(EndpointSlot& endpoint, Component component, const HeaderTemplate& header) {
+void redirect(WorkerState& state, std::uint32_t slot, Component component, const HeaderTemplate& header) {
+  const EndpointSlot& endpoint = state.endpoint(slot);
   const bool rtcp = component == Component::kRtcp;
   const HeaderTemplate& present = rtcp ? endpoint.rtcp : endpoint.rtp;
   const bool learned = rtcp ? endpoint.rtcp_learned : endpoint.rtp_learned;
   const bool both_known = present.known() && header.known();
   if (learned && both_known && template_remote(present) != template_remote(header)) return;
-  aim(endpoint, component, header);
+  aim_and_go_on(state, slot, component, header);
 }
 
 void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const EndpointTerms& terms) {

@@ -133,8 +133,8 @@ struct WorkerState {
   std::uint32_t chunk_high_water = 0;
   // List through StreamSlot::next; when empty, WorkerMemory::stream_high_water is free.
   std::uint32_t free_stream = kNoSlot;
-  std::uint32_t space_wanted_by =
-      kNoSlot;  // endpoint that has taken one of the last stream slots (make_space)
+  // The endpoint that has taken one of the last stream slots (make_space).
+  std::uint32_t space_wanted_by = kNoSlot;
   std::uint32_t first_keyframe = kNoSlot;  // the queue of keyframe_queue.h
   std::uint32_t last_keyframe = kNoSlot;
   std::uint32_t next_to_yield = 0;       // stream slot at which the next search for a dormant stream begins

@@ -119,9 +119,7 @@ void remove_endpoint(WorkerState& state, SlotRef ref) {
 void set_remote(WorkerState& state, const Command& command) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
   if (endpoint == nullptr) return;
-  const bool was_known = endpoint->rtp.known();
-  redirect(*endpoint, command.component, command.remote);
-  if (!was_known && endpoint->rtp.known()) endpoint_became_reachable(state, command.ref.slot);
+  redirect(state, command.ref.slot, command.component, command.remote);
 }
 
 void await_remote(WorkerState& state, const Command& command) {
@@ -162,18 +160,23 @@ void restart_rollover(WorkerState& state, const EndpointSlot& endpoint) {
     restart_rollover(state.memory.routes[at]);
 }
 
+// From now on the endpoint uses the keys in its slot, if they are ready.
+void use_keys(EndpointSlot& endpoint, const EndpointKeys& keys, bool ready) {
+  endpoint.keys_ready = ready;
+  endpoint.can_seal = ready || !endpoint.encrypted;
+  endpoint.tag_length =
+      ready && endpoint.encrypted
+          ? static_cast<std::uint8_t>(crypto::profile_info(keys.send.profile).rtp_tag_length)
+          : std::uint8_t{0};
+}
+
 void take_keys(WorkerState& state, std::uint32_t slot, const EndpointTerms& terms) {
   EndpointSlot& endpoint = state.endpoint(slot);
   EndpointKeys& keys = state.memory.keys[slot];
   if (terms.new_receive) exchange(keys.receive, terms.keys->receive);
   if (terms.new_send) exchange(keys.send, terms.keys->send);
   if (terms.send_restarts) restart_rollover(state, endpoint);
-  endpoint.keys_ready = keys.receive.ready && keys.send.ready;
-  endpoint.can_seal = !endpoint.encrypted || endpoint.keys_ready;
-  endpoint.tag_length =
-      endpoint.encrypted && endpoint.keys_ready
-          ? static_cast<std::uint8_t>(crypto::profile_info(keys.send.profile).rtp_tag_length)
-          : std::uint8_t{0};
+  use_keys(endpoint, keys, keys.receive.ready && keys.send.ready);
 }
 
 void move_rtcp_port(WorkerState& state, std::uint32_t slot, const EndpointTerms& terms) {
@@ -221,11 +224,7 @@ void bind_tuple(WorkerState& state, const Command& command, bool bind) {
 void keys_ready(WorkerState& state, SlotRef ref) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, true);
   if (endpoint == nullptr) return;
-  endpoint->keys_ready = endpoint->can_seal = true;
-  endpoint->tag_length =
-      endpoint->encrypted ? static_cast<std::uint8_t>(
-                                crypto::profile_info(state.memory.keys[ref.slot].send.profile).rtp_tag_length)
-                          : std::uint8_t{0};
+  use_keys(*endpoint, state.memory.keys[ref.slot], true);
   endpoint_became_reachable(state, ref.slot);
 }
 
