@@ -55,6 +55,11 @@ class Phone:
         self.socket.close()
 
 
+def private(number):
+    """What the SDP of a phone behind a NAT says."""
+    return {"address": UNREACHABLE.format(number), "rtpPort": 4000}
+
+
 def talk(phone, ssrc, numbers, payload_type=VOICE):
     for number in numbers:
         phone.send(ssrc, number, payload_type)
@@ -212,10 +217,9 @@ def a_phone_behind_nat_that_rang_for_long_is_heard(lab, call):
     endpoint = call.create("phone", kind="rtp")
     phone = call.phone("left", 5006, endpoint)
     call.both_ways("phone")
-    private = {"address": UNREACHABLE.format(1), "rtpPort": 4000}
-    call.connect("phone", remote=private)  # 180 with SDP
+    call.connect("phone", remote=private(1))  # 180 with SDP
     time.sleep(LATCH_WINDOW_S * 2.5)
-    call.connect("phone", remote=private)  # 200
+    call.connect("phone", remote=private(1))  # 200
     talk(phone, 1, range(20))
     in_sequence(call.far.heard(), 20)
     call.reaches(phone)
@@ -227,10 +231,10 @@ def an_answer_with_a_private_address_cuts_no_early_media(lab, call):
     endpoint = offered(call)
     phone = call.phone("left", 5008, endpoint)
     call.both_ways("phone")
-    answered(call, phone, endpoint, remote={"address": UNREACHABLE.format(2), "rtpPort": 4000})
+    answered(call, phone, endpoint, remote=private(2))
     talk(phone, 1, range(10))
     call.reaches(phone)
-    call.connect("phone", remote={"address": UNREACHABLE.format(3), "rtpPort": 4000})  # the 200 differs
+    call.connect("phone", remote=private(3))  # the 200 differs
     talk(phone, 1, range(10, 30))
     in_sequence(call.far.heard(), 30)
     call.reaches(phone)
@@ -270,11 +274,11 @@ def a_transfer_to_a_phone_behind_another_nat_is_heard(lab, call):
     first = call.phone("left", 5012, endpoint)
     second = call.phone("right", 5012, endpoint)
     call.both_ways("phone")
-    call.connect("phone", remote={"address": UNREACHABLE.format(4), "rtpPort": 4000})
+    call.connect("phone", remote=private(4))
     talk(first, 1, range(20))
     call.reaches(first)
     in_sequence(call.far.heard(), 20)
-    call.connect("phone", remote={"address": UNREACHABLE.format(5), "rtpPort": 4000})
+    call.connect("phone", remote=private(5))
     time.sleep(0.6)  # the first phone has got its BYE
     talk(second, 2, range(300, 320))
     in_sequence(call.far.heard(), 20)
@@ -287,7 +291,7 @@ def a_transfer_to_an_srtp_phone_behind_another_nat_is_heard(lab, call):
     endpoint = offered(call)
     first = call.phone("left", 5014, endpoint)
     call.both_ways("phone")
-    answered(call, first, endpoint, remote={"address": UNREACHABLE.format(6), "rtpPort": 4000})
+    answered(call, first, endpoint, remote=private(6))
     talk(first, 1, range(20))
     call.reaches(first)
     second = call.phone("right", 5014, endpoint)
@@ -297,7 +301,7 @@ def a_transfer_to_an_srtp_phone_behind_another_nat_is_heard(lab, call):
         "phone",
         receiveKey=text(theirs),
         sendKey=text(ours),
-        remote={"address": UNREACHABLE.format(7), "rtpPort": 4000},
+        remote=private(7),
     )
     talk(first, 1, range(20, 30))  # has not got its BYE yet
     talk(second, 2, range(300, 320))

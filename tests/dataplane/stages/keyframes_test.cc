@@ -1,6 +1,9 @@
 // Requests for key frames: none is lost, and no receiver's are too many. libsrtp2 plays the SRTP peers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
+
 #include "tests/dataplane/stages/rtcp_support.h"
 
 namespace sluice::dataplane::test {
@@ -36,13 +39,18 @@ struct Video {
     }
     return out;
   }
-  Requests told_within(double seconds) {
+  // Over so many turns, `step` seconds each. `act` gets the number of the turn.
+  Requests told_while(int turns, double step, auto act) {
     Requests all;
-    for (double passed = 0; passed < seconds; passed += 0.01) {
-      plane.advance(0.01);
+    for (int i = 0; i < turns; ++i) {
+      plane.advance(step);
+      act(i);
       for (std::string& request : told()) all.push_back(std::move(request));
     }
     return all;
+  }
+  Requests told_within(double seconds) {
+    return told_while(static_cast<int>(seconds / 0.01 + 0.5), 0.01, [](int) {});
   }
   Bytes pli() const {
     return compound([&](RtcpWriter& w) {
@@ -88,13 +96,10 @@ TEST(KeyframeTest, OneReceiversRepetitionsDoNotStarveAnother) {
   video.publish();
   video.told();
   video.plane.advance(1);
-  Requests all;
-  for (int i = 0; i < 250; ++i) {  // 10 s
-    video.plane.advance(0.04);
+  const Requests all = video.told_while(250, 0.04, [&](int i) {  // 10 s
     video.plane.deliver(loud, video.fir(7));
     if (i % 12 == 6) video.plane.deliver(quiet, video.pli());
-    for (std::string& request : video.told()) all.push_back(std::move(request));
-  }
+  });
   EXPECT_LE(all.size(), 51u);
   EXPECT_GE(std::count(all.begin(), all.end(), "PLI"), 20) << "one for each of the quiet receiver's 21";
   EXPECT_EQ(std::count(all.begin(), all.end(), "FIR 2"), 0) << "one command";
@@ -107,12 +112,8 @@ TEST(KeyframeTest, OneReceiverAloneMayAskTwiceASecond) {
   video.publish();
   video.told();
   video.plane.advance(1);
-  Requests all;
-  for (int i = 0; i < 1000; ++i) {  // 10 s
-    video.plane.advance(0.01);
-    video.plane.deliver(viewer, video.pli());
-    for (std::string& request : video.told()) all.push_back(std::move(request));
-  }
+  const Requests all =
+      video.told_while(1000, 0.01, [&](int) { video.plane.deliver(viewer, video.pli()); });  // 10 s
   EXPECT_GE(all.size(), 19u);
   EXPECT_LE(all.size(), 21u);
 }
@@ -124,12 +125,9 @@ TEST(KeyframeTest, ManyReceiversTogetherDoNotExceedTheLimitOfThePublisher) {
   video.publish();
   video.told();
   video.plane.advance(1);
-  Requests all;
-  for (int i = 0; i < 1000; ++i) {  // 10 s
-    video.plane.advance(0.01);
+  const Requests all = video.told_while(1000, 0.01, [&](int i) {  // 10 s
     video.plane.deliver(viewers[i % viewers.size()], video.pli());
-    for (std::string& request : video.told()) all.push_back(std::move(request));
-  }
+  });
   EXPECT_GE(all.size(), 45u);
   EXPECT_LE(all.size(), 51u);
 }
@@ -139,12 +137,9 @@ TEST(KeyframeTest, FirNumbersCountUpToThePublisherAndRepeatWhenRepeated) {
   const Peer viewer = video.add_viewer();
   video.publish();
   video.told();
-  Requests all;
-  for (const std::uint8_t number : {200, 200, 201}) {
-    video.plane.advance(1);
-    video.plane.deliver(viewer, video.fir(number));
-    for (std::string& request : video.told()) all.push_back(std::move(request));
-  }
+  const std::array<std::uint8_t, 3> numbers{200, 200, 201};
+  const Requests all = video.told_while(
+      3, 1, [&](int i) { video.plane.deliver(viewer, video.fir(numbers[static_cast<std::size_t>(i)])); });
   EXPECT_EQ(all, (Requests{"FIR 1", "FIR 1", "FIR 2"}));
 }
 
