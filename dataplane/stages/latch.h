@@ -37,7 +37,7 @@ inline constexpr std::uint64_t kFormerQuietMs = 500;
 void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& header);
 /// The control thread has found the way to an address: aim(), unless media has shown that the peer is at
 /// another one.
-void redirect(WorkerState& state, std::uint32_t endpoint, Component component, const HeaderTemplate& header);
+void redirect(WorkerState& state, std::uint32_t slot, Component component, const HeaderTemplate& header);
 /// Signalling has described the peer: takes the latch policy, and opens the latch as the rules above say.
 void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const EndpointTerms& terms);
 
