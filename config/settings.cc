@@ -264,7 +264,7 @@ constexpr std::array kTables{
     Table{"crypto", false, "SRTP engine and profiles."},
     Table{"dtls", false, "DTLS-SRTP handshakes."},
     Table{"ice", false, "ICE-lite."},
-    Table{"media", false, "UDP ports for endpoints that do not share one."},
+    Table{"media", false, "UDP ports for endpoints that do not share one. Each own address has all of them."},
     Table{"limits", false, "How much of everything."},
     Table{"api", false, "The control socket."},
     Table{"log", false, "Logging."},

@@ -124,6 +124,8 @@ void describe(V& v, EndpointCreate& r) {
   v.field({.name = "kind", .help = "what the peer speaks", .required = true}, r.kind);
   v.field({.name = "port", .help = "a [[ports]] name; default the first"}, r.port);
   v.field({.name = "family", .help = "default IPv4 when the port has it"}, r.family);
+  v.field({.name = "localAddress", .help = "one of the port's own; default the first with UDP ports left"},
+          r.local_address);
   v.field({.name = "rtcpMux", .help = "RTCP on the RTP port; default true for webrtc, else false"},
           r.rtcp_mux);
   v.field({.name = "midExtensionId",
@@ -286,6 +288,12 @@ void describe(V& v, PortList& r) {
   describe_range(v, r.page);
 }
 template <typename V>
+void describe(V& v, NeighborList& r) {
+  v.field({.name = "port", .help = "only on this [[ports]] name"}, r.port);
+  v.field({.name = "state", .help = "only in this state"}, r.state);
+  describe_page(v, r.page);
+}
+template <typename V>
 void describe(V&, WorkerList&) {}
 template <typename V>
 void describe(V& v, DropList& r) {
@@ -342,6 +350,9 @@ template <> struct TextOf<StreamList> { static constexpr MethodText kText{
     "stream list call-1 --watch 1"}; };
 template <> struct TextOf<PortList> { static constexpr MethodText kText{
     "port.list", "network ports, and the UDP ports handed out", "port list"}; };
+template <> struct TextOf<NeighborList> { static constexpr MethodText kText{
+    "neighbor.list", "the stations on the links: who answers, with which MAC, since when",
+    "neighbor list --state failed"}; };
 template <> struct TextOf<WorkerList> { static constexpr MethodText kText{
     "worker.list", "workers with their load and their packet ledger", "worker list --watch 1"}; };
 template <> struct TextOf<DropList> { static constexpr MethodText kText{

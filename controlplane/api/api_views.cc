@@ -178,6 +178,15 @@ OrderedJson render(const RouteView& route) {
       {"switches", route.switches}};
 }
 
+OrderedJson render(const NeighborView& neighbor) {
+  return {{"port", neighbor.port},
+          {"address", neighbor.address.to_string()},
+          {"state", choice_name(neighbor.state)},
+          {"gateway", neighbor.is_gateway},
+          {"mac", neighbor.mac ? OrderedJson(mac_text(*neighbor.mac)) : OrderedJson(nullptr)},
+          {"ageMs", neighbor.age_ms ? OrderedJson(*neighbor.age_ms) : OrderedJson(nullptr)}};
+}
+
 OrderedJson render(const StreamView& stream) {
   return {{"session", stream.session},
           {"endpoint", stream.endpoint},

@@ -23,6 +23,7 @@ enum class Keys : std::uint8_t {
 [[nodiscard]] OrderedJson render(const EndpointView& endpoint, Keys keys = Keys::kHidden);
 [[nodiscard]] OrderedJson render(const RouteView& route);
 [[nodiscard]] OrderedJson render(const StreamView& stream);
+[[nodiscard]] OrderedJson render(const NeighborView& neighbor);
 
 /// The params of an event's notification. `time` is RFC 3339.
 [[nodiscard]] OrderedJson render(const Event& event, std::string_view time);

@@ -44,7 +44,7 @@ struct Shutdown {};
 using Request = std::variant<VersionGet, SessionCreate, SessionRenew, SessionList, SessionGet, SessionRemove,
                              EndpointCreate, EndpointConnect, EndpointList, EndpointGet, EndpointRemove,
                              RouteCreate, RouteSwitch, RouteList, RouteGet, RouteRemove, StreamList, PortList,
-                             WorkerList, DropList, EventSubscribe, Shutdown>;
+                             NeighborList, WorkerList, DropList, EventSubscribe, Shutdown>;
 
 /// One parameter: for help, for sluicectl's options, and for the test that compares docs/api.md with the
 /// code.

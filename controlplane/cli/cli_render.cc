@@ -192,6 +192,8 @@ const std::vector<Column> kPortColumns{{"NAME", "name"},
                                        {"STEERING", "steering"},
                                        {"MAC", "mac"},
                                        {"ADDRESSES", "addresses", show_list},
+                                       {"GATEWAY-MAC", "gatewayMac"},
+                                       {"CONFLICTS", "addressConflicts", show_count, kRight},
                                        {"RX", "packetsReceived", show_count, kRight},
                                        {"RX-BYTES", "bytesReceived", show_bytes, kRight},
                                        {"TX", "packetsSent", show_count, kRight},
@@ -199,20 +201,31 @@ const std::vector<Column> kPortColumns{{"NAME", "name"},
                                        {"MISSED", "missed", show_count, kRight},
                                        {"RX-ERRORS", "receiveErrors", show_count, kRight},
                                        {"TX-ERRORS", "sendErrors", show_count, kRight}};
-const std::vector<Column> kUdpPortColumns{{"UDP-PORT", "udpPort", show_plain, kRight},
+const std::vector<Column> kUdpPortColumns{{"ADDRESS", "address"},
+                                          {"UDP-PORT", "udpPort", show_plain, kRight},
                                           {"SESSION", "session"},
                                           {"ENDPOINT", "endpoint"},
                                           {"COMPONENT", "component"}};
+
+const std::vector<Column> kMediaAddressColumns{{"ADDRESS", "address"},
+                                               {"ALLOCATED", "allocated", show_count, kRight},
+                                               {"FREE", "free", show_count, kRight}};
 
 std::string render_ports(const OrderedJson& result) {
   const auto media = at(result, "media");
   std::string text = render_table(at(result, "ports"), kPortColumns, "no ports");
   text += fmt::format("\nmedia ports {}-{}: {} allocated, {} free\n", plain(at(media, "min")),
                       plain(at(media, "max")), plain(at(media, "allocated")), plain(at(media, "free")));
+  const auto addresses = at(media, "addresses");
+  if (addresses.is_array() && addresses.size() > 1) text += render_table(addresses, kMediaAddressColumns, "");
   const auto allocated = at(result, "allocated");
   if (allocated.is_array() && !allocated.empty()) text += "\n" + render_table(allocated, kUdpPortColumns, "");
   return text;
 }
+
+const std::vector<Column> kNeighborColumns{{"PORT", "port"},   {"ADDRESS", "address"},
+                                           {"STATE", "state"}, {"GATEWAY", "gateway"},
+                                           {"MAC", "mac"},     {"AGE", "ageMs", show_ms, kRight}};
 
 std::string render_drops(const OrderedJson& result) {
   Table table({{"REASON"}, {"PACKETS", kRight}});
@@ -296,6 +309,8 @@ std::string render_list(std::string_view method, const OrderedJson& result) {
     return render_table(at(result, "endpoints"), kEndpointColumns, "no endpoints");
   if (method == "route.list") return render_table(at(result, "routes"), kRouteColumns, "no routes");
   if (method == "stream.list") return render_table(at(result, "streams"), kStreamColumns, "nothing flows in");
+  if (method == "neighbor.list")
+    return render_table(at(result, "neighbors"), kNeighborColumns, "no neighbours");
   if (method == "worker.list") return render_table(at(result, "workers"), kWorkerColumns, "no workers");
   if (method == "port.list") return render_ports(result);
   return render_drops(result);

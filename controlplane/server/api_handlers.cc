@@ -142,6 +142,7 @@ struct ApiHandlers::RequestDispatcher {
   void operator()(const PortList& r) {
     answer(outcome(sessions.list_udp_ports(r), [&](const auto& page) { return self.ports(page); }));
   }
+  void operator()(const NeighborList& r) { answer_page("neighbors", r, sessions.list_neighbors(r)); }
   void operator()(const WorkerList&) { answer({.result = self.workers()}); }
   void operator()(const DropList& r) { answer({.result = self.drops(r.worker)}); }
   void operator()(const EventSubscribe&) {
@@ -194,19 +195,28 @@ OrderedJson ApiHandlers::version() const {
 OrderedJson ApiHandlers::ports(const Page<UdpPortView>& page) const {
   OrderedJson list = OrderedJson::array();
   for (std::size_t i = 0; i < context_.plane.port_count(); ++i)
-    list.push_back(render_port(context_.plane.port(i), context_.plane.port_statistics(i)));
+    list.push_back(
+        render_port(context_.plane.port(i), context_.plane.port_statistics(i), context_.sessions.link(i)));
   const auto media = context_.sessions.media_ports();
+  OrderedJson addresses = OrderedJson::array();
+  for (const auto& use : media.addresses)
+    addresses.push_back(
+        {{"address", use.address.to_string()}, {"allocated", use.allocated}, {"free", use.free}});
   OrderedJson allocated = OrderedJson::array();
   for (const auto& port : page.views)
-    allocated.push_back({{"udpPort", port.udp_port},
+    allocated.push_back({{"address", port.address.to_string()},
+                         {"udpPort", port.udp_port},
                          {"session", port.session},
                          {"endpoint", port.endpoint},
                          {"component", port.component}});
-  OrderedJson object{
-      {"ports", std::move(list)},
-      {"media",
-       {{"min", media.min}, {"max", media.max}, {"allocated", media.allocated}, {"free", media.free}}},
-      {"allocated", std::move(allocated)}};
+  OrderedJson object{{"ports", std::move(list)},
+                     {"media",
+                      {{"min", media.min},
+                       {"max", media.max},
+                       {"allocated", media.allocated},
+                       {"free", media.free},
+                       {"addresses", std::move(addresses)}}},
+                     {"allocated", std::move(allocated)}};
   if (!page.next_cursor.empty()) object["nextCursor"] = page.next_cursor;
   return object;
 }

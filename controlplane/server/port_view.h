@@ -3,11 +3,12 @@
 #pragma once
 
 #include "controlplane/base/json.h"
+#include "controlplane/session/model.h"
 #include "dataplane/port/port.h"
 
 namespace sluice::control {
 
 [[nodiscard]] OrderedJson render_port(const dataplane::PortInfo& info,
-                                      const dataplane::PortStatistics& statistics);
+                                      const dataplane::PortStatistics& statistics, const LinkView& link);
 
 }  // namespace sluice::control

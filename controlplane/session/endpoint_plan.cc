@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "controlplane/session/names.h"
 #include "controlplane/session/rules.h"
@@ -12,16 +13,36 @@ namespace {
 
 using dataplane::EndpointKind;
 
-/// The first configured address of that family; a link-local one only when there is no other. nullopt when
-/// the port has none.
-std::optional<config::IpAddress> address_of(const dataplane::PortInfo& port, config::IpFamily family) {
-  std::optional<config::IpAddress> found;
-  for (const config::IpPrefix& prefix : port.addresses) {
-    if (prefix.address.family != family) continue;
-    if (!prefix.address.is_link_local()) return prefix.address;
-    if (!found) found = prefix.address;
+using Addresses = std::vector<LocalAddress>;
+
+bool has_family(const Addresses& addresses, config::IpFamily family) {
+  return std::ranges::any_of(addresses, [&](const LocalAddress& own) { return own.ip.family == family; });
+}
+
+/// The ports that may have the address: all, or the named one.
+Addresses all_addresses(MediaPlane& plane, std::string_view port) {
+  Addresses all;
+  for (std::size_t i = 0; i < plane.port_count(); ++i)
+    if (port.empty() || plane.port(i).name == port)
+      for (const LocalAddress& own : local_addresses(plane.port(i), i)) all.push_back(own);
+  return all;
+}
+
+/// The address that is asked for, which also tells the port.
+std::optional<RequestError> choose_given_address(const EndpointCreate& request, MediaPlane& plane,
+                                                 EndpointPlan& plan) {
+  Addresses all = all_addresses(plane, request.port);
+  if (request.family)
+    std::erase_if(all, [&](const LocalAddress& own) { return own.ip.family != *request.family; });
+  const auto found = std::ranges::find(all, *request.local_address, &LocalAddress::ip);
+  if (found != all.end()) {
+    plan.port_index = dataplane::port_of(found->number);
+    plan.addresses = {*found};
+    return std::nullopt;
   }
-  return found;
+  std::string allowed;
+  for (const LocalAddress& own : all) allowed += (allowed.empty() ? "" : ", ") + own.ip.to_string();
+  return refuse_parameter("localAddress", request.local_address->to_string(), allowed);
 }
 
 std::optional<RequestError> choose_port(const EndpointCreate& request, MediaPlane& plane,
@@ -38,24 +59,27 @@ std::optional<RequestError> choose_port(const EndpointCreate& request, MediaPlan
   return refuse_parameter("port", quoted(request.port), names);
 }
 
-std::optional<RequestError> choose_address(const EndpointCreate& request, const dataplane::PortInfo& port,
-                                           EndpointPlan& plan) {
+std::optional<RequestError> choose_addresses(const EndpointCreate& request, MediaPlane& plane,
+                                             EndpointPlan& plan) {
+  if (request.local_address) return choose_given_address(request, plane, plan);
+  const dataplane::PortInfo& port = plane.port(plan.port_index);
+  Addresses own = local_addresses(port, plan.port_index);
   config::IpFamily family = config::IpFamily::kIpv4;
   if (request.family) {
     family = *request.family;
   } else if (request.remote) {
     family = request.remote->address.family;
-  } else if (!address_of(port, family)) {
+  } else if (!has_family(own, family)) {
     family = config::IpFamily::kIpv6;
   }
-  const auto local = address_of(port, family);
-  if (!local) {
+  if (!has_family(own, family)) {
     const auto other = family == config::IpFamily::kIpv6 ? config::IpFamily::kIpv4 : config::IpFamily::kIpv6;
     return refuse_parameter(
         "family", choice_name(family),
         fmt::format("{}; port \"{}\" has no {} address", choice_name(other), port.name, choice_name(family)));
   }
-  plan.local_address = *local;
+  std::erase_if(own, [&](const LocalAddress& address) { return address.ip.family != family; });
+  plan.addresses = std::move(own);
   return std::nullopt;
 }
 
@@ -79,7 +103,7 @@ std::variant<EndpointPlan, RequestError> plan_endpoint(const EndpointCreate& req
   EndpointPlan plan;
   plan.rtcp_mux = request.rtcp_mux.value_or(request.kind == EndpointKind::kWebrtc);
   if (auto error = choose_port(request, plane, plan)) return *error;
-  if (auto error = choose_address(request, plane.port(plan.port_index), plan)) return *error;
+  if (auto error = choose_addresses(request, plane, plan)) return *error;
   plan.latch = effective_latch(request);
   plan.latch_deadline = has_latch_deadline(request, plan.latch);
   // The answer to our offer of rtcpMux may lack it, and so may a later one.
@@ -87,7 +111,7 @@ std::variant<EndpointPlan, RequestError> plan_endpoint(const EndpointCreate& req
   if (request.kind != EndpointKind::kRtp)
     if (auto error = choose_profile(request, profiles, plan)) return *error;
   if (request.remote) {
-    auto remote = plan_remote(*request.remote, plan.local_address.family, plan.rtcp_mux);
+    auto remote = plan_remote(*request.remote, plan.addresses.front().ip.family, plan.rtcp_mux);
     if (auto* error = std::get_if<RequestError>(&remote)) return *error;
     plan.remote = std::get<RemoteAddress>(remote);
   }
@@ -113,8 +137,8 @@ std::variant<RemoteAddress, RequestError> plan_remote(const RemoteAddress& remot
 }
 
 bool same_parameters(const EndpointCreate& a, const EndpointCreate& b) {
-  return a.kind == b.kind && a.port == b.port && a.family == b.family && a.rtcp_mux == b.rtcp_mux &&
-         a.rid_extension_id == b.rid_extension_id &&
+  return a.kind == b.kind && a.port == b.port && a.family == b.family && a.local_address == b.local_address &&
+         a.rtcp_mux == b.rtcp_mux && a.rid_extension_id == b.rid_extension_id &&
          a.repaired_rid_extension_id == b.repaired_rid_extension_id &&
          a.mid_extension_id == b.mid_extension_id && a.repair_payload_types == b.repair_payload_types &&
          a.dscp == b.dscp && a.remote == b.remote && a.latch == b.latch &&

@@ -4,16 +4,18 @@
 
 #include <cstddef>
 #include <variant>
+#include <vector>
 
 #include "config/config.h"
 #include "controlplane/session/errors.h"
+#include "controlplane/session/local_addresses.h"
 #include "controlplane/session/media_plane.h"
 
 namespace sluice::control {
 
 struct EndpointPlan {
   std::size_t port_index = 0;
-  config::IpAddress local_address;
+  std::vector<LocalAddress> addresses;  // of one family, at least one; the first that has UDP ports is taken
   bool rtcp_mux = false;
   bool port_pair = false;  // a UDP port for RTCP is taken too
   dataplane::LatchPolicy latch{};

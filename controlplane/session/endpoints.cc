@@ -72,11 +72,15 @@ Result<Endpoints::Reserved> Endpoints::reserve(Session& session, const EndpointC
   endpoint.ref = reserved.slot.ref();
   endpoint.shared_port = request.transport == IceTransport::kShared;
   if (endpoint.shared_port) {
-    set_ports(endpoint, plan, static_cast<std::uint16_t>(config.ice.shared_port + endpoint.worker));
+    set_ports(endpoint, plan, plan.addresses.front(),
+              static_cast<std::uint16_t>(config.ice.shared_port + endpoint.worker));
   } else {
-    auto ports = context_.udp_ports.acquire(endpoint.worker, plan.port_index, plan.port_pair);
-    if (!ports) return refuse_limit("media_ports", config.media.port_max - config.media.port_min + 1u);
-    set_ports(endpoint, plan, reserved.ports.emplace(std::move(*ports)).udp_port());
+    auto ports = context_.udp_ports.acquire(endpoint.worker, plan.addresses, plan.port_pair);
+    if (!ports)
+      return refuse_limit("media_ports",
+                          (config.media.port_max - config.media.port_min + 1u) * plan.addresses.size());
+    const PortLease& taken = reserved.ports.emplace(std::move(*ports));
+    set_ports(endpoint, plan, taken.address(), taken.udp_port());
   }
   fill_slot(endpoint, plan);
   auto refused = request.kind == EndpointKind::kWebrtc ? webrtc_.prepare(endpoint) : make_keys(endpoint);
@@ -107,13 +111,15 @@ Endpoint& Endpoints::publish(Reserved reserved) {
   return endpoint;
 }
 
-void Endpoints::set_ports(Endpoint& endpoint, const EndpointPlan& plan, std::uint16_t udp_port) {
+void Endpoints::set_ports(Endpoint& endpoint, const EndpointPlan& plan, const LocalAddress& address,
+                          std::uint16_t udp_port) {
   endpoint.port_index = plan.port_index;
-  endpoint.family = plan.local_address.family;
+  endpoint.family = address.ip.family;
   endpoint.rtcp_mux = plan.rtcp_mux;
   endpoint.port_pair = plan.port_pair;
   endpoint.local.mac = context_.plane.port(plan.port_index).mac;
-  endpoint.local.address = {plan.local_address, udp_port};
+  endpoint.local.address = {address.ip, udp_port};
+  endpoint.local_address = address.number;
   endpoint.rtcp_port = plan.rtcp_mux ? udp_port : static_cast<std::uint16_t>(udp_port + 1);
 }
 
@@ -302,7 +308,8 @@ void Endpoints::finish(Endpoint& endpoint) {
   WorkerRecords& records = context_.records(endpoint);
   --session.blocks[endpoint.block].endpoints;
   wipe_keys(context_, endpoint);
-  if (!endpoint.shared_port) context_.udp_ports.release(endpoint.local.address.port, endpoint.port_pair);
+  if (!endpoint.shared_port)
+    context_.udp_ports.release(endpoint.local_address, endpoint.local.address.port, endpoint.port_pair);
   records.drop(endpoint);
   ++context_.totals.endpoints_removed;
   context_.emit(endpoint, EndpointRemoved{endpoint.reason});

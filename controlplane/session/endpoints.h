@@ -56,7 +56,8 @@ class Endpoints {
   [[nodiscard]] Result<Reserved> reserve(Session& session, const EndpointCreate& request,
                                          const EndpointPlan& plan);
   Endpoint& publish(Reserved reserved);
-  void set_ports(Endpoint& endpoint, const EndpointPlan& plan, std::uint16_t udp_port);
+  void set_ports(Endpoint& endpoint, const EndpointPlan& plan, const LocalAddress& address,
+                 std::uint16_t udp_port);
   [[nodiscard]] std::optional<RequestError> make_keys(Endpoint& endpoint);
   void make_send_key(SrtpKeyBytes& key, crypto::SrtpProfile profile);
   void fill_slot(Endpoint& endpoint, const EndpointPlan& plan);

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <optional>
+#include <string_view>
 
 #include "controlplane/session/rules.h"
 #include "controlplane/session/views.h"
@@ -11,6 +13,7 @@ namespace sluice::control {
 namespace {
 
 constexpr char kSeparator = '/';  // stands in no id
+constexpr std::size_t kNeighborsAtOnce = 128;
 
 /// The place of an object. An empty id stands for the begin of the session.
 struct Place {
@@ -28,6 +31,18 @@ std::optional<Place> place_of(const std::string& cursor, const std::string& only
   if (!kObjectId.fits(place.session) || (!place.id.empty() && !kObjectId.fits(place.id))) return std::nullopt;
   if (!only.empty() && place.session != only) return std::nullopt;
   return place;
+}
+
+/// The key that a cursor of neighbours names: the index of the port and the address.
+std::optional<NeighborTable::Key> neighbor_of(const std::string& cursor) {
+  NeighborTable::Key key;
+  const char* end = cursor.data() + cursor.size();
+  const auto [separator, error] = std::from_chars(cursor.data(), end, key.port);
+  if (error != std::errc() || separator == end || *separator != kSeparator) return std::nullopt;
+  const auto ip = config::IpAddress::parse(std::string_view(separator + 1, end));
+  if (!ip) return std::nullopt;
+  key.ip = *ip;
+  return key;
 }
 
 }  // namespace
@@ -108,12 +123,36 @@ Result<Page<UdpPortView>> Listing::udp_ports(const PortList& request) const {
     const bool wants_rtcp =
         !endpoint.rtcp_mux && (request.udp_port == 0 || request.udp_port == endpoint.rtcp_port);
     if (!fill.takes(wants_rtp || wants_rtcp)) return;
+    const config::IpAddress& address = endpoint.local.address.ip;
     const std::string& session = endpoint.session->id;
     const char* component = endpoint.shared_port ? "ice" : endpoint.rtcp_mux ? "rtp+rtcp" : "rtp";
-    if (wants_rtp) fill.add({rtp, session, endpoint.id, component});
-    if (wants_rtcp) fill.add({endpoint.rtcp_port, session, endpoint.id, "rtcp"});
+    if (wants_rtp) fill.add({address, rtp, session, endpoint.id, component});
+    if (wants_rtcp) fill.add({address, endpoint.rtcp_port, session, endpoint.id, "rtcp"});
   };
   return walk<UdpPortView>(request.page, "", &Session::endpoints, look);
+}
+
+Result<Page<NeighborView>> Listing::neighbors(const NeighborList& request) const {
+  std::optional<NeighborTable::Key> last;
+  if (!request.page.cursor.empty() && !(last = neighbor_of(request.page.cursor)))
+    return refuse_cursor(request.page.cursor);
+  PageFill<NeighborView> fill(request.page, kMostExamined);
+  for (;;) {
+    const auto entries = remotes_.neighbors().table().list(last, kNeighborsAtOnce, context_.now());
+    if (entries.empty()) return fill.end("");
+    for (const NeighborTable::View& entry : entries) {
+      if (fill.is_full())
+        return fill.end(fmt::format("{}{}{}", last->port, kSeparator, last->ip.to_string()));
+      last = entry.key;
+      const std::string& port = context_.plane.port(entry.key.port).name;
+      const bool matches =
+          (request.port.empty() || port == request.port) && (!request.state || entry.state == *request.state);
+      if (!fill.takes(matches)) continue;
+      NeighborView view{port, entry.key.ip, entry.state, entry.pinned, entry.mac, std::nullopt};
+      if (entry.age) view.age_ms = static_cast<std::uint64_t>(entry.age->count());
+      fill.add(std::move(view));
+    }
+  }
 }
 
 }  // namespace sluice::control

@@ -1,7 +1,7 @@
-// listing: the pages of the lists of sessions, endpoints, routes and UDP ports. Each list is sorted by
-// session and id, and a cursor is the place of the last object that was looked at: "call-1/alice". So objects
-// that come and go between two pages move no other object out of them. stream_watch has the list of streams.
-// Control thread only.
+// listing: the pages of the lists of sessions, endpoints, routes, UDP ports and neighbours. Each list is
+// sorted by session and id, and a cursor is the place of the last object that was looked at: "call-1/alice".
+// So objects that come and go between two pages move no other object out of them. Neighbours are sorted by
+// port and address. stream_watch has the list of streams. Control thread only.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 
 #include "controlplane/session/context.h"
 #include "controlplane/session/page.h"
+#include "controlplane/session/remote_addresses.h"
 #include "controlplane/session/result.h"
 
 namespace sluice::control {
@@ -19,12 +20,13 @@ class Listing {
   /// The most objects that one page looks at. An object costs a few cache misses.
   static constexpr std::size_t kMostExamined = 4096;
 
-  explicit Listing(Context& context) : context_(context) {}
+  Listing(Context& context, const RemoteAddresses& remotes) : context_(context), remotes_(remotes) {}
 
   [[nodiscard]] Result<Page<SessionView>> sessions(const SessionList& request) const;
   [[nodiscard]] Result<Page<EndpointView>> endpoints(const EndpointList& request) const;
   [[nodiscard]] Result<Page<RouteView>> routes(const RouteList& request) const;
   [[nodiscard]] Result<Page<UdpPortView>> udp_ports(const PortList& request) const;
+  [[nodiscard]] Result<Page<NeighborView>> neighbors(const NeighborList& request) const;
 
  private:
   template <typename Object>
@@ -37,6 +39,7 @@ class Listing {
                           Look look) const;
 
   Context& context_;
+  const RemoteAddresses& remotes_;
 };
 
 }  // namespace sluice::control

@@ -28,7 +28,9 @@ class DataPlaneAdapter final : public MediaPlane {
     if (queue == dataplane::PortSteering::kAnyQueue) return std::nullopt;
     return queue;
   }
-  void steer(std::uint16_t udp_port, std::size_t worker) override { plane_.steer(udp_port, worker); }
+  void steer(dataplane::OwnAddress address, std::uint16_t udp_port, std::size_t worker) override {
+    plane_.steer(address, udp_port, worker);
+  }
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) override { return plane_.make_frame(bytes); }
   void free_frame(rte_mbuf* frame) override { plane_.free_frame(frame); }
   std::span<const std::uint8_t> punt_frame(const dataplane::Punt& punt) const override {

@@ -27,8 +27,9 @@ class MediaPlane : public PlaneStatus {
   [[nodiscard]] virtual std::optional<std::uint8_t> brings_to(std::size_t port,
                                                               std::uint16_t udp_port) const = 0;
 
-  /// Makes `worker` the owner of a local UDP port. Call it before the endpoint of that UDP port is installed.
-  virtual void steer(std::uint16_t udp_port, std::size_t worker) = 0;
+  /// Makes `worker` the owner of a UDP port of one of our addresses. Call it before the endpoint of that UDP
+  /// port is installed.
+  virtual void steer(dataplane::OwnAddress address, std::uint16_t udp_port, std::size_t worker) = 0;
 
   /// Copies `bytes` into a buffer for Command::mbuf of kInject. nullptr when no buffer is free.
   [[nodiscard]] virtual rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) = 0;

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "config/ip_address.h"
+#include "controlplane/protocol/neighbor/neighbor_state.h"
 #include "crypto/srtp/secret.h"
 #include "crypto/srtp/srtp_profile.h"
 #include "dataplane/base/endpoint_kind.h"
+#include "dataplane/wire/frame.h"
 
 namespace sluice::control {
 
@@ -69,6 +71,7 @@ struct EndpointCreate {
   dataplane::EndpointKind kind{};
   std::string port;  // name in [[ports]]; empty = the first one
   std::optional<config::IpFamily> family;
+  std::optional<config::IpAddress> local_address;  // unset: any of that port and family
   std::optional<bool> rtcp_mux;
   std::uint8_t mid_extension_id = 0;  // 0 = none
   std::uint8_t rid_extension_id = 0;
@@ -188,6 +191,12 @@ struct PortList {
   PageRequest page{};  // of endpoints
   std::uint16_t udp_port = 0;
 };
+/// The stations that media, or an answer of ours, goes to.
+struct NeighborList {
+  PageRequest page{};
+  std::string port{};  // a [[ports]] name
+  std::optional<NeighborState> state{};
+};
 
 struct EndpointView {
   std::string session, id;
@@ -251,9 +260,25 @@ struct StreamView {
 };
 
 struct UdpPortView {
+  config::IpAddress address;
   std::uint16_t udp_port = 0;
   std::string session, endpoint;
   std::string component;  // "rtp", "rtcp", "rtp+rtcp", "ice" (shared)
+};
+
+struct NeighborView {
+  std::string port;  // a [[ports]] name
+  config::IpAddress address;
+  NeighborState state{};
+  bool is_gateway = false;
+  std::optional<dataplane::MacAddress> mac;
+  std::optional<std::uint64_t> age_ms;  // since its last answer
+};
+
+/// What the link of a port tells.
+struct LinkView {
+  std::optional<dataplane::MacAddress> gateway_mac{}, gateway6_mac{};  // unset: none, or not known
+  std::uint64_t address_conflicts = 0;  // frames of other stations that use an address of the port
 };
 
 struct SessionView {

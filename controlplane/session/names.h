@@ -69,6 +69,15 @@ struct Choices<EndpointState> {
                                      std::pair{EndpointState::kRemoving, std::string_view("removing")}};
 };
 
+template <>
+struct Choices<NeighborState> {
+  static constexpr std::array kNames{std::pair{NeighborState::kAsking, std::string_view("asking")},
+                                     std::pair{NeighborState::kReachable, std::string_view("reachable")},
+                                     std::pair{NeighborState::kPolling, std::string_view("polling")},
+                                     std::pair{NeighborState::kChecking, std::string_view("checking")},
+                                     std::pair{NeighborState::kFailed, std::string_view("failed")}};
+};
+
 /// The name of a value; "unknown" for a value that is not in the table.
 template <typename E>
 [[nodiscard]] constexpr std::string_view choice_name(E value) {

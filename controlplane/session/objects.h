@@ -25,6 +25,7 @@
 #include "controlplane/session/load_meter.h"
 #include "controlplane/session/model.h"
 #include "controlplane/session/outgoing_ssrcs.h"
+#include "dataplane/base/own_address.h"
 #include "dataplane/base/slot_ref.h"
 #include "dataplane/shared/route_slot.h"
 #include "dataplane/wire/header_template.h"
@@ -123,7 +124,8 @@ struct Endpoint {
 
   std::size_t port_index = 0;
   config::IpFamily family{};
-  dataplane::LinkEnd local;  // MAC, IP address and RTP port
+  dataplane::LinkEnd local;               // MAC, IP address and RTP port
+  dataplane::OwnAddress local_address{};  // the number of that IP address
   std::uint16_t rtcp_port = 0;
   bool rtcp_mux = false;
   bool port_pair = false;  // the UDP port above the RTP port is taken too, whether RTCP uses it or not

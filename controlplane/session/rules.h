@@ -48,6 +48,7 @@ inline constexpr std::uint32_t kLeastConsentMs = config::kLeastConsentTimeoutMs;
 inline constexpr Range kPageLimit{1, 500};  // objects in one answer to a list request
 inline constexpr Range kAgeS{1, 0xffffffff};
 /// Two object ids and what stands between them.
+/// Cursors of neighbours have an IPv6 address in them.
 inline constexpr TextRule kCursor{.min = 1, .max = 2 * kObjectId.max + 1, .punctuation = "._:@-/"};
 
 inline constexpr std::size_t kMaxFingerprints = 8;

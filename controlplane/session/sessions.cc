@@ -43,7 +43,7 @@ struct Sessions::State {
         routing(context),
         endpoints(context, routing, remotes, webrtc),
         removals(context, endpoints),
-        listing(context),
+        listing(context, remotes),
         punts(context, remotes, webrtc),
         idle(context, webrtc),
         streams(context) {}
@@ -392,9 +392,28 @@ Result<Page<UdpPortView>> Sessions::list_udp_ports(const PortList& request) cons
   return state_->listing.udp_ports(request);
 }
 
+Result<Page<NeighborView>> Sessions::list_neighbors(const NeighborList& request) const {
+  return state_->listing.neighbors(request);
+}
+
+LinkView Sessions::link(std::size_t port_index) const {
+  const dataplane::PortInfo& info = state_->context.plane.port(port_index);
+  const Neighbors& neighbors = state_->remotes.neighbors();
+  const auto index = static_cast<std::uint16_t>(port_index);
+  LinkView view{.address_conflicts = neighbors.conflicts(index)};
+  if (info.gateway) view.gateway_mac = neighbors.table().find({index, *info.gateway});
+  if (info.gateway6) view.gateway6_mac = neighbors.table().find({index, *info.gateway6});
+  return view;
+}
+
 Sessions::MediaPorts Sessions::media_ports() const {
   const UdpPorts& ports = state_->context.udp_ports;
-  return {ports.min(), ports.max(), ports.allocated(), ports.free()};
+  MediaPorts media{.min = ports.min(), .max = ports.max(), .addresses = ports.uses()};
+  for (const UdpPorts::Use& use : media.addresses) {
+    media.allocated += use.allocated;
+    media.free += use.free;
+  }
+  return media;
 }
 
 Sessions::WorkerLoad Sessions::worker_load(std::size_t worker) const {

@@ -44,6 +44,7 @@
 #include "controlplane/session/page.h"
 #include "controlplane/session/result.h"
 #include "controlplane/session/totals.h"
+#include "controlplane/session/udp_ports.h"
 #include "crypto/srtp/srtp_engine.h"
 
 namespace sluice::control {
@@ -83,11 +84,15 @@ class Sessions {
   [[nodiscard]] Result<RouteView> get_route(const std::string& session, const std::string& id) const;
   [[nodiscard]] Result<Page<StreamView>> list_streams(const StreamList& request) const;
   [[nodiscard]] Result<Page<UdpPortView>> list_udp_ports(const PortList& request) const;
+  [[nodiscard]] Result<Page<NeighborView>> list_neighbors(const NeighborList& request) const;
+  /// REQUIRES: the index of a network port.
+  [[nodiscard]] LinkView link(std::size_t port_index) const;
   [[nodiscard]] std::size_t session_count() const;
 
   struct MediaPorts {
-    std::uint16_t min, max;
-    std::size_t allocated, free;
+    std::uint16_t min = 0, max = 0;
+    std::size_t allocated = 0, free = 0;  // over all addresses
+    std::vector<UdpPorts::Use> addresses{};
   };
   MediaPorts media_ports() const;
 

@@ -1,15 +1,18 @@
-// udp_ports: which local UDP port an endpoint gets. The best is one that the port's hardware brings to the
-// endpoint's worker (dataplane/port/port_steering.h). When there is none, any other is given, and the workers
-// hand packets off. acquire() makes the worker the owner of the UDP port in the steering table. Control
-// thread only.
+// udp_ports: which own address and UDP port an endpoint gets. Each address has all UDP ports of the media
+// range for itself. The best is one that the port's hardware brings to the endpoint's worker
+// (dataplane/port/port_steering.h). When there is none, any other is given, and the workers hand packets off.
+// acquire() makes the worker the owner of the UDP port in the steering table. Control thread only.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "controlplane/session/local_addresses.h"
 #include "controlplane/session/media_plane.h"
 #include "controlplane/session/port_allocator.h"
 
@@ -21,42 +24,60 @@ class UdpPorts {
  public:
   UdpPorts(const config::Config& config, MediaPlane& plane);
 
-  /// Takes one UDP port or a pair for an endpoint of `worker` on the port `port_index`. nullopt when none is
-  /// free.
-  [[nodiscard]] std::optional<PortLease> acquire(std::size_t worker, std::size_t port_index, bool pair);
+  /// Takes one UDP port or a pair for an endpoint of `worker`, at one of the addresses `choices`. The
+  /// hardware decides first, then the order of `choices`. nullopt when none of them has one free. REQUIRES:
+  /// `choices` are from local_addresses().
+  [[nodiscard]] std::optional<PortLease> acquire(std::size_t worker, std::span<const LocalAddress> choices,
+                                                 bool pair);
   /// Frees what acquire() gave. REQUIRES: `pair` as in acquire(), and no lease holds it.
-  void release(std::uint16_t udp_port, bool pair);
+  void release(dataplane::OwnAddress address, std::uint16_t udp_port, bool pair);
 
-  std::uint16_t min() const { return ports_.min(); }
-  std::uint16_t max() const { return ports_.max(); }
-  std::size_t allocated() const { return ports_.allocated(); }
-  std::size_t free() const { return ports_.free(); }
+  std::uint16_t min() const { return min_; }
+  std::uint16_t max() const { return max_; }
+
+  struct Use {
+    config::IpAddress address;
+    std::size_t allocated = 0, free = 0;  // UDP ports
+  };
+  /// In the order of [[ports]] and of their addresses.
+  [[nodiscard]] std::vector<Use> uses() const;
 
  private:
-  /// UDP ports of one kind are treated alike by every DPDK port. A kind holds, for each DPDK port, the queue
-  /// that the UDP port is brought to, if that is known.
-  using Kind = std::vector<std::optional<std::uint8_t>>;
+  /// The queue that the hardware brings a UDP port to, if that is known.
+  using Queue = std::optional<std::uint8_t>;
+  using Queues = std::vector<Queue>;
 
-  static std::vector<Kind> find_kinds(const config::Config& config, const MediaPlane& plane);
-  static Kind kind_of(const MediaPlane& plane, std::uint16_t udp_port);
+  /// The UDP ports of one address. Those of one queue are a block of the allocator.
+  struct Pool {
+    config::IpAddress ip;
+    Queues queues;  // sorted
+    PortAllocator ports;
+  };
+
+  static Queues find_queues(const config::Config& config, const MediaPlane& plane, std::size_t port_index);
 
   MediaPlane& plane_;
-  std::vector<Kind> kinds_;  // sorted; each is a block of the allocator
-  PortAllocator ports_;
+  std::uint16_t min_;
+  std::uint16_t max_;
+  std::map<dataplane::OwnAddress, Pool> pools_;
 };
 
 /// UDP ports that are freed unless they are committed. The UdpPorts object outlives the lease.
 class PortLease {
  public:
-  PortLease(UdpPorts& ports, std::uint16_t udp_port, bool pair)
-      : ports_(&ports), udp_port_(udp_port), pair_(pair) {}
+  PortLease(UdpPorts& ports, const LocalAddress& address, std::uint16_t udp_port, bool pair)
+      : ports_(&ports), address_(address), udp_port_(udp_port), pair_(pair) {}
   PortLease(PortLease&& other) noexcept
-      : ports_(std::exchange(other.ports_, nullptr)), udp_port_(other.udp_port_), pair_(other.pair_) {}
+      : ports_(std::exchange(other.ports_, nullptr)),
+        address_(other.address_),
+        udp_port_(other.udp_port_),
+        pair_(other.pair_) {}
   PortLease& operator=(PortLease&&) = delete;
   ~PortLease() {
-    if (ports_ != nullptr) ports_->release(udp_port_, pair_);
+    if (ports_ != nullptr) ports_->release(address_.number, udp_port_, pair_);
   }
 
+  [[nodiscard]] const LocalAddress& address() const { return address_; }
   /// The even one of a pair.
   [[nodiscard]] std::uint16_t udp_port() const { return udp_port_; }
   /// The ports stay taken.
@@ -64,6 +85,7 @@ class PortLease {
 
  private:
   UdpPorts* ports_;  // nullptr: committed, or moved from
+  LocalAddress address_;
   std::uint16_t udp_port_;
   bool pair_;
 };

@@ -242,14 +242,13 @@ void WebrtcTransport::validated(Endpoint& endpoint, const IcePair& pair, const d
     path->mac = mac;
   }
   if (!endpoint.shared_port) return;
-  const TupleKey key{pair.remote, pair.local.port};
-  Endpoint*& holder = tuples_[key];
+  Endpoint*& holder = tuples_[pair];
   if (holder == &endpoint) return;
   holder = &endpoint;  // may replace a silent endpoint: the worker has one entry per 5-tuple
   dataplane::Command bind;
   bind.kind = dataplane::CommandKind::kBindTuple;
   bind.ref = endpoint.ref;
-  bind.tuple = {pair.remote, pair.local.port};
+  bind.tuple = {pair.remote, pair.local.port, endpoint.local_address};
   context_.records(endpoint).commands.send(bind);
 }
 
@@ -259,20 +258,20 @@ void WebrtcTransport::forget(Endpoint& endpoint, const IcePair& pair) {
   if (peer.current == pair) peer.current.reset();
   if (!peer.current) peer.ice.set_in_use(std::nullopt);
   if (!endpoint.shared_port) return;
-  const auto held = tuples_.find({pair.remote, pair.local.port});
+  const auto held = tuples_.find(pair);
   if (held == tuples_.end() || held->second != &endpoint) return;
   tuples_.erase(held);
   dataplane::Command unbind;
   unbind.kind = dataplane::CommandKind::kUnbindTuple;
   unbind.ref = endpoint.ref;
-  unbind.tuple = {pair.remote, pair.local.port};
+  unbind.tuple = {pair.remote, pair.local.port, endpoint.local_address};
   context_.records(endpoint).commands.send(unbind);
 }
 
 // Whether the 5-tuple belongs to another endpoint whose peer is alive there. A forged check would take that
 // peer's media away. A new call from a port that is silent gets it.
 bool WebrtcTransport::taken_by_another(const Endpoint& endpoint, const Datagram& datagram, TimePoint now) {
-  const auto held = tuples_.find({datagram.from, datagram.to.port});
+  const auto held = tuples_.find({datagram.to, datagram.from});
   if (held == tuples_.end() || held->second == &endpoint) return false;
   const Endpoint& holder = *held->second;
   if (holder.failed || holder.removing) return false;

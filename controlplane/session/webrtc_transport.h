@@ -71,12 +71,6 @@ class WebrtcTransport {
   void on_moved(Endpoint& endpoint, const config::SocketAddress& remote);
 
  private:
-  struct TupleKey {
-    config::SocketAddress remote;
-    std::uint16_t local_port = 0;
-    auto operator<=>(const TupleKey&) const = default;
-  };
-
   void admit(Endpoint& endpoint, const std::string& ufrag);
   void retire(Endpoint& endpoint, const std::string& ufrag);
   Endpoint* find_by_ufrag(const WorkerRecords& records, const Datagram& datagram);
@@ -111,7 +105,7 @@ class WebrtcTransport {
   std::shared_ptr<const DtlsContext> dtls_;  // for new endpoints
   TimePoint next_renew_check_{};
   std::unordered_map<std::string, Endpoint*> by_ufrag_;
-  std::map<TupleKey, Endpoint*> tuples_;  // of shared ports
+  std::map<IcePair, Endpoint*> tuples_;  // of shared ports
   std::set<std::pair<TimePoint, Endpoint*>> timers_;
 };
 

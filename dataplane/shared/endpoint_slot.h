@@ -17,6 +17,7 @@
 #include "crypto/srtp/srtp_engine.h"
 #include "dataplane/base/counters.h"
 #include "dataplane/base/endpoint_kind.h"
+#include "dataplane/base/own_address.h"
 #include "dataplane/base/slot_ref.h"
 #include "dataplane/shared/payload_type_set.h"
 #include "dataplane/wire/header_template.h"
@@ -46,7 +47,7 @@ struct alignas(64) EndpointSlot {
   bool shared_port;  // on the worker's shared ICE port: found by 5-tuple only
   bool has_names;    // of the header extensions below that name a stream, one is used
   // Written by the worker.
-  std::uint8_t local_index;    // of our address among the port's addresses; set at installation
+  OwnAddress local_address;    // that of `local`; set at installation
   std::uint8_t remote_family;  // of `remote`: 4, 6, or 0 while the remote is not known
   // Written by the control thread before installation, constant afterwards.
   std::uint16_t port_id;  // DPDK port

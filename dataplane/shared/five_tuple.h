@@ -7,14 +7,15 @@
 
 #include "config/ip_address.h"
 #include "dataplane/base/flat_table.h"
+#include "dataplane/base/own_address.h"
 
 namespace sluice::dataplane {
 
-/// A 5-tuple on a shared port, without two parts: the protocol is always UDP, and the endpoint knows our
-/// address.
+/// A 5-tuple on a shared port. The protocol is always UDP.
 struct FiveTuple {
   config::SocketAddress remote;
   std::uint16_t local_port = 0;
+  OwnAddress local_address = 0;
 
   bool operator==(const FiveTuple&) const = default;
   std::uint64_t hash() const {
@@ -22,7 +23,8 @@ struct FiveTuple {
     std::uint64_t high;
     std::memcpy(&low, remote.ip.bytes.data(), 8);
     std::memcpy(&high, remote.ip.bytes.data() + 8, 8);
-    return mix64(low ^ mix64(high ^ (std::uint64_t{remote.port} << 16 | local_port)));
+    return mix64(low ^ mix64(high ^ (std::uint64_t{local_address} << 32 | std::uint64_t{remote.port} << 16 |
+                                     local_port)));
   }
 };
 

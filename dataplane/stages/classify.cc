@@ -57,8 +57,9 @@ bool is_neighbor_discovery(const Frame& frame, const std::uint8_t* bytes) {
          (bytes[frame.l4_offset] == kSolicitation || bytes[frame.l4_offset] == kAdvertisement);
 }
 
-[[gnu::noinline]] void hand_off_or_drop(WorkerState& state, rte_mbuf* mbuf, std::uint16_t udp_port) {
-  const std::uint8_t owner = state.steering.owner(udp_port);
+[[gnu::noinline]] void hand_off_or_drop(WorkerState& state, const Datagram& datagram) {
+  rte_mbuf* mbuf = datagram.mbuf;
+  const std::uint8_t owner = state.steering.owner(datagram.local_address, datagram.local_port);
   if (owner == Steering::kNoWorker || owner == state.index || owner >= state.steering.workers()) {
     state.drop(mbuf, DropReason::kNoEndpoint);
   } else if (state.steering.ring(state.index, owner).push(mbuf)) {
@@ -90,7 +91,8 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 [[gnu::noinline]] bool find_by_tuple(WorkerState& state, Datagram& datagram) {
   const auto source = config::IpAddress::from_bytes(source_address(datagram));
   datagram.stream = kNoSlot;
-  datagram.endpoint = state.endpoint_by_tuple.find({{source, source_port(datagram)}, datagram.local_port});
+  datagram.endpoint = state.endpoint_by_tuple.find(
+      {{source, source_port(datagram)}, datagram.local_port, datagram.local_address});
   if (datagram.endpoint != kNoSlot) prefetch_to_write(&state.endpoint(datagram.endpoint));
   return true;
 }
@@ -98,9 +100,9 @@ std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
 // For a datagram to one of our addresses. False when it is handed off or dropped already.
 [[gnu::always_inline]] inline bool find_owner(WorkerState& state, Datagram& datagram) {
   if (datagram.local_port == state.shared_ice_port) return find_by_tuple(state, datagram);
-  const LocalPort local = state.local_ports[datagram.local_port];
+  const LocalPort local = state.local_port(datagram.local_address, datagram.local_port);
   if (local.endpoint == kNoSlot) {
-    hand_off_or_drop(state, datagram.mbuf, datagram.local_port);
+    hand_off_or_drop(state, datagram);
     return false;
   }
   datagram.endpoint = local.endpoint;
@@ -115,8 +117,8 @@ bool parse_ip(WorkerState& state, const OwnAddresses& own, const Frame& frame, D
   const bool is_v6 = frame.ip_version == 6;
   auto* bytes = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
   const std::uint8_t* destination = bytes + frame.l3_offset + (is_v6 ? 24 : 16);
-  datagram.local_index = own.find(is_v6, destination);
-  const bool ours = datagram.local_index != OwnAddresses::kNone;
+  datagram.local_address = own.find(is_v6, destination);
+  const bool ours = datagram.local_address != kNoOwnAddress;
   if (ours && frame.ip_protocol == kIpProtoUdp) {
     datagram.data = bytes + frame.payload_offset;
     datagram.length = frame.payload_length;
@@ -166,14 +168,13 @@ bool parse_common(const OwnAddresses& own, Datagram& datagram) {
   if (length == CommonFrame::kNone || !ip_checked(mbuf) || mbuf->nb_segs != 1 || own.vlan != 0) return false;
   std::uint32_t destination;
   std::memcpy(&destination, bytes + CommonFrame::kL3Offset + 16, sizeof destination);
-  if (destination != own.first_v4 || own.first_v4_index == OwnAddresses::kNone || !own.is_mac(bytes))
-    return false;
+  if (destination != own.first_v4 || own.first_v4_number == kNoOwnAddress || !own.is_mac(bytes)) return false;
   datagram.data = bytes + CommonFrame::kPayloadOffset;
   datagram.length = static_cast<std::uint16_t>(length);
   datagram.local_port = load_be16(bytes + CommonFrame::kL4Offset + 2);
   datagram.l3_offset = CommonFrame::kL3Offset;
   datagram.l4_offset = CommonFrame::kL4Offset;
-  datagram.local_index = own.first_v4_index;
+  datagram.local_address = own.first_v4_number;
   datagram.is_v6 = false;
   return true;
 }
@@ -219,11 +220,10 @@ void take_media(WorkerState& state, const Datagram& datagram, EndpointSlot& endp
   }
 }
 
-// Whether the datagram came to the address and the DPDK port of the endpoint. False for a 5-tuple that still
-// exists although its endpoint was removed.
+// Whether the datagram came to the address of the endpoint. False for a 5-tuple that still exists although
+// its endpoint was removed.
 bool is_addressed(const EndpointSlot& endpoint, const Datagram& datagram) {
-  return endpoint.installed && endpoint.port_id == datagram.mbuf->port &&
-         endpoint.local_index == datagram.local_index;
+  return endpoint.installed && endpoint.local_address == datagram.local_address;
 }
 
 bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {

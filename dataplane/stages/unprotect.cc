@@ -241,9 +241,9 @@ void fetch_next(WorkerState& state, const MediaPacket& packet, const StreamSlot&
   }
 }
 
-// The next packet on this UDP port will probably belong to the same stream.
+// The next packet to this address and UDP port will probably belong to the same stream.
 void remember_port(WorkerState& state, const MediaPacket& packet) {
-  std::uint32_t& guess = state.local_ports[packet.local_port].stream_guess;
+  std::uint32_t& guess = state.local_port(packet.local_address, packet.local_port).stream_guess;
   if (guess != packet.stream) guess = packet.stream;
 }
 

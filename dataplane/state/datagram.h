@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/base/own_address.h"
 #include "dataplane/wire/frame.h"
 
 namespace sluice::dataplane {
@@ -22,7 +23,7 @@ struct Datagram {
   std::uint16_t l3_offset;  // in the frame, for latching
   std::uint16_t l4_offset;
   std::uint16_t local_port;
-  std::uint8_t local_index;  // of the destination address, among the port's
+  OwnAddress local_address;  // the destination
   bool is_v6;
 };
 

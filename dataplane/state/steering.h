@@ -1,5 +1,5 @@
-// steering: which worker owns a local UDP port, and the rings between workers. Steering uses the local UDP
-// port, which we choose, and never the peer's address, which NAT may change.
+// steering: which worker owns a UDP port of each of our addresses, and the rings between workers. Steering
+// uses the local address and UDP port, which we choose, and never the peer's, which NAT may change.
 //
 // There is a ring for each ordered pair of workers, in four sets. The first set is for the handoff of packets
 // that reached the queue of another worker. The second set exists where a port has fewer transmit queues than
@@ -10,13 +10,14 @@
 // pushes to ring (from, to), worker `to` pops.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cassert>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "dataplane/base/own_address.h"
+#include "dataplane/base/slot_array.h"
 #include "dataplane/base/spsc_ring.h"
 #include "dataplane/shared/loan.h"
 
@@ -30,10 +31,10 @@ class Steering {
   static constexpr std::size_t kRingEntries = 1024;
   static constexpr std::size_t kLoans = 1024;  // most that are out from one worker to another; a power of two
 
-  /// `shares_queues`: some port has fewer transmit queues than there are workers.
-  explicit Steering(std::size_t workers, bool shares_queues = false)
-      : workers_(workers), shares_queues_(shares_queues) {
-    for (auto& owner : owners_) owner.store(kNoWorker, std::memory_order_relaxed);
+  /// `ports`: the number of [[ports]]. `shares_queues`: some port has fewer transmit queues than there are
+  /// workers.
+  explicit Steering(std::size_t workers, std::size_t ports, bool shares_queues = false)
+      : workers_(workers), shares_queues_(shares_queues), owners_(local_places(ports)) {
     for (std::size_t i = 0; i < workers * workers; ++i)
       rings_.push_back(std::make_unique<SpscRing<rte_mbuf*>>(workers == 1 ? 2 : kRingEntries));
     for (std::size_t i = 0; workers > 1 && i < workers * workers; ++i) {
@@ -45,12 +46,15 @@ class Steering {
   }
 
   std::size_t workers() const { return workers_; }
-  void set_owner(std::uint16_t udp_port, std::uint8_t worker) {
-    owners_[udp_port].store(worker, std::memory_order_relaxed);
+  void set_owner(OwnAddress address, std::uint16_t udp_port, std::uint8_t worker) {
+    assert(worker < workers_);
+    owners_[local_place(address, udp_port)].store(static_cast<std::uint8_t>(worker + 1),
+                                                  std::memory_order_relaxed);
   }
-  /// kNoWorker when no endpoint ever had that port.
-  std::uint8_t owner(std::uint16_t udp_port) const {
-    return owners_[udp_port].load(std::memory_order_relaxed);
+  /// kNoWorker when no endpoint ever had that UDP port of that address.
+  std::uint8_t owner(OwnAddress address, std::uint16_t udp_port) const {
+    return static_cast<std::uint8_t>(owners_[local_place(address, udp_port)].load(std::memory_order_relaxed) -
+                                     1);
   }
 
   /// The ring for handoff. REQUIRES, as for all rings: `from` and `to` are workers.
@@ -80,7 +84,7 @@ class Steering {
  private:
   const std::size_t workers_;
   const bool shares_queues_;
-  std::array<std::atomic<std::uint8_t>, 65536> owners_;
+  SlotArray<std::atomic<std::uint8_t>> owners_;  // the worker plus 1; 0 = none
   std::vector<std::unique_ptr<SpscRing<rte_mbuf*>>> rings_;
   std::vector<std::unique_ptr<SpscRing<rte_mbuf*>>> send_rings_;
   std::vector<std::unique_ptr<SpscRing<Loan>>> loans_;

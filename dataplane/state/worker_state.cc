@@ -2,6 +2,7 @@
 
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice::dataplane {
@@ -10,7 +11,7 @@ void OwnAddresses::prepare() {
   std::memcpy(&mac_bits, mac.data(), mac.size());
   for (std::uint8_t i = count; i-- > 0;) {
     if (list[i].is_v6()) continue;
-    first_v4_index = i;
+    first_v4_number = own_address(port_index, i);
     std::memcpy(&first_v4, list[i].bytes.data(), sizeof first_v4);
   }
 }
@@ -31,6 +32,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       tsc_hz(tsc_per_second),
       shared_ice_port(static_cast<std::uint16_t>(config.ice.shared_port + worker_index)),
       start_tsc(start),
+      local_ports(local_places(ports.size())),
       endpoint_by_tuple(std::size_t{config.limits.endpoints_per_worker} * 4),
       stream_by_ssrc(config.limits.streams_per_worker),
       route_by_ssrc(config.limits.routes_per_worker),
@@ -46,10 +48,13 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
     port_index[ports[i].id & 0xff] = static_cast<std::uint8_t>(i);
   for (const PortInfo& port : ports) {
     OwnAddresses& own = own_addresses.emplace_back();
+    own.port_index = own_addresses.size() - 1;
     own.vlan = port.vlan;
     own.mac = port.mac;
     for (const config::IpPrefix& prefix : port.addresses)
       if (own.count < own.list.size()) own.list[own.count++] = prefix.address;
+    for (std::uint8_t i = 0; i < own.count; ++i)
+      std::fill_n(&local_port(own_address(own.port_index, i), 0), 65536, LocalPort{});
     own.prepare();
   }
   for (std::size_t i = 0; i < ports.size(); ++i) transmit[i].checksums = ports[i].transmit_checksums;

@@ -38,14 +38,14 @@ inline constexpr std::uint64_t kReceiverReportsPerSecond = 10;
 /// Our VLAN, MAC and IP addresses on one port, in the form that classify compares with a frame. The IP
 /// addresses have the order of PortInfo::addresses.
 struct OwnAddresses {
-  static constexpr std::uint8_t kNone = 0xff;
-  std::array<config::IpAddress, 16> list;
+  std::size_t port_index = 0;  // in [[ports]]
+  std::array<config::IpAddress, kAddressesPerPort - 1> list;
   std::uint8_t count = 0;
   std::uint16_t vlan = 0;
   MacAddress mac{};
 
   // For the comparison with a CommonFrame. Set by prepare().
-  std::uint8_t first_v4_index = kNone;
+  OwnAddress first_v4_number = kNoOwnAddress;
   std::uint32_t first_v4 = 0;  // as it lies in a frame
   std::uint64_t mac_bits = 0;  // as they lie in a frame
 
@@ -57,18 +57,19 @@ struct OwnAddresses {
     std::memcpy(&bits, raw, sizeof bits);
     return (bits & 0xffff'ffff'ffff) == mac_bits;
   }
-  /// `raw`: the address as it lies in the frame. kNone when it is not ours.
-  std::uint8_t find(bool is_v6, const std::uint8_t* raw) const {
+  /// `raw`: the address as it lies in the frame. kNoOwnAddress when it is not ours.
+  OwnAddress find(bool is_v6, const std::uint8_t* raw) const {
     for (std::uint8_t i = 0; i < count; ++i) {
       if (list[i].is_v6() != is_v6 || std::memcmp(list[i].bytes.data(), raw, 4) != 0) continue;
-      if (!is_v6 || std::memcmp(list[i].bytes.data() + 4, raw + 4, 12) == 0) return i;
+      if (!is_v6 || std::memcmp(list[i].bytes.data() + 4, raw + 4, 12) == 0)
+        return own_address(port_index, i);
     }
-    return kNone;
+    return kNoOwnAddress;
   }
 };
 
-/// The endpoint of a local UDP port. With this entry alone a packet finds its state. A cache line holds eight
-/// entries.
+/// The endpoint of a UDP port of one of our addresses. With this entry alone a packet finds its state. A
+/// cache line holds eight entries.
 struct LocalPort {
   std::uint32_t endpoint = kNoSlot;
   /// The stream of the last packet on this UDP port. It is a guess, which classify checks. With it the worker
@@ -122,7 +123,7 @@ struct WorkerState {
   const std::uint64_t start_tsc;
   std::uint64_t now = 0;  // TSC of the present turn
 
-  std::array<LocalPort, 65536> local_ports;
+  SlotArray<LocalPort> local_ports;  // by local_place()
   FlatTable<FiveTuple> endpoint_by_tuple;
   FlatTable<SsrcKey> stream_by_ssrc;
   FlatTable<SsrcKey> route_by_ssrc;
@@ -149,9 +150,12 @@ struct WorkerState {
   EndpointSlot& endpoint(std::uint32_t slot) { return memory.endpoints[slot]; }
   const PortInfo& port(std::uint16_t port_id) const { return ports[port_index[port_id]]; }
 
-  /// The index of `address` among the addresses of the port; OwnAddresses::kNone when the port does not have
-  /// it.
-  std::uint8_t own_address_index(std::uint16_t port_id, const config::IpAddress& address) const {
+  LocalPort& local_port(OwnAddress address, std::uint16_t udp_port) {
+    return local_ports[local_place(address, udp_port)];
+  }
+
+  /// kNoOwnAddress when the port does not have that address.
+  OwnAddress own_address_of(std::uint16_t port_id, const config::IpAddress& address) const {
     return own_addresses[port_index[port_id & 0xff]].find(address.is_v6(), address.bytes.data());
   }
 

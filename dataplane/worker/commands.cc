@@ -46,6 +46,13 @@ void ack(WorkerState& state, NoteKind kind, SlotRef ref) {
 
 // ---- endpoints
 
+// The UDP ports of the endpoint lead to `slot` from now on, or nowhere with kNoSlot.
+void take_local_ports(WorkerState& state, const EndpointSlot& endpoint, std::uint32_t slot) {
+  if (endpoint.local_address == kNoOwnAddress) return;
+  state.local_port(endpoint.local_address, endpoint.local.address.port).endpoint = slot;
+  state.local_port(endpoint.local_address, endpoint.rtcp_port).endpoint = slot;
+}
+
 void install_endpoint(WorkerState& state, SlotRef ref) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, ref, false);
   if (endpoint == nullptr) return;
@@ -59,14 +66,12 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->rtp_learned = endpoint->rtcp_learned = false;
   endpoint->former = {};
   endpoint->transmit_index = state.port_index[endpoint->port_id & 0xff];
-  endpoint->local_index = state.own_address_index(endpoint->port_id, endpoint->local.address.ip);
+  endpoint->local_address = state.own_address_of(endpoint->port_id, endpoint->local.address.ip);
   aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});
   endpoint->rtcp_index = 0;
   endpoint->stream_count = 0;
   endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;
-  if (endpoint->shared_port) return;
-  state.local_ports[endpoint->local.address.port].endpoint = ref.slot;
-  state.local_ports[endpoint->rtcp_port].endpoint = ref.slot;
+  if (!endpoint->shared_port) take_local_ports(state, *endpoint, ref.slot);
 }
 
 void uninstall_route(WorkerState& state, std::uint32_t slot) {
@@ -106,10 +111,7 @@ void remove_endpoint(WorkerState& state, SlotRef ref) {
     seal_reports(state);  // a BYE that waits may need these keys
     while (endpoint->first_stream != kNoSlot) forget_stream(state, endpoint->first_stream);
     state.past_streams.forget_endpoint(ref.slot);
-    if (!endpoint->shared_port) {
-      state.local_ports[endpoint->local.address.port].endpoint = kNoSlot;
-      state.local_ports[endpoint->rtcp_port].endpoint = kNoSlot;
-    }
+    if (!endpoint->shared_port) take_local_ports(state, *endpoint, kNoSlot);
     endpoint->installed = false;
     endpoint->keys_ready = endpoint->can_seal = false;
   }
@@ -181,11 +183,10 @@ void take_keys(WorkerState& state, std::uint32_t slot, const EndpointTerms& term
 
 void move_rtcp_port(WorkerState& state, std::uint32_t slot, const EndpointTerms& terms) {
   EndpointSlot& endpoint = state.endpoint(slot);
-  if (endpoint.rtcp_port != endpoint.local.address.port)
-    state.local_ports[endpoint.rtcp_port].endpoint = kNoSlot;
+  take_local_ports(state, endpoint, kNoSlot);
   endpoint.rtcp_mux = terms.rtcp_mux;
   endpoint.rtcp_port = terms.rtcp_port;
-  state.local_ports[endpoint.rtcp_port].endpoint = slot;
+  take_local_ports(state, endpoint, slot);
 }
 
 void update_endpoint(WorkerState& state, const Command& command) {

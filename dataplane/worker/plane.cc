@@ -98,11 +98,10 @@ bool DataPlane::State::make_workers(const config::Config& config, crypto::Engine
   const std::vector<PortInfo> infos = port_infos();
   const bool shares_queues = std::any_of(
       infos.begin(), infos.end(), [&](const PortInfo& info) { return info.transmit_queues < cores.size(); });
-  steering = std::make_unique<Steering>(cores.size(), shares_queues);
+  steering = std::make_unique<Steering>(cores.size(), infos.size(), shares_queues);
   for (std::size_t i = 0; i < cores.size(); ++i) {
     auto srtp = crypto::make_engine(engine, error);
     if (!srtp) return false;
-    steering->set_owner(static_cast<std::uint16_t>(config.ice.shared_port + i), static_cast<std::uint8_t>(i));
     memories.push_back(std::make_unique<WorkerMemory>(config.limits, waker));
     workers.push_back(std::make_unique<Worker>(
         std::make_unique<WorkerState>(i, config, *memories[i], *steering, std::move(srtp), infos,
@@ -193,8 +192,8 @@ const Eal& DataPlane::eal() const {
   return *state_->eal;
 }
 
-void DataPlane::steer(std::uint16_t udp_port, std::size_t worker) {
-  state_->steering->set_owner(udp_port, static_cast<std::uint8_t>(worker));
+void DataPlane::steer(OwnAddress address, std::uint16_t udp_port, std::size_t worker) {
+  state_->steering->set_owner(address, udp_port, static_cast<std::uint8_t>(worker));
 }
 
 rte_mbuf* DataPlane::make_frame(std::span<const std::uint8_t> bytes) {

@@ -40,9 +40,9 @@ class DataPlane {
 
   const Eal& eal() const;
 
-  /// Writes into the steering table that `worker` owns a local UDP port. Called before the endpoint is
-  /// installed.
-  void steer(std::uint16_t udp_port, std::size_t worker);
+  /// Writes into the steering table that `worker` owns a UDP port of one of our addresses. Called before the
+  /// endpoint is installed.
+  void steer(OwnAddress address, std::uint16_t udp_port, std::size_t worker);
 
   /// A new mbuf with `bytes`, for a kInject command. nullptr when the pool is empty or `bytes` is too long.
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes);

@@ -23,19 +23,20 @@ _sluicectl() {
   --watch) return ;;
   esac
   if [[ -z $object ]]; then
-    COMPREPLY=($(compgen -W "call version session endpoint route stream port worker drop events shutdown $global" -- "$current"))
+    COMPREPLY=($(compgen -W "call version session endpoint route stream port neighbor worker drop events shutdown $global" -- "$current"))
     return
   fi
   if [[ -z $command ]]; then
     case "$object" in
     drop) words="list" ;;
     endpoint) words="create connect list get remove" ;;
+    neighbor) words="list" ;;
     port) words="list" ;;
     route) words="create switch list get remove" ;;
     session) words="create renew list get remove" ;;
     stream) words="list" ;;
     worker) words="list" ;;
-    call) words="version session.create session.renew session.list session.get session.remove endpoint.create endpoint.connect endpoint.list endpoint.get endpoint.remove route.create route.switch route.list route.get route.remove stream.list port.list worker.list drop.list event.subscribe shutdown" ;;
+    call) words="version session.create session.renew session.list session.get session.remove endpoint.create endpoint.connect endpoint.list endpoint.get endpoint.remove route.create route.switch route.list route.get route.remove stream.list port.list neighbor.list worker.list drop.list event.subscribe shutdown" ;;
     esac
   fi
   case "$object${command:+ $command}" in
@@ -45,7 +46,7 @@ _sluicectl() {
     "session list") options="--prefix --older-than-s --cursor --limit --count" ;;
     "session get") options="--id" ;;
     "session remove") options="--id" ;;
-    "endpoint create") options="--session --id --kind --port --family --rtcp-mux --mid-extension-id --rid-extension-id --repaired-rid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint create") options="--session --id --kind --port --family --local-address --rtcp-mux --mid-extension-id --rid-extension-id --repaired-rid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
     "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --kind --rtcp-mux --remote --profile --receive-key --send-key --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
     "endpoint list") options="--session --kind --state --port --cursor --limit --count" ;;
     "endpoint get") options="--session --id --show-keys" ;;
@@ -57,6 +58,7 @@ _sluicectl() {
     "route remove") options="--session --id" ;;
     "stream list") options="--session --endpoint --ssrc --cursor --limit --count" ;;
     "port list") options="--udp-port --cursor --limit" ;;
+    "neighbor list") options="--port --state --cursor --limit --count" ;;
     "worker list") options="" ;;
     "drop list") options="--worker" ;;
     "events") options="" ;;
@@ -74,6 +76,7 @@ _sluicectl() {
     "endpoint connect --dtls-setup") values="passive active actpass" ;;
     "endpoint list --kind") values="rtp sdes webrtc" ;;
     "endpoint list --state") values="allocated connecting connected flowing failed removing" ;;
+    "neighbor list --state") values="asking reachable polling checking failed" ;;
   esac
   if [[ -n $values ]]; then
     COMPREPLY=($(compgen -W "$values" -- "$current"))

@@ -5,7 +5,7 @@ those that the publisher sent, those that sluice received and sent, those that t
 import sys
 import time
 
-from harness import case, check_continuous, equal, main, wait_frames, watched
+from harness import case, check_continuous, equal, eventually, main, wait_frames, watched
 
 CM80, CM32, GCM128, GCM256 = (
     "AES_CM_128_HMAC_SHA1_80",
@@ -103,9 +103,7 @@ class Calls:
             for codec in ("VP8", "OPUS"):
                 room.route(publisher, receiver, codec)
         room.start(*parties[0::2])
-        for _, receiver in pairs:
-            wait_frames(receiver, "VP8", 30, 30)
-            wait_frames(receiver, "OPUS", 150, 30)
+        wait_media_and_reports(pairs)
         room.stop(*parties[0::2])
         time.sleep(0.8)
         streams = {
@@ -127,6 +125,19 @@ class Calls:
             party.peer.finish()
         lab.rpc.call("session.remove", id=self.session, timeout_s=15)
         return self.outcome
+
+
+def wait_media_and_reports(pairs):
+    for _, receiver in pairs:
+        wait_frames(receiver, "VP8", 30, 30)
+        wait_frames(receiver, "OPUS", 150, 30)
+    # A receiver's first report may come before its first packet, the next one up to 6 s later.
+    for publisher, _ in pairs:
+        eventually(
+            lambda publisher=publisher: publisher.peer.fresh_status()["reported"],
+            12,
+            f"a report about media of {publisher.id}",
+        )
 
 
 def check_call(publisher, receiver, sent, got, streams, routes, endpoint):

@@ -9,6 +9,7 @@ from harness import case, equal, eventually, main
 
 from lab import raw
 from lab.netns import PEER_DEVICE, inside
+from lab.rpc import RpcError
 
 
 def _ping(lab, namespace, address, *options):
@@ -218,6 +219,97 @@ def latch_is_once_and_from_the_network_asked_for(lab):
     for peer in (good, bad):
         peer.close()
     lab.rpc.call("session.remove", id="latch", timeout_s=10)
+
+
+@case
+def one_udp_port_at_two_addresses(lab):
+    """The same UDP port of the IPv4 and of the IPv6 address belongs to two endpoints, each with its media."""
+    room = lab.room("places")
+    free = lab.rpc.call("port.list")["media"]["addresses"]
+    equal([use["address"] for use in free], ["198.18.0.1", "2001:db8::1"], "addresses with UDP ports")
+    owners = {}
+    for family, local in (("ipv4", "198.18.0.1"), ("ipv6", "2001:db8::1")):
+        namespace, address = room._address("phone", family)
+        endpoint = lab.rpc.call(
+            "endpoint.create",
+            session="places",
+            id=f"first-{family}",
+            kind="rtp",
+            localAddress=local,
+            rtcpMux=True,
+            remote={"address": address, "rtpPort": 5200},
+        )
+        equal(endpoint["local"]["address"], local, "own address")
+        owners[family] = (namespace, address, endpoint)
+    # The pools were used alike or not: takes UDP ports at the address that is behind until both are equal.
+    ports = {family: owner[2]["local"]["rtpPort"] for family, owner in owners.items()}
+    wanted, behind = max(ports.values()), min(ports, key=ports.get)
+    namespace, address, endpoint = owners[behind]
+    for number in range(wanted - ports[behind]):
+        if endpoint["local"]["rtpPort"] == wanted:
+            break
+        endpoint = lab.rpc.call(
+            "endpoint.create",
+            session="places",
+            id=f"more-{number}",
+            kind="rtp",
+            localAddress=endpoint["local"]["address"],
+            rtcpMux=True,
+            remote={"address": address, "rtpPort": 5200},
+        )
+    equal(endpoint["local"]["rtpPort"], wanted, "the same UDP port at both addresses")
+    owners[behind] = (namespace, address, endpoint)
+    listed = lab.rpc.call("port.list", udpPort=wanted)["allocated"]
+    equal(sorted(use["address"] for use in listed), ["198.18.0.1", "2001:db8::1"], "owners of that UDP port")
+    peers = []
+    for count, (namespace, address, endpoint) in enumerate(owners.values(), start=3):
+        peer = raw.RawPeer(namespace, (address, 5200), (endpoint["local"]["address"], wanted))
+        for sequence in range(count):
+            peer.send(raw.rtp(count, sequence, sequence, 96))
+        peers.append(peer)
+        eventually(
+            lambda: lab.rpc.call("endpoint.get", session="places", id=endpoint["id"])["packetsReceived"]
+            == count,
+            3,
+            f"{count} packets at {endpoint['local']['address']}",
+        )
+    for peer in peers:
+        peer.close()
+    try:
+        lab.rpc.call("endpoint.create", session="places", id="bad", kind="rtp", localAddress="198.18.77.77")
+        raise AssertionError("an address that is not ours was accepted")
+    except RpcError as refused:
+        assert refused.code == -32602 and "198.18.0.1, 2001:db8::1" in str(refused), refused
+    lab.rpc.call("session.remove", id="places", timeout_s=10)
+
+
+@case
+def neighbours_are_listed(lab):
+    room = lab.room("near")
+    _, address = room._address("listed", "ipv4")
+    for name, host in (("here", address), ("gone", "198.18.0.250")):
+        lab.rpc.call(
+            "endpoint.create",
+            session="near",
+            id=name,
+            kind="rtp",
+            remote={"address": host, "rtpPort": 5300},
+        )
+
+    def states():
+        found = lab.rpc.call("neighbor.list", port="lan")["neighbors"]
+        return {neighbor["address"]: neighbor for neighbor in found}
+
+    eventually(lambda: states()[address]["state"] == "reachable", 3, "the neighbour that is there answers")
+    there = states()[address]
+    assert there["mac"] and there["ageMs"] < 10000 and not there["gateway"], there
+    eventually(lambda: states()["198.18.0.250"]["state"] == "failed", 6, "the one that is not there failed")
+    equal(states()["198.18.0.250"]["mac"], None, "MAC of a station that is not there")
+    shown = lab.sluicectl("neighbor", "list", "--state", "failed").stdout
+    assert "198.18.0.250" in shown and address not in shown, shown
+    port = lab.rpc.call("port.list")["ports"][0]
+    equal(port["addressConflicts"], 0, "address conflicts")
+    lab.rpc.call("session.remove", id="near", timeout_s=10)
 
 
 if __name__ == "__main__":

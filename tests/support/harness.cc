@@ -80,7 +80,7 @@ void start_eal() {
 
 Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t peers,
                  bool port_does_checksums)
-    : steering_(std::make_shared<Steering>(workers, workers > 1)) {
+    : steering_(std::make_shared<Steering>(workers, 1, workers > 1)) {
   open(engine, 0, peers, port_does_checksums);
 }
 
@@ -127,7 +127,8 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   info.transmit_queues = queues;
   info.checks_udp_checksum = true;
   if (port_does_checksums) info.transmit_checksums = TransmitChecksums::kNone;
-  info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32")};
+  info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32"),
+                    *config::IpPrefix::parse("198.18.0.2/15")};
   std::string error;
   auto worker_engine = crypto::make_engine(engine, error);
   control_engine_ = crypto::make_engine(engine, error);

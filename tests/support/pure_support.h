@@ -85,7 +85,7 @@ struct BareWorker {
   config::Config config;
   ControlWaker waker;
   WorkerMemory memory;
-  Steering steering{1};
+  Steering steering{1, 1};
   std::unique_ptr<WorkerState> state;
 
   std::vector<Note> notes();

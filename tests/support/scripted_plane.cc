@@ -82,7 +82,7 @@ void ScriptedWorker::carry_out(const Command& command) {
     case CommandKind::kBindTuple:
       return bind_tuple(command);
     case CommandKind::kUnbindTuple:
-      if (std::erase(bound, Bound{command.ref, command.tuple.remote, command.tuple.local_port}) != 1)
+      if (std::erase(bound, Bound{command.ref, command.tuple}) != 1)
         breach("unbinds a tuple that is not bound to that endpoint");
       return;
     case CommandKind::kKeysReady:
@@ -152,11 +152,8 @@ void ScriptedWorker::update_endpoint(const Command& command) {
 
 void ScriptedWorker::bind_tuple(const Command& command) {
   if (!holds(endpoints, command.ref)) return breach("tuple of an endpoint that is not installed");
-  const Bound tuple{command.ref, command.tuple.remote, command.tuple.local_port};
-  std::erase_if(bound, [&](const Bound& other) {
-    return other.remote == tuple.remote && other.local_port == tuple.local_port;
-  });
-  bound.push_back(tuple);
+  std::erase_if(bound, [&](const Bound& other) { return other.tuple == command.tuple; });
+  bound.push_back({command.ref, command.tuple});
 }
 
 void ScriptedWorker::install_source(const Command& command) {

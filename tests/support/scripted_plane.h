@@ -57,8 +57,7 @@ class ScriptedWorker {
   };
   struct Bound {
     dataplane::SlotRef ref;
-    config::SocketAddress remote;
-    std::uint16_t local_port = 0;
+    dataplane::FiveTuple tuple;
     bool operator==(const Bound&) const = default;
   };
 
@@ -126,7 +125,10 @@ class ScriptedPlane final : public MediaPlane {
     if (!landing) return std::nullopt;
     return landing(port, udp_port);
   }
-  void steer(std::uint16_t udp_port, std::size_t worker) override { steered[udp_port] = worker; }
+  void steer(dataplane::OwnAddress address, std::uint16_t udp_port, std::size_t worker) override {
+    steered[{ports[dataplane::port_of(address)].addresses[address % dataplane::kAddressesPerPort].address,
+             udp_port}] = worker;
+  }
   rte_mbuf* make_frame(std::span<const std::uint8_t> bytes) override;
   void free_frame(rte_mbuf* frame) override;
   std::span<const std::uint8_t> punt_frame(const dataplane::Punt& punt) const override;
@@ -141,7 +143,7 @@ class ScriptedPlane final : public MediaPlane {
   std::int64_t frames_alive() const { return frames_; }
 
   std::vector<dataplane::PortInfo> ports;
-  std::map<std::uint16_t, std::size_t> steered;
+  std::map<config::SocketAddress, std::size_t> steered;
   /// The worker that the hardware brings a UDP port to. Set it before the sessions are made.
   std::function<std::optional<std::uint8_t>(std::size_t port, std::uint16_t udp_port)> landing;
   std::set<std::size_t> down;  // ports without a link

@@ -72,7 +72,7 @@ struct IcePair {
   config::SocketAddress local;
   config::SocketAddress remote;
 
-  bool operator==(const IcePair&) const = default;
+  auto operator<=>(const IcePair&) const = default;
 };
 
 /// Why a datagram was not accepted as a check, and the error code of the response.

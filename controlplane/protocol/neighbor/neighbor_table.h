@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "config/ip_address.h"
+#include "controlplane/protocol/neighbor/neighbor_state.h"
 #include "dataplane/wire/frame.h"
 
 namespace sluice::control {
@@ -40,14 +41,6 @@ inline constexpr std::chrono::milliseconds kGatewayReachable{5000};    // the sa
 inline constexpr std::chrono::milliseconds kNeighborUnused{60000};     // after the release, still known
 inline constexpr std::size_t kNeighborStepsPerTick = 64;
 inline constexpr std::chrono::milliseconds kNeighborTickPause{10};  // between ticks while steps wait
-
-enum class NeighborState : std::uint8_t {
-  kAsking,     // all stations are asked
-  kReachable,  // it has answered
-  kPolling,    // it is asked whether it is still there
-  kChecking,   // the same, since another station claims the address
-  kFailed,     // no station answers; asked again later
-};
 
 class NeighborTable {
  public:

@@ -93,6 +93,8 @@ const std::vector<MethodAndParams>& samples() {
       {"stream.list", R"({"session":"s","endpoint":"e","ssrc":0,"cursor":"0/7","limit":9,"count":true})"},
       {"port.list", "{}"},
       {"port.list", R"({"udpPort":20000,"cursor":"s/e","limit":9})"},
+      {"neighbor.list", "{}"},
+      {"neighbor.list", R"({"port":"lan","state":"failed","cursor":"0/2001:db8::1","limit":9,"count":true})"},
       {"worker.list", "{}"},
       {"drop.list", "{}"},
       {"drop.list", R"({"worker":0})"},

@@ -303,11 +303,11 @@ TEST(Sluiced, EveryExampleOfSluicectlWorks) {
   };
   std::set<std::string> tried{"event.subscribe"};
   for (const char* name :
-       {"version",      "session.create", "endpoint.create", "endpoint.connect", "route.create",
-        "route.switch", "session.renew",  "session.list",    "session.get",      "endpoint.list",
-        "endpoint.get", "route.list",     "route.get",       "stream.list",      "port.list",
-        "worker.list",  "drop.list",      "route.remove",    "endpoint.remove",  "session.remove",
-        "shutdown"}) {
+       {"version",        "session.create", "endpoint.create", "endpoint.connect", "route.create",
+        "route.switch",   "session.renew",  "session.list",    "session.get",      "endpoint.list",
+        "endpoint.get",   "route.list",     "route.get",       "stream.list",      "port.list",
+        "worker.list",    "drop.list",      "neighbor.list",   "route.remove",     "endpoint.remove",
+        "session.remove", "shutdown"}) {
     try_example(name);
     tried.insert(name);
   }

@@ -49,6 +49,7 @@ struct Ask {
   void operator()(const RouteGet& r) { note(sessions.get_route(r.session, r.id)); }
   void operator()(const RouteRemove& r) { sessions.remove_route(r.session, r.id, done()); }
   void operator()(const StreamList& r) { note(sessions.list_streams(r)); }
+  void operator()(const NeighborList& r) { note(sessions.list_neighbors(r)); }
   void operator()(const auto&) {}
 };
 
@@ -159,6 +160,9 @@ TEST_F(ApiRefusals, OfSessionsAndOfWhatIsNotThere) {
       {"stream.list", R"({"session":"s","endpoint":"none"})", kErrorNotFound, "endpoint"},
       {"stream.list", R"({"session":"none"})", kErrorNotFound, "session"},
       {"stream.list", R"({"endpoint":"a"})", kErrorInvalidParams, "endpoint"},
+      {"neighbor.list", R"({"cursor":"0/nowhere"})", kErrorInvalidParams, "cursor"},
+      {"neighbor.list", R"({"cursor":"198.18.0.1"})", kErrorInvalidParams, "cursor"},
+      {"neighbor.list", R"({"state":"gone"})", kErrorInvalidParams, "state"},
       {"drop.list", R"({"worker":32})", kErrorInvalidParams, "worker"},
   });
 }

@@ -1,6 +1,8 @@
 // Lists in pages: whole, in order, bounded, and steady while objects come and go.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "controlplane/session/listing.h"
@@ -176,6 +178,44 @@ TEST_F(ListingTest, SessionsByPrefixAndAge) {
   EXPECT_EQ(read_all(SessionList{.older_than_s = 15}, list).views.size(), 5u);
   EXPECT_EQ(read_all(SessionList{.page = {.limit = 2}, .prefix = "call-", .older_than_s = 15}, list).count,
             2u);
+}
+
+TEST_F(ListingTest, NeighboursWithTheirStates) {
+  bench.session();
+  for (int i = 0; i < 3; ++i) {
+    EndpointCreate request = bench.rtp("e" + std::to_string(i), false);
+    request.remote =
+        RemoteAddress{config::IpAddress::v4(198, 18, 0, static_cast<std::uint8_t>(90 + i)), 4000, 0};
+    bench.create(request);
+  }
+  bench.answer_arp();
+  EndpointCreate silent = bench.rtp("silent", false);
+  silent.remote = RemoteAddress{config::IpAddress::v4(198, 18, 0, 99), 4000, 0};
+  bench.create(silent);
+  bench.advance(std::chrono::milliseconds(300));
+  const auto list = [&](const NeighborList& r) { return bench.sessions->list_neighbors(r); };
+  const auto all = read_all(NeighborList{.page = {.limit = 1}}, list);
+  std::map<std::string, NeighborView> by_address;
+  for (const NeighborView& view : all.views) by_address[view.address.to_string()] = view;
+  EXPECT_EQ(by_address.size(), all.views.size()) << "each is listed once";
+  for (const char* address : {"198.18.0.90", "198.18.0.91", "198.18.0.92"}) {
+    const NeighborView& view = by_address[address];
+    EXPECT_EQ(view.port, "lan");
+    EXPECT_EQ(view.state, NeighborState::kReachable) << address;
+    EXPECT_EQ(view.mac, bench.peer_mac);
+    EXPECT_EQ(view.age_ms, 300u);
+    EXPECT_FALSE(view.is_gateway);
+  }
+  EXPECT_EQ(by_address["198.18.0.99"].state, NeighborState::kAsking);
+  EXPECT_EQ(by_address["198.18.0.99"].mac, std::nullopt);
+  const auto gateways = static_cast<std::size_t>(
+      std::count_if(all.views.begin(), all.views.end(), [](const auto& view) { return view.is_gateway; }));
+  EXPECT_EQ(all.views.size(), 4u + gateways);
+  EXPECT_EQ(read_all(NeighborList{.state = NeighborState::kReachable}, list).count, 3u + gateways);
+  EXPECT_EQ(read_all(NeighborList{.port = "none"}, list).count, 0u);
+  for (const char* cursor : {"a", "0", "0/", "/198.18.0.1", "0/nowhere", "70000/198.18.0.1"})
+    EXPECT_EQ(SessionFixture::error_of(list({.page = {.cursor = cursor}})).kind, ErrorKind::kInvalidParameter)
+        << cursor;
 }
 
 TEST_F(ListingTest, CursorsOfOtherListsAreRefused) {

@@ -49,9 +49,9 @@ TEST(Sessions, PortsAreTheWorkersOwnAndSteered) {
       request.session = session;
       request.rtcp_mux = i % 2 == 0;
       const EndpointView view = made(bench.sessions->create_endpoint(request)).object;
-      ASSERT_TRUE(bench.plane.steered.contains(view.local_rtp_port));
-      EXPECT_EQ(bench.plane.steered[view.local_rtp_port], view.worker);
-      EXPECT_EQ(bench.plane.steered[view.local_rtcp_port], view.worker);
+      ASSERT_TRUE(bench.plane.steered.contains({view.local_address, view.local_rtp_port}));
+      EXPECT_EQ((bench.plane.steered[{view.local_address, view.local_rtp_port}]), view.worker);
+      EXPECT_EQ((bench.plane.steered[{view.local_address, view.local_rtcp_port}]), view.worker);
       if (!view.rtcp_mux) {
         EXPECT_EQ(view.local_rtp_port % 2, 0);
         EXPECT_EQ(view.local_rtcp_port, view.local_rtp_port + 1);
@@ -60,11 +60,11 @@ TEST(Sessions, PortsAreTheWorkersOwnAndSteered) {
       }
     }
   }
-  EXPECT_EQ(bench.plane.steered[3478], 0u);
-  EXPECT_EQ(bench.plane.steered[3479], 1u);
+  EXPECT_EQ((bench.plane.steered[{config::IpAddress::v4(198, 18, 0, 1), 3478}]), 0u);
+  EXPECT_EQ((bench.plane.steered[{config::IpAddress::v4(198, 18, 0, 1), 3479}]), 1u);
   const auto ports = bench.sessions->media_ports();
   EXPECT_EQ(ports.allocated, 60u);
-  EXPECT_EQ(ports.free, 940u);
+  EXPECT_EQ(ports.free, 1940u) << "at two addresses";
 }
 
 // On each DPDK port, endpoints of a worker get the UDP ports that the hardware brings to that worker. When
@@ -77,8 +77,10 @@ TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
   const auto prepare = [](test::ScriptedPlane& plane) {
     plane.ports.push_back(plane.ports[0]);
     plane.ports[1].name = "other";
+    plane.ports[1].addresses = {*config::IpPrefix::parse("198.18.1.1/24")};
     plane.ports.push_back(plane.ports[0]);
     plane.ports[2].name = "plain";
+    plane.ports[2].addresses = {*config::IpPrefix::parse("198.18.2.1/24")};
     plane.landing = [](std::size_t port, std::uint16_t udp_port) -> std::optional<std::uint8_t> {
       if (port == 2) return std::nullopt;
       return static_cast<std::uint8_t>((port == 0 ? udp_port >> 1 : udp_port >> 4) & 1);
@@ -94,8 +96,8 @@ TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
     request.port = bench.plane.ports[port].name;
     request.rtcp_mux = i % 5 != 0;
     const EndpointView view = made(bench.sessions->create_endpoint(request)).object;
-    EXPECT_EQ(bench.plane.steered[view.local_rtp_port], view.worker);
-    EXPECT_EQ(bench.plane.steered[view.local_rtcp_port], view.worker);
+    EXPECT_EQ((bench.plane.steered[{view.local_address, view.local_rtp_port}]), view.worker);
+    EXPECT_EQ((bench.plane.steered[{view.local_address, view.local_rtcp_port}]), view.worker);
     if (port == 2) continue;
     EXPECT_EQ(bench.plane.landing(port, view.local_rtp_port), view.worker) << i;
   }
@@ -108,7 +110,7 @@ TEST(Sessions, PortsAreThoseThatTheHardwareBrings) {
     if (std::holds_alternative<RequestError>(bench.sessions->create_endpoint(request))) break;
   }
   EXPECT_GT(given, 200u);
-  EXPECT_EQ(bench.sessions->media_ports().free, 0u);
+  EXPECT_EQ(bench.sessions->media_ports().addresses.front().free, 0u);
 }
 
 TEST(Sessions, CreationIsIdempotent) {

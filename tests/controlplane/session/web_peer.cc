@@ -26,8 +26,10 @@ dataplane::SlotRef owner_of(SessionFixture& bench, const EndpointView& view,
     const auto& there = bench.plane.memory(view.worker).endpoints[slot];
     if (!there.shared_port && there.local.address == local) owner = {slot, generation};
   }
-  for (const auto& tuple : worker.bound)
-    if (tuple.remote == remote && tuple.local_port == local.port) owner = tuple.ref;
+  for (const auto& bound : worker.bound)
+    if (bound.tuple.remote == remote &&
+        bench.plane.memory(view.worker).endpoints[bound.ref.slot].local.address == local)
+      owner = bound.ref;
   return owner;
 }
 

@@ -209,8 +209,8 @@ TEST_F(WebrtcTest, WorkerKnowsTheTupleBeforeThePeerIsAnswered) {
   worker().order.clear();
   peer.check();
   ASSERT_EQ(worker().bound.size(), 1u);
-  EXPECT_EQ(worker().bound[0].remote, peer.address);
-  EXPECT_EQ(worker().bound[0].local_port, 3478);
+  EXPECT_EQ(worker().bound[0].tuple.remote, peer.address);
+  EXPECT_EQ(worker().bound[0].tuple.local_port, 3478);
   const auto bind = std::find(worker().order.begin(), worker().order.end(), CommandKind::kBindTuple);
   const auto answer = std::find(worker().order.begin(), worker().order.end(), CommandKind::kInject);
   EXPECT_LT(bind, answer);

@@ -114,8 +114,9 @@ TEST(FlatTableTest, KeysOfTheWorkerTellAllTheirPartsApart) {
   look_alike.family = config::IpFamily::kIpv6;
   auto other_half = v6;
   other_half.bytes[3] ^= 1;
-  const std::vector<FiveTuple> keys{{{v4, 1}, 2},         {{v4, 2}, 1}, {{v4, 1}, 3},        {{v4, 4}, 2},
-                                    {{look_alike, 1}, 2}, {{v6, 1}, 2}, {{other_half, 1}, 2}};
+  const std::vector<FiveTuple> keys{{{v4, 1}, 2},         {{v4, 2}, 1},         {{v4, 1}, 3},
+                                    {{v4, 4}, 2},         {{look_alike, 1}, 2}, {{v6, 1}, 2},
+                                    {{other_half, 1}, 2}, {{v4, 1}, 2, 1}};
   for (const FiveTuple& key : keys) ASSERT_TRUE(tuples.insert(key, slot++));
   for (std::uint32_t i = 0; i < keys.size(); ++i) EXPECT_EQ(tuples.find(keys[i]), i);
   EXPECT_EQ(tuples.size(), keys.size());

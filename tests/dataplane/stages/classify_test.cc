@@ -99,6 +99,53 @@ TEST(ClassifyTest, SharedPortKnowsBoundSendersOnly) {
       << "a 5-tuple of a removed endpoint must lead to no endpoint";
 }
 
+Command command_of(CommandKind kind, SlotRef ref) {
+  Command command;
+  command.kind = kind;
+  command.ref = ref;
+  return command;
+}
+
+Peer at(const config::IpAddress& local, const config::IpAddress& remote, std::uint16_t udp_port) {
+  Peer peer;
+  peer.local = {kOurMac, {local, udp_port}};
+  peer.remote = {{2, 0, 0, 0, 9, 9}, {remote, 777}};
+  return peer;
+}
+
+// The same UDP port of another address is another place.
+TEST(ClassifyTest, EachAddressHasItsOwnUdpPorts) {
+  Plane plane;
+  const auto four = config::IpAddress::v4(198, 18, 7, 7);
+  const auto six = *config::IpAddress::parse("2001:db8::7");
+  const std::vector<Peer> peers{at(kOurIp, four, 30000),
+                                at(*config::IpAddress::parse("2001:db8::1"), six, 30000),
+                                at(config::IpAddress::v4(198, 18, 0, 2), four, 30000)};
+  for (std::uint32_t i = 0; i < peers.size(); ++i) {
+    plane.deliver(peers[i], make_rtp({}));
+    EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), i + 1) << "installed at " << i << " addresses only";
+    EndpointSlot& slot = plane.memory().endpoints[i];
+    slot.generation = 1;
+    slot.kind = EndpointKind::kRtp;
+    slot.latch = LatchPolicy::kOnce;
+    slot.rtcp_mux = true;
+    slot.port_id = plane.worker().state().ports[0].id;
+    slot.local = peers[i].local;
+    slot.rtcp_port = 30000;
+    slot.max_streams = 4;
+    plane.command(command_of(CommandKind::kInstallEndpoint, {i, 1}));
+  }
+  for (std::uint32_t i = 0; i < peers.size(); ++i)
+    for (std::uint32_t packets = 0; packets <= i; ++packets)
+      plane.deliver(peers[i], make_rtp({.sequence = static_cast<std::uint16_t>(packets)}));
+  for (std::uint32_t i = 0; i < peers.size(); ++i)
+    EXPECT_EQ(plane.memory().endpoints[i].packets_received.read(), i + 1);
+  plane.command(command_of(CommandKind::kRemoveEndpoint, {0, 1}));
+  for (const Peer& peer : peers) plane.deliver(peer, make_rtp({.sequence = 10}));
+  EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 4u);
+  EXPECT_EQ(plane.memory().endpoints[2].packets_received.read(), 4u);
+}
+
 TEST(ClassifyTest, NeighbourTrafficIsPunted) {
   Plane plane;
   Bytes arp(60);
@@ -224,7 +271,7 @@ TEST(ClassifyTest, OtherAddressesMacsPortsAndVlansAreNotOurs) {
   Plane plane;
   const Peer peer = plane.add_peer();
   Peer wrong = peer;
-  wrong.local.address.ip = config::IpAddress::v4(198, 18, 0, 2);
+  wrong.local.address.ip = config::IpAddress::v4(198, 18, 0, 3);
   plane.deliver(wrong, make_rtp({}));
   EXPECT_EQ(plane.drops(DropReason::kNotForUs), 1u);
   wrong = peer;

@@ -61,7 +61,7 @@ TEST(HandoffTest, AMisdirectedPacketReachesItsOwner) {
   neighbour.install(peer, plane.worker().state().ports[0].id);
   plane.deliver(peer, make_rtp({}));
   EXPECT_EQ(plane.drops(DropReason::kNoEndpoint), 1u) << "no worker owns that port yet";
-  plane.steering().set_owner(30000, 1);
+  plane.steering().set_owner(0, 30000, 1);
   plane.deliver(peer, make_rtp({}));
   EXPECT_EQ(plane.counters().handed_off.read(), 1u);
   neighbour.turn();
@@ -77,7 +77,7 @@ TEST(HandoffTest, AFullRingIsANamedDrop) {
   peer.local = {kOurMac, {kOurIp, 30000}};
   peer.remote = {{2, 0, 0, 0, 1, 1}, {config::IpAddress::v4(198, 18, 1, 1), 5000}};
   neighbour.install(peer, plane.worker().state().ports[0].id);
-  plane.steering().set_owner(30000, 1);
+  plane.steering().set_owner(0, 30000, 1);
   constexpr std::uint64_t kPackets = Steering::kRingEntries + 10;
   for (std::uint64_t i = 0; i < kPackets; ++i) plane.deliver(peer, make_rtp({}));
   EXPECT_EQ(plane.counters().handed_off.read(), Steering::kRingEntries);

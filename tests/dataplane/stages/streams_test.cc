@@ -467,7 +467,8 @@ TEST_F(StreamPacketsTest, AMidThatComesLateStillFindsItsSource) {
 TEST_F(StreamPacketsTest, LatchesBehindLongExtensionHeaders) {
   FrameSpec spec = v6_spec();
   endpoint_->local.address.ip = spec.destination;
-  endpoint_->local_index = worker_.state->own_address_index(endpoint_->port_id, spec.destination);
+  endpoint_->local_address = worker_.state->own_address_of(endpoint_->port_id, spec.destination);
+  worker_.state->local_port(endpoint_->local_address, kPort).endpoint = kEndpoint;
   endpoint_->latch = LatchPolicy::kOnce;
   spec.destination_port = kPort;
   spec.source_port = 6789;

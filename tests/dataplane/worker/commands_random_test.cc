@@ -186,8 +186,10 @@ class RandomCommandsTest : public CommandsTest {
       const EndpointSlot& slot = memory().endpoints[i];
       const bool installed = records_.endpoints[i].installed;
       ASSERT_EQ(slot.installed, installed) << "endpoint " << i;
-      ASSERT_EQ(state().local_ports[20000 + 2 * i].endpoint, installed ? i : kNoSlot);
-      ASSERT_EQ(state().local_ports[20001 + 2 * i].endpoint, installed ? i : kNoSlot);
+      ASSERT_EQ(state().local_port(0, static_cast<std::uint16_t>(20000 + 2 * i)).endpoint,
+                installed ? i : kNoSlot);
+      ASSERT_EQ(state().local_port(0, static_cast<std::uint16_t>(20001 + 2 * i)).endpoint,
+                installed ? i : kNoSlot);
       if (!installed) continue;
       std::set<std::uint32_t> listed;
       for (std::uint32_t at = slot.first_incoming_route; at != kNoSlot;

@@ -21,9 +21,9 @@ TEST_F(CommandsTest, InstallEndpoint) {
   EXPECT_EQ(publisher().first_source, kNoSlot);
   EXPECT_EQ(publisher().first_incoming_route, kNoSlot);
   EXPECT_EQ(publisher().stream_count, 0u);
-  EXPECT_EQ(state().local_ports[20000].endpoint, kPublisher.slot);
-  EXPECT_EQ(state().local_ports[20001].endpoint, kPublisher.slot);
-  EXPECT_EQ(state().local_ports[20002].endpoint, kNoSlot);
+  EXPECT_EQ(state().local_port(0, 20000).endpoint, kPublisher.slot);
+  EXPECT_EQ(state().local_port(0, 20001).endpoint, kPublisher.slot);
+  EXPECT_EQ(state().local_port(0, 20002).endpoint, kNoSlot);
   EXPECT_TRUE(worker_.notes().empty());
 
   publisher().rtcp_index = 5;
@@ -31,17 +31,17 @@ TEST_F(CommandsTest, InstallEndpoint) {
   EXPECT_EQ(publisher().rtcp_index, 5u) << "an installed endpoint was set up again";
   stale_refs(CommandKind::kInstallEndpoint, kReceiver);
   EXPECT_FALSE(receiver().installed);
-  EXPECT_EQ(state().local_ports[20010].endpoint, kNoSlot);
+  EXPECT_EQ(state().local_port(0, 20010).endpoint, kNoSlot);
 }
 
 TEST_F(CommandsTest, AnEndpointOnTheSharedPortHasNoPortOfItsOwn) {
   publisher().shared_port = true;
   publisher().local.address.port = publisher().rtcp_port = state().shared_ice_port;
   good(make_command(CommandKind::kInstallEndpoint, kPublisher));
-  EXPECT_EQ(state().local_ports[state().shared_ice_port].endpoint, kNoSlot);
-  state().local_ports[state().shared_ice_port].endpoint = 1;  // a value that the removal must keep
+  EXPECT_EQ(state().local_port(0, state().shared_ice_port).endpoint, kNoSlot);
+  state().local_port(0, state().shared_ice_port).endpoint = 1;  // a value that the removal must keep
   good(make_command(CommandKind::kRemoveEndpoint, kPublisher));
-  EXPECT_EQ(state().local_ports[state().shared_ice_port].endpoint, 1u);
+  EXPECT_EQ(state().local_port(0, state().shared_ice_port).endpoint, 1u);
 }
 
 TEST_F(CommandsTest, RemoveEndpoint) {
@@ -54,9 +54,9 @@ TEST_F(CommandsTest, RemoveEndpoint) {
   good(make_command(CommandKind::kRemoveEndpoint, kPublisher));
   expect_one_note(NoteKind::kEndpointRemoved, kPublisher);
   EXPECT_FALSE(publisher().installed);
-  EXPECT_EQ(state().local_ports[20000].endpoint, kNoSlot);
-  EXPECT_EQ(state().local_ports[20001].endpoint, kNoSlot);
-  EXPECT_EQ(state().local_ports[20010].endpoint, kReceiver.slot);
+  EXPECT_EQ(state().local_port(0, 20000).endpoint, kNoSlot);
+  EXPECT_EQ(state().local_port(0, 20001).endpoint, kNoSlot);
+  EXPECT_EQ(state().local_port(0, 20010).endpoint, kReceiver.slot);
   stale(make_command(CommandKind::kRemoveEndpoint, kPublisher));
   expect_one_note(NoteKind::kEndpointRemoved, kPublisher);
   ++publisher().generation;  // the next endpoint in the slot

@@ -388,9 +388,10 @@ class MailboxThreadTest : public ::testing::TestWithParam<bool> {
     EXPECT_EQ(state.stream_by_ssrc.size(), 0u);
     EXPECT_EQ(state.route_by_ssrc.size(), 0u);
     EXPECT_EQ(state.endpoint_by_tuple.size(), 0u);
-    EXPECT_EQ(std::count_if(state.local_ports.begin(), state.local_ports.end(),
-                            [](const LocalPort& port) { return port.endpoint == kNoSlot; }),
-              65536);
+    std::size_t taken = 0;
+    for (std::size_t port = 0; port < 65536; ++port)
+      taken += state.local_port(0, static_cast<std::uint16_t>(port)).endpoint != kNoSlot;
+    EXPECT_EQ(taken, 0u);
     std::size_t free_chunks = 0;
     for (std::uint32_t at = state.free_chunk; at != kNoSlot; at = state.chunks[at].next) ++free_chunks;
     EXPECT_EQ(free_chunks, state.chunk_high_water);

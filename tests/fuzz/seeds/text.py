@@ -104,6 +104,7 @@ def other_requests():
         "route_remove": ("route.remove", {"session": "s", "id": "r"}),
         "stream_list": ("stream.list", {"session": "s", "endpoint": "a"}),
         "port_list": ("port.list", {}),
+        "neighbor_list": ("neighbor.list", {"port": "lan", "state": "failed"}),
         "worker_list": ("worker.list", {}),
         "drop_list": ("drop.list", {"worker": 0}),
         "event_subscribe": ("event.subscribe", {}),
