@@ -39,6 +39,14 @@ config::SocketAddress source_of(const MediaPacket& packet) {
   return {config::IpAddress::from_bytes(source_address(packet)), source_port(packet)};
 }
 
+// Whether it comes from the signalled peer, to which we may not send yet: the next hop is being asked for.
+bool from_signalled(const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (endpoint.signalled.port == 0) return false;
+  const config::SocketAddress source = source_of(packet);
+  if (packet.component == Component::kRtp) return source == endpoint.signalled;
+  return !endpoint.rtcp.known() && source.ip == endpoint.signalled.ip;
+}
+
 bool was_heard_within(const WorkerState& state, std::uint64_t tsc, std::uint64_t ms) {
   return tsc != 0 && state.now - tsc < state.tsc_hz / 1000 * ms;
 }
@@ -157,6 +165,7 @@ void redirect(WorkerState& state, std::uint32_t slot, Component component, const
 }
 
 void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const EndpointTerms& terms) {
+  if (terms.kind == EndpointKind::kWebrtc) return;  // ICE decides there
   if (endpoint.latch != terms.latch) {
     endpoint.latch = terms.latch;
     endpoint.rtp_latched = endpoint.rtcp_latched = false;
@@ -188,6 +197,7 @@ void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const Endp
 bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint,
                            const MediaPacket& packet) {
   if (from_known_address(endpoint, packet)) return true;
+  if (endpoint.latch == LatchPolicy::kFixed) return from_signalled(endpoint, packet);
   return endpoint.latch == LatchPolicy::kOnce && may_latch_once(state, endpoint, packet);
 }
 

@@ -4,7 +4,8 @@
 // IP address and UDP port alone decide. The MAC of a frame is that of the router that sent it, which may be
 // one of several and need not be the one that we send by; the control thread finds the next hop.
 //
-// kFixed: what signalling says, and nothing else.
+// kFixed: what signalling says, and nothing else. Media from there is heard at once, also while the next hop
+// to it is being asked for.
 //
 // kAuthenticated (SRTP): the address of the newest authentic packet. When signalling moves the peer, the
 // address that authentic media still comes from stays: a private address in SDP cuts no call. It goes when

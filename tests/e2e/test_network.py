@@ -296,8 +296,10 @@ def neighbours_are_listed(lab):
             remote={"address": host, "rtpPort": 5300},
         )
 
+    port = lab.rpc.call("port.list")["ports"][0]
+
     def states():
-        found = lab.rpc.call("neighbor.list", port="lan")["neighbors"]
+        found = lab.rpc.call("neighbor.list", port=port["name"])["neighbors"]
         return {neighbor["address"]: neighbor for neighbor in found}
 
     eventually(lambda: states()[address]["state"] == "reachable", 3, "the neighbour that is there answers")
@@ -305,9 +307,8 @@ def neighbours_are_listed(lab):
     assert there["mac"] and there["ageMs"] < 10000 and not there["gateway"], there
     eventually(lambda: states()["198.18.0.250"]["state"] == "failed", 6, "the one that is not there failed")
     equal(states()["198.18.0.250"]["mac"], None, "MAC of a station that is not there")
-    shown = lab.sluicectl("neighbor", "list", "--state", "failed").stdout
+    _, shown, _ = lab.sluicectl("neighbor", "list", "--state", "failed")
     assert "198.18.0.250" in shown and address not in shown, shown
-    port = lab.rpc.call("port.list")["ports"][0]
     equal(port["addressConflicts"], 0, "address conflicts")
     lab.rpc.call("session.remove", id="near", timeout_s=10)
 

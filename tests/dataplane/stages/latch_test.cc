@@ -26,6 +26,32 @@ TEST(LatchTest, PlainWithASignalledAddressHearsNoOtherSender) {
   EXPECT_EQ(remote_of(plane, peer), peer.remote.address);
 }
 
+// The first packets come before ARP has found the way back.
+TEST(LatchTest, TheSignalledPeerIsHeardBeforeItsNextHopIsKnown) {
+  Harness plane;
+  PeerOptions options;
+  options.known_remote = false;
+  options.rtcp_mux = false;
+  const Peer peer = plane.add_peer(options);
+  EndpointSlot& slot = plane.memory().endpoints[peer.slot];
+  plane.deliver(peer, make_rtp({}));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 1u) << "nothing is signalled";
+  slot.signalled = peer.remote.address;
+  plane.deliver(peer, make_rtp({.sequence = 2}));
+  EXPECT_EQ(slot.packets_received.read(), 1u);
+  const std::uint64_t before = slot.packets_received.read();
+  plane.deliver(peer, Bytes{0x80, 201, 0, 1, 0, 0, 0, 9}, true);
+  EXPECT_EQ(slot.packets_received.read(), before + 1) << "RTCP of the same host";
+  Peer stranger = peer;
+  stranger.remote.address.port = 7;
+  plane.deliver(stranger, make_rtp({.sequence = 3}));
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 2u);
+  stranger.remote.address.ip = config::IpAddress::v4(198, 18, 1, 200);
+  plane.deliver(stranger, Bytes{0x80, 201, 0, 1, 0, 0, 0, 9}, true);
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 3u);
+  EXPECT_FALSE(slot.rtp.known()) << "hearing moves nothing";
+}
+
 TEST(LatchTest, PlainWithoutOneLatchesOnceAndStays) {
   Harness plane;
   PeerOptions options;
