@@ -44,6 +44,23 @@ std::unique_ptr<KeyExchange> expand_fresh(Context& context, const crypto::Master
   return nullptr;
 }
 
+void exchange_keys(Context& context, Endpoint& endpoint, std::unique_ptr<KeyExchange> fresh,
+                   dataplane::EndpointTerms terms) {
+  terms.keys = fresh ? &fresh->keys() : nullptr;
+  dataplane::Command update;
+  update.kind = dataplane::CommandKind::kUpdateEndpoint;
+  update.ref = endpoint.ref;
+  update.terms = terms;
+  endpoint.updates.push_back(std::move(fresh));
+  context.records(endpoint).commands.send(update);
+}
+
+void restart_numbers(Endpoint& endpoint) {
+  endpoint.ssrcs->restart();
+  for (Route& route : endpoint.incoming)
+    if (!route.removing) route.lease = endpoint.ssrcs->renew(route.lease);
+}
+
 crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes) {
   const crypto::SrtpProfileInfo info = crypto::profile_info(profile);
   assert(bytes.bytes().size() == std::size_t{info.key_length} + info.salt_length);

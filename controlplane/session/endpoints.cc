@@ -228,26 +228,22 @@ Result<std::unique_ptr<KeyExchange>> Endpoints::expand_fresh(const Endpoint& end
 }
 
 void Endpoints::apply(Endpoint& endpoint, PeerPlan plan, std::unique_ptr<KeyExchange> fresh) {
-  Command update;
-  update.kind = CommandKind::kUpdateEndpoint;
-  update.ref = endpoint.ref;
-  update.terms.keys = fresh ? &fresh->keys() : nullptr;
-  update.terms.new_receive = plan.new_receive;
-  update.terms.new_send = plan.new_send;
-  update.terms.send_restarts = plan.send_restarts;
-  update.terms.kind = plan.kind;
-  update.terms.latch = plan.latch;
-  update.terms.rtcp_mux = plan.rtcp_mux;
-  update.terms.rtcp_port = static_cast<std::uint16_t>(endpoint.local.address.port + (plan.rtcp_mux ? 0 : 1));
-  if (plan.latch_deadline) update.terms.latch_deadline_tsc = latch_deadline_tsc();
-  if (plan.remote) update.terms.signalled = rtp_address(*plan.remote);
-  endpoint.updates.push_back(std::move(fresh));
-  context_.records(endpoint).commands.send(update);
+  dataplane::EndpointTerms terms;
+  terms.new_receive = plan.new_receive;
+  terms.new_send = plan.new_send;
+  terms.send_restarts = plan.send_restarts;
+  terms.kind = plan.kind;
+  terms.latch = plan.latch;
+  terms.rtcp_mux = plan.rtcp_mux;
+  terms.rtcp_port = static_cast<std::uint16_t>(endpoint.local.address.port + (plan.rtcp_mux ? 0 : 1));
+  if (plan.latch_deadline) terms.latch_deadline_tsc = latch_deadline_tsc();
+  if (plan.remote) terms.signalled = rtp_address(*plan.remote);
+  exchange_keys(context_, endpoint, std::move(fresh), terms);
 
   if (plan.kind == EndpointKind::kSdes) {
     if (plan.send_restarts) {
       if (endpoint.keys_ready) endpoint.past_send_keys.push_back(digest_of(endpoint.send_key));
-      routing_.restart_numbers(endpoint);
+      restart_numbers(endpoint);
     }
     endpoint.ssrcs->set_encrypted();
     endpoint.profile = plan.profile;
@@ -258,7 +254,7 @@ void Endpoints::apply(Endpoint& endpoint, PeerPlan plan, std::unique_ptr<KeyExch
   endpoint.kind = plan.kind;
   endpoint.latch = plan.latch;
   endpoint.rtcp_mux = plan.rtcp_mux;
-  endpoint.rtcp_port = update.terms.rtcp_port;
+  endpoint.rtcp_port = terms.rtcp_port;
   if (plan.remote) remotes_.signal(endpoint, *plan.remote);
   remotes_.note_connected(endpoint);
 }

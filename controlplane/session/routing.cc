@@ -289,12 +289,6 @@ void Routing::detach(Endpoint& endpoint) {
   for (Route& route : endpoint.incoming) remove(route);
 }
 
-void Routing::restart_numbers(Endpoint& endpoint) {
-  endpoint.ssrcs->restart();
-  for (Route& route : endpoint.incoming)
-    if (!route.removing) route.lease = endpoint.ssrcs->renew(route.lease);
-}
-
 Endpoint* Routing::on_route_removed(WorkerRecords& records, dataplane::SlotRef ref) {
   Route* route = records.route(ref);
   if (route == nullptr || !route->removing) {

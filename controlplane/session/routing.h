@@ -29,10 +29,6 @@ class Routing {
   /// Begins the removal of every route to and from the endpoint, and so of its sources.
   void detach(Endpoint& endpoint);
 
-  /// What is sent to the endpoint gets another key, by a command that was sent: the next route of each SSRC
-  /// starts with a roll-over counter of zero.
-  void restart_numbers(Endpoint& endpoint);
-
   /// Take the worker's acknowledgement. They return the endpoint that the route led to, or that the source
   /// belongs to: its removal may have waited for this. nullptr for a stale reference, which is counted.
   Endpoint* on_route_removed(WorkerRecords& records, dataplane::SlotRef ref);

@@ -36,6 +36,10 @@ struct WebrtcPeer {
 
   IceLite ice;
   std::unique_ptr<DtlsTransport> dtls;
+  std::uint32_t association = 0;  // the number of `dtls`
+  // A connected association, whose keys are in use until those of `dtls` are there. It hears nothing more and
+  // only says goodbye.
+  std::unique_ptr<DtlsTransport> former;
   std::vector<std::string> ufrags;  // our ufrags in use: two during an ICE restart
   std::string remote_ufrag;
   std::vector<DtlsFingerprint> fingerprints;      // the peer's; those of known algorithms, in order

@@ -33,6 +33,10 @@ std::vector<DtlsFingerprint> known_fingerprints(const std::vector<Fingerprint>& 
   return known;
 }
 
+std::string cannot_install(crypto::SrtpProfile profile, const std::string& error) {
+  return fmt::format("{} keys cannot be installed: {}", crypto::profile_info(profile).name, error);
+}
+
 }  // namespace
 
 std::optional<RequestError> WebrtcTransport::prepare(Endpoint& endpoint) {
@@ -53,9 +57,11 @@ std::optional<RequestError> WebrtcTransport::associate(Endpoint& endpoint, DtlsS
   options.mtu = config.mtu;
   options.handshake_timeout = std::chrono::milliseconds(config.handshake_timeout_ms);
   std::string error;
-  auto made = DtlsTransport::make(peer.context, options, callbacks(endpoint), error);
+  auto made = DtlsTransport::make(peer.context, options, callbacks(endpoint, peer.association + 1), error);
   if (!made) return refuse_internal(fmt::format("endpoint \"{}\": DTLS: {}", endpoint.id, error));
+  if (endpoint.keys_ready && !peer.former) peer.former = std::move(peer.dtls);
   peer.dtls = std::move(made);
+  ++peer.association;
   peer.dtls_from = {};
   return std::nullopt;
 }
@@ -114,9 +120,6 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
   const bool others = !fingerprints.empty() && fingerprints != peer.fingerprints;
   const bool begun = peer.dtls->state() != DtlsState::kNew && !peer.fingerprints.empty();
   const bool anew = endpoint.failed || (others && begun);
-  if (anew && endpoint.keys_ready)
-    return refuse_late("dtls.fingerprints", "other ones than before, and DTLS is connected",
-                       "those that were given before");
   if (anew) {
     if (auto error = associate(endpoint, endpoint.setup)) return error;
     if (fingerprints.empty()) fingerprints = peer.fingerprints;
@@ -128,7 +131,9 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
   if (request.setup) {
     if (auto error = choose_role(endpoint, *request.setup)) return *error;
   }
+  bool awaits_pair = false;
   if (!request.ice_ufrag.empty() && request.ice_ufrag != peer.remote_ufrag) {
+    awaits_pair = anew && endpoint.keys_ready;  // the pairs there are lead to the former peer
     if (!peer.remote_ufrag.empty()) {
       IceCredentials credentials = fresh_credentials();
       admit(endpoint, credentials.ufrag);
@@ -139,7 +144,7 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
   }
   if (request.consent_timeout_ms) peer.ice.set_consent_timeout(consent_timeout(request.consent_timeout_ms));
   if (others || anew) tell_fingerprints(endpoint, std::move(fingerprints));
-  if (peer.under_way() || (anew && peer.current)) peer.dtls->start(context_.now());
+  if (!awaits_pair && (peer.under_way() || (anew && peer.current))) peer.dtls->start(context_.now());
   arm(endpoint);
   return std::nullopt;
 }
@@ -147,6 +152,7 @@ std::optional<RequestError> WebrtcTransport::connect(Endpoint& endpoint, const E
 void WebrtcTransport::close(Endpoint& endpoint) {
   WebrtcPeer& peer = *endpoint.webrtc;
   while (!peer.ufrags.empty()) retire(endpoint, std::string(peer.ufrags.back()));
+  end_former(endpoint);
   peer.dtls->close();
   while (!peer.paths.empty()) forget(endpoint, peer.paths.back().pair);
   if (peer.timer) timers_.erase({*peer.timer, &endpoint});
@@ -348,10 +354,10 @@ void WebrtcTransport::ask_for_consent(Endpoint& endpoint, TimePoint now) {
   await(endpoint, peer.current);
 }
 
-DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint) {
+DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint, std::uint32_t association) {
   DtlsTransport::Callbacks callbacks;
-  callbacks.send = [this, &endpoint](std::span<const std::uint8_t> datagram) {
-    send_dtls(endpoint, datagram);
+  callbacks.send = [this, &endpoint, association](std::span<const std::uint8_t> datagram) {
+    send_dtls(endpoint, association, datagram);
   };
   callbacks.on_connected = [this, &endpoint](crypto::SrtpProfile profile, const crypto::MasterKey& send,
                                              const crypto::MasterKey& receive) {
@@ -371,10 +377,15 @@ DtlsTransport::Callbacks WebrtcTransport::callbacks(Endpoint& endpoint) {
   return callbacks;
 }
 
-void WebrtcTransport::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram) {
+void WebrtcTransport::send_dtls(Endpoint& endpoint, std::uint32_t association,
+                                std::span<const std::uint8_t> datagram) {
   WebrtcPeer& peer = *endpoint.webrtc;
-  // A flight answers the datagram before it, so a forged nomination does not lead it away.
-  const WebrtcPeer::Path* path = endpoint.keys_ready ? nullptr : peer.find(peer.dtls_from);
+  const DtlsState state = association == peer.association ? peer.dtls->state() : DtlsState::kConnected;
+  const bool in_handshake = state == DtlsState::kNew || state == DtlsState::kHandshaking;
+  // A flight answers the datagram before it, so a forged nomination does not lead it away. A new association
+  // begins on a pair that media does not use yet.
+  const WebrtcPeer::Path* path = in_handshake ? peer.find(peer.dtls_from) : nullptr;
+  if (path == nullptr && in_handshake && peer.awaited) path = peer.find(*peer.awaited);
   if (path == nullptr && peer.current) path = peer.find(*peer.current);
   if (path == nullptr && peer.awaited) path = peer.find(*peer.awaited);
   if (path == nullptr) {
@@ -388,21 +399,49 @@ void WebrtcTransport::send_dtls(Endpoint& endpoint, std::span<const std::uint8_t
 
 void WebrtcTransport::on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,
                               const crypto::MasterKey& receive) {
-  if (endpoint.removing || endpoint.keys_ready) return;
+  if (endpoint.removing) return;
+  if (endpoint.keys_ready) return on_other_keys(endpoint, profile, send, receive);
   std::string error;
   if (!expand_keys(context_, endpoint, send, receive, error)) {
     // Fails this endpoint: the peer gets an alert, and on_failed does the rest.
-    endpoint.webrtc->dtls->fail(
-        fmt::format("{} keys cannot be installed: {}", crypto::profile_info(profile).name, error));
+    endpoint.webrtc->dtls->fail(cannot_install(profile, error));
     return;
   }
   endpoint.profile = profile;
   announce_keys(context_, endpoint);
+  use_dtls_path(endpoint);
+  remotes_.note_connected(endpoint);
+}
+
+void WebrtcTransport::on_other_keys(Endpoint& endpoint, crypto::SrtpProfile profile,
+                                    const crypto::MasterKey& send, const crypto::MasterKey& receive) {
+  std::string error;
+  auto fresh = expand_fresh(context_, &send, &receive, error);
+  if (!fresh) return endpoint.webrtc->dtls->fail(cannot_install(profile, error));
+  end_former(endpoint);
+  dataplane::EndpointTerms terms;
+  terms.new_receive = terms.new_send = terms.send_restarts = true;
+  terms.kind = endpoint.kind;
+  terms.rtcp_mux = endpoint.rtcp_mux;
+  terms.rtcp_port = endpoint.rtcp_port;
+  exchange_keys(context_, endpoint, std::move(fresh), terms);
+  restart_numbers(endpoint);
+  endpoint.profile = profile;
+  use_dtls_path(endpoint);
+  context_.emit(endpoint, EndpointConnected{profile});
+}
+
+// Before media leaves the former peer's pair: the goodbye goes there.
+void WebrtcTransport::end_former(Endpoint& endpoint) {
+  const auto former = std::move(endpoint.webrtc->former);
+  if (former) former->close();
+}
+
+void WebrtcTransport::use_dtls_path(Endpoint& endpoint) {
   WebrtcPeer& peer = *endpoint.webrtc;
   const WebrtcPeer::Path* path = peer.find(peer.dtls_from);
   if (path != nullptr && peer.current != path->pair) use(endpoint, *path);
   choose_pair(endpoint);
-  remotes_.note_connected(endpoint);
 }
 
 void WebrtcTransport::arm(Endpoint& endpoint) {

@@ -50,8 +50,9 @@ class WebrtcTransport {
   /// is installed.
   void open(Endpoint& endpoint);
   /// Takes the peer's description. A ufrag that differs from the one before is an ICE restart (RFC 8445 9).
-  /// A failed endpoint, and one whose fingerprints change in the handshake, gets a new association (RFC 8842
-  /// 5). Fingerprints cannot change once DTLS is connected. nullopt, or the error; then nothing has changed.
+  /// A failed endpoint, and one whose fingerprints change, gets a new association (RFC 8842 5). If DTLS was
+  /// connected, the keys of before stay in use until the new association has its own. nullopt, or the error;
+  /// then nothing has changed.
   [[nodiscard]] std::optional<RequestError> connect(Endpoint& endpoint, const EndpointConnect& request);
   /// Accepts no more checks, sends close_notify, and removes every entry for the endpoint from the tables of
   /// this class.
@@ -82,10 +83,16 @@ class WebrtcTransport {
   void await(Endpoint& endpoint, const std::optional<IcePair>& pair);
   void choose_pair(Endpoint& endpoint);
 
-  DtlsTransport::Callbacks callbacks(Endpoint& endpoint);
-  void send_dtls(Endpoint& endpoint, std::span<const std::uint8_t> datagram);
+  DtlsTransport::Callbacks callbacks(Endpoint& endpoint, std::uint32_t association);
+  void send_dtls(Endpoint& endpoint, std::uint32_t association, std::span<const std::uint8_t> datagram);
   void on_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,
                const crypto::MasterKey& receive);
+  /// The keys of a new association replace those of the former one.
+  void on_other_keys(Endpoint& endpoint, crypto::SrtpProfile profile, const crypto::MasterKey& send,
+                     const crypto::MasterKey& receive);
+  void end_former(Endpoint& endpoint);
+  /// Media goes to where the peer has finished its handshake.
+  void use_dtls_path(Endpoint& endpoint);
   /// Updates the DTLS timer of the endpoint. Call it after every call into its DTLS transport.
   void arm(Endpoint& endpoint);
   [[nodiscard]] std::chrono::milliseconds consent_timeout(const std::optional<std::uint32_t>& own) const;

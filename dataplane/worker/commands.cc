@@ -204,7 +204,9 @@ void update_endpoint(WorkerState& state, const Command& command) {
     endpoint->encrypted = terms.kind != EndpointKind::kRtp;
     take_keys(state, command.ref.slot, terms);
     take_signalled(state, *endpoint, terms);
-    if (!was_ready && endpoint->can_seal) endpoint_became_reachable(state, command.ref.slot);
+    // Under another key there is another decoder, or one that has lost what was under way.
+    if (endpoint->can_seal && (!was_ready || terms.new_send))
+      endpoint_became_reachable(state, command.ref.slot);
     if (endpoint->rtp_learned) rtp.address = template_remote(endpoint->rtp);
     if (endpoint->rtcp_learned) rtcp.address = template_remote(endpoint->rtcp);
   }

@@ -141,6 +141,32 @@ def an_ice_restart_goes_on(lab):
 
 
 @case
+def a_transfer_brings_other_keys(lab):
+    """Other connections of the pages take the places of the viewer's and then of the publisher's: with other
+    certificates, credentials and addresses. The former ones hear goodbye."""
+    with Call(lab) as call:
+        call.shows()
+        before = lab.drops()
+        for party in (call.viewer, call.publisher):
+            former = party.transfer()
+            eventually(
+                lambda: party.page.call("stats", former)["transport"]["dtlsState"] == "closed",
+                15,
+                f"the former connection of {party.id} is closed",
+            )
+            party.page.call("close", former)
+            if party is call.viewer:
+                call.shows()
+            else:
+                call.shows_more()
+        equal(call.viewer.stats()["shown"]["unreadable"], 0, "unreadable pictures")
+        for party in (call.publisher, call.viewer):
+            equal(party.get()["state"], "flowing", f"state of {party.id}")
+        for reason in ("no_keys", "replayed"):
+            equal(lab.drops()[reason], before[reason], f"drops as {reason}")
+
+
+@case
 def a_removal_closes_the_browsers_dtls(lab):
     with Call(lab) as call:
         call.shows()

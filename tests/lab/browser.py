@@ -70,6 +70,19 @@ class _Party:
         )
         self.page.call("answered", self.name, self.description())
 
+    def _connect(self, theirs):
+        self.endpoint = self.rpc.call(
+            "endpoint.connect",
+            session=self.session,
+            id=self.id,
+            ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
+            dtls={"fingerprints": [theirs["fingerprint"]]},
+        )
+
+    def _rename(self):
+        former, self.name = self.name, f"{self.name}-again"
+        return former
+
     def add_route(self, publisher, codec, **options):
         """Makes a route from the publisher's stream to this party's. It selects by mid, and changes the SSRC,
         the payload type and the number of the header extension to this party's."""
@@ -105,16 +118,14 @@ class Publisher(_Party):
 
     def __init__(self, rpc, session, id, page, codec, setup="passive", number=0, views=False, **create):
         super().__init__(rpc, session, id, page, setup)
-        variant = VARIANT.get(codec, "")
-        offer = page.call(
-            "publish",
-            self.name,
+        self._publish = (
             f"video/{codec}",
-            variant,
+            VARIANT.get(codec, ""),
             FRAMES_PER_SECOND,
             number,
             "sendrecv" if views else "sendonly",
         )
+        offer = page.call("publish", self.name, *self._publish)
         theirs, media = sdp.peer_transport(offer), sdp.peer_media(offer)
         for item in media:
             self.media[item["codec"]] = {
@@ -134,6 +145,15 @@ class Publisher(_Party):
         )
         if not views:
             page.call("answered", self.name, self.description())
+
+    def transfer(self):
+        """Another connection, with a certificate of its own, takes the place of this one. Returns the name of
+        the former one in the page, which is left open."""
+        former = self._rename()
+        theirs = sdp.peer_transport(self.page.call("publish", self.name, *self._publish))
+        self._connect(theirs)
+        self.page.call("answered", self.name, self.description())
+        return former
 
     def view(self, publisher):
         for codec in self.media:
@@ -161,11 +181,11 @@ class Viewer(_Party):
             self.add_route(publisher, codec, keyframeOnSwitch=MEDIA_OF[codec] == "video")
 
     def connect(self):
-        theirs = sdp.peer_transport(self.page.call("view", self.name, self.description()))
-        self.rpc.call(
-            "endpoint.connect",
-            session=self.session,
-            id=self.id,
-            ice={"ufrag": theirs["ufrag"], "password": theirs["password"]},
-            dtls={"fingerprints": [theirs["fingerprint"]]},
-        )
+        self._connect(sdp.peer_transport(self.page.call("view", self.name, self.description())))
+
+    def transfer(self):
+        """Another connection, with a certificate of its own, answers the same offer. Returns the name of the
+        former one in the page, which is left open."""
+        former = self._rename()
+        self.connect()
+        return former

@@ -156,16 +156,18 @@ std::optional<std::string> IceLite::restart(IceCredentials credentials) {
 IceLite::Username IceLite::check_username(const StunView& view) const {
   const std::string_view username = view.username().value_or(std::string_view{});
   const auto colon = username.find(':');
-  if (colon == std::string_view::npos) return {IceRefusal::kMalformedUsername, false, {}};
+  if (colon == std::string_view::npos) return {IceRefusal::kMalformedUsername};
   const std::string_view local = username.substr(0, colon);
   const std::string_view remote = username.substr(colon + 1);
-  if (!kIceUfrag.fits(local) || !kIceUfrag.fits(remote)) return {IceRefusal::kMalformedUsername, false, {}};
+  if (!kIceUfrag.fits(local) || !kIceUfrag.fits(remote)) return {IceRefusal::kMalformedUsername};
   const bool previous = previous_ && local == previous_->credentials.ufrag;
-  if (!previous && local != current_.credentials.ufrag) return {IceRefusal::kWrongLocalUfrag, false, {}};
+  if (!previous && local != current_.credentials.ufrag) return {IceRefusal::kWrongLocalUfrag};
   const Generation& generation = previous ? *previous_ : current_;
+  // A peer that answers the offer of before, with which we told it the previous credentials, is the new one.
+  if (previous && remote == current_.remote_ufrag) return {IceRefusal::kNone, previous, current_.id, remote};
   if (generation.remote_ufrag && remote != *generation.remote_ufrag)
-    return {IceRefusal::kWrongRemoteUfrag, previous, {}};
-  return {IceRefusal::kNone, previous, remote};
+    return {IceRefusal::kWrongRemoteUfrag, previous, generation.id, {}};
+  return {IceRefusal::kNone, previous, generation.id, remote};
 }
 
 // The order of RFC 8489 9.1.3, with FINGERPRINT first: without a right one a datagram is not STUN for us (RFC
@@ -180,8 +182,7 @@ IceOutcome IceLite::on_request(const StunView& view, const config::SocketAddress
     return refuse(view, IceRefusal::kNoCredentials);
   const Username username = check_username(view);
   if (username.refusal != IceRefusal::kNone) return refuse(view, username.refusal);
-  const Generation& generation = username.previous ? *previous_ : current_;
-  const std::string_view password = generation.credentials.password_text();
+  const std::string_view password = (username.previous ? *previous_ : current_).credentials.password_text();
   if (!view.integrity_ok(password)) return refuse(view, IceRefusal::kBadIntegrity);
   if (!view.unknown_required().empty()) return refuse(view, IceRefusal::kUnknownAttribute, password);
   const IceRefusal role = check_role(view);
@@ -193,7 +194,7 @@ IceOutcome IceLite::on_request(const StunView& view, const config::SocketAddress
   writer.add_fingerprint();
   IceOutcome outcome;
   outcome.response = writer.take();
-  accept({to, from}, generation.id, username.remote, view, now, outcome);
+  accept({to, from}, username.generation, username.remote, view, now, outcome);
   if (!username.previous && previous_) {
     outcome.retired_ufrag = previous_->credentials.ufrag;
     previous_.reset();

@@ -125,8 +125,10 @@ class IceLite {
   std::vector<IcePair> set_remote_ufrag(std::string ufrag);
 
   /// ICE restart (RFC 8445 9): new credentials, remote ufrag unset. Until the first valid check with the new
-  /// credentials, pairs and nomination stay, and checks with the old credentials are accepted too. If a
-  /// restart was already under way, returns the ufrag of the oldest generation, which is no longer accepted.
+  /// credentials, pairs and nomination stay, and checks with the old credentials are accepted too. With the
+  /// new remote ufrag they belong to the new generation: that peer has answered an offer of before the
+  /// restart. If a restart was already under way, returns the ufrag of the oldest generation, which is no
+  /// longer accepted.
   [[nodiscard]] std::optional<std::string> restart(IceCredentials credentials);
 
   /// Handles one STUN message that came `from` the peer `to` us. Any input is allowed; invalid input is
@@ -194,8 +196,9 @@ class IceLite {
   // The generation that USERNAME names and its remote part, or why it is refused.
   struct Username {
     IceRefusal refusal = IceRefusal::kNone;
-    bool previous = false;
-    std::string_view remote;
+    bool previous = false;         // it names the credentials of before the restart
+    std::uint32_t generation = 0;  // that the pair belongs to
+    std::string_view remote = {};
   };
   Username check_username(const StunView& view) const;
 

@@ -405,6 +405,29 @@ TEST_F(IceLiteTest, RestartKeepsTheCallUntilTheNewCredentialsAreUsed) {
   expect_refused(old_check, IceRefusal::kWrongLocalUfrag, 401);
 }
 
+// Another device answers the offer that the first one had answered: a transfer, or a fork.
+TEST_F(IceLiteTest, AnAnswerToTheFormerOfferIsTheNewPeer) {
+  Check former = good();
+  former.use_candidate = true;
+  send(former.bytes());
+  ice_.set_remote_ufrag("peer");
+  const std::string offered = ice_.credentials().ufrag;
+  EXPECT_FALSE(ice_.restart(make_ice_credentials(random_, nothing_taken)));
+  EXPECT_TRUE(ice_.set_remote_ufrag("other").empty());
+  Check answer = former;
+  answer.username = offered + ":third";
+  expect_refused(answer, IceRefusal::kWrongRemoteUfrag, 401);
+  answer.username = offered + ":other";
+  const auto device = address("198.18.0.8", 1);
+  const IceOutcome outcome = send(answer.bytes(), device);
+  EXPECT_TRUE(outcome.nominated);
+  EXPECT_FALSE(outcome.retired_ufrag) << "the new peer uses it";
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, device}));
+  now_ += 1s;
+  EXPECT_EQ(send(former.bytes()).refusal, IceRefusal::kNone) << "it has consent until it ends";
+  EXPECT_EQ(ice_.nominated(now_), (IcePair{local_, device})) << "and does not take the media back";
+}
+
 TEST_F(IceLiteTest, ASecondRestartRetiresTheFirstGeneration) {
   const std::string first = ice_.credentials().ufrag;
   EXPECT_FALSE(ice_.restart(make_ice_credentials(random_, nothing_taken)));

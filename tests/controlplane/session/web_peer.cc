@@ -132,7 +132,10 @@ void WebPeer::exchange() {
     if (injected.empty()) return;
     std::vector<TestFrame> frames;
     frames.swap(injected);
-    for (const TestFrame& frame : frames) take(frame.bytes);
+    for (const TestFrame& frame : frames) {
+      take(frame.bytes);
+      if (beside != nullptr) beside->take(frame.bytes);
+    }
   }
 }
 

@@ -43,7 +43,8 @@ class WebPeer {
   bool failed = false;
   bool closed = false;
   std::string failure;
-  bool mute = false;  // receives DTLS and sends none
+  bool mute = false;          // receives DTLS and sends none
+  WebPeer* beside = nullptr;  // exchange() of this peer also carries frames to that one
 
   config::SocketAddress address;
   config::SocketAddress sluice;

@@ -94,6 +94,71 @@ TEST_F(WebrtcAgainTest, OtherFingerprintsInTheHandshakeBeginANewOne) {
   EXPECT_TRUE(second.profile);
 }
 
+// A call is transferred to another device. It has another certificate, and other ICE credentials and
+// addresses.
+TEST_F(WebrtcAgainTest, OtherFingerprintsInACallBringOtherKeys) {
+  for (const DtlsSetup setup : {DtlsSetup::kPassive, DtlsSetup::kActive}) {
+    const std::string id = setup == DtlsSetup::kActive ? "active" : "passive";
+    WebPeer first(bench, open(setup, id));
+    ASSERT_TRUE(connects(first, {first.fingerprint()}));
+    first.check();
+    first.start_dtls();
+    ASSERT_TRUE(first.profile);
+    auto& worker = bench.plane.worker(0);
+    const std::size_t connected = bench.count_events("endpoint.connected");
+
+    WebPeer second(bench, view(id), 40002);
+    second.ufrag = "other";
+    second.beside = &first;
+    ASSERT_TRUE(connects(second, {second.fingerprint()}));
+    second.view = view(id);
+    EXPECT_NE(second.view.ice_ufrag, first.view.ice_ufrag);
+    EXPECT_EQ(second.view.fingerprint, first.view.fingerprint) << "sluice keeps its certificate";
+    EXPECT_EQ(view(id).state, EndpointState::kConnected) << "the keys of before are in use";
+    const std::size_t updates = worker.terms.size();
+    EXPECT_EQ(worker.remotes.back().address, first.address) << "media stays until there are keys";
+    EXPECT_FALSE(first.closed);
+    second.check();  // an active sluice begins the handshake
+    if (setup == DtlsSetup::kPassive) EXPECT_EQ(worker.remotes.back().address, first.address);
+    second.start_dtls();
+    ASSERT_TRUE(second.profile) << second.failure;
+    EXPECT_FALSE(first.profile && first.send_key.key.bytes()[0] == second.send_key.key.bytes()[0] &&
+                 first.send_key.key.bytes()[1] == second.send_key.key.bytes()[1]);
+    EXPECT_TRUE(first.closed) << "the former association ends with a close_notify";
+    ASSERT_EQ(worker.terms.size(), updates + 1);
+    EXPECT_TRUE(worker.terms.back().new_receive && worker.terms.back().new_send);
+    EXPECT_TRUE(worker.terms.back().send_restarts);
+    EXPECT_EQ(worker.remotes.back().address, second.address);
+    EXPECT_EQ(bench.count_events("endpoint.connected"), connected + 1);
+    EXPECT_EQ(view(id).dtls_state, "connected");
+    bench.sessions->remove_endpoint("s", id, [](auto) {});
+    second.exchange();
+    EXPECT_TRUE(second.closed);
+  }
+  EXPECT_EQ(bench.engine->expanded, bench.engine->released);
+}
+
+TEST_F(WebrtcAgainTest, ATransferThatFailsEndsTheEndpoint) {
+  WebPeer first(bench, open());
+  ASSERT_TRUE(connects(first, {first.fingerprint()}));
+  first.check();
+  first.start_dtls();
+  ASSERT_TRUE(first.profile);
+  WebPeer second(bench, view(), 40002);
+  WebPeer stranger(bench, view(), 40003);
+  second.beside = &first;
+  second.ufrag = "other";
+  ASSERT_TRUE(connects(second, {stranger.fingerprint()}));
+  second.view = view();
+  second.check();
+  first.close();
+  EXPECT_EQ(view().state, EndpointState::kConnected) << "what the former peer says does not count any more";
+  second.start_dtls();
+  EXPECT_EQ(bench.count_events("endpoint.removed"), 1u);
+  EXPECT_EQ(bench.last<EndpointRemoved>().reason, "fingerprint_mismatch");
+  EXPECT_EQ(bench.engine->expanded, bench.engine->released);
+}
+
 TEST_F(WebrtcAgainTest, UnknownFingerprintAlgorithmsArePassedOver) {
   WebPeer peer(bench, open());
   const Fingerprint sha1{"sha-1", "AA:BB"};
