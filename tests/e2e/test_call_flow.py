@@ -5,6 +5,7 @@ means that SDP names another address than the one that packets come from."""
 import base64
 import os
 import sys
+import threading
 import time
 
 from harness import case, equal, eventually, main
@@ -13,6 +14,7 @@ from lab.srtp import KEY_BYTES, PROFILE, Srtp
 
 LATCH_WINDOW_S = 1
 PACE_S = 0.02
+ATTEMPTS, ATTEMPTS_PER_S = 1200, 100
 VOICE, DIGITS = 0, 101  # payload types
 UNREACHABLE = "198.18.200.{}"  # private addresses in SDP, behind a NAT
 
@@ -353,6 +355,51 @@ def seventy_ssrcs_in_one_srtp_call_are_all_heard(lab, call):
         talk(phone, ssrc, range(ssrc, ssrc + 5))
         packets += call.far.heard(0.03)  # before the socket's buffer is full
     in_sequence(packets, 350)
+
+
+def attempt(lab, number, remotes):
+    """A call that is given up at once."""
+    name = f"attempt-{number}"
+    lab.rpc.call("session.create", id=name)
+    for side, remote in zip(("a", "b"), remotes):
+        lab.rpc.call("endpoint.create", session=name, id=side, kind="rtp", remote=remote)
+    for source, target in (("a", "b"), ("b", "a")):
+        lab.rpc.call(
+            "route.create", session=name, **{"from": {"endpoint": source}}, to=target, clockRate=8000
+        )
+    lab.rpc.call("session.remove", id=name, timeout_s=10)
+
+
+@call
+def a_storm_of_attempts_beside_a_call_is_not_refused(lab, call):
+    """100 attempts a second for 12 s. Each ends at once: what it was expected to send is forgotten with it."""
+    endpoint = call.create("phone", kind="rtp", remote=call.remote_of("left", 5022))
+    phone = call.phone("left", 5022, endpoint)
+    call.both_ways("phone")
+    call.reaches(phone)
+    spoken = threading.Thread(target=talk, args=(phone, 1, range(600)))
+    spoken.start()
+    remotes = [call.remote_of(name, 6100) for name in ("left", "right")]
+    begin, late, packets = time.monotonic(), 0.0, []
+    for number in range(ATTEMPTS):
+        late = max(late, -rest(begin + number / ATTEMPTS_PER_S))
+        attempt(lab, number, remotes)
+        if number % 50 == 0:
+            packets += call.far.heard(0.001)  # before the socket's buffer is full
+    took = time.monotonic() - begin
+    spoken.join()
+    print(f"       {ATTEMPTS} attempts in {took:.1f} s, the latest began {late:.2f} s late")
+    assert took < 1.5 * ATTEMPTS / ATTEMPTS_PER_S, f"the attempts took {took:.1f} s"
+    in_sequence(packets + call.far.heard(), 600)
+    equal(len(lab.rpc.list("session.list", prefix="attempt-")), 0, "attempts that are left")
+
+
+def rest(until):
+    """Waits; returns what was left to wait, negative when it is late."""
+    left = until - time.monotonic()
+    if left > 0:
+        time.sleep(left)
+    return left
 
 
 if __name__ == "__main__":
