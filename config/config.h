@@ -47,11 +47,13 @@ struct Workers {
   // interrupt.
   std::vector<std::uint16_t> cores = {1};
   Idle idle = Idle::kSpin;
-  std::uint16_t idle_sleep_us = 100;  // longest single sleep of kPause and kMonitor, microseconds
+  std::uint16_t idle_sleep_us = 100;     // longest single sleep of kPause and kMonitor, microseconds
+  std::uint16_t transmit_queue_ms = 20;  // longest wait of a packet for a port that takes no more
 };
 inline constexpr Range kWorkerCountRange{1, 32};
 inline constexpr Range kCpuRange{0, 1023};
 inline constexpr Range kIdleSleepRange{5, 1000};
+inline constexpr Range kTransmitQueueRange{1, 200};
 
 enum class HugePages : std::uint8_t { kAuto, kRequire, kNever };
 

@@ -202,6 +202,7 @@ std::vector<Setting> machine_settings() {
     setting("workers", w, &Workers::cores, cpus, {"cores", kRestart, "CPUs of the workers, one each; distinct, and not control_core unless idle is yield, pause or interrupt"}),
     setting("workers", w, &Workers::idle, kIdle, {"idle", kRestart, "What a worker does that finds no work; where a port or the CPU cannot do it, sluiced refuses to start"}),
     setting("workers", w, &Workers::idle_sleep_us, IntegerForm{kIdleSleepRange}, {"idle_sleep_us", kRestart, "Longest single sleep of idle pause and monitor, us: the most that a packet or a command waits for it"}),
+    setting("workers", w, &Workers::transmit_queue_ms, IntegerForm{kTransmitQueueRange}, {"transmit_queue_ms", kRestart, "Longest wait of a packet for a port that takes no more, ms; older ones are dropped as transmit_queue_full"}),
     setting("memory", m, &Memory::huge_pages, kHugePages, {"huge_pages", kRestart, "auto: use huge pages if there are any; require: refuse to start without; never: ordinary pages"}),
     setting("memory", m, &Memory::size_mib, IntegerForm{kMemoryMibRange}, {"size_mib", kRestart, "DPDK memory (packet buffers, rings), MiB"}),
     setting("memory", m, &Memory::mbufs_per_worker, IntegerForm{kMbufRange}, {"mbufs_per_worker", kRestart, "Packet buffers of each worker"}),

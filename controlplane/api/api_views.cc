@@ -233,6 +233,23 @@ double share(double value) {
   return std::round(value * 1000) / 1000;
 }
 
+std::uint64_t waited(const dataplane::WaitTimes& waits) {
+  std::uint64_t sum = 0;
+  for (const dataplane::Counter& one : waits.classes) sum += one.read();
+  return sum;
+}
+
+/// The time, in ms, that this part of the packets did not wait longer than; null when none has waited.
+OrderedJson wait_ms(const dataplane::WaitTimes& waits, double part) {
+  const auto wanted = static_cast<double>(waited(waits)) * part;
+  if (wanted == 0) return nullptr;
+  double sum = 0;
+  std::size_t index = 0;
+  for (; index + 1 < waits.classes.size(); ++index)
+    if ((sum += static_cast<double>(waits.classes[index].read())) >= wanted) break;
+  return static_cast<double>(dataplane::WaitTimes::least_of(index + 1)) / 1000;
+}
+
 }  // namespace
 
 OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters& counters) {
@@ -267,6 +284,9 @@ OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters
           {"passedOn", ledger.passed_on},
           {"transmitted", ledger.transmitted},
           {"transmittedBytes", counters.transmitted_bytes.read()},
+          {"waiting", ledger.waiting},
+          {"waited", waited(counters.waits)},
+          {"waitMsP99", wait_ms(counters.waits, 0.99)},
           {"receiveDrops", ledger.receive_drops},
           {"sendDrops", ledger.send_drops},
           {"retransmitSuppressed", counters.retransmit_suppressed.read()},

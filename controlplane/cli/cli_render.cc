@@ -182,6 +182,8 @@ const std::vector<Column> kWorkerColumns{{"WORKER", "worker", show_plain, kRight
                                          {"COPIES", "copies", show_count, kRight},
                                          {"AGAIN", "retransmitted", show_count, kRight},
                                          {"SENT", "transmitted", show_count, kRight},
+                                         {"WAITING", "waiting", show_count, kRight},
+                                         {"WAIT-P99", "waitMsP99", show_ms, kRight},
                                          {"RX-DROPS", "receiveDrops", show_count, kRight},
                                          {"TX-DROPS", "sendDrops", show_count, kRight},
                                          {"LEDGER", "ledgerBalanced", show_ledger}};

@@ -175,6 +175,7 @@ void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
   slot.local_ssrc = endpoint.local_ssrc;
   slot.local = endpoint.local;
   slot.rtcp_port = endpoint.rtcp_port;
+  slot.flow = endpoint.session->flow;
   if (endpoint.request.latch_network) slot.latch_network = *endpoint.request.latch_network;
   if (plan.latch_deadline) slot.latch_deadline_tsc = latch_deadline_tsc();
   if (plan.remote) slot.signalled = rtp_address(*plan.remote);

@@ -193,6 +193,7 @@ struct Session {
 
   SessionCreate request;  // as given; what an idempotent creation compares
   std::string id;
+  std::uint16_t flow = 0;  // sessions take turns at a full port (dataplane/state/transmit_queue.h)
   std::size_t worker = 0;
   std::vector<Block> blocks;
   TimePoint created;

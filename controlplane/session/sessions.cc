@@ -210,6 +210,7 @@ Result<Created<SessionView>> Sessions::State::create_session(const SessionCreate
   if (auto refused = context.placement.check_load(home)) return *refused;
   auto made = std::make_unique<Session>();
   made->id = id.empty() ? context.registry.make_id("s-") : id;
+  made->flow = static_cast<std::uint16_t>(context.totals.sessions_created % 65535 + 1);
   made->worker = home.index;
   made->blocks.push_back({home.index, 0});
   ++home.sessions;

@@ -4,15 +4,18 @@
 //
 // The ledger. It is exact on an idle worker; tests check it, and the API exports it:
 //   received + borrowed = forwarded + consumed + punted + handed_off + sum(receive-side drops)
-//   transmitted + passed_on + lent =
+//   transmitted + passed_on + lent + waiting =
 //       copies + retransmitted + reports + injected + carried + lends - sum(send-side drops)
 //   lent - returned = loans that are out
 //
 // Over all workers, the sum of lent equals the sum of borrowed, and the sum of passed_on that of carried.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #include "dataplane/base/drop_reason.h"
@@ -60,6 +63,23 @@ struct TurnSamples {
   }
 };
 
+/// How long things waited, in classes: exact to 4 us, then four classes for each doubling.
+struct WaitTimes {
+  static constexpr std::size_t kClasses = 64;
+  std::array<Counter, kClasses> classes;
+
+  static constexpr std::size_t class_of(std::uint64_t us) {
+    if (us < 4) return us;
+    const auto octave = static_cast<std::size_t>(std::bit_width(us)) - 3;
+    return std::min(kClasses - 1, 4 + octave * 4 + ((us >> octave) & 3));
+  }
+  /// The shortest time of a class, in us.
+  static constexpr std::uint64_t least_of(std::size_t index) {
+    return index < 4 ? index : (4 + index % 4) << ((index - 4) / 4);
+  }
+  void add(std::uint64_t us) { classes[class_of(us)].add(); }
+};
+
 struct alignas(64) WorkerCounters {
   // Receive side, packets.
   Counter received;        // from the ports' queues and from other workers' handoff rings
@@ -81,6 +101,8 @@ struct alignas(64) WorkerCounters {
   Counter transmitted;    // frames that a port took
   Counter passed_on;      // frames given to a worker that has a queue of the port
   Counter transmitted_bytes;
+  Counter waiting;  // frames that wait for a port now
+  WaitTimes waits;  // of the frames that waited and left
   std::array<Counter, kDropReasonCount> drops;
   // RTCP items inside consumed packets.
   Counter feedback_forwarded;   // report blocks, PLI, FIR and NACK to a publisher; SR to receivers
@@ -109,11 +131,11 @@ struct Ledger {
                 receive_drops = 0;
   std::uint64_t copies = 0, retransmitted = 0, reports = 0, injected = 0, carried = 0;
   std::uint64_t lends = 0, lent = 0, returned = 0;
-  std::uint64_t transmitted = 0, passed_on = 0, send_drops = 0;
+  std::uint64_t transmitted = 0, passed_on = 0, send_drops = 0, waiting = 0;
 
   bool balanced() const {
     return received + borrowed == forwarded + consumed + punted + handed_off + receive_drops &&
-           transmitted + passed_on + lent + send_drops ==
+           transmitted + passed_on + lent + send_drops + waiting ==
                copies + retransmitted + reports + injected + carried + lends &&
            returned <= lent;
   }
@@ -141,6 +163,7 @@ inline Ledger read_ledger(const WorkerCounters& counters) {
   ledger.carried = counters.carried.read();
   ledger.passed_on = counters.passed_on.read();
   ledger.transmitted = counters.transmitted.read();
+  ledger.waiting = counters.waiting.read();
   for (std::size_t i = 0; i < kDropReasonCount; ++i)
     (is_send_drop(static_cast<DropReason>(i)) ? ledger.send_drops : ledger.receive_drops) +=
         counters.drops[i].read();

@@ -40,7 +40,7 @@ enum class DropReason : std::uint8_t {
   kNoBuffer,             // the packet pool is empty
   kProtectFailed,        // the engine's library refused, or the key's packet limit is reached
   kPayloadTypeUnmapped,  // the route maps payload types, but not this one
-  kTransmitQueueFull,    // the port did not take it, or the worker whose queue this one uses is behind
+  kTransmitQueueFull,    // the port did not take it for too long, or too many others waited
   kLendRingFull,         // the worker that borrows the packet is behind
 };
 

@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 namespace sluice::dataplane {
 
@@ -23,6 +24,8 @@ class SlotArray {
   ~SlotArray() {
     if (slots_ != nullptr) unmap(slots_, count_ * sizeof(T));
   }
+  SlotArray(SlotArray&& other) noexcept
+      : slots_(std::exchange(other.slots_, nullptr)), count_(std::exchange(other.count_, 0)) {}
   SlotArray(const SlotArray&) = delete;
   SlotArray& operator=(const SlotArray&) = delete;
 

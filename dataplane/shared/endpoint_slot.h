@@ -67,6 +67,7 @@ struct alignas(64) EndpointSlot {
   std::uint8_t tag_length;       // of SRTP packets to the peer; 0 for plain RTP and before the keys are ready
   std::uint32_t rtcp_index;      // last SRTCP index sent; the next is one more
   std::uint16_t transmit_index;  // of our port in WorkerState::ports; set at installation
+  std::uint16_t flow;            // sessions take turns at a full port. Written by the control thread
   HeaderTemplate rtp;
 
   // -- The rest.

@@ -6,19 +6,17 @@
 
 namespace sluice::dataplane {
 
-void pass_frames_on(WorkerState& state, const PortInfo& port, TransmitBuffer& buffer) {
+std::uint16_t pass_frames_on(WorkerState& state, const PortInfo& port, std::span<rte_mbuf* const> frames) {
   assert(state.steering.shares_queues());
   auto& ring = state.steering.send_ring(state.index, state.index % port.transmit_queues);
-  for (std::uint16_t i = 0; i < buffer.count; ++i) {
-    rte_mbuf* mbuf = buffer.packets[i];
+  std::uint16_t count = 0;
+  for (rte_mbuf* mbuf : frames) {
     mbuf->port = port.id;
-    if (ring.push(mbuf))
-      state.counters().passed_on.add();
-    else
-      state.drop(mbuf, DropReason::kTransmitQueueFull);
+    if (!ring.push(mbuf)) break;
+    ++count;
   }
-  buffer.count = 0;
-  buffer.bytes = 0;
+  state.counters().passed_on.add(count);
+  return count;
 }
 
 std::size_t take_passed_frames(WorkerState& state, std::size_t from, std::span<rte_mbuf*> frames) {

@@ -10,10 +10,9 @@
 
 namespace sluice::dataplane {
 
-/// Passes on the frames that wait in `buffer` for a port, and empties `buffer`. A frame that does not fit
-/// into the ring is dropped. REQUIRES: Steering::shares_queues(); this worker has no transmit queue of
-/// `port`.
-void pass_frames_on(WorkerState& state, const PortInfo& port, TransmitBuffer& buffer);
+/// Passes on frames for a port, in order, until the ring is full. Returns how many. REQUIRES:
+/// Steering::shares_queues(); this worker has no transmit queue of `port`.
+std::uint16_t pass_frames_on(WorkerState& state, const PortInfo& port, std::span<rte_mbuf* const> frames);
 
 /// Takes the frames that worker `from` passed on, until `frames` is full. The port of each mbuf is set.
 /// Returns how many, and counts them. REQUIRES: Steering::shares_queues().

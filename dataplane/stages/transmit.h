@@ -1,5 +1,7 @@
 // transmit: writes headers and checksums, and sends by the port. Packets wait in a buffer per port and leave
-// in bursts, at the latest at the end of the turn. Worker only.
+// in bursts, at the latest at the end of the turn. What a port does not take waits in its TransmitQueue, and
+// the worker goes on with everything else; each turn tries again. A packet that has waited for longer than
+// [workers] transmit_queue_ms is dropped. Worker only.
 #pragma once
 
 #include "dataplane/state/batch.h"
@@ -20,8 +22,11 @@ void send_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id);
 /// worker. Returns how many. REQUIRES: Steering::shares_queues().
 std::size_t transmit_for_others(WorkerState& state);
 
-/// Gives every port the packets that wait for it. A packet that a port does not take after a few tries is
-/// dropped.
+/// Gives every port the packets that are for it, as many as it takes. Sets state.waits_for_port when some are
+/// left.
 void flush_transmit(WorkerState& state);
+
+/// Drops what is left when the worker stops.
+void drop_waiting(WorkerState& state);
 
 }  // namespace sluice::dataplane

@@ -40,7 +40,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       // Each source wastes less than one chunk, and there are at most as many sources as routes.
       chunks(std::size_t{config.limits.routes_per_worker} * 2),
       cache(config.memory.packet_cache_mib),
-      transmit(ports.size()),
+      longest_wait(tsc_per_second / 1000 * config.workers.transmit_queue_ms),
       lending(steer.workers(), config.limits.routes_per_worker),
       seconds_per_tick_(1.0 / static_cast<double>(tsc_per_second)) {
   port_index.fill(0);
@@ -57,7 +57,9 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       std::fill_n(&local_port(own_address(own.port_index, i), 0), 65536, LocalPort{});
     own.prepare();
   }
-  for (std::size_t i = 0; i < ports.size(); ++i) transmit[i].checksums = ports[i].transmit_checksums;
+  transmit.reserve(ports.size());
+  for (const PortInfo& port : ports)
+    transmit.emplace_back(port.transmit_checksums, config.memory.mbufs_per_worker / (2 * ports.size()));
 }
 
 void WorkerState::tell(const Note& note) {

@@ -3,6 +3,8 @@
 // before the worker starts. From then on only the worker touches it.
 #pragma once
 
+#include <rte_mbuf.h>
+
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -21,6 +23,7 @@
 #include "dataplane/state/punt_shares.h"
 #include "dataplane/state/ssrc_key.h"
 #include "dataplane/state/steering.h"
+#include "dataplane/state/transmit_queue.h"
 
 struct rte_mempool;
 struct rte_mbuf;
@@ -77,12 +80,23 @@ struct LocalPort {
   std::uint32_t stream_guess = kNoSlot;
 };
 
-/// Packets that wait for the next burst of one port.
+/// Packets for one port: those of the next burst, and behind them those that wait because the port takes no
+/// more. An mbuf's `hash.usr` is its session: EndpointSlot::flow.
 struct TransmitBuffer {
+  TransmitBuffer(TransmitChecksums who, std::size_t capacity) : checksums(who), queue(capacity) {}
+
+  /// REQUIRES: the next burst is not full.
+  void add(rte_mbuf* mbuf) {
+    packets[count++] = mbuf;
+    bytes += mbuf->pkt_len;
+  }
+
   std::array<rte_mbuf*, kBatch> packets;
   std::uint16_t count = 0;
-  TransmitChecksums checksums = TransmitChecksums::kSoftware;
-  std::uint64_t bytes = 0;
+  bool is_full = false;  // the port did not take all of the last burst, or some wait in `queue`
+  const TransmitChecksums checksums;
+  std::uint64_t bytes = 0;  // of the next burst
+  TransmitQueue queue;
 };
 
 /// RTCP packets that wait to be protected together. Each mbuf is owned and holds the plain compound.
@@ -140,10 +154,12 @@ struct WorkerState {
   std::uint32_t last_keyframe = kNoSlot;
   std::uint32_t next_to_yield = 0;       // stream slot at which the next search for a dormant stream begins
   std::vector<TransmitBuffer> transmit;  // per port
+  const std::uint64_t longest_wait;      // TSC ticks that a packet may wait for a port
   ReportBuffer reports;
   PuntShares punt_shares;
   Lending lending;
-  bool notified = false;  // a note or punt was pushed: the turn ends by waking the control thread
+  bool waits_for_port = false;  // some TransmitBuffer is full
+  bool notified = false;        // a note or punt was pushed: the turn ends by waking the control thread
   bool stop_requested = false;
 
   WorkerCounters& counters() { return memory.counters; }

@@ -79,7 +79,7 @@ void Worker::run() {
       counters.busy_cycles.add(after - before);
       turn_meter.turned(counters, after - before);
       idle_.worked();
-    } else if (state_->first_keyframe == kNoSlot && idle_.rest(after)) {
+    } else if (state_->first_keyframe == kNoSlot && !state_->waits_for_port && idle_.rest(after)) {
       const std::uint64_t woken = rte_rdtsc();
       counters.total_cycles.add(woken - after);
       after = woken;
@@ -90,6 +90,10 @@ void Worker::run() {
   // The other workers get up to 0.1 s to give back what this worker has lent.
   const std::uint64_t limit = rte_rdtsc() + state_->tsc_hz / 10;
   while (state_->lending.enabled && has_loans(*state_) && rte_rdtsc() < limit) turn(rte_rdtsc());
+  for (const std::uint64_t end = rte_rdtsc() + state_->longest_wait;
+       state_->waits_for_port && rte_rdtsc() < end;)
+    turn(rte_rdtsc());
+  drop_waiting(*state_);
   Note stopped;
   stopped.kind = NoteKind::kStopped;
   state_->tell(stopped);

@@ -53,6 +53,7 @@ const std::vector<Edge>& edges() {
       {"limits.idle_timeout_s", 0, 86400, "", ""},
       {"limits.worker_load_percent", 1, 100, "", ""},
       {"workers.idle_sleep_us", 5, 1000, "", ""},
+      {"workers.transmit_queue_ms", 1, 200, "", ""},
       {"limits.stream_timeout_s", 2, 3600, "", ""},
       {"api.connections", 1, 1024, "", ""},
       {"api.line_bytes", 4096, 16777216, "", ""},
@@ -121,7 +122,8 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
       kLeast +
       "name = \"edge-1\"\ngateway = \"198.18.0.2\"\nvlan = 7\nmtu = 1400\nrx_descriptors = "
       "64\ntx_descriptors = 128\n"
-      "[workers]\ncontrol_core = 2\ncores = [3, 1]\nidle = \"pause\"\nidle_sleep_us = 7\n"
+      "[workers]\ncontrol_core = 2\ncores = [3, 1]\nidle = \"pause\"\nidle_sleep_us = 7\ntransmit_queue_ms = "
+      "8\n"
       "[memory]\nhuge_pages = \"never\"\nsize_mib = 300\nmbufs_per_worker = 4096\n"
       "packet_cache_mib = 7\n"
       "[crypto]\nengine = \"libsrtp\"\nprofiles = [\"AES_CM_128_HMAC_SHA1_32\", \"AEAD_AES_256_GCM\"]\n"
@@ -146,6 +148,7 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
   EXPECT_THAT(config.workers.cores, ElementsAre(3, 1));
   EXPECT_EQ(config.workers.idle, Idle::kPause);
   EXPECT_EQ(config.workers.idle_sleep_us, 7);
+  EXPECT_EQ(config.workers.transmit_queue_ms, 8);
   EXPECT_EQ(config.memory.huge_pages, HugePages::kNever);
   EXPECT_EQ(config.memory.size_mib, 300U);
   EXPECT_EQ(config.memory.mbufs_per_worker, 4096U);

@@ -43,11 +43,11 @@ TEST(Load, UnknownKeysAndTablesWithAGuess) {
                   "f:5:2: wrokers: found an unknown table (did you mean [workers]?); allowed: the tables "
                   "[[ports]], [workers], [memory], [crypto], [dtls], [ice], [media], [limits], [api], [log]",
                   "f:7:3: workers.coers: found an unknown key (did you mean cores?); allowed: "
-                  "control_core, cores, idle, idle_sleep_us",
+                  "control_core, cores, idle, idle_sleep_us, transmit_queue_ms",
                   "f:8:3: workers.mtu: found an unknown key (did you mean ports.mtu?); allowed: "
-                  "control_core, cores, idle, idle_sleep_us",
+                  "control_core, cores, idle, idle_sleep_us, transmit_queue_ms",
                   "f:9:3: workers.Control-Core: found an unknown key (did you mean control_core?); allowed: "
-                  "control_core, cores, idle, idle_sleep_us",
+                  "control_core, cores, idle, idle_sleep_us, transmit_queue_ms",
                   HasSubstr("f:10:2: colour: found an unknown table; allowed: the tables"),
                   "f:12:1: log.zebra: found an unknown key; allowed: level, file"));
 }

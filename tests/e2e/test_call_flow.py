@@ -372,7 +372,7 @@ def attempt(lab, number, remotes):
 
 @call
 def a_storm_of_attempts_beside_a_call_is_not_refused(lab, call):
-    """100 attempts a second for 12 s. Each ends at once: what it was expected to send is forgotten with it."""
+    """100 attempts a second for 12 s. Each ends at once: what it was expected to send is forgotten too."""
     endpoint = call.create("phone", kind="rtp", remote=call.remote_of("left", 5022))
     phone = call.phone("left", 5022, endpoint)
     call.both_ways("phone")

@@ -20,7 +20,6 @@
 namespace sluice::dataplane::test {
 namespace {
 
-constexpr unsigned kRingSize = 8192;
 constexpr const char* kPoolKind = "lf_stack";  // as in the data plane
 
 std::string unique_name(const char* base) {
@@ -28,9 +27,9 @@ std::string unique_name(const char* base) {
   return std::string(base) + std::to_string(count++);
 }
 
-rte_ring* make_ring() {
+rte_ring* make_ring(unsigned entries = kPortEntries) {
   rte_ring* ring =
-      rte_ring_create(unique_name("test_ring").c_str(), kRingSize, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
+      rte_ring_create(unique_name("test_ring").c_str(), entries, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
   if (ring == nullptr) throw std::runtime_error("no ring");
   return ring;
 }
@@ -79,19 +78,19 @@ void start_eal() {
 }
 
 Harness::Harness(crypto::EngineKind engine, std::size_t workers, std::uint32_t peers,
-                 bool port_does_checksums)
+                 bool port_does_checksums, unsigned port_entries)
     : steering_(std::make_shared<Steering>(workers, 1, workers > 1)) {
-  open(engine, 0, peers, port_does_checksums);
+  open(engine, 0, peers, port_does_checksums, port_entries);
 }
 
 Harness::Harness(Harness& first, std::size_t index, crypto::EngineKind engine, std::uint32_t peers,
                  bool port_does_checksums)
     : steering_(first.steering_) {
-  open(engine, index, peers, port_does_checksums);
+  open(engine, index, peers, port_does_checksums, kPortEntries);
 }
 
 void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t peers,
-                   bool port_does_checksums) {
+                   bool port_does_checksums, unsigned port_entries) {
   start_eal();
   config_.limits.endpoints_per_worker = peers;
   config_.limits.routes_per_worker = std::max(4096u, peers);
@@ -100,7 +99,7 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   pool_ = rte_pktmbuf_pool_create_by_ops(unique_name("test_pool").c_str(), 4095, 256, 0,
                                          RTE_MBUF_DEFAULT_BUF_SIZE, 0, kPoolKind);
   if (pool_ == nullptr) throw std::runtime_error("no pool");
-  ring_ = make_ring();
+  ring_ = make_ring(port_entries);
   receive_ring_ = make_ring();
   // Worker n receives and sends by queue n. All queues of a direction share one ring.
   const auto queues = static_cast<std::uint16_t>(index + 1);
@@ -148,6 +147,7 @@ Harness::~Harness() {
   }
   for (const Punt& punt : punts()) free_punt(punt);
   sent();
+  drop_waiting(worker_->state());
   expect(frames_in_use() == 0, std::to_string(frames_in_use()) + " packet buffers leaked");
   expect(read_ledger(counters()).balanced(), "the ledger does not close");
   worker_.reset();
@@ -198,6 +198,7 @@ Peer Harness::add_peer(const PeerOptions& options) {
   slot.repaired_rid_extension_id = options.repaired_rid_extension_id;
   slot.port_id = port_id_;
   slot.max_streams = options.max_streams;
+  slot.flow = options.flow;
   slot.max_frame = 1514;
   slot.local_ssrc = 0x10ca1000 + peer.slot;
   slot.local = peer.local;
@@ -398,9 +399,13 @@ std::size_t Harness::drain() {
 
 std::vector<Sent> Harness::sent() {
   turn();
+  return take(SIZE_MAX);
+}
+
+std::vector<Sent> Harness::take(std::size_t most) {
   std::vector<Sent> out;
   void* object = nullptr;
-  while (rte_ring_dequeue(ring_, &object) == 0) {
+  while (out.size() < most && rte_ring_dequeue(ring_, &object) == 0) {
     auto* mbuf = static_cast<rte_mbuf*>(object);
     Sent sent;
     const auto* data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);

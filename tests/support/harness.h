@@ -37,6 +37,9 @@ inline const config::IpAddress kOurIp = config::IpAddress::v4(198, 18, 0, 1);
 /// A master key of that profile. Different seeds give different keys.
 crypto::MasterKey make_master(crypto::SrtpProfile profile, std::uint8_t seed);
 
+/// Frames that the port holds until the test takes them.
+inline constexpr unsigned kPortEntries = 8192;
+
 /// A peer of an endpoint: the addresses and the keys of both directions.
 struct Peer {
   std::uint32_t slot = kNoSlot;
@@ -61,6 +64,7 @@ struct PeerOptions {
   std::uint8_t repaired_rid_extension_id = 0;
   std::vector<std::uint8_t> repair_types = {};
   std::uint16_t max_streams = 16;
+  std::uint16_t flow = 1;  // of its session
 };
 
 struct RouteOptions {
@@ -90,9 +94,11 @@ class Harness {
  public:
   /// `workers`: the number of workers in the steering table; this harness is worker 0. `peers`: the largest
   /// number of peers. `port_does_checksums`: the worker leaves the checksums of outgoing frames to the port,
-  /// so the frames that the test reads have none.
+  /// so the frames that the test reads have none. `port_entries`: a power of two; the port holds one frame
+  /// less.
   explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
-                   std::uint32_t peers = 256, bool port_does_checksums = false);
+                   std::uint32_t peers = 256, bool port_does_checksums = false,
+                   unsigned port_entries = kPortEntries);
   /// Another worker of the same plane, with its own port, pool and slots. They share the steering table and
   /// the rings between workers, nothing else, so each may run on its own thread. REQUIRES: `first` lives
   /// longer.
@@ -136,6 +142,8 @@ class Harness {
 
   /// Ends the turn: seals reports, flushes, and returns the frames that left.
   std::vector<Sent> sent();
+  /// Takes at most `most` frames from the port, as a wire does.
+  std::vector<Sent> take(std::size_t most);
   std::vector<Note> notes();
   std::vector<Punt> punts();
 
@@ -147,7 +155,8 @@ class Harness {
   std::size_t frames_in_use() const;
 
  private:
-  void open(crypto::EngineKind engine, std::size_t index, std::uint32_t peers, bool port_does_checksums);
+  void open(crypto::EngineKind engine, std::size_t index, std::uint32_t peers, bool port_does_checksums,
+            unsigned port_entries);
   std::vector<rte_mbuf*> make_mbufs(const std::vector<Bytes>& frames);
 
   config::Config config_;

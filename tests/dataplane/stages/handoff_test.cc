@@ -116,7 +116,7 @@ TEST(HandoffTest, AWorkerWithoutATransmitQueuePassesItsFramesOn) {
   EXPECT_TRUE(read_ledger(plane.counters()).balanced());
 }
 
-TEST(HandoffTest, ASendRingThatIsFullIsANamedDrop) {
+TEST(HandoffTest, WhatASendRingDoesNotTakeWaits) {
   Harness plane(crypto::EngineKind::kIpsecMb, 2);
   Neighbour neighbour(plane);
   const std::uint16_t port_id = plane.worker().state().ports[0].id;
@@ -128,12 +128,16 @@ TEST(HandoffTest, ASendRingThatIsFullIsANamedDrop) {
   }
   neighbour.turn();
   EXPECT_EQ(neighbour.counters().passed_on.read(), Steering::kRingEntries);
-  EXPECT_EQ(neighbour.counters().drops[static_cast<std::size_t>(DropReason::kTransmitQueueFull)].read(), 10u);
+  EXPECT_EQ(read_ledger(neighbour.counters()).waiting, 10u);
+  EXPECT_EQ(read_ledger(neighbour.counters()).send_drops, 0u);
   EXPECT_TRUE(read_ledger(neighbour.counters()).balanced());
-  while (plane.counters().carried.read() < Steering::kRingEntries) {
+  while (plane.counters().carried.read() < kFrames) {
     plane.worker().turn(5);
     plane.drain();
+    neighbour.turn();
   }
+  EXPECT_EQ(read_ledger(neighbour.counters()).waiting, 0u);
+  EXPECT_TRUE(read_ledger(neighbour.counters()).balanced());
 }
 
 }  // namespace
