@@ -42,9 +42,10 @@ enum class DropReason : std::uint8_t {
   kPayloadTypeUnmapped,  // the route maps payload types, but not this one
   kTransmitQueueFull,    // the port did not take it for too long, or too many others waited
   kLendRingFull,         // the worker that borrows the packet is behind
+  kFanoutLate,           // the copies for a large fan-out could not be made in time
 };
 
-inline constexpr std::size_t kDropReasonCount = static_cast<std::size_t>(DropReason::kLendRingFull) + 1;
+inline constexpr std::size_t kDropReasonCount = static_cast<std::size_t>(DropReason::kFanoutLate) + 1;
 inline constexpr std::size_t kFirstSendDrop = static_cast<std::size_t>(DropReason::kStaleAfterSwitch);
 
 constexpr bool is_send_drop(DropReason reason) {
@@ -82,6 +83,7 @@ inline constexpr std::array<std::string_view, kDropReasonCount> kDropReasonNames
     "payload_type_unmapped",
     "transmit_queue_full",
     "lend_ring_full",
+    "fanout_late",
 };
 
 }  // namespace sluice::dataplane

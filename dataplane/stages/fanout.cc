@@ -56,6 +56,8 @@ void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t ro
       if (first.count == 0) {
         const std::uint32_t emptied = source.first_chunk;
         source.first_chunk = first.next;
+        const auto slot = static_cast<std::uint32_t>(&source - &state.memory.sources[0]);
+        if (state.fanouts.has(slot)) state.fanouts.chunk_freed(slot, emptied, first.next);
         first.next = state.free_chunk;
         state.free_chunk = emptied;
       }

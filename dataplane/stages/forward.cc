@@ -324,6 +324,7 @@ bool Forward::begin_fan_out(WorkerState& state, MediaPacket& packet) {
   state.counters().forwarded.add();
   if (lent_to != 0) lend_packet(state, packet);
   keep_for_nack(state, state.memory.streams[packet.stream], packet);
+  put_off(state, packet);
   begun_ = true;
   source_ = 0;
   chunk_ = kNoSlot;
@@ -346,7 +347,7 @@ void Forward::forward_directly(WorkerState& state, MediaPacket& packet, Outgoing
 bool Forward::list_routes(const WorkerState& state, const MediaPacket& packet, std::size_t room) {
   const StreamSlot& stream = state.memory.streams[packet.stream];
   for (; source_ < stream.source_count; ++source_, chunk_ = kNoSlot) {
-    if ((packet.fed >> source_ & 1) == 0) continue;
+    if (((packet.fed & ~put_off_) >> source_ & 1) == 0) continue;
     const SourceSlot& source = state.memory.sources[stream.sources[source_]];
     if (chunk_ == kNoSlot) {
       chunk_ = source.first_chunk;

@@ -39,6 +39,8 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       past_streams(config.limits.streams_per_worker, worker_memory.endpoints.size()),
       // Each source wastes less than one chunk, and there are at most as many sources as routes.
       chunks(std::size_t{config.limits.routes_per_worker} * 2),
+      fanouts(worker_memory.sources.size(),
+              std::max(kBatch, std::size_t{config.memory.mbufs_per_worker} / 4)),
       cache(config.memory.packet_cache_mib),
       longest_wait(tsc_per_second / 1000 * config.workers.transmit_queue_ms),
       lending(steer.workers(), config.limits.routes_per_worker),

@@ -18,6 +18,7 @@
 #include "dataplane/port/port.h"
 #include "dataplane/shared/five_tuple.h"
 #include "dataplane/shared/worker_memory.h"
+#include "dataplane/state/fanout_queue.h"
 #include "dataplane/state/packet_cache.h"
 #include "dataplane/state/past_streams.h"
 #include "dataplane/state/punt_shares.h"
@@ -143,6 +144,7 @@ struct WorkerState {
   FlatTable<SsrcKey> route_by_ssrc;
   PastStreams past_streams;
   SlotArray<FanoutChunk> chunks;
+  FanoutQueue fanouts;
   PacketCache cache;
   std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; when empty, chunk_high_water is free
   std::uint32_t chunk_high_water = 0;

@@ -33,6 +33,8 @@ class Worker {
   WorkerState& state() { return *state_; }
 
  private:
+  void fan_out();
+
   const std::unique_ptr<WorkerState> state_;
   Idle idle_;
   std::size_t next_port_ = 0;

@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "crypto/engine_factory.h"
+#include "dataplane/stages/forward.h"
 #include "dataplane/stages/transmit.h"
 
 namespace sluice::dataplane::test {
@@ -147,6 +148,7 @@ Harness::~Harness() {
   }
   for (const Punt& punt : punts()) free_punt(punt);
   sent();
+  drop_fanouts(worker_->state());
   drop_waiting(worker_->state());
   expect(frames_in_use() == 0, std::to_string(frames_in_use()) + " packet buffers leaked");
   expect(read_ledger(counters()).balanced(), "the ledger does not close");
@@ -383,7 +385,8 @@ void Harness::enqueue(std::span<rte_mbuf* const> frames) {
 
 std::uint64_t Harness::turn_timed() {
   const std::uint64_t before = rte_rdtsc_precise();
-  worker_->turn(now_);
+  do worker_->turn(now_);
+  while (!worker_->state().fanouts.empty());
   return rte_rdtsc_precise() - before;
 }
 
@@ -399,7 +402,12 @@ std::size_t Harness::drain() {
 
 std::vector<Sent> Harness::sent() {
   turn();
-  return take(SIZE_MAX);
+  std::vector<Sent> out = take(SIZE_MAX);
+  while (!worker_->state().fanouts.empty()) {
+    turn();
+    for (Sent& sent : take(SIZE_MAX)) out.push_back(std::move(sent));
+  }
+  return out;
 }
 
 std::vector<Sent> Harness::take(std::size_t most) {

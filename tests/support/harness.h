@@ -136,11 +136,12 @@ class Harness {
   void deliver_frames(const std::vector<Bytes>& frames);  // as one batch of at most kBatch
   /// Puts frames where the port receives them, for a benchmark that times turns. REQUIRES: at most kBatch.
   void enqueue(std::span<rte_mbuf* const> frames);
-  std::uint64_t turn_timed();  // TSC cycles of one turn of the loop
-  std::size_t drain();         // frees the packets that left; returns their number
+  /// TSC cycles of one turn of the loop, and of those that make the copies that it leaves.
+  std::uint64_t turn_timed();
+  std::size_t drain();  // frees the packets that left; returns their number
   Bytes frame_from(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port = false) const;
 
-  /// Ends the turn: seals reports, flushes, and returns the frames that left.
+  /// Ends the turn: seals reports, makes the copies that wait, flushes, and returns the frames that left.
   std::vector<Sent> sent();
   /// Takes at most `most` frames from the port, as a wire does.
   std::vector<Sent> take(std::size_t most);

@@ -48,6 +48,7 @@ constexpr Named kReasons[] = {
     {DropReason::kPayloadTypeUnmapped, "payload_type_unmapped", true},
     {DropReason::kTransmitQueueFull, "transmit_queue_full", true},
     {DropReason::kLendRingFull, "lend_ring_full", true},
+    {DropReason::kFanoutLate, "fanout_late", true},
 };
 
 TEST(DropReasonTest, EveryReasonHasItsOwnName) {
