@@ -119,7 +119,9 @@ TEST_F(WebrtcAgainTest, OtherFingerprintsInACallBringOtherKeys) {
     EXPECT_EQ(worker.remotes.back().address, first.address) << "media stays until there are keys";
     EXPECT_FALSE(first.closed);
     second.check();  // an active sluice begins the handshake
-    if (setup == DtlsSetup::kPassive) EXPECT_EQ(worker.remotes.back().address, first.address);
+    if (setup == DtlsSetup::kPassive) {
+      EXPECT_EQ(worker.remotes.back().address, first.address);
+    }
     second.start_dtls();
     ASSERT_TRUE(second.profile) << second.failure;
     EXPECT_FALSE(first.profile && first.send_key.key.bytes()[0] == second.send_key.key.bytes()[0] &&
