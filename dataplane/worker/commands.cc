@@ -46,9 +46,10 @@ void ack(WorkerState& state, NoteKind kind, SlotRef ref) {
 
 // ---- endpoints
 
-// The UDP ports of the endpoint lead to `slot` from now on, or nowhere with kNoSlot.
+// The UDP ports of the endpoint lead to `slot` from now on, or nowhere with kNoSlot. A shared port leads to
+// no endpoint.
 void take_local_ports(WorkerState& state, const EndpointSlot& endpoint, std::uint32_t slot) {
-  if (endpoint.local_address == kNoOwnAddress) return;
+  if (endpoint.shared_port || endpoint.local_address == kNoOwnAddress) return;
   state.local_port(endpoint.local_address, endpoint.local.address.port).endpoint = slot;
   state.local_port(endpoint.local_address, endpoint.rtcp_port).endpoint = slot;
 }
@@ -71,7 +72,7 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->rtcp_index = 0;
   endpoint->stream_count = 0;
   endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;
-  if (!endpoint->shared_port) take_local_ports(state, *endpoint, ref.slot);
+  take_local_ports(state, *endpoint, ref.slot);
 }
 
 void uninstall_route(WorkerState& state, std::uint32_t slot) {
@@ -111,7 +112,7 @@ void remove_endpoint(WorkerState& state, SlotRef ref) {
     seal_reports(state);  // a BYE that waits may need these keys
     while (endpoint->first_stream != kNoSlot) forget_stream(state, endpoint->first_stream);
     state.past_streams.forget_endpoint(ref.slot);
-    if (!endpoint->shared_port) take_local_ports(state, *endpoint, kNoSlot);
+    take_local_ports(state, *endpoint, kNoSlot);
     endpoint->installed = false;
     endpoint->keys_ready = endpoint->can_seal = false;
   }
@@ -181,11 +182,14 @@ void take_keys(WorkerState& state, std::uint32_t slot, const EndpointTerms& term
   use_keys(endpoint, keys, keys.receive.ready && keys.send.ready);
 }
 
+// What media has shown of the peer's RTCP ends with the port that it came to: signalling says where RTCP is
+// on the other one.
 void move_rtcp_port(WorkerState& state, std::uint32_t slot, const EndpointTerms& terms) {
   EndpointSlot& endpoint = state.endpoint(slot);
   take_local_ports(state, endpoint, kNoSlot);
   endpoint.rtcp_mux = terms.rtcp_mux;
   endpoint.rtcp_port = terms.rtcp_port;
+  endpoint.rtcp_latched = endpoint.rtcp_learned = false;
   take_local_ports(state, endpoint, slot);
 }
 

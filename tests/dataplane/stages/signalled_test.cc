@@ -236,6 +236,47 @@ TEST(SignalledPlainTest, RtcpMovesToThePortAboveAndBack) {
   EXPECT_EQ(plane.drops(DropReason::kNoRoute), 1u) << "RTP is still heard";
 }
 
+// The peer moves its RTCP to the RTP port, and back to another port than the one that it was heard from.
+TEST(SignalledPlainTest, RtcpThatIsApartAgainGoesWhereSignallingSays) {
+  Harness plane;
+  PeerOptions options;
+  options.rtcp_mux = false;
+  options.latch = LatchPolicy::kOnce;
+  const Peer peer = plane.add_peer(options);
+  const EndpointSlot& slot = plane.memory().endpoints[peer.slot];
+  const Bytes report{0x80, 201, 0, 1, 0, 0, 0, 1};
+  const EndpointTerms apart = plane.terms_of(peer);
+  EndpointTerms muxed = apart;
+  muxed.rtcp_mux = true;
+  muxed.rtcp_port = peer.local.address.port;
+  Peer heard = peer;
+  heard.remote.address.port += 100;
+  plane.deliver(heard, report, true);
+  ASSERT_EQ(template_remote(slot.rtcp).port, heard.remote.address.port + 1);
+
+  static_cast<void>(plane.notes());
+  plane.update(peer, muxed);
+  auto notes = plane.notes();
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[1].address.port, 0) << "RTCP goes where RTP goes";
+  plane.update(peer, apart);
+  Command command;
+  command.kind = CommandKind::kSetRemote;
+  command.component = Component::kRtcp;
+  command.ref = {peer.slot, 1};
+  LinkEnd local = peer.local, remote = peer.remote;
+  ++local.address.port;
+  remote.address.port += 201;
+  command.remote = make_header_template(local, remote, 0);
+  plane.command(command);
+  EXPECT_EQ(template_remote(slot.rtcp), remote.address);
+  const std::uint64_t before = slot.packets_received.read();
+  Peer moved = peer;
+  moved.remote.address.port += 200;
+  plane.deliver(moved, report, true);
+  EXPECT_EQ(slot.packets_received.read(), before + 1);
+}
+
 TEST(SignalledPlainTest, AnUpdateIsAnsweredForEachComponent) {
   Harness plane;
   const Peer peer = plane.add_peer();
