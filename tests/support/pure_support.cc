@@ -179,20 +179,20 @@ config::Limits small_capacity() {
   return limits;
 }
 
-namespace {
-
-config::Config with_limits(const config::Limits& limits) {
-  config::Config config;
-  config.limits = limits;
-  return config;
-}
-
 std::unique_ptr<crypto::SrtpEngine> any_engine() {
   std::string error;
   auto engine = crypto::make_engine(crypto::EngineKind::kIpsecMb, error);
   if (!engine) engine = crypto::make_engine(crypto::EngineKind::kLibsrtp, error);
   if (!engine) throw std::runtime_error(error);
   return engine;
+}
+
+namespace {
+
+config::Config with_limits(const config::Limits& limits) {
+  config::Config config;
+  config.limits = limits;
+  return config;
 }
 
 PortInfo nowhere() {

@@ -77,6 +77,9 @@ void fix_ipv4_checksum(Bytes& frame, std::size_t l3_offset = 14);
 
 config::Limits small_capacity();
 
+/// An engine that runs on this machine: that of a BareWorker, or the control thread's beside it.
+std::unique_ptr<crypto::SrtpEngine> any_engine();
+
 /// A worker's state with a real engine, one port without a device, and no packet pool: all works that
 /// allocates no packet. It is large: allocate it on the heap.
 struct BareWorker {
