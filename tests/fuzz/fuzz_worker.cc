@@ -1,13 +1,16 @@
 // worker: a script of frames for one worker with its real stages and four peers: plain RTP, SDES, WebRTC and
-// IPv6. Every packet is accounted for, and every buffer returns to the pool. Each frame that leaves is a
-// well-formed frame to a peer: RTP with the SSRC of a route, or a valid RTCP compound. A peer with keys can
-// open it.
+// IPv6. Signalling describes the peers anew between the frames. Every packet is accounted for, and every
+// buffer returns to the pool. Each frame that leaves is a well-formed frame to a peer: RTP with the SSRC of a
+// route, or a valid RTCP compound. A peer with keys can open it, and under one key no index stands for two
+// packets.
 //
 // A step is one byte for the kind, then its operands. This target seals the packets of a peer with keys,
 // because a fuzzer cannot guess a tag.
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "crypto/libsrtp/libsrtp_engine.h"
 #include "crypto/srtp/packet_index.h"
@@ -27,8 +30,21 @@ constexpr std::uint32_t kFirstSsrc = 0x51000000;
 constexpr std::uint64_t kFirstIndex = 100;
 constexpr std::size_t kMaxFrame = 1500;
 constexpr std::size_t kMaxPayload = 1200;
+constexpr std::uint8_t kFirstFreshKey = 120;  // the keys of the peers at first are those below
 
-enum Step : std::uint8_t { kFrame, kFromPeer, kAsItIs, kTime, kSwitch, kToRtcpPort, kSteps };
+// What an update changes: bits of its first operand. The two lowest of the second one are the latch policy.
+enum Update : std::uint8_t {
+  kNewReceive = 1,
+  kNewSend = 2,
+  kEncrypted = 4,
+  kMuxed = 8,
+  kMoves = 16,      // signalling names an address
+  kElsewhere = 32,  // which is another one than the peer's
+  kFound = 64,      // the control thread finds the way there
+  kDeadline = 128,
+};
+
+enum Step : std::uint8_t { kFrame, kFromPeer, kAsItIs, kTime, kSwitch, kToRtcpPort, kUpdate, kSteps };
 
 crypto::SrtpEngine& peers_engine() {
   static const auto engine = [] {
@@ -43,10 +59,10 @@ crypto::SrtpEngine& peers_engine() {
 // A peer with its keys.
 class Side {
  public:
-  explicit Side(test::Peer peer) : peer_(std::move(peer)) {
+  explicit Side(test::Peer peer, bool rtcp_mux) : peer_(std::move(peer)), rtcp_mux_(rtcp_mux) {
     if (!encrypted()) return;
-    FUZZ_CHECK(peers_engine().expand(peer_.to_sluice, crypto::Direction::kSend, keys_->send));
-    FUZZ_CHECK(peers_engine().expand(peer_.from_sluice, crypto::Direction::kReceive, keys_->receive));
+    take_send_key();
+    take_receive_key();
   }
   Side(const Side&) = delete;
   Side& operator=(const Side&) = delete;
@@ -57,10 +73,25 @@ class Side {
 
   const test::Peer& peer() const { return peer_; }
   bool encrypted() const { return peer_.kind != EndpointKind::kRtp; }
+  bool rtcp_mux() const { return rtcp_mux_; }
+
+  /// The peer is described anew: it has these keys from now on, and terms that go with them.
+  void describe(const EndpointTerms& terms, crypto::SrtpProfile profile, std::uint8_t key) {
+    peer_.kind = terms.kind;
+    rtcp_mux_ = terms.rtcp_mux;
+    if (terms.new_receive) {
+      peer_.to_sluice = test::make_master(profile, key);
+      take_send_key();
+    }
+    if (terms.new_send) {
+      peer_.from_sluice = test::make_master(profile, static_cast<std::uint8_t>(key + 1));
+      take_receive_key();
+    }
+  }
 
   /// The sealed packet, or the packet unchanged when it cannot be sealed.
   Bytes sealed(Bytes packet) {
-    if (!encrypted() || packet.size() < 12) return packet;
+    if (!encrypted() || !keys_->send.ready || packet.size() < 12) return packet;
     const bool rtcp = packet[1] >= 192 && packet[1] < 224;
     const std::size_t length = packet.size();
     packet.resize(length + crypto::kTailBytes);
@@ -71,7 +102,8 @@ class Side {
   /// Checks a packet from the worker. When RTP and RTCP share a port, RTP with the marker bit and a payload
   /// type of 64 to 95 looks like RTCP (RFC 5761 4). Such a packet must be well-formed as one of them.
   void check_received(const Bytes& packet, bool on_rtcp_port) {
-    FUZZ_CHECK(packet.size() >= 8);
+    FUZZ_CHECK(packet.size() >= 8 && !(on_rtcp_port && rtcp_mux_));
+    FUZZ_CHECK(!encrypted() || (keys_->receive.ready && keys_->send.ready));
     const bool looks_rtcp = packet[1] >= 192 && packet[1] < 224;
     FUZZ_CHECK((looks_rtcp && is_good_rtcp(packet)) || (!on_rtcp_port && is_good_rtp(packet)));
   }
@@ -81,6 +113,21 @@ class Side {
     crypto::SrtpKeys send{};
     crypto::SrtpKeys receive{};
   };
+
+  // The contexts of a new key begin with roll-over counters of zero (RFC 3711 3.3.1).
+  void take_send_key() {
+    peers_engine().release(keys_->send);
+    FUZZ_CHECK(peers_engine().expand(peer_.to_sluice, crypto::Direction::kSend, keys_->send));
+    sent_.clear();
+    rtcp_index_ = 0;
+  }
+  void take_receive_key() {
+    peers_engine().release(keys_->receive);
+    FUZZ_CHECK(peers_engine().expand(peer_.from_sluice, crypto::Direction::kReceive, keys_->receive));
+    received_.clear();
+    seen_.clear();
+    seen_rtcp_.clear();
+  }
 
   std::size_t seal_rtp(Bytes& packet, std::size_t length) {
     RtpView view;
@@ -115,9 +162,14 @@ class Side {
   bool is_good_rtp(Bytes packet) {
     RtpView view;
     if (!parse_rtp(packet, view) || view.ssrc < kFirstSsrc || view.ssrc >= kFirstSsrc + 16) return false;
-    if (!encrypted()) return true;
-    std::uint64_t& highest = received_.try_emplace(view.ssrc, kFirstIndex).first->second;
+    std::uint64_t& highest = received_.try_emplace(view.ssrc, view.sequence).first->second;
     const std::uint64_t index = crypto::estimate_packet_index(highest, view.sequence);
+    if (!encrypted()) {
+      highest = std::max(highest, index);  // the numbers go on when the peer has keys again
+      return true;
+    }
+    const auto first = seen_.try_emplace({view.ssrc, index}, packet);
+    FUZZ_CHECK(first.second || first.first->second == packet);  // only the same packet is sent again
     crypto::RtpUnprotectJob job{};
     job.keys = &keys_->receive;
     job.index = index;
@@ -134,6 +186,8 @@ class Side {
 
   bool is_good_rtcp(Bytes packet) {
     if (!encrypted()) return sound_rtcp_length(packet) != 0;
+    std::uint32_t index = 0;
+    FUZZ_CHECK(crypto::srtcp_index(keys_->receive.profile, packet, index));
     crypto::RtcpUnprotectJob job{};
     job.keys = &keys_->receive;
     job.length = static_cast<std::uint16_t>(packet.size());
@@ -141,13 +195,17 @@ class Side {
     job.packet = packet.data();
     peers_engine().unprotect_rtcp({&job, 1});
     if (job.status != crypto::SrtpStatus::kOk) return false;
+    FUZZ_CHECK(seen_rtcp_.insert(index).second);
     packet.resize(job.length);
     return sound_rtcp_length(packet) != 0;
   }
 
   test::Peer peer_;
   std::unique_ptr<Keys> keys_ = std::make_unique<Keys>();
-  std::map<std::uint32_t, std::uint64_t> sent_, received_;  // SSRC -> highest index
+  bool rtcp_mux_;
+  std::map<std::uint32_t, std::uint64_t> sent_, received_;         // SSRC -> highest index
+  std::map<std::pair<std::uint32_t, std::uint64_t>, Bytes> seen_;  // all that came under this key
+  std::set<std::uint32_t> seen_rtcp_;
   std::uint32_t rtcp_index_ = 0;
 };
 
@@ -200,6 +258,8 @@ class Room {
         return harness_.switch_route(routes_[which % routes_.size()],
                                      sources_[which / 16U % sources_.size()]);
       }
+      case kUpdate:
+        return update(from, input);
       case kSteps:
         return;
     }
@@ -228,7 +288,7 @@ class Room {
     options[3].latch = LatchPolicy::kOnce;
     options[3].v6 = true;
     for (std::size_t i = 0; i < kPeers; ++i)
-      sides_[i] = std::make_unique<Side>(harness_.add_peer(options[i]));
+      sides_[i] = std::make_unique<Side>(harness_.add_peer(options[i]), options[i].rtcp_mux);
   }
   // Source n belongs to peer n.
   template <typename Set>
@@ -244,6 +304,51 @@ class Room {
     options.first_index = kFirstIndex;
     set(options);
     routes_.push_back(harness_.add_route(sources_[source], side(to).peer(), options));
+  }
+  // What endpoint.connect does. Each key is one that the peer never had. ICE and DTLS decide these things for
+  // a WebRTC peer.
+  void update(Side& side, fuzz::Input& input) {
+    const std::uint8_t what = input.u8();
+    const std::uint8_t how = input.u8();
+    if (side.peer().kind == EndpointKind::kWebrtc) return;
+    collect();  // what has left is under the former terms
+    EndpointTerms terms;
+    terms.kind = (what & kEncrypted) != 0 ? EndpointKind::kSdes : EndpointKind::kRtp;
+    terms.new_receive = (what & kNewReceive) != 0 && terms.kind == EndpointKind::kSdes;
+    terms.new_send = terms.send_restarts = (what & kNewSend) != 0 && terms.kind == EndpointKind::kSdes;
+    terms.latch = static_cast<LatchPolicy>(how % 3);
+    if (terms.latch == LatchPolicy::kAuthenticated && terms.kind == EndpointKind::kRtp)
+      terms.latch = LatchPolicy::kOnce;
+    terms.rtcp_mux = (what & kMuxed) != 0;
+    terms.rtcp_port = static_cast<std::uint16_t>(side.peer().local.address.port + (terms.rtcp_mux ? 0 : 1));
+    if ((what & kDeadline) != 0) terms.latch_deadline_tsc = harness_.worker().state().now + harness_.tsc_hz();
+    LinkEnd remote = side.peer().remote;
+    if ((what & kElsewhere) != 0) remote.address.port += 100;
+    if ((what & kMoves) != 0) terms.signalled = remote.address;
+    side.describe(terms, crypto::kAllSrtpProfiles[how / 4U % crypto::kAllSrtpProfiles.size()], fresh_key_);
+    fresh_key_ = static_cast<std::uint8_t>(fresh_key_ + 2);
+    static_cast<void>(harness_.notes());
+    harness_.update(side.peer(), terms);
+    std::vector<Note> answers;
+    for (const Note& note : harness_.notes())
+      if (note.kind == NoteKind::kEndpointUpdated) answers.push_back(note);
+    FUZZ_CHECK(answers.size() == 2 && answers[0].component == Component::kRtp &&
+               answers[1].component == Component::kRtcp);
+    if ((what & kFound) != 0) send_there(side, remote, terms);
+  }
+  void send_there(const Side& side, LinkEnd remote, const EndpointTerms& terms) {
+    Command command;
+    command.kind = CommandKind::kSetRemote;
+    command.ref = {side.peer().slot, 1};
+    LinkEnd local = side.peer().local;
+    command.remote = make_header_template(local, remote, 0);
+    harness_.command(command);
+    if (terms.rtcp_mux) return;
+    command.component = Component::kRtcp;
+    local.address.port = terms.rtcp_port;
+    ++remote.address.port;
+    command.remote = make_header_template(local, remote, 0);
+    harness_.command(command);
   }
   static Bytes payload(fuzz::Input& input) {
     return input.take(std::min<std::size_t>(input.u16(), kMaxPayload));
@@ -271,6 +376,7 @@ class Room {
   std::array<std::unique_ptr<Side>, kPeers> sides_;
   std::vector<std::uint32_t> sources_;
   std::vector<std::uint32_t> routes_;
+  std::uint8_t fresh_key_ = kFirstFreshKey;
 };
 
 }  // namespace

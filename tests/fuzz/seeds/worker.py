@@ -4,14 +4,16 @@ import struct
 
 from seeds import control, link, media
 
-FRAME, FROM_PEER, AS_IT_IS, TIME, SWITCH, TO_RTCP_PORT = range(6)
+STEPS = FRAME, FROM_PEER, AS_IT_IS, TIME, SWITCH, TO_RTCP_PORT, UPDATE = range(7)
+NEW_RECEIVE, NEW_SEND, ENCRYPTED, MUXED, MOVES, ELSEWHERE, FOUND, DEADLINE = (1 << bit for bit in range(8))
+FIXED, ONCE, AUTHENTICATED = range(3)
 PLAIN, SDES, WEBRTC, OTHER = range(4)
 FIRST_ROUTE_SSRC = 0x51000000
 
 
 def step(what, peer=0):
-    """The byte of a step: the high four bits select the peer, the rest modulo 6 the kind."""
-    return next(bytes([code]) for code in range(16 * peer, 16 * peer + 16) if code % 6 == what)
+    """The byte of a step: the high four bits select the peer, the rest modulo 7 the kind."""
+    return next(bytes([code]) for code in range(16 * peer, 16 * peer + 16) if code % len(STEPS) == what)
 
 
 def packet(peer, data, what=FROM_PEER):
@@ -28,6 +30,10 @@ def wait(hundredths):
 
 def switch(route, source):
     return step(SWITCH) + bytes([16 * source + route])
+
+
+def update(peer, what, latch=FIXED, profile=0):
+    return step(UPDATE, peer) + bytes([what, 4 * profile + latch])
 
 
 def stream(peer, count=4, first=7, gap=(), payload_type=96, extension=None):
@@ -50,6 +56,69 @@ def feedback(kind, count, route, information, sender=b"\x99\x99\x99\x99"):
 
 def block(route, highest):
     return route_ssrc(route) + bytes([3, 0, 0, 5]) + struct.pack(">I", highest) + bytes(12)
+
+
+def update_seeds():
+    nack = feedback(205, 1, 0, struct.pack(">HH", 100, 0x0007))
+    pli = feedback(206, 1, 3, b"")
+    report = media.rtcp_packets()["compound_bye"]
+    new_keys = NEW_RECEIVE | NEW_SEND | ENCRYPTED
+    return {
+        "new_receive_key": stream(SDES, first=65534, count=2)
+        + stream(SDES, first=0)
+        + update(SDES, NEW_RECEIVE | ENCRYPTED | MUXED)
+        + stream(SDES, first=4)
+        + wait(1),
+        "new_send_key": stream(PLAIN)
+        + packet(SDES, nack)
+        + update(SDES, NEW_SEND | ENCRYPTED | MUXED, profile=1)
+        + packet(SDES, nack)
+        + stream(PLAIN, first=11)
+        + wait(1),
+        "new_send_key_late": stream(PLAIN, first=7)
+        + stream(PLAIN, first=30000)
+        + stream(PLAIN, first=60000)
+        + update(SDES, NEW_SEND | ENCRYPTED | MUXED)
+        + stream(PLAIN, first=60010)
+        + wait(1),
+        "answered_plain": stream(SDES)
+        + stream(PLAIN)
+        + update(SDES, MUXED)
+        + stream(SDES)
+        + stream(PLAIN, first=11)
+        + update(SDES, ENCRYPTED | MUXED)
+        + stream(SDES)
+        + stream(PLAIN, first=15)
+        + wait(1),
+        "plain_gets_keys": stream(PLAIN)
+        + stream(SDES)
+        + update(PLAIN, NEW_SEND | ENCRYPTED, AUTHENTICATED)
+        + stream(SDES, first=11)
+        + update(PLAIN, new_keys, AUTHENTICATED)
+        + stream(SDES, first=15)
+        + stream(PLAIN)
+        + packet(PLAIN, pli, TO_RTCP_PORT)
+        + wait(1),
+        "rtcp_moves": stream(PLAIN)
+        + packet(PLAIN, report, TO_RTCP_PORT)
+        + update(PLAIN, MUXED | FOUND)
+        + packet(PLAIN, report)
+        + stream(SDES)
+        + packet(PLAIN, pli)
+        + wait(20)
+        + update(PLAIN, MOVES | ELSEWHERE | FOUND, ONCE)
+        + packet(PLAIN, pli, TO_RTCP_PORT)
+        + wait(20),
+        "moves_and_latches": stream(OTHER)
+        + update(OTHER, MUXED | MOVES | ELSEWHERE | FOUND | DEADLINE, ONCE)
+        + stream(OTHER, first=11)
+        + stream(PLAIN)
+        + wait(60)
+        + stream(OTHER, first=15)
+        + update(OTHER, MUXED | MOVES | FOUND, ONCE)
+        + stream(OTHER, first=19)
+        + wait(1),
+    }
 
 
 def seeds():
@@ -104,6 +173,7 @@ def seeds():
         "no_payload": packet(PLAIN, b"", AS_IT_IS) + packet(WEBRTC, b"\xff", AS_IT_IS),
         "link": b"".join(frame(data) for data in link.frame_seeds().values()),
     }
+    made |= update_seeds()
     made |= {
         f"rtcp_{name}": stream(PLAIN, count=1)
         + packet(PLAIN, data, TO_RTCP_PORT)
