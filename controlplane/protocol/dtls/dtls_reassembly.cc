@@ -54,7 +54,8 @@ void DtlsReassembly::take(std::span<const std::uint8_t> records, std::vector<std
 void DtlsReassembly::take(const Fragment& fragment) {
   const bool whole = fragment.bytes.size() == fragment.length;
   if (fragment.number < next_) {
-    const bool anew = whole && fragment.type == kClientHello && fragment.number == 0 && next_ == 1 &&
+    const bool is_hello = fragment.type == kClientHello && fragment.length != 0;
+    const bool anew = whole && is_hello && fragment.number == 0 && next_ == 1 &&
                       !std::equal(hello_.begin(), hello_.end(), fragment.bytes.begin(), fragment.bytes.end());
     if (anew) other_hello_.assign(fragment.bytes.begin(), fragment.bytes.end());
     return;  // else the peer repeats what OpenSSL has
@@ -101,16 +102,21 @@ void DtlsReassembly::keep(const Fragment& fragment) {
 
 // Drops those of which the least has come, the oldest first. The peer sends again what it misses.
 void DtlsReassembly::make_space(std::size_t bytes) {
-  std::size_t held = bytes;
-  for (const Message& message : messages_) held += message.body.size();
-  while (!messages_.empty() && (messages_.size() >= kDtlsMaxMessages || held > kDtlsMaxMessageBytes)) {
+  std::size_t needed = held() + bytes;
+  while (!messages_.empty() && (messages_.size() >= kDtlsMaxMessages || needed > kDtlsMaxMessageBytes)) {
     const auto least =
         std::min_element(messages_.begin(), messages_.end(), [](const Message& a, const Message& b) {
           return a.body.size() - a.missing < b.body.size() - b.missing;
         });
-    held -= least->body.size();
+    needed -= least->body.size();
     messages_.erase(least);
   }
+}
+
+std::size_t DtlsReassembly::held() const {
+  std::size_t bytes = 0;
+  for (const Message& message : messages_) bytes += message.body.size();
+  return bytes;
 }
 
 // Gives OpenSSL the messages that are complete and next. Of several the last one: a forged message that came

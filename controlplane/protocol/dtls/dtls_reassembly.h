@@ -12,6 +12,7 @@
 // kDtlsMaxMessageBytes in all.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -38,6 +39,9 @@ class DtlsReassembly {
   /// association must begin with it: restart() appends it to `out`.
   [[nodiscard]] bool begun_anew() const { return !other_hello_.empty(); }
   void restart(std::vector<std::uint8_t>& out);
+
+  /// Bytes of the messages that wait: at most kDtlsMaxMessageBytes.
+  [[nodiscard]] std::size_t held() const;
 
  private:
   struct Message {

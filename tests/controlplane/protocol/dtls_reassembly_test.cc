@@ -151,5 +151,16 @@ TEST_F(DtlsReassemblyTest, AnotherClientHelloBeginsAnewUntilMoreHasCome) {
   EXPECT_FALSE(reassembly_.begun_anew());
 }
 
+TEST_F(DtlsReassemblyTest, AnEmptyClientHelloDoesNotStandInForAnother) {
+  take(whole(kHello, 0, hello_));
+  Bytes datagram = whole(kHello, 0, certificate_);
+  const Bytes empty = whole(kHello, 0, {});
+  datagram.insert(datagram.end(), empty.begin(), empty.end());
+  take(datagram);
+  EXPECT_TRUE(reassembly_.begun_anew());
+  take(empty);
+  EXPECT_FALSE(reassembly_.begun_anew());
+}
+
 }  // namespace
 }  // namespace sluice::control
