@@ -1,10 +1,8 @@
 // dtls_record: one byte for our role, then any bytes as a datagram. The screening keeps whole records in
 // their order, the same that it keeps when each is alone. A second screening keeps them all. Each record that
-// it removes is counted. A simpler reader finds the same last record. Reassembly, which is given what the
-// screening kept, yields whole messages in order, each once, in records that are numbered from 0.
+// it removes is counted. A simpler reader finds the same last record.
 #include "controlplane/protocol/dtls/dtls_record.h"
 
-#include "controlplane/protocol/dtls/dtls_reassembly.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -83,31 +81,6 @@ void check_last(Span datagram) {
   FUZZ_CHECK(last->explicit_nonce == (has_nonce ? number(record.subspan(13, 8)) : 0));
 }
 
-void check_reassembly(Span datagram, DtlsRole role) {
-  const DtlsScreened screened = screen_datagram(datagram, role);
-  DtlsReassembly reassembly;
-  std::uint64_t next_record = 0;
-  std::uint64_t next_message = 0;
-  for (int round = 0; round < 2; ++round) {
-    Bytes out;
-    reassembly.take(screened.records, out);
-    FUZZ_CHECK(!reassembly.begun_anew() || next_message <= 1);
-    std::size_t walked = 0;
-    for (const Span record : records_of(out)) {
-      walked += record.size();
-      if (number(record.subspan(3, 2)) != 0) continue;
-      FUZZ_CHECK(number(record.subspan(5, 6)) == next_record++);
-      if (record[0] != 22) continue;
-      const Span message = record.subspan(13);
-      FUZZ_CHECK(number(message.subspan(4, 2)) == next_message++);
-      FUZZ_CHECK(number(message.subspan(6, 3)) == 0);
-      FUZZ_CHECK(number(message.subspan(9, 3)) == number(message.subspan(1, 3)));
-      FUZZ_CHECK(number(message.subspan(1, 3)) + 12 == message.size());
-    }
-    FUZZ_CHECK(walked == out.size());
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -116,6 +89,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Bytes datagram = input.take(size);
   check_screening(datagram, role);
   check_last(datagram);
-  check_reassembly(datagram, role);
   return 0;
 }

@@ -19,6 +19,7 @@ SEEDS = {
     "base64": text.base64_seeds,
     "config": text.config_seeds,
     "dtls_fingerprint": control.fingerprint_seeds,
+    "dtls_reassembly": control.dtls_reassembly_seeds,
     "dtls_record": control.dtls_record_seeds,
     "dtls_transport": control.dtls_transport_seeds,
     "frame": link.frame_seeds,

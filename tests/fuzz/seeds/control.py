@@ -1,4 +1,4 @@
-"""STUN messages, ICE checks and DTLS records, and the steps of fuzz_ice and fuzz_dtls_transport."""
+"""STUN messages, ICE checks and DTLS records, and the steps of the targets that take a script of them."""
 
 import struct
 
@@ -158,6 +158,100 @@ def dtls_record_seeds():
         "ccs_and_rest": active + record(20, b"\1") + b"rest",
         "unknown_type": passive + record(22, handshake(1, hello)) + record(25, b"?") + record(20, b"\1"),
         "empty_records": passive + record(22, b"") + record(22, b"", epoch=1) + record(21, b""),
+    }
+
+
+# The steps of fuzz_dtls_reassembly.
+PIECE, ANY, CUT_RECORD, SEND, CIPHER, SEALED, RESTART_DTLS, RAW_DATAGRAM = range(8)
+HELLO, CERTIFICATE, VERIFY, KEY_EXCHANGE = range(4)  # of a client
+SERVER_HELLO, _, SERVER_KEY, REQUEST, DONE = range(5)
+
+
+def piece(kind, length, offset=0, size=None, ahead=0, variant=0):
+    """A fragment of the message `ahead` of the next one; sizes go up to 1200 bytes."""
+    size = length - offset if size is None else size
+    what = 64 * variant + 8 * (ahead + 1) + kind
+    return struct.pack(">BBHHH", PIECE, what, length, offset, size)
+
+
+def dtls_flights():
+    passive, active, send = b"\0", b"\1", bytes([SEND])
+    hello = piece(HELLO, 200) + send
+    return {
+        "client_flight": passive
+        + hello
+        + piece(CERTIFICATE, 900)
+        + piece(KEY_EXCHANGE, 66, ahead=1)
+        + bytes([CUT_RECORD])
+        + piece(VERIFY, 80, ahead=2)
+        + bytes([CIPHER, SEALED, 40])
+        + bytes(40),
+        "server_flight": active
+        + piece(SERVER_HELLO, 90)
+        + piece(CERTIFICATE, 2400, 0, 1200, ahead=1)
+        + send
+        + piece(CERTIFICATE, 2400, 1200, 1200)
+        + piece(SERVER_KEY, 300, ahead=1)
+        + piece(REQUEST, 30, ahead=2)
+        + piece(DONE, 0, ahead=3)
+        + send
+        + bytes([CIPHER, SEALED, 40])
+        + bytes(40),
+    }
+
+
+def dtls_reassembly_seeds():
+    passive, send = b"\0", bytes([SEND])
+    hello = piece(HELLO, 200) + send
+    halves = lambda kind, variant=0: (
+        piece(kind, 400, 0, 200, variant=variant),
+        piece(kind, 400, 200, 200, variant=variant),
+    )
+    first, second = halves(CERTIFICATE)
+    forged_first, forged_second = halves(CERTIFICATE, variant=1)
+    return dtls_flights() | {
+        "out_of_order": passive
+        + piece(CERTIFICATE, 400, 200, 200, ahead=1)
+        + piece(VERIFY, 80, ahead=2)
+        + send
+        + hello
+        + first,
+        "overlaps": passive + piece(HELLO, 300, 0, 200) + send + piece(HELLO, 300, 100, 200) + send,
+        "repeated": passive + hello + hello + first + send + first + send + second + second,
+        "contradiction": passive + hello + forged_first + send + first + send + second + send + first,
+        "forged_whole_early": passive
+        + piece(CERTIFICATE, 400, ahead=1, variant=2)
+        + send
+        + hello
+        + first
+        + second,
+        "other_length": passive
+        + hello
+        + piece(CERTIFICATE, 500, 0, 100)
+        + send
+        + first
+        + forged_second
+        + second,
+        "too_far_ahead": passive + struct.pack(">BBHHHB3s", ANY, 11, 9, 3, 0, 3, b"abc") + send + hello,
+        "restart": passive
+        + hello
+        + piece(HELLO, 100, variant=1, ahead=-1)
+        + bytes([RESTART_DTLS])
+        + piece(CERTIFICATE, 100)
+        + send
+        + piece(HELLO, 90)
+        + bytes([RESTART_DTLS]),
+        "empty_client_hello": passive
+        + hello
+        + piece(HELLO, 100, variant=1, ahead=-1)
+        + piece(HELLO, 0, ahead=-1)
+        + bytes([RESTART_DTLS]),
+        "too_many": passive
+        + hello
+        + b"".join(piece(CERTIFICATE, 1000 + i, 0, 500) for i in range(14))
+        + send
+        + piece(CERTIFICATE, 12000, 0, 1200),
+        "raw": passive + struct.pack(">BH", RAW_DATAGRAM, 38) + record(22, handshake(1, bytes(13))),
     }
 
 
