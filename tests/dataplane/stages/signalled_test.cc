@@ -130,6 +130,27 @@ TEST(SignalledPlainTest, TheSameTermsChangeNothing) {
   EXPECT_EQ(call.plane.memory().routes[0].switches.read(), 0u);
 }
 
+TEST(SignalledPlainTest, AReportThatWaitsLeavesUnderTheFormerKey) {
+  Harness plane;
+  PeerOptions options;
+  options.kind = EndpointKind::kSdes;
+  const Peer from = plane.add_peer();
+  Peer to = plane.add_peer(options);
+  const std::uint32_t source = plane.add_source(from, {});
+  plane.add_route(source, to, {});
+  Oracle former(to.from_sluice, true);
+  const RtpOptions rtp = talker(1000);
+  plane.deliver(from, make_rtp(rtp));
+  ASSERT_EQ(plane.sent().size(), 1u);
+  plane.deliver(from, sender_report(rtp.ssrc));
+  ASSERT_NE(plane.worker().state().reports.count, 0u) << "the report waits for the end of the turn";
+  to.from_sluice = make_master(options.profile, 81);
+  plane.update(to, with_new_send(plane, to));
+  const auto sent = plane.sent();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(former.unprotect_rtcp(sent[0].payload)) << "status " << former.last_status();
+}
+
 // RFC 4585: what was sent under the former key is not sent again under the new one.
 TEST(SignalledPlainTest, NothingOfBeforeIsSentAgainUnderANewKey) {
   RouteOptions route;
