@@ -233,7 +233,10 @@ class Room {
     });
     add_route(0, 2, [](test::RouteOptions& route) { route.retransmit = true; });
     add_route(0, 3, [](test::RouteOptions&) {});
-    add_route(1, 0, [](test::RouteOptions& route) { route.keyframe_on_switch = true; });
+    add_route(1, 0, [](test::RouteOptions& route) {
+      route.keyframe_on_switch = true;
+      route.first_index = 65530;  // its numbers wrap around soon
+    });
     add_route(2, 1, [](test::RouteOptions& route) { route.keyframe_on_switch = true; });
     add_route(3, 2, [&](test::RouteOptions& route) { route.extension_ids = ids; });
   }

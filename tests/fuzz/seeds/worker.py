@@ -99,6 +99,12 @@ def update_seeds():
         + stream(PLAIN)
         + packet(PLAIN, pli, TO_RTCP_PORT)
         + wait(1),
+        "new_send_key_after_the_wrap": update(PLAIN, new_keys, AUTHENTICATED)
+        + stream(SDES, count=12)
+        + wait(1)
+        + update(PLAIN, NEW_SEND | ENCRYPTED, AUTHENTICATED)
+        + stream(SDES, first=19)
+        + wait(1),
         "rtcp_moves": stream(PLAIN)
         + packet(PLAIN, report, TO_RTCP_PORT)
         + update(PLAIN, MUXED | FOUND)
