@@ -28,6 +28,7 @@ void Removals::step() {
   // No faster than the workers take the commands: answers to checks wait in the same queues.
   for (const auto& records : context_.workers)
     if (records->commands.pending() > kEndpointsPerStep) return;
+  endpoints_.step();
   std::size_t budget = kEndpointsPerStep;
   while (!goodbyes_.empty() && budget != 0) {
     Job& job = goodbyes_.front();

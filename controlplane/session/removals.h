@@ -25,7 +25,7 @@ class Removals {
   /// Goes on with what has begun. Call it at the end of each request and turn.
   void step();
   /// Whether step() has more to do.
-  [[nodiscard]] bool is_busy() const { return !goodbyes_.empty() || !ends_.empty(); }
+  [[nodiscard]] bool is_busy() const { return !goodbyes_.empty() || !ends_.empty() || endpoints_.is_busy(); }
 
  private:
   /// A session by its id, since it may be gone before its turn comes.

@@ -283,10 +283,15 @@ void Routing::remove(Route& route) {
   leave_source(*std::exchange(route.source, nullptr));
 }
 
-void Routing::detach(Endpoint& endpoint) {
-  // remove() takes a route out of `outgoing`; `incoming` keeps it until the acknowledgement.
-  while (!endpoint.outgoing.empty()) remove(endpoint.outgoing.front());
+bool Routing::detach(Endpoint& endpoint, std::size_t most) {
+  // remove() takes a route out of `outgoing`; `incoming` keeps it until the acknowledgement. It has at most
+  // limits.routes_per_endpoint of them.
+  for (; !endpoint.outgoing.empty(); --most) {
+    if (most == 0) return false;
+    remove(endpoint.outgoing.front());
+  }
   for (Route& route : endpoint.incoming) remove(route);
+  return true;
 }
 
 Endpoint* Routing::on_route_removed(WorkerRecords& records, dataplane::SlotRef ref) {

@@ -26,8 +26,9 @@ class Routing {
                                                       const SourceSelector& selector);
   /// Begins the removal; on_route_removed ends it. Does nothing when it has begun already.
   void remove(Route& route);
-  /// Begins the removal of every route to and from the endpoint, and so of its sources.
-  void detach(Endpoint& endpoint);
+  /// Begins the removal of the routes to and from the endpoint, and so of its sources: of at most `most`
+  /// routes from it. True when none is left.
+  [[nodiscard]] bool detach(Endpoint& endpoint, std::size_t most);
 
   /// Take the worker's acknowledgement. They return the endpoint that the route led to, or that the source
   /// belongs to: its removal may have waited for this. nullptr for a stale reference, which is counted.

@@ -420,10 +420,12 @@ Sessions::MediaPorts Sessions::media_ports() const {
 Sessions::WorkerLoad Sessions::worker_load(std::size_t worker) const {
   const WorkerRecords& records = *state_->context.workers[worker];
   const Context& context = state_->context;
-  return {
-      records.endpoint_slots.used(), records.route_slots.used(),
-      state_->streams.count(worker), records.sessions,
-      context.load.reading(worker),  context.load.capacity_left_pps(worker, context.placement.load_limit())};
+  return {records.endpoint_slots.used(),
+          records.route_slots.used(),
+          records.memory.streams_in_use.read(),
+          records.sessions,
+          context.load.reading(worker),
+          context.load.capacity_left_pps(worker, context.placement.load_limit())};
 }
 
 Sessions::Totals Sessions::totals() const {

@@ -188,14 +188,4 @@ Result<Page<StreamView>> StreamWatch::list(const StreamList& request, const Sess
   return fill.end("");
 }
 
-std::size_t StreamWatch::count(std::size_t worker) const {
-  const dataplane::WorkerMemory& memory = context_.workers[worker]->memory;
-  const std::size_t high_water = memory.stream_high_water.load(std::memory_order_acquire);
-  std::size_t streams = 0;
-  for (std::size_t slot = 0; slot < high_water; ++slot)
-    if (memory.streams[slot].endpoint.load(std::memory_order_relaxed) != dataplane::kNoSlot)
-      streams += memory.streams[slot].tenancy.load(std::memory_order_relaxed) % 2;
-  return streams;
-}
-
 }  // namespace sluice::control

@@ -24,8 +24,6 @@ class StreamWatch {
   /// page looks at.
   [[nodiscard]] Result<Page<StreamView>> list(const StreamList& request, const Session* session,
                                               const Endpoint* endpoint) const;
-  /// The number of streams of a worker, including those that have only carried RTCP.
-  std::size_t count(std::size_t worker) const;
 
  private:
   struct Sample {

@@ -84,6 +84,7 @@ struct WorkerMemory {
   SlotArray<StreamSlot> streams;
   /// Stream slots from this index on have never been used. Written by the worker.
   std::atomic<std::uint32_t> stream_high_water{0};
+  Counter streams_in_use;  // of endpoints, without those of mirrors. Written by the worker
 
   WorkerCounters counters;
 };

@@ -380,8 +380,8 @@ std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint_slot, std
   ++endpoint.stream_count;
   [[maybe_unused]] const bool inserted = state.stream_by_ssrc.insert({endpoint_slot, ssrc}, slot);
   assert(inserted);  // the table holds as many streams as there are slots
-  const std::uint32_t tenancy = stream.tenancy.load(std::memory_order_relaxed) + 1;
-  stream.tenancy.store(tenancy, std::memory_order_release);
+  stream.tenancy.store(stream.tenancy.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  state.memory.streams_in_use.set(state.memory.streams_in_use.read() + 1);
   return slot;
 }
 
@@ -397,6 +397,7 @@ void forget_stream(WorkerState& state, std::uint32_t slot) {
   while (*link != slot) link = &state.memory.streams[*link].next;
   *link = stream.next;
   --endpoint.stream_count;
+  state.memory.streams_in_use.set(state.memory.streams_in_use.read() - 1);
   release_sources(state, slot);
   state.stream_by_ssrc.erase({endpoint_slot, ssrc});
   if (endpoint.encrypted && endpoint.keys_ready)

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <random>
 #include <set>
+#include <tuple>
 
+#include "controlplane/session/endpoints.h"
 #include "tests/controlplane/session/session_fixture.h"
 
 namespace sluice::control {
@@ -180,6 +182,58 @@ TEST_F(LargeSessionTest, AnythingInAnyOrder) {
   for (std::size_t w = 0; w < 3; ++w) bench.plane.worker(w).release_acks();
   bench.settle();
   EXPECT_GT(lent(), 5u) << "too few loans for a useful test";
+}
+
+// The routes of a publisher go a bounded number in each step: other work comes between.
+TEST(LargeSession, APublisherOf2000RoutesEndsInSteps) {
+  constexpr std::size_t kReceivers = 2000;
+  config::Config config = test::small_config();
+  config.limits.endpoints_per_worker = config.limits.routes_per_worker = 4096;
+  config.limits.session_block = 4096;
+  config.media.port_max = 30000;
+  SessionFixture bench(config);
+  bench.session();
+  bench.create(bench.rtp("publisher"));
+  for (std::size_t i = 0; i < kReceivers; ++i) {
+    const std::string id = "r" + std::to_string(i);
+    bench.create(bench.rtp(id, false));
+    bench.route("to-" + id, "publisher", id);
+    if (i % 100 == 0) bench.settle();
+  }
+  bench.settle();
+  auto& worker = bench.plane.worker(0);
+  const auto removed_since = [&](std::size_t before) {
+    return static_cast<std::size_t>(std::count(worker.order.begin() + static_cast<std::ptrdiff_t>(before),
+                                               worker.order.end(), dataplane::CommandKind::kRemoveRoute));
+  };
+  bool is_done = false;
+  bench.sessions->remove_endpoint("s", "publisher", [&](auto error) { is_done = !error; });
+  const auto refused = bench.sessions->create_route(
+      {.session = "s",
+       .id = "late",
+       .from = {.endpoint = "publisher", .ssrc = {}, .payload_types = {}, .mid = {}},
+       .to = "r0",
+       .ssrc = {},
+       .clock_rate = 8000,
+       .payload_types = {},
+       .header_extensions = {},
+       .keyframe_on_switch = false,
+       .retransmit = {}});
+  EXPECT_TRUE(std::holds_alternative<RequestError>(refused)) << "the publisher is going";
+  std::size_t steps = 0;
+  for (; !is_done && steps < 100; ++steps) {
+    const std::size_t before = worker.order.size();
+    worker.turn();
+    EXPECT_LE(removed_since(before), 3 * Endpoints::kRoutesPerStep) << "at most two requests and a step";
+    std::ignore = bench.sessions->poll(bench.now);
+  }
+  EXPECT_TRUE(is_done);
+  EXPECT_GE(steps, kReceivers / 256);
+  bench.settle();
+  EXPECT_TRUE(worker.routes.empty());
+  EXPECT_TRUE(worker.sources.empty());
+  EXPECT_EQ(worker.endpoints.size(), kReceivers);
+  bench.expect_no_breach();
 }
 
 }  // namespace
