@@ -38,7 +38,9 @@ std::optional<DropReason> overtaken(WorkerState& state, const FanoutJob& job) {
 void drop_front(WorkerState& state, DropReason reason) {
   const FanoutJob& job = state.fanouts.front();
   const SourceSlot& source = state.memory.sources[job.source.slot];
-  if (source.generation == job.source.generation && source.route_count > job.made) {
+  // Of a slot that is not installed the control thread may be writing the generation.
+  const bool lives = source.installed && source.generation == job.source.generation;
+  if (lives && source.route_count > job.made) {
     state.counters().copies.add(source.route_count - job.made);
     state.counters().drop(reason, source.route_count - job.made);
   }
