@@ -27,6 +27,8 @@ using namespace sluice::dataplane;
 using fuzz::Bytes;
 
 constexpr std::uint32_t kFirstSsrc = 0x51000000;
+constexpr std::size_t kFewRoutes = 6;
+constexpr std::size_t kRoutes = kFewRoutes + 20;  // the last 20 are of one source: a large fan-out
 constexpr std::uint64_t kFirstIndex = 100;
 constexpr std::size_t kMaxFrame = 1500;
 constexpr std::size_t kMaxPayload = 1200;
@@ -161,7 +163,7 @@ class Side {
 
   bool is_good_rtp(Bytes packet) {
     RtpView view;
-    if (!parse_rtp(packet, view) || view.ssrc < kFirstSsrc || view.ssrc >= kFirstSsrc + 16) return false;
+    if (!parse_rtp(packet, view) || view.ssrc < kFirstSsrc || view.ssrc >= kFirstSsrc + kRoutes) return false;
     std::uint64_t& highest = received_.try_emplace(view.ssrc, view.sequence).first->second;
     const std::uint64_t index = crypto::estimate_packet_index(highest, view.sequence);
     if (!encrypted()) {
@@ -239,6 +241,7 @@ class Room {
     });
     add_route(2, 1, [](test::RouteOptions& route) { route.keyframe_on_switch = true; });
     add_route(3, 2, [&](test::RouteOptions& route) { route.extension_ids = ids; });
+    while (routes_.size() != kRoutes) add_route(3, routes_.size() % 3, [](test::RouteOptions&) {});
   }
 
   void step(fuzz::Input& input) {
@@ -258,8 +261,7 @@ class Room {
         return collect();
       case kSwitch: {
         const std::uint8_t which = input.u8();
-        return harness_.switch_route(routes_[which % routes_.size()],
-                                     sources_[which / 16U % sources_.size()]);
+        return harness_.switch_route(routes_[which % 16U], sources_[which / 16U % sources_.size()]);
       }
       case kUpdate:
         return update(from, input);
