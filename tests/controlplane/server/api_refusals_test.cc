@@ -1,6 +1,7 @@
 // Every refusal of a request, from the JSON layer and from the sessions: each has the form of docs/api.md.
 // And the two layers agree: the sessions refuse what JSON refuses, with the same parameter and allowed
 // values.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -303,7 +304,7 @@ TEST_F(ApiRefusals, OfWhatComesAtTheWrongTimeOrGoesWrong) {
   bench.settle();
 }
 
-TEST_F(ApiRefusals, OfFingerprintsThatChangeTooLateNameThem) {
+TEST_F(ApiRefusals, OfARoleThatComesTooLateNamesIt) {
   test::WebPeer peer(bench, std::get<EndpointView>(bench.sessions->get_endpoint("s", "w")));
   EndpointConnect request;
   request.session = "s";
@@ -314,12 +315,9 @@ TEST_F(ApiRefusals, OfFingerprintsThatChangeTooLateNameThem) {
   ASSERT_TRUE(std::holds_alternative<EndpointView>(bench.sessions->connect_endpoint(request)));
   peer.check();
   peer.start_dtls();
-  std::string other = peer.fingerprint().value;
-  other[0] = other[0] == 'A' ? 'B' : 'A';
-  const std::string params =
-      R"({"session":"s","id":"w","dtls":{"fingerprints":[{"algorithm":"sha-256","value":")" + other +
-      R"("}]}})";
-  expect({{"endpoint.connect", params.c_str(), kErrorState, "dtls.fingerprints"}});
+  const char* const role = peer.view.setup == DtlsSetup::kActive ? "passive" : "active";
+  const std::string params = fmt::format(R"({{"session":"s","id":"w","dtls":{{"setup":"{}"}}}})", role);
+  expect({{"endpoint.connect", params.c_str(), kErrorState, "dtls.setup"}});
 }
 
 TEST(ApiRefusal, OfALoadedWorkerNamesIt) {
