@@ -11,6 +11,9 @@
 namespace sluice::dataplane {
 namespace {
 
+// Packets that keep a port busy until the worker comes back.
+constexpr std::size_t kEnoughWaiting = 1024;
+
 // A buffer that the job may keep: the packet's own, or a copy of a borrowed one. nullptr when there is none.
 rte_mbuf* keep_for_job(WorkerState& state, const MediaPacket& packet, bool is_borrowed, std::uint8_t*& data) {
   if (!is_borrowed) {
@@ -33,6 +36,14 @@ std::optional<DropReason> overtaken(WorkerState& state, const FanoutJob& job) {
   if (stream.tenancy.load(std::memory_order_relaxed) != job.tenancy) return DropReason::kStaleAfterSwitch;
   if (state.now - job.since > state.longest_wait) return DropReason::kFanoutLate;
   return std::nullopt;
+}
+
+// Whether the job's next copies are for a port that has enough to do. They wait for it only so long that they
+// still come in time: a port that takes nothing must not hold up the receivers at other ports.
+bool waits_for_port(WorkerState& state, const FanoutJob& job) {
+  if (job.chunk == kNoSlot || state.now - job.since > state.longest_wait / 2) return false;
+  const std::uint32_t receiver = state.memory.routes[state.chunks[job.chunk].routes[0]].endpoint.slot;
+  return state.transmit[state.endpoint(receiver).transmit_index].queue.size() > kEnoughWaiting;
 }
 
 void drop_front(WorkerState& state, DropReason reason) {
@@ -109,6 +120,10 @@ bool Forward::next_waiting(WorkerState& state, OutgoingBatch& out) {
     if (const auto reason = overtaken(state, job)) {
       drop_front(state, *reason);
       has_dropped = true;
+      continue;
+    }
+    if (state.waits_for_port && waits_for_port(state, job)) {
+      state.fanouts.rotate();
       continue;
     }
     MediaPacket& packet = waiting_[used];

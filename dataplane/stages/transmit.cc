@@ -163,13 +163,9 @@ void flush_transmit(WorkerState& state) {
   for (std::size_t i = 0; i < state.transmit.size(); ++i)
     if (state.transmit[i].count != 0) flush_port(state, i);
   if (!waited && !state.waits_for_port) return;
-  state.counters().waiting.set(waiting_for_ports(state));
-}
-
-std::size_t waiting_for_ports(const WorkerState& state) {
   std::size_t waiting = 0;
   for (const TransmitBuffer& buffer : state.transmit) waiting += buffer.count + buffer.queue.size();
-  return waiting;
+  state.counters().waiting.set(waiting);
 }
 
 void drop_waiting(WorkerState& state) {

@@ -26,9 +26,6 @@ std::size_t transmit_for_others(WorkerState& state);
 /// left.
 void flush_transmit(WorkerState& state);
 
-/// The number of packets that wait for ports.
-[[nodiscard]] std::size_t waiting_for_ports(const WorkerState& state);
-
 /// Drops what is left when the worker stops.
 void drop_waiting(WorkerState& state);
 

@@ -20,8 +20,6 @@ namespace {
 constexpr std::size_t kCommandsPerTurn = 32;
 // Of kOutputs copies each. A copy of 1,200 bytes takes up to 600 cycles: the rounds of a turn take 0.25 ms.
 constexpr std::size_t kRoundsPerTurn = 8;
-// Packets that keep a port busy until the worker comes back.
-constexpr std::size_t kEnoughWaiting = 1024;
 
 static_assert(kHeadroom == RTE_PKTMBUF_HEADROOM && kHeadroom >= HeaderTemplate::kMaxLength);
 
@@ -69,11 +67,10 @@ bool Worker::turn(std::uint64_t now) {
   return commands + count + loans + carried != 0 || fans_out;
 }
 
-// Makes copies until the share of this turn is made, or a port has enough to do.
+// Makes the share of this turn of the copies that wait.
 void Worker::fan_out() {
   WorkerState& state = *state_;
   for (std::size_t rounds = 0; rounds < kRoundsPerTurn; ++rounds) {
-    if (state.waits_for_port && waiting_for_ports(state) > kEnoughWaiting) return;
     if (!forward_.next_waiting(state, outgoing_)) return;
     protect(state, outgoing_);
     transmit(state, outgoing_);

@@ -111,6 +111,18 @@ TEST_F(TransmitWaitTest, WhatWaitsTooLongIsDroppedAndTheRestGoesOn) {
   EXPECT_FALSE(plane.worker().state().waits_for_port);
 }
 
+// Receivers at another port would wait for nothing.
+TEST_F(TransmitWaitTest, CopiesDoNotWaitForADeadPortForLong) {
+  send_key_frame();
+  for (int turns = 0; turns < 10; ++turns) plane.turn();
+  EXPECT_FALSE(plane.worker().state().fanouts.empty());
+  plane.advance(0.011);
+  for (int turns = 0; turns < 10; ++turns) plane.turn();
+  EXPECT_TRUE(plane.worker().state().fanouts.empty());
+  EXPECT_EQ(plane.counters().copies.read(), kKeyFrame * kReceivers);
+  EXPECT_EQ(plane.drops(DropReason::kFanoutLate), 0u);
+}
+
 TEST_F(TransmitWaitTest, AStoppedWorkerKeepsNoPacket) {
   send_key_frame();
   drop_waiting(plane.worker().state());
