@@ -111,11 +111,7 @@ void ScriptedWorker::carry_out(const Command& command) {
     case CommandKind::kRemoveRoute:
       return remove_route(command.ref);
     case CommandKind::kSwitchRoute:
-      if (!holds(routes, command.ref)) return breach("switches a route that is not installed");
-      if (!holds(sources, command.source)) return breach("switches to a source that is not installed");
-      memory_.routes[command.ref.slot].source = command.source.slot;
-      route_source[command.ref.slot] = command.source.slot;
-      return answer(NoteKind::kRouteSwitched, command.ref);
+      return switch_route(command);
     case CommandKind::kRequestKeyframe:
       return;
     case CommandKind::kStreamIdle:
@@ -162,21 +158,20 @@ void ScriptedWorker::install_source(const Command& command) {
   if (slot.endpoint.valid() && !holds(endpoints, slot.endpoint))
     breach("source of an endpoint that is not installed");
   if (!slot.endpoint.valid()) mirrors[command.ref.slot] = slot.home;
+  feeds_of_.emplace(slot.endpoint.slot, command.ref.slot);
   slot.installed = true;
   sources[command.ref.slot] = command.ref.generation;
 }
 
 void ScriptedWorker::remove_source(const Command& command) {
   if (!holds(sources, command.ref)) return breach("removes a source that is not installed");
-  if (std::any_of(route_source.begin(), route_source.end(),
-                  [&](const auto& entry) { return entry.second == command.ref.slot; }))
-    breach("removes a source that routes hang on");
+  if (fed_from_.contains(command.ref.slot)) breach("removes a source that routes hang on");
   memory_.sources[command.ref.slot].installed = false;
+  feeds_of_.erase({memory_.sources[command.ref.slot].endpoint.slot, command.ref.slot});
   sources.erase(command.ref.slot);
   mirrors.erase(command.ref.slot);
-  if (std::any_of(lent.begin(), lent.end(),
-                  [&](const auto& entry) { return entry.first.first == command.ref.slot; }))
-    breach("removes a source that is lent");
+  const auto loan = lent.lower_bound({command.ref.slot, 0});
+  if (loan != lent.end() && loan->first.first == command.ref.slot) breach("removes a source that is lent");
   return answer(NoteKind::kSourceRemoved, command.ref);
 }
 
@@ -208,10 +203,11 @@ void ScriptedWorker::remove_endpoint(SlotRef ref) {
     breach("removes an endpoint that is not installed");
     return answer(NoteKind::kEndpointRemoved, ref);
   }
-  for (const auto& [slot, generation] : routes)
-    if (memory_.routes[slot].endpoint == ref) breach("removes an endpoint that routes lead to");
-  for (const auto& [slot, generation] : sources)
-    if (memory_.sources[slot].endpoint == ref) breach("removes an endpoint that has sources");
+  const auto route = outgoing_.lower_bound({ref.slot, ref.generation, 0});
+  if (route != outgoing_.end() && route->slot == ref.slot && route->generation == ref.generation)
+    breach("removes an endpoint that routes lead to");
+  const auto source = feeds_of_.lower_bound({ref.slot, 0});
+  if (source != feeds_of_.end() && source->first == ref.slot) breach("removes an endpoint that has sources");
   for (const Bound& tuple : bound)
     if (tuple.ref == ref) breach("removes an endpoint that has tuples");
   memory_.endpoints[ref.slot].installed = false;
@@ -224,15 +220,24 @@ void ScriptedWorker::install_route(const Command& command) {
   if (slot.generation != command.ref.generation || slot.installed) breach("route slot not prepared");
   if (!holds(endpoints, slot.endpoint)) breach("route to an endpoint that is not installed");
   if (!sources.contains(slot.source)) breach("route from a source that is not installed");
-  for (const auto& [other, generation] : routes)
-    if (memory_.routes[other].endpoint == slot.endpoint && memory_.routes[other].ssrc == slot.ssrc)
-      breach("two live routes to one endpoint with one SSRC");
+  if (!outgoing_.insert(outgoing_of(slot)).second) breach("two live routes to one endpoint with one SSRC");
   if (memory_.endpoints[slot.endpoint.slot].local_ssrc == slot.ssrc)
     breach("route with the endpoint's own SSRC");
   slot.installed = true;
   routes[command.ref.slot] = command.ref.generation;
   route_source[command.ref.slot] = slot.source;
+  fed_from_.insert(slot.source);
   first_indices.push_back(slot.first_index);
+}
+
+void ScriptedWorker::switch_route(const Command& command) {
+  if (!holds(routes, command.ref)) return breach("switches a route that is not installed");
+  if (!holds(sources, command.source)) return breach("switches to a source that is not installed");
+  memory_.routes[command.ref.slot].source = command.source.slot;
+  fed_from_.erase(fed_from_.find(route_source[command.ref.slot]));
+  fed_from_.insert(command.source.slot);
+  route_source[command.ref.slot] = command.source.slot;
+  answer(NoteKind::kRouteSwitched, command.ref);
 }
 
 void ScriptedWorker::remove_route(SlotRef ref) {
@@ -246,6 +251,8 @@ void ScriptedWorker::remove_route(SlotRef ref) {
     sent_.erase(sent);
   }
   slot.installed = false;
+  outgoing_.erase(outgoing_of(slot));
+  fed_from_.erase(fed_from_.find(route_source[ref.slot]));
   routes.erase(ref.slot);
   route_source.erase(ref.slot);
   answer(NoteKind::kRouteRemoved, ref);

@@ -92,12 +92,26 @@ class ScriptedWorker {
   void install_endpoint(dataplane::SlotRef ref);
   void remove_endpoint(dataplane::SlotRef ref);
   void install_route(const dataplane::Command& command);
+  void switch_route(const dataplane::Command& command);
   void remove_route(dataplane::SlotRef ref);
   void breach(std::string what) { breaches.push_back(std::move(what)); }
   void answer(dataplane::NoteKind kind, dataplane::SlotRef ref);
 
+  /// An endpoint, and an outgoing SSRC of it.
+  struct Outgoing {
+    std::uint32_t slot, generation, ssrc;
+    auto operator<=>(const Outgoing&) const = default;
+  };
+  static Outgoing outgoing_of(const dataplane::RouteSlot& route) {
+    return {route.endpoint.slot, route.endpoint.generation, route.ssrc};
+  }
+
   dataplane::WorkerMemory& memory_;
   std::atomic<std::int64_t>& frames_;
+  // What is installed once more, so that no check walks the tables.
+  std::set<Outgoing> outgoing_;                                 // of the routes
+  std::multiset<std::uint32_t> fed_from_;                       // source slots of the routes
+  std::set<std::pair<std::uint32_t, std::uint32_t>> feeds_of_;  // endpoint slot and source slot
   std::deque<dataplane::Note> answers_;
   std::map<std::uint32_t, std::uint64_t> sent_;  // by SSRC
   bool holding_ = false;
