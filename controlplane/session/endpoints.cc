@@ -267,30 +267,17 @@ void Endpoints::say_goodbye(Endpoint& endpoint, std::string_view reason) {
   if (endpoint.webrtc) webrtc_.close(endpoint);
 }
 
-void Endpoints::remove(Endpoint& endpoint, std::string_view reason) {
+bool Endpoints::remove(Endpoint& endpoint, std::string_view reason, std::size_t& budget) {
   say_goodbye(endpoint, reason);
-  if (endpoint.teardown) return;
-  endpoint.teardown = true;
+  if (endpoint.teardown) return true;
   remotes_.forget(endpoint);
-  if (!detach(endpoint)) detaching_.push_back({endpoint.worker, endpoint.ref});
-}
-
-// True when the worker was told to remove it.
-bool Endpoints::detach(Endpoint& endpoint) {
-  if (!routing_.detach(endpoint, kRoutesPerStep)) return false;
+  if (!routing_.detach(endpoint, budget)) return false;
+  endpoint.teardown = true;
   Command command;
   command.kind = CommandKind::kRemoveEndpoint;
   command.ref = endpoint.ref;
   context_.records(endpoint).commands.send(command);
   return true;
-}
-
-void Endpoints::step() {
-  if (detaching_.empty()) return;
-  const auto [worker, ref] = detaching_.front();
-  // It stays until the worker has acknowledged its removal.
-  Endpoint* endpoint = context_.workers[worker]->endpoint(ref);
-  if (endpoint == nullptr || detach(*endpoint)) detaching_.pop_front();
 }
 
 void Endpoints::fail(Endpoint& endpoint, std::string_view reason, std::string_view text) {

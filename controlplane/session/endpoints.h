@@ -6,8 +6,6 @@
 // slot are free. Control thread only.
 #pragma once
 
-#include <deque>
-
 #include "controlplane/session/context.h"
 #include "controlplane/session/endpoint_plan.h"
 #include "controlplane/session/peer_plan.h"
@@ -19,8 +17,6 @@ namespace sluice::control {
 
 class Endpoints {
  public:
-  static constexpr std::size_t kRoutesPerStep = 256;
-
   Endpoints(Context& context, Routing& routing, RemoteAddresses& remotes, WebrtcTransport& webrtc)
       : context_(context), routing_(routing), remotes_(remotes), webrtc_(webrtc) {}
 
@@ -34,13 +30,9 @@ class Endpoints {
   /// The first step of a removal: admits no new peer and sends close_notify. A caller that removes many
   /// endpoints calls this for all of them before it calls remove() for the first.
   void say_goodbye(Endpoint& endpoint, std::string_view reason);
-  /// Begins the removal; on_removed ends it. Does nothing when it has begun already. Of a publisher with many
-  /// routes, step() removes the rest.
-  void remove(Endpoint& endpoint, std::string_view reason);
-  /// Goes on with removals that have begun, kRoutesPerStep routes of one endpoint.
-  void step();
-  /// Whether step() has more to do.
-  [[nodiscard]] bool is_busy() const { return !detaching_.empty(); }
+  /// Begins the removal, or goes on with it: removes as many routes as `budget` says, which it counts down.
+  /// True when all has begun; then on_removed ends it. False when routes are left for another call.
+  [[nodiscard]] bool remove(Endpoint& endpoint, std::string_view reason, std::size_t& budget);
   /// Marks the endpoint as failed. It stays without function, so that operators can see the reason, until it
   /// is removed or reclaimed as idle.
   void fail(Endpoint& endpoint, std::string_view reason, std::string_view text);
@@ -75,18 +67,12 @@ class Endpoints {
                                                               const EndpointConnect& request);
   [[nodiscard]] Result<std::unique_ptr<KeyExchange>> expand_fresh(const Endpoint& endpoint,
                                                                   const PeerPlan& plan);
-  bool detach(Endpoint& endpoint);
   void apply(Endpoint& endpoint, PeerPlan plan, std::unique_ptr<KeyExchange> fresh);
 
   Context& context_;
   Routing& routing_;
   RemoteAddresses& remotes_;
   WebrtcTransport& webrtc_;
-  struct Detaching {
-    std::size_t worker = 0;
-    dataplane::SlotRef endpoint;
-  };
-  std::deque<Detaching> detaching_;
 };
 
 }  // namespace sluice::control

@@ -168,7 +168,7 @@ struct Endpoint {
 
   Sources sources;                // the sources in use, and their mirrors on other workers
   std::size_t sources_dying = 0;  // sources whose removal the worker has not yet acknowledged
-  IncomingRoutes incoming;        // routes that lead here
+  IncomingRoutes incoming;        // routes that lead here; those that are being removed stand at the end
   OutgoingRoutes outgoing;        // routes that are fed from here
   std::unique_ptr<OutgoingSsrcs> ssrcs;
   std::unique_ptr<WebrtcPeer> webrtc;
@@ -212,5 +212,17 @@ struct Session {
   TimePoint last_alive;    // the last sign of life of any of its endpoints, or of the controller
   TimePoint empty_since;   // while it has no endpoints
 };
+
+/// Whether the removal of the object has begun. A route goes with the endpoints at its ends: it is being
+/// removed from the moment on when one of them is.
+inline bool is_being_removed(const Session& session) {
+  return session.removing;
+}
+inline bool is_being_removed(const Endpoint& endpoint) {
+  return endpoint.removing;
+}
+inline bool is_being_removed(const Route& route) {
+  return route.removing || route.to->removing || route.source->endpoint->removing;
+}
 
 }  // namespace sluice::control

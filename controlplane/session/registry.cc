@@ -14,7 +14,7 @@ template <typename Object>
 Result<Object*> need(Object* found, std::string_view kind, const std::string& id, Liveness liveness,
                      std::string_view session = {}) {
   if (found == nullptr) return refuse_unknown(kind, id, session);
-  if (liveness == Liveness::kStaying && found->removing)
+  if (liveness == Liveness::kStaying && is_being_removed(*found))
     return refuse_state(fmt::format("{} \"{}\" is being removed", kind, id));
   return found;
 }

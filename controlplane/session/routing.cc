@@ -71,7 +71,7 @@ Route& Routing::publish(Session& session, Endpoint& from, Endpoint& to, const Ro
       request.retransmit.value_or(to.kind == dataplane::EndpointKind::kWebrtc && caches_packets());
   records.put(route);
   session.routes.emplace(route.request.id, std::move(owned));
-  to.incoming.push_back(route);
+  to.incoming.push_front(route);
   from.outgoing.push_back(route);
   reserved.slot.commit();
 
@@ -249,7 +249,7 @@ void Routing::fill(const Route& route) {
 }
 
 std::optional<RequestError> Routing::switch_to(Route& route, Endpoint& from, const SourceSelector& selector) {
-  assert(!route.removing && !from.removing && from.session == route.session);
+  assert(!is_being_removed(route) && !from.removing && from.session == route.session);
   if (auto error = check_source(selector, from)) return *error;
 
   WorkerRecords& records = context_.records(route);
@@ -279,18 +279,22 @@ void Routing::remove(Route& route) {
   remove_route.kind = CommandKind::kRemoveRoute;
   remove_route.ref = route.ref;
   context_.records(route).commands.send(remove_route);
+  IncomingRoutes& incoming = route.to->incoming;
+  incoming.splice(incoming.end(), incoming, IncomingRoutes::s_iterator_to(route));
   route.source->endpoint->outgoing.erase(OutgoingRoutes::s_iterator_to(route));
   leave_source(*std::exchange(route.source, nullptr));
 }
 
-bool Routing::detach(Endpoint& endpoint, std::size_t most) {
-  // remove() takes a route out of `outgoing`; `incoming` keeps it until the acknowledgement. It has at most
-  // limits.routes_per_endpoint of them.
-  for (; !endpoint.outgoing.empty(); --most) {
-    if (most == 0) return false;
+bool Routing::detach(Endpoint& endpoint, std::size_t& budget) {
+  // remove() takes a route out of `outgoing`; `incoming` keeps it, at the end, until the acknowledgement.
+  for (; !endpoint.outgoing.empty(); --budget) {
+    if (budget == 0) return false;
     remove(endpoint.outgoing.front());
   }
-  for (Route& route : endpoint.incoming) remove(route);
+  for (; !endpoint.incoming.empty() && !endpoint.incoming.front().removing; --budget) {
+    if (budget == 0) return false;
+    remove(endpoint.incoming.front());
+  }
   return true;
 }
 

@@ -26,9 +26,9 @@ class Routing {
                                                       const SourceSelector& selector);
   /// Begins the removal; on_route_removed ends it. Does nothing when it has begun already.
   void remove(Route& route);
-  /// Begins the removal of the routes to and from the endpoint, and so of its sources: of at most `most`
-  /// routes from it. True when none is left.
-  [[nodiscard]] bool detach(Endpoint& endpoint, std::size_t most);
+  /// Begins the removal of routes to and from the endpoint, and so of its sources: of as many routes as
+  /// `budget` says, which it counts down. True when the removal of all of them has begun.
+  [[nodiscard]] bool detach(Endpoint& endpoint, std::size_t& budget);
 
   /// Take the worker's acknowledgement. They return the endpoint that the route led to, or that the source
   /// belongs to: its removal may have waited for this. nullptr for a stale reference, which is counted.

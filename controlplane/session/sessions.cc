@@ -157,7 +157,7 @@ void Sessions::State::carry_out(const PendingRemoval& removal) {
   Endpoint* endpoint = context.workers[removal.worker]->endpoint(removal.endpoint);
   if (endpoint == nullptr || endpoint->removing) return;
   if (removal.reason == "idle") ++context.totals.endpoints_idle_reclaimed;
-  endpoints.remove(*endpoint, removal.reason);
+  removals.begin(*endpoint, removal.reason);
 }
 
 void Sessions::State::carry_out(const PendingFailure& failure) {
@@ -191,7 +191,7 @@ template <typename Object>
 std::optional<RequestError> Sessions::State::check_id(std::string_view kind, const std::string& id,
                                                       const Object* existing) {
   if (auto error = check_new_id(id)) return *error;
-  if (existing != nullptr && existing->removing)
+  if (existing != nullptr && is_being_removed(*existing))
     return refuse_state(fmt::format("{} \"{}\" is being removed", kind, id));
   return std::nullopt;
 }
@@ -338,7 +338,7 @@ void Sessions::remove_session(const std::string& id, Done done) {
 
 void Sessions::remove_endpoint(const std::string& session, const std::string& id, Done done) {
   state_->remove(state_->context.registry.need_endpoint(session, id, Liveness::kAny), std::move(done),
-                 [&](Endpoint& endpoint) { state_->endpoints.remove(endpoint, "request"); });
+                 [&](Endpoint& endpoint) { state_->removals.begin(endpoint, "request"); });
 }
 
 void Sessions::remove_route(const std::string& session, const std::string& id, Done done) {
@@ -469,8 +469,7 @@ void Sessions::reconfigure(const config::Config& config) {
 void Sessions::shut_down(std::function<void()> done) {
   state_->context.stopping = true;
   state_->shut_down_done = std::move(done);
-  for (const auto& [id, session] : state_->context.registry.sessions())
-    state_->removals.begin(*session, "shutdown");
+  state_->removals.begin_all("shutdown");
   state_->settle();
 }
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <tuple>
 
-#include "controlplane/session/endpoints.h"
+#include "controlplane/session/removals.h"
 #include "tests/controlplane/session/session_fixture.h"
 
 namespace sluice::control {
@@ -224,11 +224,11 @@ TEST(LargeSession, APublisherOf2000RoutesEndsInSteps) {
   for (; !is_done && steps < 100; ++steps) {
     const std::size_t before = worker.order.size();
     worker.turn();
-    EXPECT_LE(removed_since(before), 3 * Endpoints::kRoutesPerStep) << "at most two requests and a step";
+    EXPECT_LE(removed_since(before), 3 * Removals::kRoutesPerStep) << "at most two requests and a step";
     std::ignore = bench.sessions->poll(bench.now);
   }
   EXPECT_TRUE(is_done);
-  EXPECT_GE(steps, kReceivers / 256);
+  EXPECT_GE(steps, kReceivers / (3 * Removals::kRoutesPerStep));
   bench.settle();
   EXPECT_TRUE(worker.routes.empty());
   EXPECT_TRUE(worker.sources.empty());
