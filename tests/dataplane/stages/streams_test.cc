@@ -112,6 +112,22 @@ TEST_F(StreamsTest, BirthIsKnownAndTold) {
   EXPECT_EQ(worker_.memory.stream_high_water.load(), 1u);
 }
 
+TEST_F(StreamsTest, TheWorkerCountsItsStreams) {
+  const auto count = [&] { return worker_.memory.streams_in_use.read(); };
+  EXPECT_EQ(count(), 0u);
+  const std::uint32_t one = create_stream(*worker_.state, kEndpoint, 1000);
+  const std::uint32_t other = create_stream(*worker_.state, kEndpoint, 1001);
+  EXPECT_EQ(count(), 2u);
+  const std::uint32_t mirror = create_mirror_stream(*worker_.state, 0);
+  EXPECT_EQ(count(), 2u) << "the stream of a mirror counts at home";
+  forget_stream(*worker_.state, one);
+  EXPECT_EQ(count(), 1u);
+  forget_mirror_stream(*worker_.state, mirror);
+  EXPECT_EQ(count(), 1u);
+  forget_stream(*worker_.state, other);
+  EXPECT_EQ(count(), 0u);
+}
+
 TEST_F(StreamsTest, OneSsrcAtTwoEndpointsIsTwoStreams) {
   add_endpoint(6, 20010);
   const std::uint32_t here = create_stream(*worker_.state, kEndpoint, 1000);
