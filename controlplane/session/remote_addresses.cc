@@ -69,7 +69,8 @@ void RemoteAddresses::on_frame(std::size_t port, std::span<const std::uint8_t> f
 }
 
 TimePoint RemoteAddresses::tick(TimePoint now) {
-  tell_legs(kLegsPerTick);
+  may_tell_ = kLegsPerTick;
+  tell_legs();
   const TimePoint next = neighbors_.tick(now);
   return changes_.empty() ? next : now;
 }
@@ -174,11 +175,12 @@ void RemoteAddresses::on_resolved(const Place& place, const dataplane::MacAddres
   const auto found = places_.find(place);
   if (found == places_.end()) return;
   changes_.push_back({place, 0});
-  if (found->second.size() <= kLegsPerTick && changes_.size() == 1) tell_legs(kLegsPerTick);
+  tell_legs();
 }
 
-void RemoteAddresses::tell_legs(std::size_t most) {
-  while (most > 0 && !changes_.empty()) {
+void RemoteAddresses::tell_legs() {
+  while (may_tell_ > 0 && !changes_.empty()) {
+    --may_tell_;
     Change& change = changes_.front();
     const auto found = places_.find(change.place);
     const auto mac = neighbors_.known_mac(change.place.port, change.place.next_hop);
@@ -188,7 +190,7 @@ void RemoteAddresses::tell_legs(std::size_t most) {
     }
     Legs& legs = found->second;
     auto at = legs.lower_bound(change.next_leg);
-    for (; at != legs.end() && most > 0; ++at, --most) tell(at->second, *mac);
+    for (; at != legs.end() && may_tell_ > 0; ++at, --may_tell_) tell(at->second, *mac);
     if (at == legs.end())
       changes_.pop_front();
     else

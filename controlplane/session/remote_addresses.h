@@ -1,8 +1,8 @@
 // remote_addresses: where each endpoint's media goes. An address comes from signalling, from latching or from
 // ICE. With the MAC of the next hop it makes the header template that the worker sends with. This class finds
 // the MAC, tells the worker, and tells it again when the MAC of the next hop changes: kLegsPerTick endpoints
-// at a time, since all of them may be behind one gateway. It logs what happens to gateways and to our own
-// addresses, and sends events about it. Control thread only.
+// from one tick to the next, since all of them may be behind one gateway. It logs what happens to gateways
+// and to our own addresses, and sends events about it. Control thread only.
 #pragma once
 
 #include <deque>
@@ -78,7 +78,7 @@ class RemoteAddresses {
   void on_resolved(const Place& place, const dataplane::MacAddress& mac);
   void on_gateway(const Place& place, const std::optional<dataplane::MacAddress>& mac);
   void on_conflict(const Place& ours, const dataplane::MacAddress& mac);
-  void tell_legs(std::size_t most);
+  void tell_legs();
   void tell(Leg& leg, const dataplane::MacAddress& mac);
   void set_remote(Endpoint& endpoint, const Leg& leg, dataplane::CommandKind kind,
                   const dataplane::MacAddress& mac);
@@ -91,6 +91,7 @@ class RemoteAddresses {
   std::map<Place, Legs> places_;
   std::unordered_map<std::uint64_t, Place> legs_;  // leg_key -> its place in places_
   std::deque<Change> changes_;                     // of places that have legs to tell
+  std::size_t may_tell_ = kLegsPerTick;            // legs and places that tell_legs() may still look at
 };
 
 }  // namespace sluice::control

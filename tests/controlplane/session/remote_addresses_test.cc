@@ -126,7 +126,8 @@ TEST(RemoteAddresses, ManyEndpointsBehindAGatewayAreToldAFewAtATime) {
     return std::equal(test::kPeerMac.begin(), test::kPeerMac.end(), frame.bytes.begin());
   });
   bench.answer_arp();
-  std::size_t told = 0;
+  std::size_t told = worker.next_hops.size();
+  EXPECT_LE(told, RemoteAddresses::kLegsPerTick);
   for (int ticks = 1; told < kEndpoints && ticks < 10; ++ticks) {
     const auto next = bench.sessions->tick(bench.now);
     bench.settle();
@@ -134,6 +135,35 @@ TEST(RemoteAddresses, ManyEndpointsBehindAGatewayAreToldAFewAtATime) {
     EXPECT_LE(now_told - told, RemoteAddresses::kLegsPerTick);
     told = now_told;
     EXPECT_TRUE(told == kEndpoints || next <= bench.now) << "the next tick must come at once";
+  }
+  EXPECT_EQ(told, kEndpoints);
+}
+
+TEST(RemoteAddresses, NextHopsThatAnswerAtOnceShareTheBound) {
+  config::Config config = test::small_config();
+  config.limits.endpoints_per_worker = 4000;
+  config.media.port_min = 10000;
+  config.media.port_max = 19999;
+  SessionFixture bench(config);
+  bench.session();
+  constexpr std::size_t kHops = 5;
+  constexpr std::size_t kEndpoints = 600 * kHops;
+  for (std::size_t i = 0; i < kEndpoints; ++i) {
+    auto request = bench.rtp("e" + std::to_string(i));
+    request.rtcp_mux = true;
+    request.remote->rtcp_port = 0;
+    request.remote->address = config::IpAddress::v4(198, 18, 0, static_cast<std::uint8_t>(100 + i % kHops));
+    bench.create(request);
+  }
+  bench.answer_arp();
+  const auto& worker = bench.plane.worker(0);
+  std::size_t told = worker.remotes.size();
+  EXPECT_LE(told, RemoteAddresses::kLegsPerTick);
+  for (int ticks = 0; told < kEndpoints && ticks < 10; ++ticks) {
+    bench.sessions->tick(bench.now);
+    bench.settle();
+    EXPECT_LE(worker.remotes.size() - told, RemoteAddresses::kLegsPerTick);
+    told = worker.remotes.size();
   }
   EXPECT_EQ(told, kEndpoints);
 }
