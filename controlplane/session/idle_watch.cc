@@ -10,7 +10,7 @@ namespace {
 
 using Seconds = std::chrono::seconds;
 
-constexpr std::size_t kRemovalCost = 32;  // of a removal, in looks (table_scan.h)
+constexpr std::size_t kActCost = 32;  // of a removal or a warning, in looks (table_scan.h)
 constexpr std::size_t kSessionsPerTurn = 2048;
 constexpr Seconds kWarning{30};  // before the end; half of the time where that is shorter
 
@@ -32,7 +32,7 @@ TimePoint IdleWatch::tick(TimePoint now) {
       [&](std::size_t worker, std::size_t slot) {
         Endpoint* endpoint = context_.workers[worker]->endpoints[slot];
         const bool is_in_use = endpoint != nullptr && !endpoint->removing;
-        return is_in_use && look(*endpoint, now) ? kRemovalCost : std::size_t{1};
+        return is_in_use && look(*endpoint, now) ? kActCost : std::size_t{1};
       });
   return scan_sessions(now) ? std::min(next, next_sessions_) : now;
 }
@@ -59,7 +59,7 @@ bool IdleWatch::scan_sessions(TimePoint now) {
   for (auto at = sessions.upper_bound(last_session_); at != sessions.end(); ++at) {
     if (spent >= kSessionsPerTurn) return false;
     last_session_ = at->first;
-    spent += !at->second->removing && look(*at->second, now) ? kRemovalCost : 1;
+    spent += !at->second->removing && look(*at->second, now) ? kActCost : 1;
   }
   last_session_.clear();
   next_sessions_ = now + TableScan::kPeriod;
@@ -67,18 +67,19 @@ bool IdleWatch::scan_sessions(TimePoint now) {
 }
 
 bool IdleWatch::look(Session& session, TimePoint now) {
+  bool has_warned = false;
   if (session.lease_s != 0) {
     const auto left = session.lease_until - now;
     if (left <= Seconds(0)) {
       context_.deferred.add(SessionEnd{session.id, "lease"});
       return true;
     }
-    if (left <= warning_of(Seconds(session.lease_s)) && !std::exchange(session.is_warned, true))
-      context_.emit(session, SessionExpiring{whole_seconds(left)});
+    has_warned = left <= warning_of(Seconds(session.lease_s)) && !std::exchange(session.is_warned, true);
+    if (has_warned) context_.emit(session, SessionExpiring{whole_seconds(left)});
   }
   const Seconds timeout(context_.idle_timeout_s(session));
-  if (!session.endpoints.empty() || timeout.count() == 0) return false;
-  if (now - std::max(session.empty_since, session.last_alive) < timeout) return false;
+  if (!session.endpoints.empty() || timeout.count() == 0) return has_warned;
+  if (now - std::max(session.empty_since, session.last_alive) < timeout) return has_warned;
   context_.deferred.add(SessionEnd{session.id, "idle"});
   return true;
 }
@@ -108,24 +109,25 @@ bool IdleWatch::look(Endpoint& endpoint, TimePoint now) {
     }
     endpoint.session->last_alive = std::max(endpoint.session->last_alive, endpoint.last_alive);
   }
-  if (!is_idle(endpoint, now)) return false;
-  context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle"});
-  return true;
+  return judge(endpoint, now);
 }
 
-bool IdleWatch::is_idle(Endpoint& endpoint, TimePoint now) {
+bool IdleWatch::judge(Endpoint& endpoint, TimePoint now) {
   const Seconds timeout(context_.idle_timeout_s(endpoint));
   if (timeout.count() == 0) return false;
   const bool alone = endpoint.failed || endpoint.idle_timeout_s.has_value();
   auto left = timeout - (now - (alone ? endpoint.last_alive : endpoint.session->last_alive));
   // The others of the session may be looked at after this one.
   if (!alone && endpoint.session->endpoints.size() > 1) left += TableScan::kPeriod;
-  if (left <= Seconds(0)) return true;
+  if (left <= Seconds(0)) {
+    context_.deferred.add(PendingRemoval{endpoint.worker, endpoint.ref, endpoint.failed ? "failed" : "idle"});
+    return true;
+  }
   const bool is_late = left <= warning_of(timeout);
-  if (is_late && !endpoint.is_warned && !endpoint.failed)
-    context_.emit(endpoint, EndpointIdle{whole_seconds(left)});
+  const bool must_warn = is_late && !endpoint.is_warned && !endpoint.failed;
+  if (must_warn) context_.emit(endpoint, EndpointIdle{whole_seconds(left)});
   endpoint.is_warned = is_late;
-  return false;
+  return must_warn;
 }
 
 }  // namespace sluice::control

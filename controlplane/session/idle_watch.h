@@ -44,12 +44,11 @@ class IdleWatch {
  private:
   /// Looks at some of the sessions. False when there are more.
   bool scan_sessions(TimePoint now);
-  /// True when the session must go.
+  /// Looks for signs of life. True when it did more than look: the object must go, or a warning was sent.
   bool look(Session& session, TimePoint now);
-  /// True when the endpoint has no time left. Warns before.
-  bool is_idle(Endpoint& endpoint, TimePoint now);
-  /// True when the endpoint must go.
   bool look(Endpoint& endpoint, TimePoint now);
+  /// The same, by the time that the endpoint has left.
+  bool judge(Endpoint& endpoint, TimePoint now);
 
   Context& context_;
   WebrtcTransport& webrtc_;

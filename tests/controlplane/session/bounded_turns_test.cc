@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "controlplane/session/removals.h"
+#include "controlplane/session/table_scan.h"
 #include "tests/controlplane/session/session_fixture.h"
 
 namespace sluice::control {
@@ -17,8 +18,8 @@ constexpr std::size_t kEndpoints = 50000;
 // begin() and step() remove as many routes, and the last route of a source takes the source along.
 constexpr std::size_t kMostRoutes = 2 * Removals::kRoutesPerStep;
 constexpr std::size_t kMostCommands = kMostRoutes + Removals::kEndpointsPerStep + 16;
-// A turn takes 128 notes. The last endpoint of a session takes the session along.
-constexpr std::size_t kMostEvents = 256;
+// A warning or a removal costs as much as 32 looks of the idle watch.
+constexpr std::size_t kMostActs = TableScan::kSlotsPerTurn / 32 + 1;
 
 config::Config large_config() {
   config::Config config = test::small_config();
@@ -66,7 +67,7 @@ class BoundedTurnsTest : public ::testing::Test {
     const std::size_t told_before = bench.events.size();
     const auto result = turn();
     EXPECT_LE(commands() - sent_before, kMostCommands);
-    EXPECT_LE(bench.events.size() - told_before, kMostEvents);
+    EXPECT_LE(bench.events.size() - told_before, std::size_t{2 * kMostActs});
     bench.plane.worker(0).turn();
     return result;
   }
@@ -167,6 +168,19 @@ TEST_F(BoundedTurnsTest, ASessionOf50000EndpointsWithTheirRoutesEndsInSteps) {
   EXPECT_EQ(bench.count_events("endpoint.removed"), kEndpoints);
   EXPECT_EQ(bench.sessions->worker_load(0).endpoints, 0u);
   EXPECT_EQ(bench.sessions->session_count(), 0u);
+}
+
+// All fall silent at once, so all are warned of and reclaimed at once.
+TEST_F(BoundedTurnsTest, TheIdleWatchWarnsAndReclaimsAFewAtATime) {
+  add_endpoints(kEndpoints);
+  for (int i = 0; i < 1000 && bench.sessions->worker_load(0).endpoints > 0; ++i) {
+    bench.advance(std::chrono::seconds(1));
+    const auto tick = [&] { return bounded([&] { return bench.sessions->tick(bench.now); }); };
+    do poll();
+    while (tick() <= bench.now);
+  }
+  EXPECT_EQ(bench.count_events("endpoint.idle"), kEndpoints);
+  EXPECT_EQ(bench.count_events("endpoint.removed"), kEndpoints);
 }
 
 TEST_F(BoundedTurnsTest, AShutdownOf50000SessionsBeginsInSteps) {
