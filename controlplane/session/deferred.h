@@ -1,8 +1,9 @@
 // deferred: work that must wait until no operation is half done. Some code finds out that an object must go
 // while its callers still use that object; it adds the work here. Sessions drains the queue at the end of
-// every request and of every turn of the loop. Control thread only.
+// every request and of every turn of the loop, a bounded number of pieces each time. Control thread only.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <string>
 #include <utility>
@@ -48,14 +49,19 @@ class Deferred {
   /// Whether this call comes from within drain().
   [[nodiscard]] bool is_draining() const { return draining_; }
 
-  /// Calls `carry_out` with each piece of work, in the order of add(), until the queue is empty. Work that is
-  /// added meanwhile is done as well. Returns false and does nothing when it is called from within
-  /// `carry_out`: the outer call does the rest. So callbacks that make requests never nest.
+  [[nodiscard]] bool is_empty() const { return queue_.empty(); }
+
+  /// The most pieces of work in one drain(). The answer to a request, or a close_notify, takes some 10 us.
+  static constexpr std::size_t kMostAtOnce = 512;
+  /// Calls `carry_out` with each piece of work, in the order of add(), until the queue is empty or
+  /// kMostAtOnce are done. Work that is added meanwhile is done as well. Returns false and does nothing when
+  /// it is called from within `carry_out`: the outer call does the rest. So callbacks that make requests
+  /// never nest.
   template <typename CarryOut>
   [[nodiscard]] bool drain(CarryOut&& carry_out) {
     if (draining_) return false;
     const Draining now(draining_);
-    while (!queue_.empty()) {
+    for (std::size_t left = kMostAtOnce; left > 0 && !queue_.empty(); --left) {
       const Work work = std::move(queue_.front());
       queue_.pop_front();
       std::visit(carry_out, work);

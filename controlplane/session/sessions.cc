@@ -178,7 +178,7 @@ void Sessions::State::settle() {
   if (!context.deferred.drain([this](const auto& work) { carry_out(work); })) return;
   bool all_sent = true;
   for (const auto& records : context.workers) all_sent = records->commands.flush() && all_sent;
-  if (shut_down_done && context.registry.sessions().empty() && all_sent)
+  if (shut_down_done && context.registry.sessions().empty() && context.deferred.is_empty() && all_sent)
     std::exchange(shut_down_done, nullptr)();
 }
 
@@ -445,7 +445,7 @@ bool Sessions::poll(Clock::time_point now) {
     all = state_->punts.drain(*records, now) && all;
   }
   state_->settle();
-  return all && !state_->removals.is_busy();
+  return all && !state_->removals.is_busy() && state_->context.deferred.is_empty();
 }
 
 Sessions::Clock::time_point Sessions::tick(Clock::time_point now) {

@@ -51,6 +51,18 @@ TEST(Deferred, ACallbackThatMakesMoreWorkIsNotNested) {
   EXPECT_EQ(recorder.seen, (std::vector<std::string>{"completed", "lease later"}));
 }
 
+TEST(Deferred, DoesABoundedNumberAtOnce) {
+  Deferred deferred;
+  Recorder recorder(deferred);
+  for (std::size_t i = 0; i <= Deferred::kMostAtOnce; ++i) deferred.add(SessionEnd{"s", "idle"});
+  EXPECT_TRUE(deferred.drain(recorder));
+  EXPECT_EQ(recorder.seen.size(), Deferred::kMostAtOnce);
+  EXPECT_FALSE(deferred.is_empty());
+  EXPECT_TRUE(deferred.drain(recorder));
+  EXPECT_EQ(recorder.seen.size(), Deferred::kMostAtOnce + 1);
+  EXPECT_TRUE(deferred.is_empty());
+}
+
 TEST(Deferred, GoesOnAfterACallbackThatThrew) {
   Deferred deferred;
   Recorder recorder(deferred);
