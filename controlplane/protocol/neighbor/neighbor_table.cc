@@ -106,14 +106,13 @@ void NeighborTable::claim(const Key& key, const MacAddress& mac, TimePoint now) 
   }
 }
 
-void NeighborTable::recheck_pinned(std::uint16_t port, TimePoint now) {
-  for (auto at = entries_.lower_bound(Key{port, {}}); at != entries_.end() && at->first.port == port; ++at) {
-    if (!at->second.pinned) continue;
-    if (at->second.mac)
-      check(at, now);
-    else
-      ask_all(at, now);
-  }
+void NeighborTable::recheck(const Key& key, TimePoint now) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  if (found->second.mac)
+    check(found, now);
+  else
+    ask_all(found, now);
 }
 
 void NeighborTable::ask(Entries::iterator at, State state, TimePoint now) {

@@ -86,8 +86,8 @@ class NeighborTable {
   /// A station says, without a question, that `key` is at `mac`. The table does not believe it: see above.
   void claim(const Key& key, const dataplane::MacAddress& mac, TimePoint now);
 
-  /// Asks again for every pinned entry of the port, which may have changed while the link was down.
-  void recheck_pinned(std::uint16_t port, TimePoint now);
+  /// Asks again for `key`, which may have changed while the link was down. Does nothing without an entry.
+  void recheck(const Key& key, TimePoint now);
 
   /// Sends due questions, gives up and forgets. Returns when to call it again, at most a second ahead. Also
   /// call it after other calls: they may make questions due earlier.

@@ -289,7 +289,8 @@ void Neighbors::on_link_up(std::uint16_t port_index, TimePoint now) {
   const Port* port = find(port_index);
   if (port == nullptr) return;
   announce(*port);
-  table_.recheck_pinned(port_index, now);
+  for (const auto& gateway : {port->link.gateway, port->link.gateway6})
+    if (gateway) table_.recheck({port_index, *gateway}, now);
 }
 
 std::uint64_t Neighbors::conflicts(std::uint16_t port_index) const {
