@@ -45,6 +45,8 @@ class PageFill {
     if (matches) ++page_.count;
     return matches && !is_count_;
   }
+  /// Counts further objects that were looked at, for one view.
+  void spend(std::size_t objects) { examined_ += objects; }
   void add(View view) { page_.views.push_back(std::move(view)); }
 
   [[nodiscard]] Page<View> end(std::string next_cursor) {

@@ -178,6 +178,7 @@ Result<Page<StreamView>> StreamWatch::list(const StreamList& request, const Sess
                            (endpoint == nullptr || of == endpoint) &&
                            (!request.ssrc || stream->ssrc == *request.ssrc);
       if (!fill.takes(matches)) continue;
+      fill.spend(of->sources.size());  // routes_of() looks at each
       StreamView view = view_of(*of, *stream, context_.plane);
       const auto& samples = samples_[place.worker];
       if (place.slot < samples.size() && samples[place.slot].tenancy == stream->tenancy)

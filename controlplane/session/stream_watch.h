@@ -17,7 +17,7 @@ class StreamWatch {
   /// Returns when to call it again.
   TimePoint tick(TimePoint now);
 
-  /// The most stream slots that one page looks at.
+  /// The most stream slots, and sources of their endpoints, that one page looks at.
   static constexpr std::size_t kMostExamined = 32768;
   /// One page of the streams that have carried media: of one session or endpoint, or of all (nullptr). The
   /// list is sorted by worker and slot, and a stream keeps its slot. A cursor is the first slot that the next
