@@ -57,7 +57,7 @@ class TransmitQueue {
     std::uint16_t next = 0;    // in the ring of flows with packets
   };
 
-  Waiting take_oldest(std::uint16_t flow);
+  Waiting take_oldest(std::uint16_t number);
   void rotate() { before_front_ = flows_[before_front_].next; }
   std::uint16_t front() const { return flows_[before_front_].next; }
 

@@ -120,7 +120,9 @@ void NeighborTable::ask(Entries::iterator at, State state, TimePoint now) {
   ++entry.asked;
   entry.asked_at = now;
   const bool directly = state != State::kAsking;
-  const bool quickly = state == State::kChecking || (directly && entry.pinned);
+  // Media waits for the first answer, and a single question may get lost.
+  const bool is_first = entry.asked == 1 && !entry.answered_at && entry.failures == 0;
+  const bool quickly = state == State::kChecking || (directly && entry.pinned) || is_first;
   step(at, state, now + (quickly ? kNeighborCheck : kNeighborRetry));
   callbacks_.ask(at->first, directly ? entry.mac : std::nullopt);
 }

@@ -32,7 +32,8 @@ inline constexpr std::size_t kNeighborCapacity = 65536;
 inline constexpr std::chrono::milliseconds kNeighborRetry{1000};  // between two questions
 inline constexpr int kNeighborQuestions = 3;                      // broadcast or multicast, before giving up
 inline constexpr int kNeighborPolls = 2;                          // to the known station, before asking all
-inline constexpr std::chrono::milliseconds kNeighborCheck{200};   // between two polls after a claim
+// Between two polls after a claim, and between the first two questions about a station.
+inline constexpr std::chrono::milliseconds kNeighborCheck{200};
 inline constexpr std::chrono::milliseconds kNeighborCheckPause{400};  // between the starts of two checks
 inline constexpr std::chrono::milliseconds kNeighborNegative{5000};   // after giving up, before asking again
 inline constexpr std::chrono::milliseconds kNeighborNegativeMax{60000};  // it doubles with each failure
