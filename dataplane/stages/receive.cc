@@ -23,18 +23,27 @@ void fetch_frame(const rte_mbuf* mbuf) {
   for (std::size_t at = kStart; at < mbuf->data_len; at += kCacheLine) prefetch_to_second(frame + at);
 }
 
-}  // namespace
-
-std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first_port) {
+// Takes packets that other workers handed off: at most half of those of a turn, so that this worker's own
+// queues get their share. The workers take turns in being the first.
+std::size_t take_handed_off(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first) {
+  const std::size_t workers = state.steering.workers();
+  if (workers == 1) return 0;
   std::size_t count = 0;
-  // At most half of the packets of a turn come by handoff, so that this worker's own queues get their share.
-  for (std::size_t from = 0; from < state.steering.workers(); ++from) {
+  for (std::size_t i = 0, from = first % workers; i < workers;
+       ++i, from = from + 1 == workers ? 0 : from + 1) {
     if (from == state.index) continue;
     SpscRing<rte_mbuf*>& ring = state.steering.ring(from, state.index);
     while (count < packets.size() / 2 && ring.pop(packets[count])) ++count;
   }
+  return count;
+}
+
+}  // namespace
+
+std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first) {
+  std::size_t count = take_handed_off(state, packets, first);
   const std::size_t ports = state.ports.size();
-  std::size_t next = ports == 1 ? 0 : first_port % ports;  // a division costs as much as a packet's parsing
+  std::size_t next = ports == 1 ? 0 : first % ports;  // a division costs as much as a packet's parsing
   for (std::size_t i = 0; i < ports && count < packets.size(); ++i) {
     const PortInfo& port = state.ports[next];
     next = next + 1 == ports ? 0 : next + 1;

@@ -51,7 +51,7 @@ bool Worker::turn(std::uint64_t now) {
   WorkerState& state = *state_;
   state.now = now;
   const std::size_t commands = run_commands(state, kCommandsPerTurn);
-  const std::size_t count = receive(state, received_, next_port_++);
+  const std::size_t count = receive(state, received_, turns_++);
   if (count != 0) process(std::span(received_).first(count));
   const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, outgoing_) : 0;
   const bool fans_out = !state.fanouts.empty();

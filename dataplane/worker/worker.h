@@ -37,7 +37,7 @@ class Worker {
 
   const std::unique_ptr<WorkerState> state_;
   Idle idle_;
-  std::size_t next_port_ = 0;
+  std::size_t turns_ = 0;
   std::array<rte_mbuf*, kBatch> received_;
   ClassifiedBatch classified_;
   Unprotect unprotect_;

@@ -87,6 +87,27 @@ TEST(HandoffTest, AFullRingIsANamedDrop) {
   EXPECT_TRUE(read_ledger(neighbour.counters()).balanced());
 }
 
+// One worker that hands off without end does not keep the packets of another one waiting.
+TEST(HandoffTest, TheOtherWorkersTakeTurns) {
+  Harness plane(crypto::EngineKind::kIpsecMb, 3);
+  const Peer peer = plane.add_peer();
+  const Bytes frame = plane.frame_from(peer, make_rtp({}));
+  const auto hand_off = [&](std::size_t from) {
+    rte_mbuf* mbuf = rte_pktmbuf_alloc(plane.pool());
+    std::copy(frame.begin(), frame.end(), rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())));
+    mbuf->port = plane.worker().state().ports[0].id;
+    ASSERT_TRUE(plane.steering().ring(from, 0).push(mbuf));
+  };
+  for (int i = 0; i < 100; ++i) hand_off(2);
+  for (int turn = 0; turn < 20; ++turn) {
+    while (plane.steering().ring(1, 0).size() < kBatch) hand_off(1);
+    plane.turn();
+  }
+  EXPECT_EQ(plane.steering().ring(2, 0).size(), 0u);
+  for (int turn = 0; turn < 10; ++turn) plane.turn();
+  EXPECT_TRUE(read_ledger(plane.counters()).balanced());
+}
+
 // The neighbour has no transmit queue either.
 TEST(HandoffTest, AWorkerWithoutATransmitQueuePassesItsFramesOn) {
   Harness plane(crypto::EngineKind::kIpsecMb, 2);
