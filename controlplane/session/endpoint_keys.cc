@@ -4,6 +4,16 @@
 
 namespace sluice::control {
 
+namespace {
+
+void restart_numbers(Endpoint& endpoint) {
+  endpoint.ssrcs->restart();
+  for (Route& route : endpoint.incoming)
+    if (!route.removing) route.lease = endpoint.ssrcs->renew(route.lease);
+}
+
+}  // namespace
+
 bool expand_keys(Context& context, Endpoint& endpoint, const crypto::MasterKey& send,
                  const crypto::MasterKey& receive, std::string& error) {
   dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];
@@ -53,12 +63,7 @@ void exchange_keys(Context& context, Endpoint& endpoint, std::unique_ptr<KeyExch
   update.terms = terms;
   endpoint.updates.push_back(std::move(fresh));
   context.records(endpoint).commands.send(update);
-}
-
-void restart_numbers(Endpoint& endpoint) {
-  endpoint.ssrcs->restart();
-  for (Route& route : endpoint.incoming)
-    if (!route.removing) route.lease = endpoint.ssrcs->renew(route.lease);
+  if (terms.send_restarts) restart_numbers(endpoint);
 }
 
 crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes) {

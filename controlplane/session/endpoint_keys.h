@@ -33,13 +33,10 @@ void wipe_keys(Context& context, const Endpoint& endpoint);
                                                         const crypto::MasterKey* receive, std::string& error);
 
 /// Sends kUpdateEndpoint: from the next turn on the worker uses `terms` and the keys of `fresh`. nullptr: the
-/// keys stay. `terms.keys` is filled in here.
+/// keys stay. `terms.keys` is filled in here. With `terms.send_restarts`, the next route of each SSRC starts
+/// with a roll-over counter of zero.
 void exchange_keys(Context& context, Endpoint& endpoint, std::unique_ptr<KeyExchange> fresh,
                    dataplane::EndpointTerms terms);
-
-/// What is sent to the endpoint gets another key, by a command that was sent: the next route of each SSRC
-/// starts with a roll-over counter of zero.
-void restart_numbers(Endpoint& endpoint);
 
 /// Splits `bytes`, which are key || salt as in SDES, into key and salt. REQUIRES: `bytes` has the length that
 /// `profile` asks for.

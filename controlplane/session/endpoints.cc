@@ -242,10 +242,8 @@ void Endpoints::apply(Endpoint& endpoint, PeerPlan plan, std::unique_ptr<KeyExch
   exchange_keys(context_, endpoint, std::move(fresh), terms);
 
   if (plan.kind == EndpointKind::kSdes) {
-    if (plan.send_restarts) {
-      if (endpoint.keys_ready) endpoint.past_send_keys.push_back(digest_of(endpoint.send_key));
-      restart_numbers(endpoint);
-    }
+    if (plan.send_restarts && endpoint.keys_ready)
+      endpoint.past_send_keys.push_back(digest_of(endpoint.send_key));
     endpoint.ssrcs->set_encrypted();
     endpoint.profile = plan.profile;
     endpoint.send_key = std::move(plan.send_key);

@@ -425,7 +425,6 @@ void WebrtcTransport::on_other_keys(Endpoint& endpoint, crypto::SrtpProfile prof
   terms.rtcp_mux = endpoint.rtcp_mux;
   terms.rtcp_port = endpoint.rtcp_port;
   exchange_keys(context_, endpoint, std::move(fresh), terms);
-  restart_numbers(endpoint);
   endpoint.profile = profile;
   use_dtls_path(endpoint);
   context_.emit(endpoint, EndpointConnected{profile});

@@ -28,11 +28,17 @@ rte_mbuf* keep_for_job(WorkerState& state, const MediaPacket& packet, bool is_bo
   return mbuf;
 }
 
-// Why the job's copies cannot be made any more; nullopt when they can.
-std::optional<DropReason> overtaken(WorkerState& state, const FanoutJob& job) {
+// The job's source; nullptr when it was removed. Of a slot that is not installed the control thread may be
+// writing the generation.
+const SourceSlot* source_of(const WorkerState& state, const FanoutJob& job) {
   const SourceSlot& source = state.memory.sources[job.source.slot];
+  return source.installed && source.generation == job.source.generation ? &source : nullptr;
+}
+
+// Why the job's copies cannot be made any more; nullopt when they can.
+std::optional<DropReason> overtaken(const WorkerState& state, const FanoutJob& job) {
   const StreamSlot& stream = state.memory.streams[job.stream];
-  if (!source.installed || source.generation != job.source.generation) return DropReason::kStaleAfterSwitch;
+  if (source_of(state, job) == nullptr) return DropReason::kStaleAfterSwitch;
   if (stream.tenancy.load(std::memory_order_relaxed) != job.tenancy) return DropReason::kStaleAfterSwitch;
   if (state.now - job.since > state.longest_wait) return DropReason::kFanoutLate;
   return std::nullopt;
@@ -46,15 +52,17 @@ bool waits_for_port(WorkerState& state, const FanoutJob& job) {
   return state.transmit[state.endpoint(receiver).transmit_index].queue.size() > kEnoughWaiting;
 }
 
+// Counts copies that are not made as made and dropped.
+void count_dropped(WorkerState& state, std::uint32_t copies, DropReason reason) {
+  state.counters().copies.add(copies);
+  state.counters().drop(reason, copies);
+}
+
 void drop_front(WorkerState& state, DropReason reason) {
   const FanoutJob& job = state.fanouts.front();
-  const SourceSlot& source = state.memory.sources[job.source.slot];
-  // Of a slot that is not installed the control thread may be writing the generation.
-  const bool lives = source.installed && source.generation == job.source.generation;
-  if (lives && source.route_count > job.made) {
-    state.counters().copies.add(source.route_count - job.made);
-    state.counters().drop(reason, source.route_count - job.made);
-  }
+  const SourceSlot* source = source_of(state, job);
+  if (source != nullptr && source->route_count > job.made)
+    count_dropped(state, source->route_count - job.made, reason);
   rte_pktmbuf_free(job.mbuf);
   state.fanouts.pop();
 }
@@ -83,9 +91,8 @@ void Forward::put_off(WorkerState& state, MediaPacket& packet) {
     job.chunk = source.first_chunk;
     job.rtp = packet.rtp;
     if (job.mbuf != nullptr && state.fanouts.push(job)) continue;
-    state.counters().copies.add(source.route_count);
-    state.counters().drop(job.mbuf == nullptr ? DropReason::kNoBuffer : DropReason::kFanoutLate,
-                          source.route_count);
+    count_dropped(state, source.route_count,
+                  job.mbuf == nullptr ? DropReason::kNoBuffer : DropReason::kFanoutLate);
     if (job.mbuf != nullptr) rte_pktmbuf_free(job.mbuf);
   }
 }

@@ -90,12 +90,16 @@ TEST(RemoteAddresses, LinksGatewaysAndConflictsAreEvents) {
   EXPECT_EQ(bench.last<PortConflict>().mac, test::kPeerMac);
 }
 
-TEST(RemoteAddresses, ManyEndpointsBehindAGatewayAreToldAFewAtATime) {
+config::Config config_for_4000() {
   config::Config config = test::small_config();
   config.limits.endpoints_per_worker = 4000;
   config.media.port_min = 10000;
   config.media.port_max = 19999;
-  SessionFixture bench(config);
+  return config;
+}
+
+TEST(RemoteAddresses, ManyEndpointsBehindAGatewayAreToldAFewAtATime) {
+  SessionFixture bench(config_for_4000());
   bench.session();
   constexpr std::size_t kEndpoints = 3000;
   for (std::size_t i = 0; i < kEndpoints; ++i) {
@@ -140,11 +144,7 @@ TEST(RemoteAddresses, ManyEndpointsBehindAGatewayAreToldAFewAtATime) {
 }
 
 TEST(RemoteAddresses, NextHopsThatAnswerAtOnceShareTheBound) {
-  config::Config config = test::small_config();
-  config.limits.endpoints_per_worker = 4000;
-  config.media.port_min = 10000;
-  config.media.port_max = 19999;
-  SessionFixture bench(config);
+  SessionFixture bench(config_for_4000());
   bench.session();
   constexpr std::size_t kHops = 5;
   constexpr std::size_t kEndpoints = 600 * kHops;
