@@ -24,9 +24,8 @@ class LaneCounter {
   /// the lanes costs the same for one message as for sixteen, so the library does a small rest for less.
   static std::size_t share(std::size_t jobs);
 
-  /// Protects or unprotects, as the type of the jobs says. A packet that does not authenticate stays as it
-  /// came. REQUIRES: at most kStageJobs jobs, all of this family, all checked, statuses kOk; best in
-  /// descending order of length.
+  /// Protects or unprotects, as the type of the jobs says. REQUIRES: at most kStageJobs jobs, all of this
+  /// family, all checked, statuses kOk; best in descending order of length.
   void process(std::span<RtpProtectJob*> jobs);
   void process(std::span<RtpUnprotectJob*> jobs);
 

@@ -80,12 +80,10 @@ void WideGcm::process(std::span<RtpUnprotectJob*> jobs) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     RtpUnprotectJob& job = *jobs[i];
     const GcmText& text = texts_[i];
-    if (equal_tags(tags_[i].data(), text.to + text.length, kGcmTagLength)) {
+    if (equal_tags(tags_[i].data(), text.to + text.length, kGcmTagLength))
       job.length = static_cast<std::uint16_t>(job.length - kGcmTagLength);
-    } else {
-      aes128_gcm_seal({&text, 1}, &tags_[i]);
+    else
       job.status = SrtpStatus::kAuthFailed;
-    }
   }
 }
 

@@ -16,9 +16,8 @@ class WideGcm {
  public:
   ~WideGcm();
 
-  /// Protects or unprotects, as the type of the jobs says. A packet that does not authenticate stays as it
-  /// came. REQUIRES: at most kStageJobs jobs, all with keys in our own form (own_gcm_keys), all checked,
-  /// statuses kOk.
+  /// Protects or unprotects, as the type of the jobs says. REQUIRES: at most kStageJobs jobs, all with keys
+  /// in our own form (own_gcm_keys), all checked, statuses kOk.
   void process(std::span<RtpProtectJob*> jobs);
   void process(std::span<RtpUnprotectJob*> jobs);
 

@@ -52,7 +52,7 @@ using GcmTag = std::array<std::uint8_t, kGcmTagLength>;
 /// lengths.
 void aes128_gcm_seal(std::span<const GcmText> texts, GcmTag* tags);
 /// Decrypts, and writes the tags that are right. It does not know the tags that came: where one differs, the
-/// caller seals the message again, which gives back every byte that came.
+/// caller throws the text away.
 void aes128_gcm_open(std::span<const GcmText> texts, GcmTag* tags);
 
 }  // namespace sluice::crypto

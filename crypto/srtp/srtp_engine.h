@@ -104,9 +104,9 @@ struct RtpProtectJob {
   SrtpStatus status;
 };
 
-/// Authenticates one SRTP packet, then decrypts it in place. A packet that does not authenticate stays as it
-/// came; only the bytes behind `length` may change, at most kTailBytes. REQUIRES: kTailBytes writable bytes
-/// behind the packet.
+/// Authenticates and decrypts one SRTP packet in place. Of a packet that does not authenticate the header
+/// stays. The bytes behind it have no meaning any more: to give back what came would make a forged packet
+/// dearer than a good one. REQUIRES: kTailBytes writable bytes behind the packet.
 struct RtpUnprotectJob {
   const SrtpKeys* keys;
   std::uint8_t* packet;
@@ -128,8 +128,8 @@ struct RtcpProtectJob {
 };
 
 /// Authenticates one SRTCP packet, then decrypts it in place. The index is in the packet itself (srtcp_index
-/// below): the caller checks it against the replay window first. A packet that does not authenticate stays as
-/// it came. REQUIRES: kTailBytes writable bytes behind the packet.
+/// below): the caller checks it against the replay window first. Of a packet that does not authenticate the
+/// first 8 bytes stay, as above. REQUIRES: kTailBytes writable bytes behind the packet.
 struct RtcpUnprotectJob {
   const SrtpKeys* keys;
   std::uint8_t* packet;

@@ -92,8 +92,8 @@ Verdict verdict_of(srtp_err_status_t status) {
 }
 
 /// What a network does to a sealed stream. It loses packets, also many in a row, duplicates and forges some,
-/// and delays some by up to 300 others, past the replay window. The first packet always arrives, so that both
-/// receivers start in the same way. All packets of the gap are lost.
+/// and delays some by up to 1,500 others, past the replay window. The first packet always arrives, so that
+/// both receivers start in the same way. All packets of the gap are lost.
 struct Gap {
   std::size_t first = 0;
   std::size_t count = 0;
@@ -114,10 +114,10 @@ std::vector<Bytes> disturbed(Random& random, const std::vector<Bytes>& sealed, G
     if (random.one_in(200)) losing = random.below(150);
     if (random.one_in(15)) continue;
     std::size_t at = i + 1;
-    if (random.one_in(6)) at += random.below(random.one_in(3) ? 300 : 20);
+    if (random.one_in(6)) at += random.below(random.one_in(3) ? 1500 : 20);
     const bool forged_first = random.one_in(2);
     if (!forged_first) arrivals.emplace_back(at, sealed[i]);
-    if (random.one_in(12)) arrivals.emplace_back(at + random.below(random.one_in(3) ? 300 : 5), sealed[i]);
+    if (random.one_in(12)) arrivals.emplace_back(at + random.below(random.one_in(3) ? 1500 : 5), sealed[i]);
     if (random.one_in(12)) {
       Bytes forged = sealed[i];
       // Changes a bit behind the sequence number, because a forged sequence number would change the estimate.
@@ -213,7 +213,7 @@ class Stream : public EveryEngineAndProfile {
         if (verdicts[i] == Verdict::kAccepted) {
           ASSERT_EQ(to_hex(packets[i]), to_hex(expected)) << "arrival " << at + i;
         } else if (verdicts[i] == Verdict::kForged) {
-          ASSERT_EQ(to_hex(packets[i]), to_hex(arrivals[at + i])) << "arrival " << at + i;
+          ASSERT_EQ(head_of(packets[i]), head_of(arrivals[at + i])) << "arrival " << at + i;
         }
         ++counts[verdicts[i]];
       }
@@ -326,7 +326,7 @@ TEST_P(Srtcp, OpensWhatLibsrtpSealsWithoutEncryption) {
   Random random(22);
   const MasterKey master = random_master(random, profile());
   const std::uint32_t ssrc = random.word();
-  Oracle oracle(master, ssrc, 128, false);
+  Oracle oracle(master, ssrc, ReplayWindow::kBits, false);
   const Keys receive(engine(), master, Direction::kReceive);
   std::vector<Bytes> plain, packets;
   std::vector<RtcpUnprotectJob> jobs;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <srtp2/srtp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -24,6 +25,10 @@ using Bytes = std::vector<std::uint8_t>;
 /// Bytes of a hexadecimal text, which may contain spaces.
 Bytes from_hex(std::string_view text);
 std::string to_hex(std::span<const std::uint8_t> bytes);
+/// What stays of a packet that does not authenticate: the fixed header of RTP, or of RTCP with its SSRC.
+inline std::string head_of(std::span<const std::uint8_t> packet, std::size_t length = 12) {
+  return to_hex(packet.first(std::min(length, packet.size())));
+}
 
 /// SLUICE_TEST_SEED, or a new seed for each run of the program. Put SEED_TRACE in every test that uses it.
 std::uint64_t test_seed();

@@ -1,11 +1,12 @@
 // srtp: one byte that says what to do, then a packet. It goes through both engines, and through the first
 // engine without our own kernels, with fixed keys of each profile.
 //
-// As a packet of an attacker: all engines return the same status. A refused packet is unchanged and changes
-// no state, so the genuine packet after it opens. As a packet of ours: all engines seal it to the same bytes,
-// each opens what another sealed, and all refuse a packet with one changed bit.
+// As a packet of an attacker: all engines return the same status. A refused packet keeps its header and
+// changes no state, so the genuine packet after it opens. As a packet of ours: all engines seal it to the
+// same bytes, each opens what another sealed, and all refuse a packet with one changed bit.
 #include "crypto/srtp/srtp_engine.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -112,7 +113,7 @@ std::optional<RtpPacket> rtp_of(Bytes bytes) {
   return packet;
 }
 
-// Opens all packets in one batch.
+// Opens all packets in one batch. Of those that are refused it returns the headers.
 std::vector<Outcome> open_rtp(Side& side, const std::vector<RtpPacket>& packets) {
   std::vector<Bytes> padded;
   std::vector<RtpUnprotectJob> jobs;
@@ -129,7 +130,7 @@ std::vector<Outcome> open_rtp(Side& side, const std::vector<RtpPacket>& packets)
   side.engine->unprotect(jobs);
   std::vector<Outcome> outcomes;
   for (std::size_t i = 0; i < packets.size(); ++i) {
-    padded[i].resize(jobs[i].length);
+    padded[i].resize(jobs[i].status == SrtpStatus::kOk ? jobs[i].length : packets[i].view.header_length);
     outcomes.push_back({jobs[i].status, padded[i]});
   }
   return outcomes;
@@ -171,7 +172,8 @@ void stranger_rtp(Sides& sides, const std::vector<RtpPacket>& packets) {
   window.commit(kHighest);
   for (std::size_t i = 0; i < packets.size(); ++i) {
     FUZZ_CHECK(first[i].status != SrtpStatus::kInternal);
-    if (first[i].status != SrtpStatus::kOk) FUZZ_CHECK(first[i].packet == packets[i].bytes);
+    if (first[i].status != SrtpStatus::kOk)
+      FUZZ_CHECK(std::equal(first[i].packet.begin(), first[i].packet.end(), packets[i].bytes.begin()));
     if (first[i].status == SrtpStatus::kOk && window.check(packets[i].index) == ReplayVerdict::kFresh)
       window.commit(packets[i].index);
   }
@@ -216,7 +218,8 @@ Outcome open_rtcp(Side& side, const Bytes& packet) {
                        .length = static_cast<std::uint16_t>(packet.size()),
                        .status = SrtpStatus::kInternal};
   side.engine->unprotect_rtcp({&job, 1});
-  padded.resize(job.length);
+  const std::size_t header = std::min(packet.size(), kRtcpHeaderLength);
+  padded.resize(job.status == SrtpStatus::kOk ? job.length : header);
   return {job.status, padded};
 }
 
@@ -240,7 +243,8 @@ void stranger_rtcp(Sides& sides, const Bytes& packet) {
   for (std::size_t engine = 1; engine < kEngines; ++engine)
     FUZZ_CHECK(open_rtcp(*sides.all[engine], packet) == first);
   if (first.status == SrtpStatus::kOk) return;
-  FUZZ_CHECK(first.packet == packet && sides.streams_of_libsrtp() == 0);
+  FUZZ_CHECK(std::equal(first.packet.begin(), first.packet.end(), packet.begin()));
+  FUZZ_CHECK(sides.streams_of_libsrtp() == 0);
 }
 
 void ours_rtcp(Sides& sides, const Bytes& packet, std::size_t flip) {
