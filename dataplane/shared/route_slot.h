@@ -85,12 +85,24 @@ struct PayloadTypeMapping {
 };
 
 /// Each packet needs the first two cache lines, and a third where the route maps payload types or header
-/// extensions. The rest is needed rarely.
+/// extensions. The next packet of a flow (stages/flow.h) needs only the first one. The rest is needed rarely.
 struct alignas(64) RouteSlot {
+  // Worker: what each packet changes or needs.
+  std::uint64_t index_delta;         // outgoing = incoming + delta, modulo 2^64 (stages/numbering.h)
+  std::uint64_t highest_index;       // sent so far
+  std::uint64_t last_timestamp_tsc;  // when the first packet with last_timestamp was sent
+  Counter packets, bytes;            // sent, retransmissions included; bytes of payload
+  std::uint32_t timestamp_delta;
+  std::uint32_t last_timestamp;  // outgoing, of the highest index
+  std::uint32_t stream;          // the stream that the deltas belong to; kNoSlot = switch at the next packet
+  std::uint32_t stream_tenancy;
+  std::uint32_t stream_epoch;
+
   // Control thread, constant once installed.
+  std::uint32_t ssrc;  // outgoing
+  // The second line.
   std::uint32_t generation;
   SlotRef endpoint;                 // where it leads
-  std::uint32_t ssrc;               // outgoing
   std::uint32_t clock_rate;         // of the outgoing stream, Hz
   bool map_extensions;              // false = header extensions pass unchanged
   std::uint8_t payload_type_count;  // 0 = all payload types pass unchanged
@@ -101,23 +113,13 @@ struct alignas(64) RouteSlot {
   bool installed;
   bool started;  // a packet has been sent
   bool fir_seen;
-  std::uint8_t fir_sequence;  // RFC 5104 4.3.1.1, of the last FIR from this route's receiver
-  std::uint32_t stream;       // the stream that the deltas belong to; kNoSlot = switch at the next packet
-  std::uint32_t stream_tenancy;
-  std::uint32_t stream_epoch;
-  std::uint32_t timestamp_delta;
-  std::uint32_t last_timestamp;  // outgoing, of the highest index
-  std::uint64_t index_delta;     // outgoing = incoming + delta, modulo 2^64 (stages/numbering.h)
-  std::uint64_t base_index;      // lower outgoing indices belong to earlier sources and are not used again
-  // The second line.
-  std::uint64_t highest_index;       // sent so far
-  std::uint64_t last_timestamp_tsc;  // when the first packet with last_timestamp was sent
-  Counter packets, bytes;            // sent, retransmissions included; bytes of payload
-  Counter switches;                  // times that the feeding stream changed, the first not counted
-  std::uint32_t source;  // the control thread sets it before installation; kSwitchRoute changes it
+  std::uint8_t fir_sequence;   // RFC 5104 4.3.1.1, of the last FIR from this route's receiver
+  std::uint64_t base_index;    // lower outgoing indices belong to earlier sources and are not used again
+  std::uint64_t segment_from;  // the incoming index from which index_delta holds
+  Counter switches;            // times that the feeding stream changed, the first not counted
+  std::uint32_t source;        // the control thread sets it before installation; kSwitchRoute changes it
   std::uint32_t next_to_endpoint;
   Counter next_index;  // first unused index, for a route that continues this SSRC; valid after the removal
-  std::uint64_t segment_from;  // the incoming index from which index_delta holds
 
   // Control thread, constant once installed.
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;
@@ -140,6 +142,6 @@ struct alignas(64) RouteSlot {
   std::int32_t earlier_losses;       // of the receiver's cumulative count (RFC 3550 6.4.1)
   std::uint64_t keyframe_asked_tsc;  // when its receiver last asked, or may ask next; 0 = it has not
 };
-static_assert(offsetof(RouteSlot, highest_index) == 64 && offsetof(RouteSlot, payload_types) == 128);
+static_assert(offsetof(RouteSlot, generation) == 64 && offsetof(RouteSlot, payload_types) == 128);
 
 }  // namespace sluice::dataplane

@@ -27,7 +27,8 @@ enum class KeyframeRequest : std::uint8_t {
   kFir,
 };
 
-/// Each packet needs the first two cache lines. The rest is needed rarely.
+/// What rarely changes is in the first cache line, and what each packet changes is in the second. The rest is
+/// needed rarely.
 struct alignas(64) StreamSlot {
   // Shared: identity.
   std::atomic<std::uint32_t> tenancy;   // odd = in use; counts up when a stream begins and when it ends
@@ -45,7 +46,6 @@ struct alignas(64) StreamSlot {
   std::uint32_t direct_route;      // the only route of the stream's sources; kNoSlot = there are none or
                                    // several, a source is a mirror or has one, or the stream contends
   std::uint32_t direct_endpoint;   // the endpoint that direct_route leads to
-  std::uint32_t transit;           // RFC 3550 A.8
   std::uint16_t restart_sequence;  // RFC 3550 A.1 bad_seq: a packet with this number confirms a restart
   bool transit_known;
   bool restart_suspected;  // plain RTP; under SRTP: that the roll-over counter is wrong (stages/unprotect.cc)
@@ -53,18 +53,22 @@ struct alignas(64) StreamSlot {
   std::uint8_t fed;        // which of `sources` its packets go to now, a bit for each
   bool contends;           // another stream feeds a source that this one matches
   bool kept;               // its packets go into the packet cache: it feeds a route that answers NACK
-  std::uint32_t jitter_clock_rate;  // the value of clock_rate, in the first cache line
 
   // Shared: named as in WebRTC statistics.
-  Counter jitter;           // RTP clock units, times 16
+  Counter base_index;  // packetsLost = highest_index - base_index + 1 - packets
+
+  // The second line, shared.
+  alignas(64) Counter packets;
+  Counter bytes;  // of payload
+  Counter highest_index;
   Counter last_packet_tsc;  // of the latest RTP packet; RTCP does not count
+  Counter jitter;           // RTP clock units, times 16
+  // Worker only.
+  std::uint32_t transit;            // RFC 3550 A.8
+  std::uint32_t jitter_clock_rate;  // the value of clock_rate
+  crypto::ReplayWindow rtp_window;  // its numbers; its bits are behind the line
 
-  // The second line.
-  crypto::ReplayWindow rtp_window;    // worker only
-  Counter packets, bytes;             // payload bytes
-  Counter base_index, highest_index;  // packetsLost = highest - base + 1 - packets
-
-  // Worker only. The third line is needed when packets fan out.
+  // This line is needed when packets fan out.
   std::array<std::uint32_t, kMaxSourcesPerStream> sources;
   std::uint32_t next;  // next stream of the same endpoint, or next free slot
   std::array<std::uint8_t, kMaxMidLength> mid;
@@ -95,7 +99,8 @@ struct alignas(64) StreamSlot {
   Counter clock_rate;         // of the source that it feeds; 0 = none
   Counter nacks, plis, firs;  // sent to this stream's publisher
 };
-static_assert(offsetof(StreamSlot, rtp_window) == 64 && offsetof(StreamSlot, sources) == 128);
+static_assert(offsetof(StreamSlot, packets) == 64 && offsetof(StreamSlot, rtp_window) == 112 &&
+              offsetof(StreamSlot, sources) % 64 == 0);
 
 /// Whether the stream stands for one on another worker (stages/mirror.h).
 [[nodiscard]] inline bool is_mirror(const StreamSlot& stream) {

@@ -15,8 +15,9 @@ namespace sluice::dataplane {
 namespace {
 
 // RFC 3550 A.1: how far a number of plain RTP may be ahead or behind and still belong to the same sequence.
+// What the window holds may come late: the first packet of a key frame, sent again.
 constexpr std::uint16_t kMaxDropout = 3000;
-constexpr std::uint16_t kMaxMisorder = 100;
+constexpr std::uint16_t kMaxMisorder = crypto::ReplayWindow::kBits - 1;
 // Plain RTP starts in its second cycle, so that packets from before the first one seen also have an index.
 constexpr std::uint64_t kPlainFirstCycle = 1 << 16;
 

@@ -170,6 +170,7 @@ TEST(RelayStateTest, AForgedPacketMovesNothing) {
       Bytes forged = good;
       forged[i] ^= 0x41;
       plane.deliver(elsewhere, forged);
+      plane.advance(0.02);  // strangers have a budget
     }
     Bytes far_ahead = good;
     store_be16(&far_ahead[2], 60000);
@@ -198,6 +199,40 @@ TEST(RelayStateTest, TwinsInOneBatchLeaveOnce) {
   plane.deliver_frames({frame, frame, frame});
   EXPECT_EQ(plane.sent().size(), 1u);
   EXPECT_EQ(plane.drops(DropReason::kReplayed), 2u);
+}
+
+// The publisher sends the first packet of a key frame again, when it has sent the rest.
+TEST(RelayStateTest, ALostPacketOfAKeyFrameMayComeAfterHundredsOfOthers) {
+  for (const EndpointKind kind : {EndpointKind::kRtp, EndpointKind::kSdes}) {
+    Harness plane;
+    PeerOptions options;
+    options.kind = kind;
+    const Peer from = plane.add_peer(options);
+    const Peer to = plane.add_peer();
+    RouteOptions route;
+    plane.add_route(plane.add_source(from, route), to, route);
+    Oracle sender(from.to_sluice, false);
+    std::vector<Bytes> packets;
+    for (std::uint16_t i = 0; i < 1000; ++i) {
+      const Bytes plain = make_rtp({.sequence = i, .size = 40});
+      packets.push_back(kind == EndpointKind::kRtp ? plain : sender.protect(plain));
+    }
+    for (std::size_t i = 0; i < packets.size(); ++i)
+      if (i != 20 && i != 400) plane.deliver(from, packets[i]);
+    ASSERT_EQ(plane.sent().size(), 998u);
+    for (const std::size_t late : {20u, 400u}) {
+      plane.deliver(from, packets[late]);
+      const auto sent = plane.sent();
+      ASSERT_EQ(sent.size(), 1u) << late;
+      EXPECT_TRUE(
+          std::equal(sent[0].payload.begin() + 12, sent[0].payload.end(),
+                     make_rtp({.sequence = static_cast<std::uint16_t>(late), .size = 40}).begin() + 12));
+    }
+    plane.deliver(from, packets[500]);
+    EXPECT_TRUE(plane.sent().empty());
+    EXPECT_EQ(plane.drops(DropReason::kReplayed), 1u);
+    EXPECT_EQ(plane.drops(DropReason::kSequenceJump), 0u);
+  }
 }
 
 TEST(RelayStateTest, ReorderingAndLossAcrossTheWrap) {
@@ -231,7 +266,7 @@ TEST(RelayStateTest, ReorderingAndLossAcrossTheWrap) {
     }
   }
   EXPECT_EQ(delivered, 66000u - 14 * 4);
-  plane.deliver(from, packets[65000]);
+  plane.deliver(from, packets[64000]);
   EXPECT_EQ(plane.drops(DropReason::kTooOld), 1u);
 }
 
