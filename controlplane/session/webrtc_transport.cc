@@ -247,7 +247,6 @@ void WebrtcTransport::validated(Endpoint& endpoint, const IcePair& pair, const d
   } else {
     path->mac = mac;
   }
-  if (!endpoint.shared_port) return;
   Endpoint*& holder = tuples_[pair];
   if (holder == &endpoint) return;
   holder = &endpoint;  // may replace a silent endpoint: the worker has one entry per 5-tuple
@@ -263,7 +262,6 @@ void WebrtcTransport::forget(Endpoint& endpoint, const IcePair& pair) {
   std::erase_if(peer.paths, [&](const WebrtcPeer::Path& path) { return path.pair == pair; });
   if (peer.current == pair) peer.current.reset();
   if (!peer.current) peer.ice.set_in_use(std::nullopt);
-  if (!endpoint.shared_port) return;
   const auto held = tuples_.find(pair);
   if (held == tuples_.end() || held->second != &endpoint) return;
   tuples_.erase(held);

@@ -98,7 +98,8 @@ struct alignas(64) EndpointSlot {
   std::uint32_t first_source;      // list through SourceSlot::next
   std::uint32_t first_incoming_route;  // routes that lead here, list through RouteSlot::next_to_endpoint
   std::uint32_t stream_count;
-  config::SocketAddress awaited;  // kNominated: the address that media moves to
+  config::SocketAddress awaited;      // kNominated: the address that media moves to
+  std::uint64_t strangers_until_tsc;  // kSdes: until then unknown addresses are not heard (stages/latch.h)
   Counter auth_failures;
 };
 static_assert(offsetof(EndpointSlot, packets_sent) == 64, "what comes in is one line");

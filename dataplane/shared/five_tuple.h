@@ -11,7 +11,8 @@
 
 namespace sluice::dataplane {
 
-/// A 5-tuple on a shared port. The protocol is always UDP.
+/// A 5-tuple that ICE has found valid. On a shared port it leads to the endpoint. On a port of its own it
+/// shows that the source may be heard. The protocol is always UDP.
 struct FiveTuple {
   config::SocketAddress remote;
   std::uint16_t local_port = 0;

@@ -10,6 +10,11 @@
 namespace sluice::dataplane {
 namespace {
 
+// Of an sdes endpoint: packets from unknown addresses whose tags were wrong. A peer that has moved is heard
+// with its first packet unless strangers have used up the budget; then it takes part in what comes back.
+constexpr std::uint64_t kStrangersPerSecond = 100;
+constexpr std::uint64_t kStrangersAtOnce = 50;
+
 /// Whether the packet comes from the IP address and UDP port that `header` leads to.
 bool same_address(const HeaderTemplate& header, const MediaPacket& packet) {
   if (header.is_v6 != packet.is_v6) return false;
@@ -88,6 +93,14 @@ void latch_once(const WorkerState& state, EndpointSlot& endpoint, const MediaPac
   const bool elsewhere =
       endpoint.rtcp_latched && template_remote(endpoint.rtcp).ip != template_remote(endpoint.rtp).ip;
   if (elsewhere) endpoint.rtcp_latched = endpoint.rtcp_learned = false;
+}
+
+// On a shared port the pair has led to the endpoint (classify).
+bool has_valid_pair(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (endpoint.shared_port) return true;
+  const config::SocketAddress source = source_of(packet);
+  return source == endpoint.awaited ||
+         state.endpoint_by_tuple.find({source, packet.local_port, packet.local_address}) == packet.endpoint;
 }
 
 bool is_on_link(const PortInfo& port, const config::IpAddress& ip) {
@@ -197,8 +210,19 @@ void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const Endp
 bool source_allowed_slowly(const WorkerState& state, const EndpointSlot& endpoint,
                            const MediaPacket& packet) {
   if (from_known_address(endpoint, packet)) return true;
+  if (endpoint.encrypted) {
+    if (endpoint.kind == EndpointKind::kWebrtc) return has_valid_pair(state, endpoint, packet);
+    return endpoint.strangers_until_tsc <= state.now;
+  }
   if (endpoint.latch == LatchPolicy::kFixed) return from_signalled(endpoint, packet);
   return endpoint.latch == LatchPolicy::kOnce && may_latch_once(state, endpoint, packet);
+}
+
+void note_stranger(const WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {
+  if (endpoint.kind != EndpointKind::kSdes || from_known_address(endpoint, packet)) return;
+  const std::uint64_t each = state.tsc_hz / kStrangersPerSecond;
+  const std::uint64_t earliest = state.now - std::min(state.now, each * kStrangersAtOnce);
+  endpoint.strangers_until_tsc = std::max(endpoint.strangers_until_tsc, earliest) + each;
 }
 
 void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet) {

@@ -54,19 +54,24 @@ void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const Endp
   return endpoint.remote_family == 6 && std::memcmp(endpoint.remote.ip.data(), ip + 8, 16) == 0;
 }
 
-/// The part of source_allowed() for a plain packet that does not come from the RTP remote.
+/// The part of source_allowed() for a packet that does not come from the RTP remote.
 [[nodiscard, gnu::noinline]] bool source_allowed_slowly(const WorkerState& state,
                                                         const EndpointSlot& endpoint,
                                                         const MediaPacket& packet);
 
-/// Whether the packet may come from its address. Called before anything else is done with the packet. Changes
-/// nothing.
+/// Whether the packet may come from its address. Called before anything else is done with the packet, so that
+/// a stranger costs little. Changes nothing. Of an encrypted endpoint the tag decides later; before that a
+/// webrtc peer must have proven its address by ICE, and the strangers of an sdes endpoint have a budget
+/// (note_stranger).
 [[nodiscard]] inline bool source_allowed(const WorkerState& state, const MediaPacket& packet) {
   const EndpointSlot& endpoint = *packet.sender;
-  if (endpoint.encrypted) return true;  // its tag decides later
   if (packet.component == Component::kRtp && from_rtp_remote(endpoint, packet)) return true;
   return source_allowed_slowly(state, endpoint, packet);
 }
+
+/// A packet that source_allowed() let pass was not authentic. When it came from elsewhere than the known
+/// address, it uses up a part of the endpoint's budget for strangers.
+[[gnu::cold]] void note_stranger(const WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet);
 
 /// The part of latch() for packets that may change the address.
 [[gnu::cold]] void latch_slowly(WorkerState& state, EndpointSlot& endpoint, const MediaPacket& packet);

@@ -339,6 +339,7 @@ std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& pack
                                                                 : std::optional(DropReason::kBadRtcp);
   }
   if (!endpoint.keys_ready) return DropReason::kNoKeys;
+  if (!source_allowed(state, packet)) return DropReason::kWrongSource;
   std::uint32_t index = 0;
   const auto profile = state.memory.keys[packet.endpoint].receive.profile;
   if (!crypto::srtcp_index(profile, {packet.data, packet.length}, index)) return DropReason::kBadRtcp;
@@ -381,7 +382,10 @@ std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step
   std::uint16_t kept = 0;
   for (MediaPacket& packet : packets) {
     if (const std::optional<DropReason> reason = step(packet)) {
-      if (*reason == DropReason::kAuthFailed) packet.sender->auth_failures.add();
+      if (*reason == DropReason::kAuthFailed) {
+        packet.sender->auth_failures.add();
+        note_stranger(state, *packet.sender, packet);
+      }
       state.drop(packet.mbuf, *reason);
     } else {
       if (&packets[kept] != &packet) packets[kept] = packet;

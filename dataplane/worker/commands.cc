@@ -66,6 +66,7 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->rtp_latched = endpoint->rtcp_latched = false;
   endpoint->rtp_learned = endpoint->rtcp_learned = false;
   endpoint->former = {};
+  endpoint->strangers_until_tsc = 0;
   endpoint->transmit_index = state.port_index[endpoint->port_id & 0xff];
   endpoint->local_address = state.own_address_of(endpoint->port_id, endpoint->local.address.ip);
   aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});

@@ -465,6 +465,73 @@ TEST(LatchTest, WebrtcMovesOnceToTheAwaitedAddressWhenAnAuthenticPacketComesFrom
   }
 }
 
+// The cipher is not asked for a source that ICE does not know. RTCP too.
+TEST(LatchTest, AWebrtcPeerIsHeardFromValidPairsOnly) {
+  Harness plane;
+  const Peer peer = plane.add_peer({.kind = EndpointKind::kWebrtc});
+  Oracle sender(peer.to_sluice, false);
+  RtpOptions rtp;
+  Peer other = peer;
+  other.remote.address = {config::IpAddress::v4(198, 18, 3, 3), 4321};
+  const auto deliver_both = [&] {
+    ++rtp.sequence;
+    plane.deliver(other, sender.protect(make_rtp(rtp)));
+    plane.deliver(other, sender.protect_rtcp(Bytes{0x80, 201, 0, 1, 0, 0, 0, 1}));
+  };
+  deliver_both();
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 2u);
+  EndpointSlot& endpoint = plane.memory().endpoints[peer.slot];
+  Command bind;
+  bind.kind = CommandKind::kBindTuple;
+  bind.ref = {peer.slot, endpoint.generation};
+  bind.tuple = {other.remote.address, endpoint.local.address.port, endpoint.local_address};
+  plane.command(bind);
+  deliver_both();
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 2u);
+  EXPECT_EQ(plane.drops(DropReason::kNoRoute), 1u);
+  EXPECT_EQ(remote_of(plane, peer), peer.remote.address) << "ICE decides where media goes";
+  bind.kind = CommandKind::kUnbindTuple;
+  plane.command(bind);
+  deliver_both();
+  EXPECT_EQ(plane.drops(DropReason::kWrongSource), 4u);
+}
+
+// Forged packets from elsewhere cost the cipher a bounded time, and the peer loses nothing. When it moves, it
+// is heard again as soon as the flood ends.
+TEST(LatchTest, StrangersOfAnSdesPeerHaveABudget) {
+  Harness plane;
+  PeerOptions sdes;
+  sdes.kind = EndpointKind::kSdes;
+  sdes.latch = LatchPolicy::kAuthenticated;
+  const Peer peer = plane.add_peer(sdes);
+  const Peer to = plane.add_peer();
+  RouteOptions route;
+  plane.add_route(plane.add_source(peer, route), to, route);
+  Oracle sender(peer.to_sluice, false);
+  Peer stranger = peer;
+  stranger.remote.address = {config::IpAddress::v4(198, 18, 3, 3), 4321};
+  RtpOptions rtp;
+  for (int i = 0; i < 1000; ++i) {
+    ++rtp.sequence;
+    const Bytes good = sender.protect(make_rtp(rtp));
+    Bytes forged = good;
+    forged.back() ^= 1;
+    plane.deliver(stranger, forged);
+    plane.deliver(stranger, forged);
+    plane.deliver(peer, good);
+    EXPECT_EQ(plane.sent().size(), 1u);
+    plane.advance(0.001);
+  }
+  // 50 at once, and 100 a second.
+  EXPECT_NEAR(static_cast<double>(plane.drops(DropReason::kAuthFailed)), 150, 5);
+  EXPECT_EQ(plane.drops(DropReason::kAuthFailed) + plane.drops(DropReason::kWrongSource), 2000u);
+  plane.advance(0.011);
+  ++rtp.sequence;
+  plane.deliver(stranger, sender.protect(make_rtp(rtp)));
+  EXPECT_EQ(plane.sent().size(), 1u);
+  EXPECT_EQ(remote_of(plane, peer), stranger.remote.address);
+}
+
 // Both are allowed when the batch begins. The one that comes first latches, and the other one is refused.
 TEST(LatchTest, AStrangerInTheSameBatchIsRefused) {
   Harness plane;
