@@ -269,6 +269,7 @@ OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters
           {"borrowed", ledger.borrowed},
           {"receivedBytes", counters.received_bytes.read()},
           {"forwarded", ledger.forwarded},
+          {"flowCacheHits", counters.flow_cache_hits.read()},
           {"consumed", ledger.consumed},
           {"punted", ledger.punted},
           {"handedOff", ledger.handed_off},

@@ -82,13 +82,14 @@ struct WaitTimes {
 
 struct alignas(64) WorkerCounters {
   // Receive side, packets.
-  Counter received;        // from the ports' queues and from other workers' handoff rings
-  Counter received_bytes;  // bytes of these frames
-  Counter borrowed;        // loans taken from other workers
-  Counter forwarded;       // media packets with at least one route, on this worker or another
-  Counter consumed;        // RTCP packets, and loans that are not media packets
-  Counter punted;          // handed up to the control thread
-  Counter handed_off;      // passed to the worker that owns the UDP port
+  Counter received;         // from the ports' queues and from other workers' handoff rings
+  Counter received_bytes;   // bytes of these frames
+  Counter borrowed;         // loans taken from other workers
+  Counter forwarded;        // media packets with at least one route, on this worker or another
+  Counter flow_cache_hits;  // of those, packets that the flow cache served (stages/flow_cache.h)
+  Counter consumed;         // RTCP packets, and loans that are not media packets
+  Counter punted;           // handed up to the control thread
+  Counter handed_off;       // passed to the worker that owns the UDP port
   // Send side, packets.
   Counter copies;         // media packets made for routes
   Counter retransmitted;  // media packets made again for receivers that lost them

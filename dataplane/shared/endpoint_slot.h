@@ -49,12 +49,14 @@ struct alignas(64) EndpointSlot {
   // Written by the worker.
   OwnAddress local_address;    // that of `local`; set at installation
   std::uint8_t remote_family;  // of `remote`: 4, 6, or 0 while the remote is not known
+  bool has_cached_flow;        // state/cached_flow.h
   // Written by the control thread before installation, constant afterwards.
   std::uint16_t port_id;  // DPDK port
   // Our RTCP port; equals local.address.port with rtcp_mux. Changed by kUpdateEndpoint.
   std::uint16_t rtcp_port;
   // Written by the worker: the address that `rtp` leads to. Only aim() changes it.
   RemoteMark remote;
+  std::uint32_t flow_missed_in;              // the batch that has left a packet to the stages
   Counter packets_received, bytes_received;  // media and RTCP that passed all checks; bytes of RTP/RTCP
   Counter last_received_tsc;                 // 0 = nothing received yet
 
@@ -68,6 +70,7 @@ struct alignas(64) EndpointSlot {
   std::uint32_t rtcp_index;      // last SRTCP index sent; the next is one more
   std::uint16_t transmit_index;  // of our port in WorkerState::ports; set at installation
   std::uint16_t flow;            // sessions take turns at a full port. Written by the control thread
+  std::uint32_t send_version;    // counts up when one of the fields here changes (state/cached_flow.h)
   HeaderTemplate rtp;
 
   // -- The rest.

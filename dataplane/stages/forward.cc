@@ -8,6 +8,7 @@
 
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
+#include "dataplane/stages/flow_cache.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/numbering.h"
 
@@ -114,16 +115,11 @@ inline bool is_of_earlier_run(const RouteSlot& route, const StreamSlot& stream, 
          static_cast<std::int32_t>(packet.epoch - route.stream_epoch) < 0;
 }
 
-// A receiver takes a higher step for a lower one (RFC 3711 3.3.1), and would never find its way back.
-constexpr std::uint64_t kMaxStep = 1 << 15;
-
 // The highest packet of the route so far leaves with that index.
-inline Mapped advance_to(WorkerState& state, RouteSlot& route, std::uint64_t index,
+inline Mapped advance_to(const WorkerState& state, RouteSlot& route, std::uint64_t index,
                          const MediaPacket& packet) {
   const Mapped mapped{index, packet.rtp.timestamp + route.timestamp_delta};
-  if (mapped.timestamp != route.last_timestamp) route.last_timestamp_tsc = state.now;
-  route.highest_index = mapped.index;
-  route.last_timestamp = mapped.timestamp;
+  advance_to(route, mapped.index, mapped.timestamp, state.now);
   return mapped;
 }
 
@@ -154,7 +150,7 @@ inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, st
   }
   const std::uint64_t index = packet.index + route.index_delta;
   const std::uint64_t step = index - route.highest_index;
-  if (step - 1 < kMaxStep - 1 && packet.index >= route.segment_from && route.started &&
+  if (is_next_step(step) && packet.index >= route.segment_from && route.started &&
       index <= crypto::kMaxPacketIndex) [[likely]]
     return advance_to(state, route, index, packet);
   return map_unusual(state, route, route_slot, packet);
@@ -340,6 +336,8 @@ void Forward::forward_directly(WorkerState& state, MediaPacket& packet, Outgoing
   state.counters().copies.add();
   if (const auto reason = make_copy<true>(state, packet, stream, stream.direct_route, nullptr, out))
     state.drop(packet.mbuf, *reason);
+  else if (packet.continues && !packet.sender->has_cached_flow)
+    learn_flow(state, packet);
 }
 
 // Lists the routes of the packet from the present position on. False when `room` copies are listed and the

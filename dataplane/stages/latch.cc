@@ -159,6 +159,7 @@ void aim(EndpointSlot& endpoint, Component component, const HeaderTemplate& head
     return;
   }
   endpoint.rtp = header;
+  forget_flows(endpoint);
   endpoint.remote_family = 0;
   if (!header.known()) return;
   endpoint.remote_family = header.is_v6 ? 6 : 4;

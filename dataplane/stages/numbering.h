@@ -44,6 +44,21 @@ inline void restart_rollover(RouteSlot& route) {
   route.next_index.set(route.highest_index + 1);
 }
 
+/// A receiver takes a higher step for a lower one (RFC 3711 3.3.1), and would never find its way back.
+inline constexpr std::uint64_t kMaxStep = 1 << 15;
+
+/// Whether the highest index may move by `step`.
+[[nodiscard]] inline bool is_next_step(std::uint64_t step) {
+  return step - 1 < kMaxStep - 1;
+}
+
+/// The highest packet of the route so far leaves with that index and timestamp.
+inline void advance_to(RouteSlot& route, std::uint64_t index, std::uint32_t timestamp, std::uint64_t now) {
+  if (timestamp != route.last_timestamp) route.last_timestamp_tsc = now;
+  route.highest_index = index;
+  route.last_timestamp = timestamp;
+}
+
 /// For an incoming index below segment_from. nullopt when it is not in the earlier segment.
 [[gnu::cold, gnu::noinline]] inline std::optional<std::uint64_t> outgoing_of_earlier(const RouteSlot& route,
                                                                                      std::uint64_t incoming) {

@@ -12,15 +12,10 @@ namespace sluice::dataplane {
 namespace {
 
 // A frame that another CPU wrote, or a NIC that bypasses the caches, is in no near cache. So all frames are
-// prefetched before the first one is read. The start of a long frame goes into the first-level cache. The
-// rest, which only the crypto reads, goes into the second.
-void fetch_frame(const rte_mbuf* mbuf) {
-  constexpr std::size_t kStart = 4 * kCacheLine;
-  const auto* frame = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
-  prefetch_to_write(frame, 2);
-  if (mbuf->data_len <= 2 * kCacheLine) return;
-  prefetch_to_write(frame + 2 * kCacheLine, 2);
-  for (std::size_t at = kStart; at < mbuf->data_len; at += kCacheLine) prefetch_to_second(frame + at);
+// prefetched before the first one is read. The headers are enough for now: the flow cache, which finds out
+// who reads the payload, fetches the rest.
+void fetch_headers(const rte_mbuf* mbuf) {
+  prefetch_to_write(rte_pktmbuf_mtod(mbuf, const std::uint8_t*));
 }
 
 // Takes packets that other workers handed off: at most half of those of a turn, so that this worker's own
@@ -42,6 +37,11 @@ std::size_t take_handed_off(WorkerState& state, std::span<rte_mbuf*> packets, st
 
 std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first) {
   std::size_t count = take_handed_off(state, packets, first);
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    bytes += packets[i]->pkt_len;
+    fetch_headers(packets[i]);
+  }
   const std::size_t ports = state.ports.size();
   std::size_t next = ports == 1 ? 0 : first % ports;  // a division costs as much as a packet's parsing
   for (std::size_t i = 0; i < ports && count < packets.size(); ++i) {
@@ -52,13 +52,12 @@ std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_
     count += rte_eth_rx_burst(port.id, static_cast<std::uint16_t>(state.index), packets.data() + count,
                               static_cast<std::uint16_t>(packets.size() - count));
     for (std::size_t k = before; k < count; ++k) prefetch_to_write(packets[k]);
-    // classify needs to know the port. Not every driver sets it: net_ring leaves what the sender wrote.
-    for (std::size_t k = before; k < count; ++k) packets[k]->port = port.id;
-  }
-  std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    bytes += packets[i]->pkt_len;
-    fetch_frame(packets[i]);
+    for (std::size_t k = before; k < count; ++k) {
+      // classify needs to know the port. Not every driver sets it: net_ring leaves what the sender wrote.
+      packets[k]->port = port.id;
+      bytes += packets[k]->pkt_len;
+      fetch_headers(packets[k]);
+    }
   }
   if (count != 0) {
     state.counters().received.add(count);

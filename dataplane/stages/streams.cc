@@ -21,6 +21,10 @@ std::uint32_t take_stream(WorkerState& state) {
   return high_water;
 }
 
+EndpointSlot& endpoint_of(WorkerState& state, const StreamSlot& stream) {
+  return state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
+}
+
 bool lists(const SourceSlot& source, std::uint8_t payload_type) {
   const auto end = source.payload_types.begin() + source.payload_type_count;
   return std::find(source.payload_types.begin(), end, payload_type) != end;
@@ -196,7 +200,7 @@ void tell_started(WorkerState& state, std::uint32_t slot) {
 // tells whether it begins for a source.
 void claim_all(WorkerState& state, std::uint32_t stream_slot, auto begins) {
   StreamSlot& stream = state.memory.streams[stream_slot];
-  const EndpointSlot& endpoint = state.endpoint(stream.endpoint.load(std::memory_order_relaxed));
+  const EndpointSlot& endpoint = endpoint_of(state, stream);
   if (stream.ended.load(std::memory_order_relaxed)) tell_started(state, stream_slot);  // goes on after a BYE
   stream.contends = false;
   for (std::uint32_t at = endpoint.first_source; at != kNoSlot; at = state.memory.sources[at].next) {
@@ -225,6 +229,7 @@ void release_sources(WorkerState& state, std::uint32_t slot) {
   stream.contends = false;
   stream.direct_route = kNoSlot;
   stream.kept = false;
+  endpoint_of(state, stream).has_cached_flow = false;
 }
 
 // Fields that the control thread reads are written between two steps of `tenancy` (see stream_slot.h).
@@ -265,48 +270,6 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
     counter->set(0);
 }
 
-std::uint64_t last_heard(const StreamSlot& stream) {
-  return std::max(stream.last_packet_tsc.read(), stream.last_rtcp_tsc);
-}
-
-bool may_yield(const WorkerState& state, const StreamSlot& stream) {
-  if (stream.dormant.load(std::memory_order_relaxed)) return true;
-  return stream.fed == 0 && state.now - last_heard(stream) >= to_tsc(state, kYieldUs);
-}
-
-// Walks the streams of the endpoint, at most max_streams.
-bool make_space_in(WorkerState& state, std::uint32_t endpoint_slot) {
-  std::uint32_t best = kNoSlot;
-  std::pair<bool, std::uint64_t> rank;  // awake, heard last: the lowest goes
-  for (std::uint32_t at = state.endpoint(endpoint_slot).first_stream; at != kNoSlot;
-       at = state.memory.streams[at].next) {
-    const StreamSlot& stream = state.memory.streams[at];
-    if (!may_yield(state, stream)) continue;
-    const std::pair own{!stream.dormant.load(std::memory_order_relaxed), last_heard(stream)};
-    if (best != kNoSlot && own >= rank) continue;
-    best = at;
-    rank = own;
-  }
-  if (best == kNoSlot) return false;
-  end_stream(state, best);
-  return true;
-}
-
-// Looks at a few slots for a dormant stream, and goes on there the next time, so that a packet costs a
-// bounded time.
-void make_space_anywhere(WorkerState& state) {
-  constexpr std::size_t kLooks = 64;
-  const auto slots = static_cast<std::uint32_t>(state.memory.streams.size());
-  for (std::size_t i = 0; i < kLooks; ++i) {
-    const std::uint32_t slot = state.next_to_yield;
-    state.next_to_yield = slot + 1 == slots ? 0 : slot + 1;
-    const StreamSlot& stream = state.memory.streams[slot];
-    const bool in_use = (stream.tenancy.load(std::memory_order_relaxed) & 1) != 0 && !is_mirror(stream);
-    if (!in_use || !stream.dormant.load(std::memory_order_relaxed)) continue;
-    return end_stream(state, slot);
-  }
-}
-
 // The stream of this SSRC made space before: packets from then stay spent.
 void restore_past(WorkerState& state, StreamSlot& stream, const SsrcKey& key) {
   const StreamPast* past = state.past_streams.find(key);
@@ -317,13 +280,6 @@ void restore_past(WorkerState& state, StreamSlot& stream, const SsrcKey& key) {
 }
 
 }  // namespace
-
-void make_space(WorkerState& state) {
-  const std::uint32_t endpoint_slot = std::exchange(state.space_wanted_by, kNoSlot);
-  const EndpointSlot& endpoint = state.endpoint(endpoint_slot);
-  if (endpoint.installed && make_space_in(state, endpoint_slot)) return;
-  if (!endpoint.installed || endpoint.stream_count < endpoint.max_streams) make_space_anywhere(state);
-}
 
 void end_stream(WorkerState& state, std::uint32_t slot) {
   const StreamSlot& stream = state.memory.streams[slot];
@@ -344,6 +300,7 @@ void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
   StreamSlot& stream = state.memory.streams[stream_slot];
   // A packet is rewritten in place only when no other worker reads it.
   bool is_shared = is_mirror(stream);
+  if (!is_shared) endpoint_of(state, stream).has_cached_flow = false;
   std::uint32_t routes = 0;
   std::uint32_t one = kNoSlot;
   stream.kept = false;

@@ -62,42 +62,8 @@ void drop_old(WorkerState& state, TransmitBuffer& buffer) {
   }
 }
 
-void flush_port(WorkerState& state, std::size_t index) {
-  TransmitBuffer& buffer = state.transmit[index];
-  while (send_burst(state, index, buffer)) {
-    if (buffer.queue.empty()) {
-      buffer.is_full = false;
-      return;
-    }
-    refill(state, buffer);
-  }
-  buffer.is_full = state.waits_for_port = true;
-  if (!buffer.queue.empty()) drop_old(state, buffer);
-}
-
-[[gnu::noinline]] void wait_for_port(WorkerState& state, TransmitBuffer& buffer, rte_mbuf* mbuf) {
-  if (rte_mbuf* evicted = buffer.queue.push(mbuf, mbuf->hash.usr, state.now))
-    state.drop(evicted, DropReason::kTransmitQueueFull);
-}
-
-inline void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
-  TransmitBuffer& buffer = state.transmit[index];
-  if (buffer.is_full) return wait_for_port(state, buffer, mbuf);
-  buffer.add(mbuf);
-  if (buffer.count == buffer.packets.size()) flush_port(state, index);
-}
-
 void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
   queue_on(state, state.port_index[port_id & 0xff], mbuf);
-}
-
-// Writes to the second cache line of the mbuf, which nothing else here needs.
-void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
-  constexpr std::uint64_t kIpv4 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-  constexpr std::uint64_t kIpv6 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
-  const unsigned ip_length = header.is_v6 ? 40 : 20;
-  mbuf->tx_offload = header.l3_offset | ip_length << RTE_MBUF_L2_LEN_BITS;
-  mbuf->ol_flags = header.is_v6 ? kIpv6 : kIpv4;
 }
 
 // `packet`: the `length` bytes of the UDP payload. REQUIRES: there is space for the headers in front of it.
@@ -117,7 +83,7 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
   } else {
     write_headers_for_offload(header, frame, length);
     mbuf->ol_flags = 0;
-    if (checksums == TransmitChecksums::kHardware) ask_for_checksums(mbuf, header);
+    if (checksums == TransmitChecksums::kHardware) ask_for_checksums(mbuf, header.is_v6, header.l3_offset);
   }
   endpoint.packets_sent.add();
   endpoint.bytes_sent.add(length);
@@ -125,6 +91,24 @@ void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
 }
 
 }  // namespace
+
+void flush_port(WorkerState& state, std::size_t index) {
+  TransmitBuffer& buffer = state.transmit[index];
+  while (send_burst(state, index, buffer)) {
+    if (buffer.queue.empty()) {
+      buffer.is_full = false;
+      return;
+    }
+    refill(state, buffer);
+  }
+  buffer.is_full = state.waits_for_port = true;
+  if (!buffer.queue.empty()) drop_old(state, buffer);
+}
+
+void wait_for_port(WorkerState& state, TransmitBuffer& buffer, rte_mbuf* mbuf) {
+  if (rte_mbuf* evicted = buffer.queue.push(mbuf, mbuf->hash.usr, state.now))
+    state.drop(evicted, DropReason::kTransmitQueueFull);
+}
 
 void send_datagram(WorkerState& state, rte_mbuf* mbuf, std::uint32_t slot, const HeaderTemplate& header) {
   assert(header.known());

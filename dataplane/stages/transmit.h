@@ -4,9 +4,47 @@
 // [workers] transmit_queue_ms is dropped. Worker only.
 #pragma once
 
+#include <rte_mbuf.h>
+
 #include "dataplane/state/batch.h"
 
 namespace sluice::dataplane {
+
+/// The port does not take packets at once: the packet waits.
+void wait_for_port(WorkerState& state, TransmitBuffer& buffer, rte_mbuf* mbuf);
+/// Gives the port the burst, and as much as it takes of what waits.
+void flush_port(WorkerState& state, std::size_t index);
+
+/// Adds the frame to the next burst of the port with that index. REQUIRES: its hash.usr is its session.
+inline void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
+  TransmitBuffer& buffer = state.transmit[index];
+  if (buffer.is_full) return wait_for_port(state, buffer, mbuf);
+  buffer.add(mbuf);
+  if (buffer.count == buffer.packets.size()) flush_port(state, index);
+}
+
+/// Asks the port for the checksums of a frame. It lies in the second cache line of the mbuf, which nothing
+/// else here needs.
+inline void ask_for_checksums(rte_mbuf* mbuf, bool is_v6, unsigned l3_offset) {
+  constexpr std::uint64_t kIpv4 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+  constexpr std::uint64_t kIpv6 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
+  const unsigned ip_length = is_v6 ? 40 : 20;
+  mbuf->tx_offload = l3_offset | ip_length << RTE_MBUF_L2_LEN_BITS;
+  mbuf->ol_flags = is_v6 ? kIpv6 : kIpv4;
+}
+
+/// Sends a frame of the flow cache, whose headers are written, to its receiver. `length`: bytes of the RTP
+/// packet. REQUIRES: the port computes the checksums, or needs none.
+inline void send_made(WorkerState& state, rte_mbuf* mbuf, EndpointSlot& receiver, std::uint16_t length) {
+  const std::size_t index = receiver.transmit_index;
+  mbuf->hash.usr = receiver.flow;
+  mbuf->ol_flags = 0;
+  if (state.transmit[index].checksums == TransmitChecksums::kHardware)
+    ask_for_checksums(mbuf, false, CommonFrame::kL3Offset);
+  receiver.packets_sent.add();
+  receiver.bytes_sent.add(length);
+  queue_on(state, index, mbuf);
+}
 
 /// Sends the packets of `batch` that protect did not drop, and takes ownership of their mbufs.
 void transmit(WorkerState& state, OutgoingBatch& batch);

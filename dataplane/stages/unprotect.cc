@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <span>
 
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/latch.h"
+#include "dataplane/stages/rtp_counts.h"
 #include "dataplane/stages/streams.h"
 #include "dataplane/wire/rtcp.h"
 
@@ -67,6 +67,7 @@ constexpr std::uint64_t kMostCycles = 4;
     return;
   StreamSlot& stream = state.memory.streams[packet.stream];
   if (!stream.rtp_window.started()) return;
+  packet.sender->has_cached_flow = false;
   if (stream.refused_packets != stream.packets.read()) {
     stream.refused_packets = stream.packets.read();
     stream.refusals = 0;
@@ -204,30 +205,10 @@ bool learn_names(const EndpointSlot& endpoint, StreamSlot& stream, const MediaPa
   return stream.named;
 }
 
-// RFC 3550 6.4.1 and A.8, in 1/16 of a clock unit.
-void update_jitter(WorkerState& state, StreamSlot& stream, const MediaPacket& packet) {
-  const std::uint32_t rate = stream.jitter_clock_rate;
-  if (rate == 0) return;
-  const std::uint32_t transit = state.clock_now(rate) - packet.rtp.timestamp;
-  if (stream.transit_known) {
-    const auto distance =
-        static_cast<std::uint32_t>(std::abs(static_cast<std::int32_t>(transit - stream.transit)));
-    const std::uint64_t jitter = stream.jitter.read();
-    stream.jitter.set(jitter + distance - ((jitter + 8) >> 4));
-  }
-  stream.transit = transit;
-  stream.transit_known = true;
-}
-
-[[gnu::always_inline]] inline void count_rtp(WorkerState& state, EndpointSlot& endpoint, StreamSlot& stream,
-                                             const MediaPacket& packet) {
-  stream.packets.add();
-  stream.bytes.add(static_cast<std::uint64_t>(packet.length - packet.rtp.header_length));
-  stream.last_packet_tsc.set(state.now);
-  endpoint.packets_received.add();
-  endpoint.bytes_received.add(packet.length);
-  endpoint.last_received_tsc.set(state.now);
-  update_jitter(state, stream, packet);
+[[gnu::always_inline]] inline void count_packet(WorkerState& state, const MediaPacket& packet,
+                                                StreamSlot& stream) {
+  count_rtp<true>(state, *packet.sender, stream, packet.rtp.timestamp,
+                  static_cast<std::uint16_t>(packet.length - packet.rtp.header_length), packet.length);
 }
 
 // Prefetches what forward and protect read next: the keys of the only receiver, or the source that fans out;
@@ -273,8 +254,9 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   stream.highest_index.set(next);
   packet.fed = stream.fed;
   packet.epoch = stream.epoch;
+  packet.continues = true;
   fetch_next(state, packet, stream);
-  count_rtp(state, endpoint, stream, packet);
+  count_packet(state, packet, stream);
   latch(state, packet);
   remember_port(state, packet);
   return true;
@@ -284,6 +266,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
 // packet of the same batch may have been the same packet, or the first one of the stream.
 [[gnu::noinline]] std::optional<DropReason> commit_rtp(WorkerState& state, MediaPacket& packet) {
   EndpointSlot& endpoint = *packet.sender;
+  endpoint.has_cached_flow = packet.continues = false;
   if (!padding_fits({packet.data, packet.length}, packet.rtp)) return DropReason::kBadRtp;
   // An earlier packet of this batch may have latched the endpoint.
   if (endpoint.latch == LatchPolicy::kOnce && !source_allowed(state, packet)) return DropReason::kWrongSource;
@@ -323,7 +306,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   packet.epoch = stream.epoch;
   stream.highest_index.set(stream.rtp_window.highest());
   fetch_next(state, packet, stream);
-  count_rtp(state, endpoint, stream, packet);
+  count_packet(state, packet, stream);
   if (newest) latch(state, packet);
   remember_port(state, packet);
   return std::nullopt;
@@ -376,17 +359,21 @@ std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
   return std::nullopt;
 }
 
+[[gnu::cold]] void drop_received(WorkerState& state, const MediaPacket& packet, DropReason reason) {
+  if (reason == DropReason::kAuthFailed) {
+    packet.sender->auth_failures.add();
+    note_stranger(state, *packet.sender, packet);
+  }
+  state.drop(packet.mbuf, reason);
+}
+
 // Runs `step` over the packets. Drops those for which it returns a reason, and moves the others together.
 template <typename Step>
 std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step) {
   std::uint16_t kept = 0;
   for (MediaPacket& packet : packets) {
     if (const std::optional<DropReason> reason = step(packet)) {
-      if (*reason == DropReason::kAuthFailed) {
-        packet.sender->auth_failures.add();
-        note_stranger(state, *packet.sender, packet);
-      }
-      state.drop(packet.mbuf, *reason);
+      drop_received(state, packet, *reason);
     } else {
       if (&packets[kept] != &packet) packets[kept] = packet;
       ++kept;
@@ -396,6 +383,11 @@ std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step
 }
 
 }  // namespace
+
+void refuse_rtp(WorkerState& state, const MediaPacket& packet, crypto::SrtpStatus status) {
+  note_refused(state, packet, reason_of(status));
+  drop_received(state, packet, reason_of(status));
+}
 
 void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
   std::size_t jobs = 0;

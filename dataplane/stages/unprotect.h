@@ -18,4 +18,7 @@ class Unprotect {
   std::array<crypto::RtcpUnprotectJob, kBatch> rtcp_jobs_;
 };
 
+/// Counts and drops a packet that the cipher refused, and notes what that says of its stream.
+void refuse_rtp(WorkerState& state, const MediaPacket& packet, crypto::SrtpStatus status);
+
 }  // namespace sluice::dataplane

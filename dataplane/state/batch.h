@@ -17,6 +17,7 @@ namespace sluice::dataplane {
 struct MediaPacket : Datagram {
   Component component;
   std::uint8_t fed;      // StreamSlot::fed when it came: a later packet may move a source to another stream
+  bool continues;        // it is the next one of its stream, and nothing about it is new
   std::uint32_t epoch;   // StreamSlot::epoch when it came
   EndpointSlot* sender;  // the slot `endpoint`; null in a loan
   std::uint64_t index;   // packet index (RTP)

@@ -18,6 +18,7 @@
 #include "dataplane/port/port.h"
 #include "dataplane/shared/five_tuple.h"
 #include "dataplane/shared/worker_memory.h"
+#include "dataplane/state/cached_flow.h"
 #include "dataplane/state/fanout_queue.h"
 #include "dataplane/state/packet_cache.h"
 #include "dataplane/state/past_streams.h"
@@ -139,6 +140,7 @@ struct WorkerState {
   std::uint64_t now = 0;  // TSC of the present turn
 
   SlotArray<LocalPort> local_ports;  // by local_place()
+  SlotArray<CachedFlow> flows;       // by the slot of the sender
   FlatTable<FiveTuple> endpoint_by_tuple;
   FlatTable<SsrcKey> stream_by_ssrc;
   FlatTable<SsrcKey> route_by_ssrc;

@@ -116,6 +116,7 @@ void remove_endpoint(WorkerState& state, SlotRef ref) {
     take_local_ports(state, *endpoint, kNoSlot);
     endpoint->installed = false;
     endpoint->keys_ready = endpoint->can_seal = false;
+    forget_flows(*endpoint);
   }
   ack(state, NoteKind::kEndpointRemoved, ref);
 }
@@ -129,6 +130,7 @@ void set_remote(WorkerState& state, const Command& command) {
 void await_remote(WorkerState& state, const Command& command) {
   EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
   if (endpoint == nullptr) return;
+  forget_flows(*endpoint);  // the latch looks at each packet now
   endpoint->awaited = command.tuple.remote;
   endpoint->latch = command.tuple.remote.port == 0 ? LatchPolicy::kFixed : LatchPolicy::kNominated;
 }
@@ -166,6 +168,7 @@ void restart_rollover(WorkerState& state, const EndpointSlot& endpoint) {
 
 // From now on the endpoint uses the keys in its slot, if they are ready.
 void use_keys(EndpointSlot& endpoint, const EndpointKeys& keys, bool ready) {
+  forget_flows(endpoint);
   endpoint.keys_ready = ready;
   endpoint.can_seal = ready || !endpoint.encrypted;
   endpoint.tag_length =
@@ -209,6 +212,7 @@ void update_endpoint(WorkerState& state, const Command& command) {
     endpoint->encrypted = terms.kind != EndpointKind::kRtp;
     take_keys(state, command.ref.slot, terms);
     take_signalled(state, *endpoint, terms);
+    forget_flows(*endpoint);
     // Under another key there is another decoder, or one that has lost what was under way.
     if (endpoint->can_seal && (!was_ready || terms.new_send))
       endpoint_became_reachable(state, command.ref.slot);

@@ -32,6 +32,8 @@ Worker::Worker(std::unique_ptr<WorkerState> state, const config::Workers& settin
 void Worker::process(std::span<rte_mbuf* const> packets) {
   WorkerState& state = *state_;
   if (state.space_wanted_by != kNoSlot) make_space(state);
+  packets = flow_cache_.run(state, packets);
+  if (packets.empty()) return;
   classify(state, packets, classified_);
   if (classified_.rtp_count != 0) {
     unprotect_.rtp(state, classified_);

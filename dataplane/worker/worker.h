@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 
+#include "dataplane/stages/flow_cache.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/mirror.h"
 #include "dataplane/stages/retransmit.h"
@@ -39,6 +40,7 @@ class Worker {
   Idle idle_;
   std::size_t turns_ = 0;
   std::array<rte_mbuf*, kBatch> received_;
+  FlowCache flow_cache_;
   ClassifiedBatch classified_;
   Unprotect unprotect_;
   Forward forward_;

@@ -126,7 +126,8 @@ void Harness::open(crypto::EngineKind engine, std::size_t index, std::uint32_t p
   info.queues = queues;
   info.transmit_queues = queues;
   info.checks_udp_checksum = true;
-  if (port_does_checksums) info.transmit_checksums = TransmitChecksums::kNone;
+  does_checksums_ = marks_checked_ = port_does_checksums || std::getenv("SLUICE_TEST_NIC") != nullptr;
+  if (does_checksums_) info.transmit_checksums = TransmitChecksums::kNone;
   info.addresses = {*config::IpPrefix::parse("198.18.0.1/15"), *config::IpPrefix::parse("2001:db8::1/32"),
                     *config::IpPrefix::parse("198.18.0.2/15")};
   std::string error;
@@ -349,6 +350,28 @@ Bytes Harness::frame_from(const Peer& from, std::span<const std::uint8_t> payloa
   return frame;
 }
 
+namespace {
+
+bool is_good(const Bytes& frame) {
+  Frame layers;
+  return !parse_frame(frame, layers) && layers.ip_protocol == kIpProtoUdp && udp_checksum_ok(frame, layers);
+}
+
+// What a NIC does with a frame whose checksums are left to it.
+void complete(Bytes& frame) {
+  Frame layers;
+  if (parse_frame(frame, layers, true) || layers.ip_protocol != kIpProtoUdp) return;
+  std::uint8_t* ip = frame.data() + layers.l3_offset;
+  if (layers.ip_version == 4 && load_be16(ip + 10) == 0)
+    store_be16(ip + 10, checksum_finish(checksum_add({ip, 20})));
+  if (udp_checksum_ok(frame, layers)) return;  // the control thread has computed it
+  std::uint8_t* udp = frame.data() + layers.l4_offset;
+  const std::uint16_t sum = checksum_finish(checksum_add({udp, layers.l4_length}));
+  store_be16(udp + 6, sum == 0 ? 0xffff : sum);
+}
+
+}  // namespace
+
 void Harness::deliver(const Peer& from, std::span<const std::uint8_t> payload, bool to_rtcp_port) {
   deliver_frame(frame_from(from, payload, to_rtcp_port));
 }
@@ -365,6 +388,8 @@ std::vector<rte_mbuf*> Harness::make_mbufs(const std::vector<Bytes>& frames) {
     if (mbuf == nullptr) throw std::runtime_error("the test's packet pool is empty");
     std::copy(frame.begin(), frame.end(), rte_pktmbuf_append(mbuf, static_cast<std::uint16_t>(frame.size())));
     mbuf->port = port_id_;
+    if (marks_checked_ && is_good(frame))
+      mbuf->ol_flags = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     bytes += frame.size();
     mbufs.push_back(mbuf);
   }
@@ -419,6 +444,7 @@ std::vector<Sent> Harness::take(std::size_t most) {
     const auto* data = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
     sent.frame.assign(data, data + mbuf->data_len);
     rte_pktmbuf_free(mbuf);
+    if (does_checksums_) complete(sent.frame);
     expect(!parse_frame(sent.frame, sent.layers), "a broken frame left");
     if (sent.layers.ip_protocol == kIpProtoUdp) {
       expect(udp_checksum_ok(sent.frame, sent.layers), "a wrong UDP checksum left");

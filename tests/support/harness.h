@@ -93,9 +93,9 @@ struct Sent {
 class Harness {
  public:
   /// `workers`: the number of workers in the steering table; this harness is worker 0. `peers`: the largest
-  /// number of peers. `port_does_checksums`: the worker leaves the checksums of outgoing frames to the port,
-  /// so the frames that the test reads have none. `port_entries`: a power of two; the port holds one frame
-  /// less.
+  /// number of peers. `port_does_checksums`: the port computes the checksums of outgoing frames and says of
+  /// incoming ones that they are good, as a NIC does; also when SLUICE_TEST_NIC is set. `port_entries`: a
+  /// power of two; the port holds one frame less.
   explicit Harness(crypto::EngineKind engine = crypto::EngineKind::kIpsecMb, std::size_t workers = 1,
                    std::uint32_t peers = 256, bool port_does_checksums = false,
                    unsigned port_entries = kPortEntries);
@@ -151,6 +151,8 @@ class Harness {
   /// One turn of the loop.
   void turn();
   void advance(double seconds);
+  /// What the port of port_does_checksums says of incoming frames: that they are good, or nothing.
+  void mark_checked(bool marks) { marks_checked_ = marks; }
   std::uint64_t tsc_hz() const { return 2'000'000'000; }
   /// The number of buffers that are out of the pool.
   std::size_t frames_in_use() const;
@@ -170,6 +172,8 @@ class Harness {
   rte_ring* ring_ = nullptr;          // frames that the port transmitted
   rte_ring* receive_ring_ = nullptr;  // frames that the port will receive, from enqueue()
   std::uint16_t port_id_ = 0;
+  bool does_checksums_ = false;
+  bool marks_checked_ = false;
   std::uint64_t now_ = 1'000'000'000;
   std::uint32_t peers_ = 0, sources_ = 0, routes_ = 0;
 };
