@@ -99,7 +99,8 @@ struct alignas(64) EndpointSlot {
   HeaderTemplate rtcp;             // used without rtcp_mux
   std::uint32_t first_stream;      // list through StreamSlot::next
   std::uint32_t first_source;      // list through SourceSlot::next
-  std::uint32_t first_incoming_route;  // routes that lead here, list through RouteSlot::next_to_endpoint
+  // Routes that lead here: a list through RouteSlot::next_to_endpoint and previous_to_endpoint.
+  std::uint32_t first_incoming_route;
   std::uint32_t stream_count;
   config::SocketAddress awaited;      // kNominated: the address that media moves to
   std::uint64_t strangers_until_tsc;  // kSdes: until then unknown addresses are not heard (stages/latch.h)

@@ -141,7 +141,12 @@ struct alignas(64) RouteSlot {
   bool losses_known;                 // earlier_losses is set since the present stream feeds the route
   std::int32_t earlier_losses;       // of the receiver's cumulative count (RFC 3550 6.4.1)
   std::uint64_t keyframe_asked_tsc;  // when its receiver last asked, or may ask next; 0 = it has not
+  // Its place in the fan-out of `source`: valid while `source` is set (stages/fanout.h).
+  std::uint32_t fanout_chunk;
+  std::uint32_t fanout_entry;
+  std::uint32_t previous_to_endpoint;  // the route before it in the list; kNoSlot = the endpoint names it
 };
 static_assert(offsetof(RouteSlot, generation) == 64 && offsetof(RouteSlot, payload_types) == 128);
+static_assert(sizeof(RouteSlot) == 256);
 
 }  // namespace sluice::dataplane

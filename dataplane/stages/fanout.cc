@@ -1,5 +1,7 @@
 #include "dataplane/stages/fanout.h"
 
+#include <cassert>
+
 #include "dataplane/stages/streams.h"
 
 namespace sluice::dataplane {
@@ -13,6 +15,22 @@ std::uint32_t take_chunk(WorkerState& state) {
     index = state.chunk_high_water++;
   }
   return index;
+}
+
+void give_back_first_chunk(WorkerState& state, SourceSlot& source) {
+  const std::uint32_t emptied = source.first_chunk;
+  FanoutChunk& chunk = state.chunks[emptied];
+  source.first_chunk = chunk.next;
+  const auto slot = static_cast<std::uint32_t>(&source - &state.memory.sources[0]);
+  if (state.fanouts.has(slot)) state.fanouts.chunk_freed(slot, emptied, chunk.next);
+  chunk.next = state.free_chunk;
+  state.free_chunk = emptied;
+}
+
+void place(WorkerState& state, std::uint32_t route, std::uint32_t chunk, std::uint32_t entry) {
+  state.chunks[chunk].routes[entry] = route;
+  state.memory.routes[route].fanout_chunk = chunk;
+  state.memory.routes[route].fanout_entry = entry;
 }
 
 void add_mapped_types(SourceSlot& source, const RouteSlot& route) {
@@ -34,8 +52,7 @@ bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) 
     state.chunks[fresh].next = source.first_chunk;
     source.first_chunk = fresh;
   }
-  FanoutChunk& chunk = state.chunks[source.first_chunk];
-  chunk.routes[chunk.count++] = route;
+  place(state, route, source.first_chunk, state.chunks[source.first_chunk].count++);
   ++source.route_count;
   if (state.memory.routes[route].retransmit) ++source.retransmit_count;
   if (state.memory.routes[route].keyframe_on_switch) ++source.keyframe_count;
@@ -44,27 +61,15 @@ bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) 
 }
 
 void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) {
-  for (std::uint32_t at = source.first_chunk; at != kNoSlot; at = state.chunks[at].next) {
-    FanoutChunk& chunk = state.chunks[at];
-    for (std::uint32_t i = 0; i < chunk.count; ++i) {
-      if (chunk.routes[i] != route) continue;
-      FanoutChunk& first = state.chunks[source.first_chunk];
-      chunk.routes[i] = first.routes[--first.count];
-      --source.route_count;
-      if (state.memory.routes[route].retransmit) --source.retransmit_count;
-      if (state.memory.routes[route].keyframe_on_switch) --source.keyframe_count;
-      if (first.count == 0) {
-        const std::uint32_t emptied = source.first_chunk;
-        source.first_chunk = first.next;
-        const auto slot = static_cast<std::uint32_t>(&source - &state.memory.sources[0]);
-        if (state.fanouts.has(slot)) state.fanouts.chunk_freed(slot, emptied, first.next);
-        first.next = state.free_chunk;
-        state.free_chunk = emptied;
-      }
-      if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
-      return;
-    }
-  }
+  const RouteSlot& removed = state.memory.routes[route];
+  assert(state.chunks[removed.fanout_chunk].routes[removed.fanout_entry] == route);
+  FanoutChunk& first = state.chunks[source.first_chunk];
+  place(state, first.routes[--first.count], removed.fanout_chunk, removed.fanout_entry);
+  --source.route_count;
+  if (removed.retransmit) --source.retransmit_count;
+  if (removed.keyframe_on_switch) --source.keyframe_count;
+  if (first.count == 0) give_back_first_chunk(state, source);
+  if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
 }
 
 }  // namespace sluice::dataplane

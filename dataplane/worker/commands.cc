@@ -76,14 +76,32 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   take_local_ports(state, *endpoint, ref.slot);
 }
 
+void link_to_endpoint(WorkerState& state, EndpointSlot& endpoint, std::uint32_t slot) {
+  RouteSlot& route = state.memory.routes[slot];
+  route.previous_to_endpoint = kNoSlot;
+  route.next_to_endpoint = endpoint.first_incoming_route;
+  if (route.next_to_endpoint != kNoSlot)
+    state.memory.routes[route.next_to_endpoint].previous_to_endpoint = slot;
+  endpoint.first_incoming_route = slot;
+}
+
+void unlink_from_endpoint(WorkerState& state, const RouteSlot& route) {
+  const std::uint32_t before = route.previous_to_endpoint;
+  const std::uint32_t behind = route.next_to_endpoint;
+  if (behind != kNoSlot) state.memory.routes[behind].previous_to_endpoint = before;
+  if (before != kNoSlot)
+    state.memory.routes[before].next_to_endpoint = behind;
+  else
+    state.endpoint(route.endpoint.slot).first_incoming_route = behind;
+}
+
 void uninstall_route(WorkerState& state, std::uint32_t slot) {
   RouteSlot& route = state.memory.routes[slot];
   if (route.source != kNoSlot) remove_from_fanout(state, state.memory.sources[route.source], slot);
   const SsrcKey key{route.endpoint.slot, route.ssrc};
   if (state.route_by_ssrc.find(key) == slot)
     state.route_by_ssrc.erase(key);  // another route may have replaced the entry
-  unlink(state.endpoint(route.endpoint.slot).first_incoming_route, slot,
-         [&](std::uint32_t i) -> std::uint32_t& { return state.memory.routes[i].next_to_endpoint; });
+  unlink_from_endpoint(state, route);
   route.next_index.set(route.started ? route.highest_index + 1 : route.first_index);
   route.installed = false;
 }
@@ -313,8 +331,7 @@ void install_route(WorkerState& state, SlotRef ref) {
   route->earlier_length = route->skipped = 0;
   route->highest_index = route->base_index = route->first_index;
   route->next_index.set(route->first_index);
-  route->next_to_endpoint = endpoint->first_incoming_route;
-  endpoint->first_incoming_route = ref.slot;
+  link_to_endpoint(state, *endpoint, ref.slot);
   [[maybe_unused]] const bool inserted =
       state.route_by_ssrc.insert({route->endpoint.slot, route->ssrc}, ref.slot);
   assert(inserted);  // the table holds as many routes as there are slots

@@ -51,15 +51,35 @@ TEST(FanoutTest, FillsAndEmptiesOverChunkBoundaries) {
   }
 }
 
-TEST(FanoutTest, ARouteThatDoesNotHangThereChangesNothing) {
-  BareWorker worker;
+// Nothing between a route and the first chunk is looked at: here the list is cut there.
+TEST(FanoutTest, ARemovalDoesNotSearch) {
+  constexpr std::uint32_t kRoutes = 12'500;
+  config::Limits limits = small_capacity();
+  limits.routes_per_worker = kRoutes;
+  BareWorker worker(limits);
   clear_sources(worker.memory);
   SourceSlot& source = worker.memory.sources[0];
-  remove_from_fanout(*worker.state, source, 7);
-  EXPECT_EQ(source.route_count, 0u);
-  for (std::uint32_t route = 0; route < 20; ++route) ASSERT_TRUE(add_to_fanout(*worker.state, source, route));
-  remove_from_fanout(*worker.state, source, 20);
-  EXPECT_EQ(routes_of(*worker.state, source).size(), 20u);
+  for (std::uint32_t route = 0; route < kRoutes; ++route)
+    ASSERT_TRUE(add_to_fanout(*worker.state, source, route));
+  // The order of joining is the worst one for a search: the newest routes stand in the first chunk.
+  for (std::uint32_t route = 0; route < kRoutes; ++route) {
+    FanoutChunk& first = worker.state->chunks[source.first_chunk];
+    const std::uint32_t next = first.next;
+    const bool stays = first.count > 1;
+    if (stays) first.next = kNoSlot;
+    remove_from_fanout(*worker.state, source, route);
+    if (stays) first.next = next;
+    ASSERT_EQ(source.route_count, kRoutes - route - 1);
+    if (route % 1000 == 0) {
+      auto left = routes_of(*worker.state, source);
+      std::sort(left.begin(), left.end());
+      ASSERT_EQ(left.size(), kRoutes - route - 1);
+      ASSERT_EQ(left.front(), route + 1);
+      ASSERT_TRUE(std::adjacent_find(left.begin(), left.end()) == left.end());
+    }
+  }
+  EXPECT_EQ(source.first_chunk, kNoSlot);
+  EXPECT_EQ(free_chunks(*worker.state), worker.state->chunk_high_water) << "chunks were lost";
 }
 
 TEST(FanoutTest, AnEmptyPoolRefusesAndLeavesAllAsItWas) {

@@ -410,9 +410,12 @@ class RandomCommandsTest : public CommandsTest {
                 has_ports && !book.rtcp_mux ? i : kNoSlot);
       if (!book.installed) continue;
       std::set<std::uint32_t> listed;
+      std::uint32_t before = kNoSlot;
       for (std::uint32_t at = slot.first_incoming_route; at != kNoSlot;
-           at = memory().routes[at].next_to_endpoint)
+           before = at, at = memory().routes[at].next_to_endpoint) {
         ASSERT_TRUE(listed.insert(at).second) << "a circle";
+        ASSERT_EQ(memory().routes[at].previous_to_endpoint, before);
+      }
       ASSERT_EQ(listed, incoming[i]);
       listed.clear();
       for (std::uint32_t at = slot.first_source; at != kNoSlot; at = memory().sources[at].next)

@@ -248,6 +248,23 @@ TEST_F(CommandsTest, RemoveRoute) {
   EXPECT_EQ(memory().counters.reports.read(), 0u) << "a BYE for an SSRC that never sent";
 }
 
+// Routes that lead to the same endpoint are not searched: here the list is cut at its begin.
+TEST_F(CommandsTest, RemovingARouteDoesNotSearch) {
+  install_endpoints();
+  good(make_command(CommandKind::kInstallSource, kSource));
+  for (std::uint32_t slot = 10; slot < 14; ++slot) {
+    fill_route(memory(), {slot, 1}, kReceiver, kSource, slot);
+    good(make_command(CommandKind::kInstallRoute, {slot, 1}));
+  }
+  memory().routes[13].next_to_endpoint = kNoSlot;
+  good(make_command(CommandKind::kRemoveRoute, {11, 1}));
+  EXPECT_EQ(memory().routes[12].next_to_endpoint, 10u);
+  EXPECT_EQ(memory().routes[10].previous_to_endpoint, 12u);
+  memory().routes[13].next_to_endpoint = 12;
+  for (const std::uint32_t slot : {10u, 13u, 12u}) good(make_command(CommandKind::kRemoveRoute, {slot, 1}));
+  EXPECT_EQ(receiver().first_incoming_route, kNoSlot);
+}
+
 // A route that continues an SSRC may be installed before the earlier route is removed.
 TEST_F(CommandsTest, ASuccessorKeepsTheSsrc) {
   install_all();
