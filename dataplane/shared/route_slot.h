@@ -51,6 +51,7 @@ struct alignas(64) SourceSlot {
 
   // Worker.
   std::uint32_t keyframe_count;  // number of routes with keyframe_on_switch
+  std::uint32_t report_chunk;    // of the fan-out: the next one that a sender report goes to; kNoSlot = none
   PayloadTypeSet mapped_types;   // by its routes; those of a removed route stay while others are left
 
   // Worker: the streams that compete for the source (stages/streams.h).

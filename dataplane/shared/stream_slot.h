@@ -82,8 +82,11 @@ struct alignas(64) StreamSlot {
   std::uint64_t last_keyframe_request_tsc;
   std::uint64_t last_receiver_report_tsc;
   std::array<std::uint32_t, 4> sender_reports;  // NTP times as LSR has them, the latest first; 0 = none
-  std::uint64_t keyframe_due_tsc;               // state/keyframe_queue.h
-  std::uint32_t keyframe_next;                  // the next stream in that queue
+  std::uint64_t last_sender_report_tsc;         // of the latest one that counted; 0 = none has come
+  std::uint32_t sender_report_job;              // state/sender_report_queue.h, while the next member is true
+  bool sender_report_waits;        // also after the stream has ended, until its turn in the queue
+  std::uint64_t keyframe_due_tsc;  // state/keyframe_queue.h
+  std::uint32_t keyframe_next;     // the next stream in that queue
   KeyframeRequest keyframe_wanted;
   bool keyframe_queued;           // also after the stream has ended, until its turn in the queue
   std::uint64_t repeat_tsc;       // plain RTP: when a run of repeated numbers began

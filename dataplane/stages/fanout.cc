@@ -21,6 +21,7 @@ void give_back_first_chunk(WorkerState& state, SourceSlot& source) {
   const std::uint32_t emptied = source.first_chunk;
   FanoutChunk& chunk = state.chunks[emptied];
   source.first_chunk = chunk.next;
+  if (source.report_chunk == emptied) source.report_chunk = chunk.next;
   const auto slot = static_cast<std::uint32_t>(&source - &state.memory.sources[0]);
   if (state.fanouts.has(slot)) state.fanouts.chunk_freed(slot, emptied, chunk.next);
   chunk.next = state.free_chunk;

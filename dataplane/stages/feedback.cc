@@ -10,6 +10,7 @@
 #include "dataplane/stages/numbering.h"
 #include "dataplane/stages/retransmit.h"
 #include "dataplane/stages/rtcp_compound.h"
+#include "dataplane/stages/sender_reports.h"
 #include "dataplane/stages/streams.h"
 
 namespace sluice::dataplane {
@@ -42,19 +43,6 @@ std::optional<std::uint64_t> incoming_of(const RouteSlot& route, std::uint16_t s
 }
 
 // ---- publisher -> receivers
-
-void send_report(WorkerState& state, const RouteSlot& route, std::span<const std::uint8_t> sender_info,
-                 std::span<const std::uint8_t> cname) {
-  std::array<std::uint8_t, kSenderInfoLength> info;
-  std::copy(sender_info.begin(), sender_info.end(), info.begin());
-  store_be32(&info[8], load_be32(&info[8]) + route.timestamp_delta);
-  store_be32(&info[12], static_cast<std::uint32_t>(route.packets.read()));
-  store_be32(&info[16], static_cast<std::uint32_t>(route.bytes.read()));
-  RtcpCompound compound(state, route.endpoint.slot);
-  compound.begin(route.ssrc, info, {}, cname.empty() ? own_cname() : cname);
-  compound.finish();
-  state.counters().feedback_forwarded.add();
-}
 
 void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssrc) {
   const std::uint32_t slot = find_stream(state, packet.endpoint, ssrc);
@@ -280,12 +268,8 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
       if (item.body.size() < head + item.count * kReportBlockLength) continue;
       const std::uint32_t ssrc = load_be32(item.body.data());
       const std::uint32_t stream = sender ? find_stream(state, packet.endpoint, ssrc) : kNoSlot;
-      if (stream != kNoSlot) {
-        const auto info = item.body.subspan(4, kSenderInfoLength);
-        const auto cname = find_cname(sdes, ssrc);
-        forward_sender_report(state, stream, info, cname);
-        lend_report(state, packet.mbuf, stream, info, cname);
-      }
+      if (stream != kNoSlot)
+        take_sender_report(state, stream, item.body.subspan(4, kSenderInfoLength), find_cname(sdes, ssrc));
       for (std::uint8_t i = 0; i < item.count; ++i)
         translate_block(state, packet.endpoint,
                         item.body.subspan(head + i * kReportBlockLength, kReportBlockLength), out);
@@ -300,27 +284,6 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
 }
 
 }  // namespace
-
-void forward_sender_report(WorkerState& state, std::uint32_t stream_slot,
-                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname) {
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  std::copy_backward(stream.sender_reports.begin(), stream.sender_reports.end() - 1,
-                     stream.sender_reports.end());
-  stream.sender_reports[0] = load_be32(sender_info.data() + 2);  // the middle of the NTP time, as LSR has it
-  for (std::uint8_t i = 0; i < stream.source_count; ++i) {
-    const SourceSlot& source = state.memory.sources[stream.sources[i]];
-    if (source.stream != stream_slot) continue;
-    for (std::uint32_t at = source.first_chunk; at != kNoSlot; at = state.chunks[at].next) {
-      for (std::uint32_t entry = 0; entry < state.chunks[at].count; ++entry) {
-        const RouteSlot& route = state.memory.routes[state.chunks[at].routes[entry]];
-        // Only a route that has sent packets of this stream: before that its timestamp delta is not known.
-        const bool speaks = route.stream == stream_slot && route.stream_epoch == stream.epoch;
-        if (speaks && can_send_rtcp(state.endpoint(route.endpoint.slot)))
-          send_report(state, route, sender_info, cname);
-      }
-    }
-  }
-}
 
 void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& retransmit) {
   OutboundList out;

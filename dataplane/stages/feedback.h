@@ -1,6 +1,6 @@
 // feedback: translates RTCP through routes in both directions (RFC 3550 7, RFC 4585, RFC 5104, RFC 7667 3.7).
-//   publisher -> receivers: a sender report goes to each receiver with the SSRC, the RTP time and the counts
-//     of the route. A BYE ends the stream but not the route: its SSRC may continue with another source.
+//   publisher -> receivers: sender reports take the way of sender_reports.h. A BYE ends the stream but not
+//     the route: its SSRC may continue with another source.
 //   receiver -> publisher: report blocks, PLI, FIR and NACK go to the publisher that feeds the route now,
 //     with the publisher's SSRC and sequence numbers. Feedback on packets from before a switch is not sent
 //     on. The publisher is asked again only for packets that never came here. Requests for key frames take
@@ -17,10 +17,6 @@ class Retransmit;
 
 /// Takes ownership of the packets, which are decrypted RTCP compounds. Drops one without a sound packet.
 void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& retransmit);
-
-/// Sends the publisher's sender report to all receivers of the stream on this worker.
-void forward_sender_report(WorkerState& state, std::uint32_t stream,
-                           std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname);
 
 /// Sends on the feedback of a receiver on another worker (lend.h). It is for the publisher of a stream on
 /// this worker.

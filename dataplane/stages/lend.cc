@@ -31,6 +31,13 @@ StreamIdentity identity_of(const WorkerState& state, std::uint32_t slot) {
   return {slot, stream.tenancy.load(std::memory_order_relaxed), stream.epoch};
 }
 
+// Whether a source that the stream feeds has a mirror.
+bool is_lent(const WorkerState& state, const StreamSlot& stream) {
+  for (std::uint8_t i = 0; i < stream.source_count; ++i)
+    if ((stream.fed >> i & 1) != 0 && state.memory.sources[stream.sources[i]].lent_to != 0) return true;
+  return false;
+}
+
 // Lends to all mirrors of the stream's sources that `fed` has a bit for (StreamSlot::fed).
 void lend_to_mirrors(WorkerState& state, std::uint32_t stream_slot, std::uint8_t fed, Loan loan) {
   const StreamSlot& stream = state.memory.streams[stream_slot];
@@ -80,18 +87,27 @@ void lend_packet(WorkerState& state, const MediaPacket& packet) {
   lend_to_mirrors(state, packet.stream, packet.fed, loan);
 }
 
-void lend_report(WorkerState& state, rte_mbuf* mbuf, std::uint32_t stream,
-                 std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname) {
-  if (!state.lending.enabled) return;
+void lend_report(WorkerState& state, std::uint32_t stream_slot, std::span<const std::uint8_t> sender_info,
+                 std::span<const std::uint8_t> cname) {
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  if (!state.lending.enabled || !is_lent(state, stream)) return;
+  rte_mbuf* mbuf = rte_pktmbuf_alloc(state.pool);
+  if (mbuf == nullptr) {
+    state.counters().lends.add();
+    return state.counters().drop(DropReason::kNoBuffer);
+  }
+  auto* data = rte_pktmbuf_mtod(mbuf, std::uint8_t*);
+  std::copy(cname.begin(), cname.end(), std::copy(sender_info.begin(), sender_info.end(), data));
   Loan loan;
   loan.kind = LoanKind::kSenderReport;
   loan.mbuf = mbuf;
-  loan.data = sender_info.data();
+  loan.data = data;
   loan.length = static_cast<std::uint16_t>(sender_info.size());
-  loan.cname = cname.data();
+  loan.cname = data + sender_info.size();
   loan.cname_length = static_cast<std::uint16_t>(cname.size());
-  loan.stream = identity_of(state, stream);
-  lend_to_mirrors(state, stream, state.memory.streams[stream].fed, loan);
+  loan.stream = identity_of(state, stream_slot);
+  lend_to_mirrors(state, stream_slot, stream.fed, loan);
+  rte_pktmbuf_free(mbuf);  // the loans have references of their own
 }
 
 void lend_feedback(WorkerState& state, std::uint32_t mirror_stream, Loan loan,

@@ -22,9 +22,9 @@ namespace sluice::dataplane {
 /// Lends the packet to every worker that has mirrors of the sources that its stream feeds.
 void lend_packet(WorkerState& state, const MediaPacket& packet);
 
-/// Lends a sender report of that stream to the same workers. Both spans lie in `mbuf`.
-void lend_report(WorkerState& state, rte_mbuf* mbuf, std::uint32_t stream,
-                 std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname);
+/// Lends a sender report of that stream to the same workers. Copies both spans into a new buffer.
+void lend_report(WorkerState& state, std::uint32_t stream, std::span<const std::uint8_t> sender_info,
+                 std::span<const std::uint8_t> cname);
 
 /// Lends feedback for the publisher of a mirror stream to the publisher's worker. Copies `bytes` into a new
 /// buffer. REQUIRES: the stream is a mirror; feedback_type, feedback_format and repeated of `loan` are set.

@@ -7,6 +7,7 @@
 #include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
+#include "dataplane/stages/sender_reports.h"
 #include "dataplane/stages/transmit.h"
 
 namespace sluice::dataplane {
@@ -64,7 +65,7 @@ bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket&
     state.counters().consumed.add();
     // Before the first packet of a stream, its sender reports cannot be translated.
     if (stream.home == loan.stream)
-      forward_sender_report(state, slot, {loan.data, loan.length}, {loan.cname, loan.cname_length});
+      take_sender_report(state, slot, {loan.data, loan.length}, {loan.cname, loan.cname_length});
     return false;
   }
   follow(state, stream, loan);

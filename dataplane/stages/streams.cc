@@ -260,8 +260,8 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
   stream.home = {};
   stream.last_keyframe_request_tsc = 0;
   stream.keyframe_wanted = KeyframeRequest::kNone;  // keyframe_queued stays: the slot may be in the queue
-  stream.sender_reports = {};
-  stream.last_receiver_report_tsc = 0;
+  stream.sender_reports = {};                       // sender_report_waits stays, too
+  stream.last_sender_report_tsc = stream.last_receiver_report_tsc = 0;
   stream.last_rtcp_tsc = 0;
   stream.repeats = 0;
   for (Counter* counter :

@@ -23,6 +23,7 @@
 #include "dataplane/state/packet_cache.h"
 #include "dataplane/state/past_streams.h"
 #include "dataplane/state/punt_shares.h"
+#include "dataplane/state/sender_report_queue.h"
 #include "dataplane/state/ssrc_key.h"
 #include "dataplane/state/steering.h"
 #include "dataplane/state/transmit_queue.h"
@@ -147,6 +148,7 @@ struct WorkerState {
   PastStreams past_streams;
   SlotArray<FanoutChunk> chunks;
   FanoutQueue fanouts;
+  SenderReportQueue sender_reports{1024};
   PacketCache cache;
   std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; when empty, chunk_high_water is free
   std::uint32_t chunk_high_water = 0;

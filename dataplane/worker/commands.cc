@@ -272,7 +272,7 @@ void install_source(WorkerState& state, SlotRef ref) {
   }
   source->installed = true;
   source->stream = kNoSlot;
-  source->first_chunk = kNoSlot;
+  source->first_chunk = source->report_chunk = kNoSlot;
   source->route_count = source->retransmit_count = source->keyframe_count = 0;
   source->keyframe_wanted = false;
   source->lent_to = 0;

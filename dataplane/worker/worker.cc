@@ -9,6 +9,7 @@
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
 #include "dataplane/stages/receive.h"
+#include "dataplane/stages/sender_reports.h"
 #include "dataplane/stages/streams.h"
 #include "dataplane/stages/transmit.h"
 #include "dataplane/worker/commands.h"
@@ -58,6 +59,8 @@ bool Worker::turn(std::uint64_t now) {
   const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, outgoing_) : 0;
   const bool fans_out = !state.fanouts.empty();
   if (fans_out) fan_out();
+  const bool reports = !state.sender_reports.empty();
+  if (reports) send_sender_reports(state);
   if (state.first_keyframe != kNoSlot) send_keyframe_requests(state);
   if (state.reports.count != 0) seal_reports(state);
   const std::size_t carried = state.steering.shares_queues() ? transmit_for_others(state) : 0;
@@ -66,7 +69,7 @@ bool Worker::turn(std::uint64_t now) {
     state.notified = false;
     state.memory.waker.wake();
   }
-  return commands + count + loans + carried != 0 || fans_out;
+  return commands + count + loans + carried != 0 || fans_out || reports;
 }
 
 // Makes the share of this turn of the copies that wait.

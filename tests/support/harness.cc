@@ -428,7 +428,7 @@ std::size_t Harness::drain() {
 std::vector<Sent> Harness::sent() {
   turn();
   std::vector<Sent> out = take(SIZE_MAX);
-  while (!worker_->state().fanouts.empty()) {
+  while (!worker_->state().fanouts.empty() || !worker_->state().sender_reports.empty()) {
     turn();
     for (Sent& sent : take(SIZE_MAX)) out.push_back(std::move(sent));
   }

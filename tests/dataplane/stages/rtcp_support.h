@@ -17,6 +17,17 @@ inline Bytes compound(auto write) {
   return buffer;
 }
 
+/// What follows the SSRC in a sender report (RFC 3550 6.4.1).
+inline Bytes sender_info(std::uint32_t rtp_time) {
+  Bytes info(20);
+  store_be32(&info[0], 0xe0000001);
+  store_be32(&info[4], 0x80000000);
+  store_be32(&info[8], rtp_time);
+  store_be32(&info[12], 999);
+  store_be32(&info[16], 999999);
+  return info;
+}
+
 /// The first item of that type; nullopt when there is none or a packet of the compound is malformed.
 inline std::optional<RtcpItem> find_item(const Bytes& packet, RtcpType type) {
   if (sound_rtcp_length(packet) != packet.size()) return std::nullopt;
