@@ -303,7 +303,7 @@ void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& re
   retransmit.send(state);
 }
 
-void feedback_from_mirror(WorkerState& state, const Loan& loan) {
+void feedback_from_mirror(WorkerState& state, const Loan& loan, Retransmit& retransmit) {
   if (loan.stream.slot >= state.memory.streams.size()) return state.counters().feedback_unmatched.add();
   StreamSlot& stream = state.memory.streams[loan.stream.slot];
   const bool current = stream.tenancy.load(std::memory_order_relaxed) == loan.stream.tenancy &&
@@ -322,12 +322,16 @@ void feedback_from_mirror(WorkerState& state, const Loan& loan) {
   const bool is_report = type == RtcpType::kReceiverReport;
   if (is_report && report_is_too_soon(state, stream)) return state.counters().feedback_suppressed.add();
   Outbound& item = *out.add(state, loan.stream.slot, type, loan.feedback_format);
-  item.length = loan.length;
-  std::copy_n(loan.data, loan.length, item.bytes.begin());
-  if (is_report)
+  if (is_report) {
+    item.length = loan.length;
+    std::copy_n(loan.data, loan.length, item.bytes.begin());
     stream.last_receiver_report_tsc = state.now;
-  else
+  } else {
+    const std::span entries(loan.data, loan.length);
+    item.length = static_cast<std::uint16_t>(retransmit.merge(state, loan.stream.slot, entries, item.bytes));
+    if (item.length == 0) return state.counters().feedback_suppressed.add();
     stream.nacks.add();
+  }
   send_outbound(state, out);
 }
 

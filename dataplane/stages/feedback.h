@@ -20,7 +20,7 @@ void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& re
 
 /// Sends on the feedback of a receiver on another worker (lend.h). It is for the publisher of a stream on
 /// this worker.
-void feedback_from_mirror(WorkerState& state, const Loan& loan);
+void feedback_from_mirror(WorkerState& state, const Loan& loan, Retransmit& retransmit);
 
 /// Sends an RTCP BYE of the route's SSRC to its receiver. Does nothing when the route has not sent anything,
 /// or when its receiver cannot be sent to.

@@ -7,6 +7,7 @@
 #include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/protect.h"
+#include "dataplane/stages/retransmit.h"
 #include "dataplane/stages/sender_reports.h"
 #include "dataplane/stages/transmit.h"
 
@@ -46,11 +47,12 @@ bool begins_another(WorkerState& state, std::size_t lender, const Loan& loan) {
 }
 
 // True when the loan is a packet to forward, which is then in `packet`. Other loans are handled here.
-bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket& packet) {
+bool take(WorkerState& state, std::size_t lender, const Loan& loan, MediaPacket& packet,
+          Retransmit& retransmit) {
   if (loan.kind == LoanKind::kFeedback || loan.kind == LoanKind::kKeyframe) {
     state.counters().consumed.add();
     if (loan.kind == LoanKind::kFeedback)
-      feedback_from_mirror(state, loan);
+      feedback_from_mirror(state, loan, retransmit);
     else
       keyframe_for_mirror(state, loan.source);
     return false;
@@ -95,8 +97,8 @@ void Borrow::forward_packets(WorkerState& state, std::size_t count, Forward& for
   }
 }
 
-std::size_t Borrow::borrow_from(WorkerState& state, std::size_t lender, Forward& forward,
-                                OutgoingBatch& out) {
+std::size_t Borrow::borrow_from(WorkerState& state, std::size_t lender, Forward& forward, OutgoingBatch& out,
+                                Retransmit& retransmit) {
   auto& ring = state.steering.loans(lender, state.index);
   std::size_t loans = 0;
   std::size_t packets = 0;
@@ -108,7 +110,7 @@ std::size_t Borrow::borrow_from(WorkerState& state, std::size_t lender, Forward&
       forward_packets(state, packets, forward, out);
       packets = 0;
     }
-    if (take(state, lender, loan, packets_[packets])) ++packets;
+    if (take(state, lender, loan, packets_[packets], retransmit)) ++packets;
   }
   if (loans == 0) return 0;
   state.counters().borrowed.add(loans);
@@ -117,11 +119,12 @@ std::size_t Borrow::borrow_from(WorkerState& state, std::size_t lender, Forward&
   return loans;
 }
 
-std::size_t Borrow::run(WorkerState& state, Forward& forward, OutgoingBatch& out) {
+std::size_t Borrow::run(WorkerState& state, Forward& forward, OutgoingBatch& out, Retransmit& retransmit) {
   assert(state.lending.enabled);
+  retransmit.start();
   std::size_t count = collect_returned(state);
   for (std::size_t lender = 0; lender < state.steering.workers(); ++lender)
-    if (lender != state.index) count += borrow_from(state, lender, forward, out);
+    if (lender != state.index) count += borrow_from(state, lender, forward, out, retransmit);
   return count;
 }
 

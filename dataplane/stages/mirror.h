@@ -18,16 +18,18 @@
 namespace sluice::dataplane {
 
 class Forward;
+class Retransmit;
 
 /// Takes loans of the other workers, at most kBatch of each, handles them, and gives the buffers back.
 class Borrow {
  public:
   /// Returns how many loans it took, plus how many buffers of this worker came back. REQUIRES: more than one
-  /// worker; `forward` and `out` are not in use.
-  std::size_t run(WorkerState& state, Forward& forward, OutgoingBatch& out);
+  /// worker; `forward`, `out` and `retransmit` are not in use.
+  std::size_t run(WorkerState& state, Forward& forward, OutgoingBatch& out, Retransmit& retransmit);
 
  private:
-  std::size_t borrow_from(WorkerState& state, std::size_t lender, Forward& forward, OutgoingBatch& out);
+  std::size_t borrow_from(WorkerState& state, std::size_t lender, Forward& forward, OutgoingBatch& out,
+                          Retransmit& retransmit);
   void forward_packets(WorkerState& state, std::size_t count, Forward& forward, OutgoingBatch& out);
 
   std::array<MediaPacket, kBatch> packets_;

@@ -69,6 +69,15 @@ void Retransmit::remember(const WorkerState& state, std::uint64_t key) {
   asked_[key % kAskedSize] = {key, state.now};
 }
 
+// Whether the publisher is to be asked for a packet that never came here. All receivers miss a packet that
+// was lost on its way here, and all ask for it. The publisher is asked once.
+bool Retransmit::is_asked_now(const WorkerState& state, std::uint32_t stream, std::uint64_t index) {
+  const std::uint64_t key = key_of(stream, index, true);
+  if (asked_lately(state, key, kAskAgainAfterMs)) return false;
+  remember(state, key);
+  return true;
+}
+
 Retransmit::Verdict Retransmit::answer_one(WorkerState& state, std::uint32_t route_slot,
                                            std::uint64_t outgoing, std::uint64_t index) {
   RouteSlot& route = state.memory.routes[route_slot];
@@ -81,12 +90,7 @@ Retransmit::Verdict Retransmit::answer_one(WorkerState& state, std::uint32_t rou
   // The publisher is asked only for a packet that never came here: any other would be dropped as a replay.
   if (state.memory.streams[route.stream].rtp_window.check(index) == crypto::ReplayVerdict::kFresh) {
     counters.retransmit_misses.add();
-    // All receivers miss a packet that was lost on its way here, and all ask for it. The publisher is asked
-    // once.
-    const std::uint64_t at_publisher = key_of(route.stream, index, true);
-    if (asked_lately(state, at_publisher, kAskAgainAfterMs)) return Verdict::kAnswered;
-    remember(state, at_publisher);
-    return Verdict::kAskPublisher;
+    return is_asked_now(state, route.stream, index) ? Verdict::kAskPublisher : Verdict::kAnswered;
   }
   if (!route.retransmit) {
     counters.retransmit_misses.add();
@@ -107,6 +111,26 @@ Retransmit::Verdict Retransmit::answer_one(WorkerState& state, std::uint32_t rou
   prefetch(place);
   wanted_[wanted_count_++] = {place, cached, outgoing, route_slot};
   return Verdict::kAnswered;
+}
+
+std::size_t Retransmit::merge(WorkerState& state, std::uint32_t stream_slot,
+                              std::span<const std::uint8_t> entries, std::span<std::uint8_t> ask) {
+  const StreamSlot& stream = state.memory.streams[stream_slot];
+  NackWriter missing(ask);
+  for (; entries.size() >= kEntry && looked_at_ < kLookedAt; entries = entries.subspan(kEntry)) {
+    const std::uint32_t lost = std::uint32_t{load_be16(entries.data() + 2)} << 1 | 1;
+    looked_at_ += static_cast<std::size_t>(std::popcount(lost));
+    for (unsigned i = 0; i < kNumbersPerEntry; ++i) {
+      if ((lost >> i & 1) == 0) continue;
+      const auto sequence = static_cast<std::uint16_t>(load_be16(entries.data()) + i);
+      const std::uint64_t index = crypto::estimate_packet_index(stream.highest_index.read(), sequence);
+      // It may have come since the other worker asked.
+      if (stream.rtp_window.check(index) == crypto::ReplayVerdict::kFresh &&
+          is_asked_now(state, stream_slot, index))
+        missing.add(sequence);
+    }
+  }
+  return missing.length();
 }
 
 NackAnswer Retransmit::answer(WorkerState& state, std::uint32_t route_slot,

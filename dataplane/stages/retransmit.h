@@ -27,13 +27,15 @@ class Retransmit {
   static constexpr std::size_t kLookedAt = 1024;  // lost sequence numbers, over all NACKs of a turn
   static constexpr std::uint64_t kCreditMax = 256;
   static constexpr std::uint64_t kAgainAfterMs = 5;
-  /// The publisher is not asked twice for a packet within this time, whichever receivers miss it.
-  static constexpr std::uint64_t kAskAgainAfterMs = 50;
+  /// The publisher is not asked twice for a packet within this time, whichever receivers miss it. It should
+  /// be the round trip to the publisher, which the worker does not know: LSR and DLSR (RFC 3550 6.4.1) pass
+  /// from end to end. 100 ms is also what libwebrtc takes for the round trip until it has measured it.
+  static constexpr std::uint64_t kAskAgainAfterMs = 100;
 
   /// send() makes the packets in `batch`. REQUIRES: no other code uses `batch` during send().
   explicit Retransmit(OutgoingBatch& batch) : batch_(batch) {}
 
-  /// Called before the NACKs of a turn.
+  /// Called before the NACKs that a turn finds in one place: in RTCP, or in loans.
   void start();
 
   /// Handles the entries (PID and BLP) of a NACK for `route`, and notes the packets for send(). Packets that
@@ -41,6 +43,11 @@ class Retransmit {
   /// entries. Every number in `entries` is counted as retransmitted, suppressed or missed, here or in send().
   /// REQUIRES: a live stream feeds the route.
   NackAnswer answer(WorkerState& state, std::uint32_t route, std::span<const std::uint8_t> entries,
+                    std::span<std::uint8_t> ask);
+
+  /// Handles the entries of a NACK that another worker's receivers have for a stream of this worker, in the
+  /// publisher's numbers. Writes to `ask` what never came and was not asked lately. Returns how many bytes.
+  std::size_t merge(WorkerState& state, std::uint32_t stream, std::span<const std::uint8_t> entries,
                     std::span<std::uint8_t> ask);
 
   /// Seals and sends the packets that answer() has noted.
@@ -68,6 +75,7 @@ class Retransmit {
 
   bool asked_lately(const WorkerState& state, std::uint64_t key, std::uint64_t within_ms) const;
   void remember(const WorkerState& state, std::uint64_t key);
+  bool is_asked_now(const WorkerState& state, std::uint32_t stream, std::uint64_t index);
   Verdict answer_one(WorkerState& state, std::uint32_t route, std::uint64_t outgoing, std::uint64_t index);
 
   OutgoingBatch& batch_;

@@ -56,7 +56,7 @@ bool Worker::turn(std::uint64_t now) {
   const std::size_t commands = run_commands(state, kCommandsPerTurn);
   const std::size_t count = receive(state, received_, turns_++);
   if (count != 0) process(std::span(received_).first(count));
-  const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, outgoing_) : 0;
+  const std::size_t loans = state.lending.enabled ? borrow_.run(state, forward_, outgoing_, retransmit_) : 0;
   const bool fans_out = !state.fanouts.empty();
   if (fans_out) fan_out();
   const bool reports = !state.sender_reports.empty();

@@ -157,6 +157,42 @@ TEST_P(LendFeedbackTest, NackPliAndFirReachThePublisher) {
   EXPECT_EQ(stream().firs.read(), 3u);
 }
 
+// Receivers of all workers miss a packet that was lost on its way here.
+TEST_P(LendFeedbackTest, NacksOfManyWorkersAreOne) {
+  for (const std::uint16_t sequence : {7003, 7006}) {
+    RtpOptions rtp;
+    rtp.sequence = sequence;
+    room.publish(rtp);
+  }
+  room.settle();
+  const auto nack = [&](std::uint16_t sequence, std::uint16_t more) {
+    Bytes entry(4);
+    store_be16(&entry[0], sequence);
+    store_be16(&entry[2], more);
+    return compound([&](RtcpWriter& w) {
+      EXPECT_TRUE(
+          w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, room.route_options.ssrc, entry));
+    });
+  };
+  room.receiver_says(near, nack(102, 0));
+  ASSERT_EQ(room.told().size(), 1u);
+  EXPECT_TRUE(far_says(nack(102, 0)).empty());
+  EXPECT_EQ(room.home.counters().feedback_suppressed.read(), 1u);
+  advance(0.1);
+  room.receiver_says(far, nack(102, 0b110));  // 7002, 7004 and 7005
+  RtpOptions late;
+  late.sequence = 7004;
+  room.publish(late);
+  room.settle();
+  const auto got = room.told();
+  ASSERT_EQ(got.size(), 1u);
+  const auto item = find_item(got[0], RtcpType::kTransportFeedback);
+  ASSERT_TRUE(item);
+  ASSERT_EQ(item->body.size(), 12u);
+  EXPECT_EQ(load_be16(&item->body[8]), 7002);
+  EXPECT_EQ(load_be16(&item->body[10]), 0b100) << "7005; 7004 has come meanwhile";
+}
+
 // The borrower caches packets for its own receivers.
 TEST_P(LendFeedbackTest, ALostPacketIsSentAgainByTheBorrower) {
   RouteOptions options = room.route_options;
