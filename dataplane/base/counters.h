@@ -113,7 +113,7 @@ struct alignas(64) WorkerCounters {
                                 // what the publisher was asked for already
   Counter feedback_unmatched;   // for no stream that a route sends now, or of a kind that is not relayed
   // Sequence numbers in NACKs. Each one is retransmitted or counted here.
-  Counter retransmit_suppressed;  // asked for again too soon, or more than the route or the turn allows
+  Counter retransmit_suppressed;  // asked for again too soon, or more than route, receiver or turn allow
   Counter retransmit_misses;      // cannot be sent again; the publisher is asked if it never came
   // The loop itself.
   Counter polls;         // turns of the loop

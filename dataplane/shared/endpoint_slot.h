@@ -105,6 +105,7 @@ struct alignas(64) EndpointSlot {
   config::SocketAddress awaited;      // kNominated: the address that media moves to
   std::uint64_t strangers_until_tsc;  // kSdes: until then unknown addresses are not heard (stages/latch.h)
   Counter auth_failures;
+  std::uint64_t nacks_paid_tsc;  // what it asked for by NACK has used up its share of the turns until then
 };
 static_assert(offsetof(EndpointSlot, packets_sent) == 64, "what comes in is one line");
 static_assert(offsetof(EndpointSlot, generation) <= 192, "what goes out is two");

@@ -54,6 +54,36 @@ class NackWriter {
   std::size_t length_ = 0;
 };
 
+// Calls `look_at` with the first `most` numbers of the entries. Returns how many numbers there are.
+std::size_t for_each_lost(std::span<const std::uint8_t> entries, std::size_t most, auto look_at) {
+  std::size_t seen = 0;
+  for (; entries.size() >= kEntry; entries = entries.subspan(kEntry)) {
+    const std::uint16_t first = load_be16(entries.data());
+    const std::uint32_t lost = std::uint32_t{load_be16(entries.data() + 2)} << 1 | 1;
+    std::size_t at = seen;
+    for (std::uint32_t rest = lost; rest != 0 && at < most; rest &= rest - 1, ++at)
+      look_at(static_cast<std::uint16_t>(first + std::countr_zero(rest)));
+    seen += static_cast<std::size_t>(std::popcount(lost));
+  }
+  return seen;
+}
+
+std::uint64_t ticks_per_number(const WorkerState& state) {
+  return state.tsc_hz / Retransmit::kReceiverPerSecond;
+}
+
+// How many numbers the receiver may ask for now. Each costs it some time: it has used up its share until
+// EndpointSlot::nacks_paid_tsc.
+std::size_t numbers_left(const WorkerState& state, const EndpointSlot& receiver) {
+  if (receiver.nacks_paid_tsc <= state.now) return Retransmit::kReceiverBurst;
+  const std::uint64_t used = (receiver.nacks_paid_tsc - state.now) / ticks_per_number(state);
+  return Retransmit::kReceiverBurst - std::min<std::size_t>(Retransmit::kReceiverBurst, used);
+}
+
+void take_numbers(const WorkerState& state, EndpointSlot& receiver, std::size_t count) {
+  receiver.nacks_paid_tsc = std::max(receiver.nacks_paid_tsc, state.now) + count * ticks_per_number(state);
+}
+
 }  // namespace
 
 void Retransmit::start() {
@@ -117,50 +147,38 @@ std::size_t Retransmit::merge(WorkerState& state, std::uint32_t stream_slot,
                               std::span<const std::uint8_t> entries, std::span<std::uint8_t> ask) {
   const StreamSlot& stream = state.memory.streams[stream_slot];
   NackWriter missing(ask);
-  for (; entries.size() >= kEntry && looked_at_ < kLookedAt; entries = entries.subspan(kEntry)) {
-    const std::uint32_t lost = std::uint32_t{load_be16(entries.data() + 2)} << 1 | 1;
-    looked_at_ += static_cast<std::size_t>(std::popcount(lost));
-    for (unsigned i = 0; i < kNumbersPerEntry; ++i) {
-      if ((lost >> i & 1) == 0) continue;
-      const auto sequence = static_cast<std::uint16_t>(load_be16(entries.data()) + i);
-      const std::uint64_t index = crypto::estimate_packet_index(stream.highest_index.read(), sequence);
-      // It may have come since the other worker asked.
-      if (stream.rtp_window.check(index) == crypto::ReplayVerdict::kFresh &&
-          is_asked_now(state, stream_slot, index))
-        missing.add(sequence);
-    }
-  }
+  const std::size_t share = kLookedAt - looked_at_;
+  const std::size_t seen = for_each_lost(entries, share, [&](std::uint16_t sequence) {
+    const std::uint64_t index = crypto::estimate_packet_index(stream.highest_index.read(), sequence);
+    // It may have come since the other worker asked.
+    if (stream.rtp_window.check(index) == crypto::ReplayVerdict::kFresh &&
+        is_asked_now(state, stream_slot, index))
+      missing.add(sequence);
+  });
+  looked_at_ += std::min(seen, share);
   return missing.length();
 }
 
 NackAnswer Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
                               std::span<const std::uint8_t> entries, std::span<std::uint8_t> ask) {
   RouteSlot& route = state.memory.routes[route_slot];
+  EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
   earn(route);
   NackAnswer answer;
   NackWriter missing(ask);
-  for (; entries.size() >= kEntry; entries = entries.subspan(kEntry)) {
-    const std::uint16_t first = load_be16(entries.data());
-    const std::uint32_t lost = std::uint32_t{load_be16(entries.data() + 2)} << 1 | 1;
-    if (looked_at_ >= kLookedAt) {
-      state.counters().retransmit_suppressed.add(static_cast<std::uint64_t>(std::popcount(lost)));
-      continue;
-    }
-    for (unsigned i = 0; i < kNumbersPerEntry; ++i) {
-      if ((lost >> i & 1) == 0) continue;
-      ++looked_at_;
-      const auto sequence = static_cast<std::uint16_t>(first + i);
-      const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
-      const auto index = incoming_index(route, outgoing);
-      if (!index) {
-        state.counters().retransmit_misses.add();  // belongs to an earlier source, or was never sent
-        continue;
-      }
-      const Verdict verdict = answer_one(state, route_slot, outgoing, *index);
-      if (verdict == Verdict::kAskPublisher) missing.add(static_cast<std::uint16_t>(*index));
-      if (verdict == Verdict::kLostForGood) answer.lost_for_good = true;
-    }
-  }
+  const std::size_t share = std::min(kLookedAt - looked_at_, numbers_left(state, receiver));
+  const std::size_t seen = for_each_lost(entries, share, [&](std::uint16_t sequence) {
+    const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
+    const auto index = incoming_index(route, outgoing);
+    // Without an index it belongs to an earlier source, or was never sent.
+    if (!index) return state.counters().retransmit_misses.add();
+    const Verdict verdict = answer_one(state, route_slot, outgoing, *index);
+    if (verdict == Verdict::kAskPublisher) missing.add(static_cast<std::uint16_t>(*index));
+    if (verdict == Verdict::kLostForGood) answer.lost_for_good = true;
+  });
+  looked_at_ += std::min(seen, share);
+  take_numbers(state, receiver, std::min(seen, share));
+  if (seen > share) state.counters().retransmit_suppressed.add(seen - share);
   answer.ask_length = missing.length();
   return answer;
 }

@@ -4,9 +4,11 @@
 // accepts the packet only if it was lost. Any route asks the publisher for packets that never came here.
 // Worker only.
 //
-// Four bytes of a NACK can ask for 17 packets, so there are limits. A turn looks at about kLookedAt numbers
-// and sends at most kOutputs packets. A route sends no more packets again than it sends for the first time,
-// with a reserve of at most kCreditMax. It does not send one packet again twice within kAgainAfterMs.
+// Four bytes of a NACK can ask for 17 packets, so there are limits. A turn looks at kLookedAt numbers and
+// sends at most kOutputs packets. Of one receiver it looks at kReceiverBurst numbers at most, so that others
+// have a share of the turn; and at kReceiverPerSecond in the long run, so that a few receivers do not use up
+// each turn. A route sends no more packets again than it sends for the first time, with a reserve of at most
+// kCreditMax. It does not send one packet again twice within kAgainAfterMs.
 #pragma once
 
 #include <array>
@@ -25,6 +27,8 @@ struct NackAnswer {
 class Retransmit {
  public:
   static constexpr std::size_t kLookedAt = 1024;  // lost sequence numbers, over all NACKs of a turn
+  static constexpr std::size_t kReceiverBurst = 256;
+  static constexpr std::uint64_t kReceiverPerSecond = 8192;
   static constexpr std::uint64_t kCreditMax = 256;
   static constexpr std::uint64_t kAgainAfterMs = 5;
   /// The publisher is not asked twice for a packet within this time, whichever receivers miss it. It should

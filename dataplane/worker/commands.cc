@@ -71,6 +71,7 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->local_address = state.own_address_of(endpoint->port_id, endpoint->local.address.ip);
   aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});
   endpoint->rtcp_index = 0;
+  endpoint->nacks_paid_tsc = 0;
   endpoint->stream_count = 0;
   endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;
   take_local_ports(state, *endpoint, ref.slot);

@@ -350,6 +350,41 @@ TEST(RetransmitRuleTest, AStormOfNacksIsBoundedInATurn) {
       << "each is accounted for";
 }
 
+// A turn has a share for each receiver.
+TEST(RetransmitRuleTest, ManyNumbersOfOneReceiverDoNotStarveAnother) {
+  Room room;
+  for (int i = 0; i < 2; ++i) room.add_receiver();
+  room.publish(room.publisher, 200);
+  auto& honest = room.receivers[1];
+  const std::vector<Lost> many(64, {30000, 0xffff});
+  std::vector<Bytes> frames;
+  for (int i = 0; i < 20; ++i) {
+    auto& hostile = room.receivers[0];
+    const Bytes nack = nack_about(room.plane.memory().routes[hostile.route].ssrc, many);
+    frames.push_back(room.plane.frame_from(hostile.peer, hostile.sender->protect_rtcp(nack)));
+  }
+  const Bytes one = nack_about(room.plane.memory().routes[honest.route].ssrc, {{150}});
+  frames.push_back(room.plane.frame_from(honest.peer, honest.sender->protect_rtcp(one)));
+  room.plane.deliver_frames(frames);
+  EXPECT_EQ(room.retransmitted(), 1u);
+  EXPECT_EQ(room.misses(), Retransmit::kReceiverBurst);
+  EXPECT_EQ(room.suppressed(), 20u * 64 * 17 - Retransmit::kReceiverBurst);
+}
+
+// In the long run a receiver has its rate, however it spreads its numbers over turns.
+TEST(RetransmitRuleTest, AReceiverHasSoManyNumbersASecond) {
+  Room room;
+  auto& receiver = room.add_receiver();
+  room.publish(room.publisher, 10);
+  room.plane.advance(1);
+  for (int i = 0; i < 1000; ++i) {
+    room.ask(receiver, {{30000, 0xffff}});
+    room.plane.advance(0.001);
+  }
+  EXPECT_GE(room.misses(), Retransmit::kReceiverPerSecond);
+  EXPECT_LE(room.misses(), Retransmit::kReceiverPerSecond + Retransmit::kReceiverBurst + 17);
+}
+
 TEST(RetransmitRuleTest, StrangersNumbersAndBrokenListsGetNothing) {
   Room room;
   auto& receiver = room.add_receiver();
