@@ -106,12 +106,13 @@ struct alignas(64) WorkerCounters {
   WaitTimes waits;  // of the frames that waited and left
   std::array<Counter, kDropReasonCount> drops;
   // RTCP items inside consumed packets.
-  Counter feedback_forwarded;   // report blocks, PLI, FIR and NACK to a publisher; SR to receivers
-  Counter feedback_suppressed;  // report blocks: the publisher got one less than 0.1 s ago; requests for a
-                                // key frame that joined one that waits; SR that came less than 0.5 s after
-                                // the one before, or that a newer one replaced; NACK of another worker about
-                                // what the publisher was asked for already
-  Counter feedback_unmatched;   // for no stream that a route sends now, or of a kind that is not relayed
+  Counter feedback_forwarded;  // report blocks, PLI, FIR and NACK to a publisher; SR to receivers
+  // Suppressed: report blocks, when the publisher got one less than 0.1 s ago; requests for a key frame that
+  // joined one that waits; SR that came less than 0.5 s after the one before, or that a newer one replaced;
+  // NACK of another worker about what the publisher was asked for already; what is for a publisher that
+  // cannot be sent to.
+  Counter feedback_suppressed;
+  Counter feedback_unmatched;  // for no stream that a route sends now, or of a kind that is not relayed
   // Sequence numbers in NACKs. Each one is retransmitted or counted here.
   Counter retransmit_suppressed;  // asked for again too soon, or more than route, receiver or turn allow
   Counter retransmit_misses;      // cannot be sent again; the publisher is asked if it never came

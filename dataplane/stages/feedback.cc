@@ -8,6 +8,7 @@
 #include "dataplane/stages/keyframes.h"
 #include "dataplane/stages/lend.h"
 #include "dataplane/stages/numbering.h"
+#include "dataplane/stages/publisher_feedback.h"
 #include "dataplane/stages/retransmit.h"
 #include "dataplane/stages/rtcp_compound.h"
 #include "dataplane/stages/sender_reports.h"
@@ -15,9 +16,6 @@
 
 namespace sluice::dataplane {
 namespace {
-
-constexpr std::size_t kMaxBlocks = RtcpCompound::kMaxBlocks;
-constexpr std::size_t kMaxNackEntries = 64;
 
 bool report_is_too_soon(const WorkerState& state, const StreamSlot& stream) {
   const std::uint64_t last = stream.last_receiver_report_tsc;
@@ -60,43 +58,6 @@ void end_stream(WorkerState& state, const MediaPacket& packet, std::uint32_t ssr
 
 // ---- receiver -> publisher
 
-// One item of feedback that an incoming compound has for a publisher.
-struct Outbound {
-  std::uint32_t publisher;  // endpoint slot; kNoSlot: already sent, or on another worker (lend.h)
-  std::uint32_t stream;     // slot
-  RtcpType type;            // kReceiverReport: `bytes` is a report block
-  std::uint8_t format;
-  std::uint32_t media;
-  std::uint16_t length;
-  std::array<std::uint8_t, kMaxNackEntries * 4> bytes;
-};
-
-std::uint32_t publisher_of(const StreamSlot& stream) {
-  return stream.endpoint.load(std::memory_order_relaxed);
-}
-std::uint32_t ssrc_of(const StreamSlot& stream) {
-  return stream.ssrc.load(std::memory_order_relaxed);
-}
-
-struct OutboundList {
-  std::array<Outbound, kMaxBlocks + 9> items;
-  std::size_t count = 0;
-
-  /// Adds an item for the publisher of that stream. nullptr when the list is full.
-  Outbound* add(const WorkerState& state, std::uint32_t stream_slot, RtcpType type, std::uint8_t format) {
-    if (count == items.size()) return nullptr;
-    const StreamSlot& stream = state.memory.streams[stream_slot];
-    Outbound& item = items[count++];
-    item.publisher = publisher_of(stream);
-    item.stream = stream_slot;
-    item.type = type;
-    item.format = format;
-    item.media = ssrc_of(stream);
-    item.length = 0;
-    return &item;
-  }
-};
-
 // What the receiver says of a sender report that is not of this stream means nothing to its publisher: the
 // other publisher's clock is another one. LSR 0 says "none received" (RFC 3550 6.4.1).
 void keep_own_sender_report(const StreamSlot& stream, std::span<std::uint8_t> block) {
@@ -121,7 +82,7 @@ std::uint32_t own_losses(RouteSlot& route, std::uint32_t reported) {
 
 // RFC 3550 6.4.1. The NTP times of sender reports pass unchanged, so LSR and DLSR are valid from end to end.
 void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const std::uint8_t> block,
-                     OutboundList& out) {
+                     PublisherFeedback& out) {
   const std::uint32_t route_slot = fed_route(state, receiver, load_be32(block.data()));
   if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
   RouteSlot& route = state.memory.routes[route_slot];
@@ -130,35 +91,37 @@ void translate_block(WorkerState& state, std::uint32_t receiver, std::span<const
   if (!highest) return state.counters().feedback_unmatched.add();
   const std::uint32_t losses = own_losses(route, load_be32(block.data() + 4));
   if (report_is_too_soon(state, stream)) return state.counters().feedback_suppressed.add();
-  Outbound* item = out.add(state, route.stream, RtcpType::kReceiverReport, 0);
-  if (item == nullptr) return;
+  Outbound& item = out.add(route.stream, RtcpType::kReceiverReport, 0);
   stream.last_receiver_report_tsc = state.now;
-  item->length = kReportBlockLength;
-  std::copy(block.begin(), block.end(), item->bytes.begin());
-  store_be32(item->bytes.data(), item->media);
-  store_be32(item->bytes.data() + 4, (load_be32(block.data() + 4) & 0xff000000) | losses);
-  keep_own_sender_report(stream, item->bytes);
-  store_be32(item->bytes.data() + 8, static_cast<std::uint32_t>(*highest - stream.cycle_base));
+  item.length = kReportBlockLength;
+  std::copy(block.begin(), block.end(), item.bytes.begin());
+  store_be32(item.bytes.data(), item.media);
+  store_be32(item.bytes.data() + 4, (load_be32(block.data() + 4) & 0xff000000) | losses);
+  keep_own_sender_report(stream, item.bytes);
+  store_be32(item.bytes.data() + 8, static_cast<std::uint32_t>(*highest - stream.cycle_base));
 }
 
 // A packet that never came is asked of the publisher. One that came is sent again from the packet cache, if
 // the route does that. If not, the publisher must not be asked for it: its retransmission would end here as a
 // replay, and the publisher would take the request for congestion.
 void translate_nack(WorkerState& state, std::uint32_t receiver, std::uint32_t media,
-                    std::span<const std::uint8_t> entries, OutboundList& out, Retransmit& retransmit) {
+                    std::span<const std::uint8_t> entries, PublisherFeedback& out, Retransmit& retransmit) {
   const std::uint32_t route_slot = fed_route(state, receiver, media);
   if (route_slot == kNoSlot) return state.counters().feedback_unmatched.add();
-  std::array<std::uint8_t, kMaxNackEntries * 4> ask;
-  const NackAnswer answer = retransmit.answer(state, route_slot, entries, ask);
-  if (answer.lost_for_good) replace_by_keyframe(state, route_slot);
-  if (answer.ask_length == 0) return;
-  const std::uint32_t stream_slot = state.memory.routes[route_slot].stream;
-  StreamSlot& stream = state.memory.streams[stream_slot];
-  Outbound* item = out.add(state, stream_slot, RtcpType::kTransportFeedback, kFeedbackNack);
-  if (item == nullptr) return;
-  item->length = static_cast<std::uint16_t>(answer.ask_length);
-  std::copy_n(ask.begin(), answer.ask_length, item->bytes.begin());
-  stream.nacks.add();
+  bool lost_for_good = false;
+  for (std::size_t at = 0; at < entries.size(); at += Retransmit::kMostBytes) {
+    const std::size_t length = std::min(Retransmit::kMostBytes, entries.size() - at);
+    std::array<std::uint8_t, kMaxNackBytes> ask;
+    const NackAnswer answer = retransmit.answer(state, route_slot, entries.subspan(at, length), ask);
+    lost_for_good = lost_for_good || answer.lost_for_good;
+    if (answer.ask_length == 0) continue;
+    const std::uint32_t stream = state.memory.routes[route_slot].stream;
+    Outbound& item = out.add(stream, RtcpType::kTransportFeedback, kFeedbackNack);
+    item.length = static_cast<std::uint16_t>(answer.ask_length);
+    std::copy_n(ask.begin(), answer.ask_length, item.bytes.begin());
+    state.memory.streams[stream].nacks.add();
+  }
+  if (lost_for_good) replace_by_keyframe(state, route_slot);
 }
 
 void translate_pli(WorkerState& state, std::uint32_t receiver, std::uint32_t media) {
@@ -184,8 +147,8 @@ void translate_fir(WorkerState& state, std::uint32_t receiver, std::span<const s
   }
 }
 
-void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpItem& item, OutboundList& out,
-                        Retransmit& retransmit) {
+void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpItem& item,
+                        PublisherFeedback& out, Retransmit& retransmit) {
   if (item.body.size() < 8) return state.counters().feedback_unmatched.add();
   const std::uint32_t media = load_be32(item.body.data() + 4);
   const auto information = item.body.subspan(8);
@@ -197,65 +160,8 @@ void translate_feedback(WorkerState& state, std::uint32_t receiver, const RtcpIt
   state.counters().feedback_unmatched.add();
 }
 
-// Lends the items for publishers on other workers to those workers. They apply the limits again, together
-// with feedback from elsewhere.
-void lend_outbound(WorkerState& state, const OutboundList& list) {
-  for (std::size_t i = 0; i < list.count; ++i) {
-    const Outbound& item = list.items[i];
-    if (item.publisher != kNoSlot) continue;
-    Loan loan;
-    loan.feedback_type = static_cast<std::uint8_t>(item.type);
-    loan.feedback_format = item.format;
-    lend_feedback(state, item.stream, loan, std::span(item.bytes).first(item.length));
-    state.counters().feedback_forwarded.add();
-  }
-}
-
-// Copies the report blocks for the publisher of the item at `first` into `blocks`. Returns how many bytes.
-std::size_t gather_blocks(const OutboundList& list, std::size_t first, std::span<std::uint8_t> blocks) {
-  std::size_t length = 0;
-  for (std::size_t i = first; i < list.count && length < blocks.size(); ++i) {
-    const Outbound& item = list.items[i];
-    if (item.publisher != list.items[first].publisher || item.type != RtcpType::kReceiverReport) continue;
-    std::copy_n(item.bytes.begin(), kReportBlockLength, blocks.begin() + static_cast<long>(length));
-    length += kReportBlockLength;
-  }
-  return length;
-}
-
-// Sends one compound with all items for the publisher of the item at `first`: a receiver report with every
-// block, our CNAME, then the feedback. Marks these items as sent.
-void send_to_publisher(WorkerState& state, OutboundList& list, std::size_t first) {
-  const std::uint32_t publisher = list.items[first].publisher;
-  const EndpointSlot& endpoint = state.endpoint(publisher);
-  std::array<std::uint8_t, kMaxBlocks * kReportBlockLength> blocks;
-  const std::size_t blocks_length = gather_blocks(list, first, blocks);
-  RtcpCompound compound(state, publisher);
-  compound.begin(endpoint.local_ssrc, {}, std::span(blocks).first(blocks_length), own_cname());
-  std::size_t written = blocks_length / kReportBlockLength;
-  for (std::size_t i = first; i < list.count; ++i) {
-    Outbound& item = list.items[i];
-    if (item.publisher != publisher) continue;
-    item.publisher = kNoSlot;
-    if (item.type != RtcpType::kReceiverReport &&
-        compound.writer().feedback(item.type, item.format, endpoint.local_ssrc, item.media,
-                                   std::span(item.bytes).first(item.length)))
-      ++written;
-  }
-  if (!can_send_rtcp(endpoint)) return;
-  state.counters().feedback_forwarded.add(written);
-  compound.finish();
-}
-
-void send_outbound(WorkerState& state, OutboundList& list) {
-  if (state.lending.enabled) lend_outbound(state, list);
-  for (std::size_t first = 0; first < list.count; ++first)
-    if (list.items[first].publisher != kNoSlot) send_to_publisher(state, list, first);
-}
-
 void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std::uint8_t> bytes,
-             OutboundList& out, Retransmit& retransmit) {
-  out.count = 0;
+             PublisherFeedback& out, Retransmit& retransmit) {
   RtcpItem item;
   RtcpItem sdes;
   for (RtcpWalk walk(bytes); walk.next(item);)
@@ -280,13 +186,13 @@ void take_in(WorkerState& state, const MediaPacket& packet, std::span<const std:
       translate_feedback(state, packet.endpoint, item, out, retransmit);
     }
   }
-  send_outbound(state, out);
+  out.send();
 }
 
 }  // namespace
 
 void feedback(WorkerState& state, std::span<MediaPacket> packets, Retransmit& retransmit) {
-  OutboundList out;
+  PublisherFeedback out(state);
   retransmit.start();
   for (MediaPacket& packet : packets) {
     const std::span<const std::uint8_t> bytes{packet.data, packet.length};
@@ -309,9 +215,8 @@ void feedback_from_mirror(WorkerState& state, const Loan& loan, Retransmit& retr
   const bool current = stream.tenancy.load(std::memory_order_relaxed) == loan.stream.tenancy &&
                        (loan.stream.tenancy & 1) == 1 && stream.epoch == loan.stream.epoch &&
                        !is_mirror(stream);
-  OutboundList out;
   const auto type = static_cast<RtcpType>(loan.feedback_type);
-  if (!current || loan.length > out.items[0].bytes.size()) return state.counters().feedback_unmatched.add();
+  if (!current || loan.length > kMaxNackBytes) return state.counters().feedback_unmatched.add();
   if (type == RtcpType::kPayloadFeedback) {
     const bool is_fir = loan.feedback_format == kFeedbackFir;
     const auto form = !is_fir         ? KeyframeRequest::kPli
@@ -321,7 +226,8 @@ void feedback_from_mirror(WorkerState& state, const Loan& loan, Retransmit& retr
   }
   const bool is_report = type == RtcpType::kReceiverReport;
   if (is_report && report_is_too_soon(state, stream)) return state.counters().feedback_suppressed.add();
-  Outbound& item = *out.add(state, loan.stream.slot, type, loan.feedback_format);
+  PublisherFeedback out(state);
+  Outbound& item = out.add(loan.stream.slot, type, loan.feedback_format);
   if (is_report) {
     item.length = loan.length;
     std::copy_n(loan.data, loan.length, item.bytes.begin());
@@ -332,7 +238,7 @@ void feedback_from_mirror(WorkerState& state, const Loan& loan, Retransmit& retr
     if (item.length == 0) return state.counters().feedback_suppressed.add();
     stream.nacks.add();
   }
-  send_outbound(state, out);
+  out.send();
 }
 
 void say_bye(WorkerState& state, std::uint32_t route_slot) {

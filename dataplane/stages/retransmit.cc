@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
@@ -29,7 +30,8 @@ void earn(RouteSlot& route) {
   route.retransmit_earned = first_time;
 }
 
-// Writes NACK entries. REQUIRES: add() gets ascending sequence numbers, so that one entry can hold up to 17.
+// Writes NACK entries. The numbers of one entry, in ascending order, make one entry again, or two where the
+// route's numbers have a hole among them (numbering.h).
 class NackWriter {
  public:
   explicit NackWriter(std::span<std::uint8_t> room) : room_(room) {}
@@ -43,7 +45,7 @@ class NackWriter {
       if (distance < kNumbersPerEntry)
         return store_be16(last + 2, static_cast<std::uint16_t>(load_be16(last + 2) | 1u << (distance - 1)));
     }
-    if (length_ + kEntry > room_.size()) return;  // the receiver will ask again
+    assert(length_ + kEntry <= room_.size());
     store_be16(room_.data() + length_, sequence);
     store_be16(room_.data() + length_ + 2, 0);
     length_ += kEntry;

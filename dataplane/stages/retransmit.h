@@ -29,6 +29,7 @@ class Retransmit {
   static constexpr std::size_t kLookedAt = 1024;  // lost sequence numbers, over all NACKs of a turn
   static constexpr std::size_t kReceiverBurst = 256;
   static constexpr std::uint64_t kReceiverPerSecond = 8192;
+  static constexpr std::size_t kMostBytes = 128;  // of entries, at once
   static constexpr std::uint64_t kCreditMax = 256;
   static constexpr std::uint64_t kAgainAfterMs = 5;
   /// The publisher is not asked twice for a packet within this time, whichever receivers miss it. It should
@@ -43,14 +44,16 @@ class Retransmit {
   void start();
 
   /// Handles the entries (PID and BLP) of a NACK for `route`, and notes the packets for send(). Packets that
-  /// never came here must be asked of the publisher: their numbers, as the publisher counts, go to `ask` as
-  /// entries. Every number in `entries` is counted as retransmitted, suppressed or missed, here or in send().
-  /// REQUIRES: a live stream feeds the route.
+  /// never came here must be asked of the publisher: their numbers, as the publisher counts, go to `ask`, at
+  /// most two entries for one. Every number in `entries` is counted as retransmitted, suppressed or missed,
+  /// here or in send(). REQUIRES: a live stream feeds the route; at most kMostBytes of entries, and space for
+  /// twice as many in `ask`.
   NackAnswer answer(WorkerState& state, std::uint32_t route, std::span<const std::uint8_t> entries,
                     std::span<std::uint8_t> ask);
 
   /// Handles the entries of a NACK that another worker's receivers have for a stream of this worker, in the
   /// publisher's numbers. Writes to `ask` what never came and was not asked lately. Returns how many bytes.
+  /// REQUIRES: space for all entries in `ask`.
   std::size_t merge(WorkerState& state, std::uint32_t stream, std::span<const std::uint8_t> entries,
                     std::span<std::uint8_t> ask);
 

@@ -29,7 +29,9 @@ class RtcpCompound {
   RtcpCompound& operator=(const RtcpCompound&) = delete;
   ~RtcpCompound();
 
-  /// Holds nothing when there is no buffer: then finish() counts the drop.
+  /// When there is no buffer, finish() counts the drop.
+  bool has_buffer() const { return mbuf_ != nullptr; }
+  /// Holds nothing without a buffer. REQUIRES: finish() was not called.
   RtcpWriter& writer() { return writer_; }
 
   /// Writes the beginning: a report of at most kMaxBlocks blocks, and a CNAME. Always fits.

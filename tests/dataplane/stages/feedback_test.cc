@@ -1,6 +1,7 @@
 // RTCP through routes: translated SSRCs, times and sequence numbers, under SRTCP. libsrtp2 is the oracle.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <memory>
 
 #include "tests/dataplane/stages/rtcp_support.h"
@@ -398,6 +399,122 @@ TEST(FeedbackRuleTest, APacketThatNeverCameIsAskedOfThePublisherOnceForAll) {
   });
   for (const Peer& receiver : receivers) plane.deliver(receiver, asking);
   EXPECT_EQ(plane.sent().size(), 1u);
+}
+
+// A plain publisher with 15 streams, of which each lost 98 packets on its way here, and a receiver of all of
+// them.
+struct ManyLosses {
+  static constexpr std::uint32_t kStreams = 15;
+  static constexpr std::uint16_t kLost = 98;  // 7001 to 7098, 101 to 198 for the receiver
+
+  ManyLosses() {
+    PeerOptions options;
+    options.max_streams = 32;
+    publisher = plane.add_peer(options);
+    receiver = plane.add_peer();
+    for (std::uint32_t i = 0; i < kStreams; ++i) {
+      RouteOptions route;
+      route.ssrc = ssrc_of(i);
+      route.match = SourceMatch::kSsrc;
+      route.match_ssrc = 1000 + i;
+      plane.add_route(plane.add_source(publisher, route), receiver, route);
+    }
+    for (std::uint32_t i = 0; i < kStreams; ++i)
+      for (const std::uint16_t sequence : {7000, 7000 + kLost + 1})
+        plane.deliver(publisher, make_rtp({.ssrc = 1000 + i, .sequence = sequence}));
+    plane.sent();
+  }
+  static std::uint32_t ssrc_of(std::uint32_t stream) { return 0x51000000 + stream; }
+  // One that was lost. Each has an entry of its own where they are in descending order.
+  static void put_lost(std::uint8_t* entry, std::uint16_t n) {
+    store_be16(entry, static_cast<std::uint16_t>(100 + kLost - n));
+  }
+  // How many lost packets the publisher was asked for, and how many report blocks it got.
+  struct Asked {
+    std::size_t packets = 0, blocks = 0, compounds = 0;
+  };
+  Asked told() {
+    Asked asked;
+    for (const Sent& sent : plane.sent()) {
+      if (sent.layers.destination_port != publisher.remote.address.port) continue;
+      EXPECT_EQ(sound_rtcp_length(sent.payload), sent.payload.size());
+      ++asked.compounds;
+      RtcpItem item;
+      for (RtcpWalk walk(sent.payload); walk.next(item);) {
+        if (item.type == static_cast<std::uint8_t>(RtcpType::kReceiverReport)) asked.blocks += item.count;
+        if (item.type != static_cast<std::uint8_t>(RtcpType::kTransportFeedback)) continue;
+        for (std::size_t at = 8; at + 4 <= item.body.size(); at += 4)
+          asked.packets += 1 + static_cast<std::size_t>(std::popcount(load_be16(&item.body[at + 2])));
+      }
+    }
+    return asked;
+  }
+
+  Harness plane;
+  Peer publisher, receiver;
+};
+
+TEST(FeedbackRuleTest, WhatDoesNotFitIntoOneCompoundGoesIntoAnother) {
+  ManyLosses call;
+  constexpr std::uint16_t kEach = 12;
+  Bytes blocks(ManyLosses::kStreams * kReportBlockLength);
+  for (std::uint32_t i = 0; i < ManyLosses::kStreams; ++i) {
+    store_be32(&blocks[i * kReportBlockLength], ManyLosses::ssrc_of(i));
+    store_be32(&blocks[i * kReportBlockLength + 8], 199);
+  }
+  call.plane.deliver(call.receiver, compound([&](RtcpWriter& w) {
+                       EXPECT_TRUE(w.report(42, {}, blocks));
+                       for (std::uint32_t i = 0; i < ManyLosses::kStreams; ++i) {
+                         Bytes nack(kEach * 4);
+                         for (std::uint16_t n = 0; n < kEach; ++n) ManyLosses::put_lost(&nack[n * 4], n);
+                         EXPECT_TRUE(w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42,
+                                                ManyLosses::ssrc_of(i), nack));
+                       }
+                     }));
+  const auto asked = call.told();
+  EXPECT_EQ(asked.blocks, ManyLosses::kStreams);
+  EXPECT_EQ(asked.packets, ManyLosses::kStreams * kEach);
+  EXPECT_EQ(asked.compounds, 2u);
+  EXPECT_EQ(call.plane.counters().feedback_forwarded.read(), 2 * ManyLosses::kStreams);
+}
+
+TEST(FeedbackRuleTest, ManyItemsAndLongOnesLoseNothing) {
+  for (const bool in_one : {true, false}) {
+    ManyLosses call;
+    call.plane.deliver(
+        call.receiver, compound([&](RtcpWriter& w) {
+          Bytes nack;
+          for (std::uint16_t n = 0; n < ManyLosses::kLost; ++n) {
+            nack.resize(nack.size() + 4);
+            ManyLosses::put_lost(&nack[nack.size() - 4], n);
+            if (in_one && n + 1 != ManyLosses::kLost) continue;
+            if (!w.feedback(RtcpType::kTransportFeedback, kFeedbackNack, 42, ManyLosses::ssrc_of(3), nack))
+              break;
+            nack.clear();
+          }
+        }));
+    const auto asked = call.told();
+    EXPECT_EQ(asked.packets, in_one ? ManyLosses::kLost : 1400u / 16);
+  }
+}
+
+TEST(FeedbackRuleTest, WhatIsForAPublisherWithoutAnAddressIsCounted) {
+  Harness plane;
+  PeerOptions options;
+  options.rtcp_mux = false;
+  options.known_remote = false;
+  options.latch = LatchPolicy::kOnce;
+  const Peer publisher = plane.add_peer(options);
+  RouteOptions route;
+  const Peer receiver = plane.add_peer();
+  plane.add_route(plane.add_source(publisher, route), receiver, route);
+  plane.deliver(publisher, make_rtp({}));
+  Bytes block(24);
+  store_be32(&block[0], route.ssrc);
+  store_be32(&block[8], 100);
+  plane.deliver(receiver, compound([&](RtcpWriter& w) { EXPECT_TRUE(w.report(42, {}, block)); }));
+  EXPECT_EQ(plane.counters().feedback_forwarded.read(), 0u);
+  EXPECT_EQ(plane.counters().feedback_suppressed.read(), 1u);
 }
 
 }  // namespace
