@@ -41,7 +41,7 @@ class Rooms {
  public:
   Rooms(crypto::SrtpProfile profile, bool retransmit) : plane_(crypto::EngineKind::kIpsecMb, 1, 512) {
     PeerOptions options;
-    options.kind = EndpointKind::kSdes;
+    options.kind = EndpointKind::kWebrtc;  // so that packets are kept
     options.profile = profile;
     for (Room& room : rooms_) {
       room.publisher = add(options);
@@ -109,7 +109,7 @@ class Rooms {
     return static_cast<double>(cycles) / kRooms;
   }
 
-  // Sends one media packet in each room, and lets 0.2 s pass. With `gap`, the packet before it is lost.
+  // Sends one media packet in each room, and lets 0.5 s pass. With `gap`, the packet before it is lost.
   void publish(bool gap) {
     for (int step = 0; step < (gap ? 2 : 1); ++step) {
       sequence_ = static_cast<std::uint16_t>(sequence_ + 1);
@@ -125,7 +125,7 @@ class Rooms {
       if (!gap || step == 1) time(frames, unused);
     }
     plane_.notes();
-    plane_.advance(0.2);
+    plane_.advance(0.5);
   }
 
   Bytes packet(Kind kind, const Peer& from) {

@@ -24,11 +24,11 @@ std::span<const StagesCase> stages_cases() {
       {"srtp -> srtp fan-out GCM", kSdes, kSdes, kAeadAes128Gcm, 1200, 50},
       {"srtp -> srtp fan-out AES_CM_128_80", kSdes, kSdes, kAesCm128HmacSha1_80, 1200, 50},
       {"srtp -> srtp GCM", kSdes, kSdes, kAeadAes128Gcm, 1100, 5},
-      {"srtp -> srtp GCM, retransmit", kSdes, kSdes, kAeadAes128Gcm, 1100, 5, true},
+      {"srtp -> srtp GCM, retransmit", kWebrtc, kWebrtc, kAeadAes128Gcm, 1100, 5, true},
       {"srtp -> srtp GCM", kSdes, kSdes, kAeadAes128Gcm, 160, 5},
-      {"srtp -> srtp GCM, retransmit", kSdes, kSdes, kAeadAes128Gcm, 160, 5, true},
+      {"srtp -> srtp GCM, retransmit", kWebrtc, kWebrtc, kAeadAes128Gcm, 160, 5, true},
       {"srtp -> srtp GCM", kSdes, kSdes, kAeadAes128Gcm, 1100, 1},
-      {"srtp -> srtp GCM, retransmit", kSdes, kSdes, kAeadAes128Gcm, 1100, 1, true},
+      {"srtp -> srtp GCM, retransmit", kWebrtc, kWebrtc, kAeadAes128Gcm, 1100, 1, true},
   };
   return cases;
 }

@@ -292,6 +292,7 @@ OrderedJson render_worker(const WorkerShare& of, const dataplane::WorkerCounters
           {"sendDrops", ledger.send_drops},
           {"retransmitSuppressed", counters.retransmit_suppressed.read()},
           {"retransmitMisses", counters.retransmit_misses.read()},
+          {"notKept", counters.not_kept.read()},
           {"busyCycles", counters.busy_cycles.read()},
           {"totalCycles", counters.total_cycles.read()},
           {"commands", counters.commands.read()},

@@ -116,6 +116,7 @@ struct alignas(64) WorkerCounters {
   // Sequence numbers in NACKs. Each one is retransmitted or counted here.
   Counter retransmit_suppressed;  // asked for again too soon, or more than route, receiver or turn allow
   Counter retransmit_misses;      // cannot be sent again; the publisher is asked if it never came
+  Counter not_kept;               // media packets past their stream's share of the packet cache
   // The loop itself.
   Counter polls;         // turns of the loop
   Counter busy_polls;    // turns that found work

@@ -28,9 +28,9 @@ struct alignas(64) SourceSlot {
   std::uint32_t stream;       // the stream that feeds it now; kNoSlot = none
   std::uint32_t first_chunk;  // of the fan-out
   std::uint32_t route_count;
-  std::uint32_t retransmit_count;  // number of routes that answer NACK: if not 0, packets are kept
-  std::uint32_t lent_to;           // workers that have a mirror of it, one bit each
-  std::uint32_t next;              // next source of the same endpoint
+  std::uint32_t keep_count;  // number of routes with `keeps`: if not 0, packets are kept
+  std::uint32_t lent_to;     // workers that have a mirror of it, one bit each
+  std::uint32_t next;        // next source of the same endpoint
   bool installed;
   bool keyframe_wanted;  // it was asked for while no stream fed the source
 
@@ -139,6 +139,7 @@ struct alignas(64) RouteSlot {
   std::uint32_t retransmit_credit;   // number of packets that may be sent again now: see retransmit.h
   std::uint16_t earlier_length;      // numbers of the segment before segment_from
   std::uint16_t skipped;             // numbers between the two segments
+  bool keeps;                        // the source's packets are kept for it, so that it can answer NACK
   bool losses_known;                 // earlier_losses is set since the present stream feeds the route
   std::int32_t earlier_losses;       // of the receiver's cumulative count (RFC 3550 6.4.1)
   std::uint64_t keyframe_asked_tsc;  // when its receiver last asked, or may ask next; 0 = it has not

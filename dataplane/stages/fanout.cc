@@ -55,7 +55,7 @@ bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route) 
   }
   place(state, route, source.first_chunk, state.chunks[source.first_chunk].count++);
   ++source.route_count;
-  if (state.memory.routes[route].retransmit) ++source.retransmit_count;
+  if (state.memory.routes[route].keeps) ++source.keep_count;
   if (state.memory.routes[route].keyframe_on_switch) ++source.keyframe_count;
   if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
   return true;
@@ -67,9 +67,18 @@ void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t ro
   FanoutChunk& first = state.chunks[source.first_chunk];
   place(state, first.routes[--first.count], removed.fanout_chunk, removed.fanout_entry);
   --source.route_count;
-  if (removed.retransmit) --source.retransmit_count;
+  if (removed.keeps) --source.keep_count;
   if (removed.keyframe_on_switch) --source.keyframe_count;
   if (first.count == 0) give_back_first_chunk(state, source);
+  if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
+}
+
+void keep_packets_for(WorkerState& state, std::uint32_t route_slot) {
+  RouteSlot& route = state.memory.routes[route_slot];
+  if (route.keeps || route.source == kNoSlot) return;
+  SourceSlot& source = state.memory.sources[route.source];
+  route.keeps = true;
+  ++source.keep_count;
   if (source.stream != kNoSlot) refresh_direct_route(state, source.stream);
 }
 

@@ -10,5 +10,7 @@ namespace sluice::dataplane {
 [[nodiscard]] bool add_to_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route);
 /// A route of the first chunk takes its place. REQUIRES: the source has the route.
 void remove_from_fanout(WorkerState& state, SourceSlot& source, std::uint32_t route);
+/// From now on the packets of the route's source go into the packet cache.
+void keep_packets_for(WorkerState& state, std::uint32_t route);
 
 }  // namespace sluice::dataplane

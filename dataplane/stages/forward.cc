@@ -241,6 +241,8 @@ inline std::optional<DropReason> make_copy(WorkerState& state, const MediaPacket
 // Copies the packet into the packet cache if its stream feeds a route that answers NACK.
 void keep_for_nack(WorkerState& state, const StreamSlot& stream, const MediaPacket& packet) {
   if (!stream.kept) return;
+  if (!state.cache_shares.take(packet.stream, packet.length + sizeof(CacheLine), state.now))
+    return state.counters().not_kept.add();
   state.cache.keep({packet.stream, stream.tenancy.load(std::memory_order_relaxed), packet.index},
                    {packet.data, packet.length});
 }

@@ -6,6 +6,7 @@
 
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
+#include "dataplane/stages/fanout.h"
 #include "dataplane/stages/forward.h"
 #include "dataplane/stages/numbering.h"
 #include "dataplane/stages/protect.h"
@@ -166,6 +167,7 @@ NackAnswer Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
   RouteSlot& route = state.memory.routes[route_slot];
   EndpointSlot& receiver = state.endpoint(route.endpoint.slot);
   earn(route);
+  if (route.retransmit) keep_packets_for(state, route_slot);
   NackAnswer answer;
   NackWriter missing(ask);
   const std::size_t share = std::min(kLookedAt - looked_at_, numbers_left(state, receiver));

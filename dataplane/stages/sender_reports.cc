@@ -87,9 +87,9 @@ bool go_on(WorkerState& state, SenderReportJob& job, std::size_t& left) {
 
 }  // namespace
 
-void take_sender_report(WorkerState& state, std::uint32_t slot, std::span<const std::uint8_t> sender_info,
-                        std::span<const std::uint8_t> cname) {
-  StreamSlot& stream = state.memory.streams[slot];
+void take_sender_report(WorkerState& state, std::uint32_t stream_slot,
+                        std::span<const std::uint8_t> sender_info, std::span<const std::uint8_t> cname) {
+  StreamSlot& stream = state.memory.streams[stream_slot];
   SenderReportQueue& queue = state.sender_reports;
   const bool waits = stream.sender_report_waits && is_current(stream, queue[stream.sender_report_job]);
   const bool is_first = !waits || queue[stream.sender_report_job].is_begun;
@@ -100,7 +100,7 @@ void take_sender_report(WorkerState& state, std::uint32_t slot, std::span<const 
   stream.sender_report_waits = stream.sender_report_job != kNoSlot;
   if (waits || !stream.sender_report_waits) state.counters().feedback_suppressed.add();
   if (!stream.sender_report_waits) return;
-  fill(queue[stream.sender_report_job], stream, slot, sender_info, cname);
+  fill(queue[stream.sender_report_job], stream, stream_slot, sender_info, cname);
   if (is_first)
     std::copy_backward(stream.sender_reports.begin(), stream.sender_reports.end() - 1,
                        stream.sender_reports.end());

@@ -312,7 +312,7 @@ void refresh_direct_route(WorkerState& state, std::uint32_t stream_slot) {
     is_shared = is_shared || source.lent_to != 0;
     if (source.route_count == 0) continue;
     routes += source.route_count;
-    stream.kept |= source.retransmit_count != 0;
+    stream.kept |= source.keep_count != 0;
     one = state.chunks[source.first_chunk].routes[0];
   }
   const bool is_direct = routes == 1 && !is_shared && !stream.contends;

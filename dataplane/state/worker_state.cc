@@ -43,6 +43,7 @@ WorkerState::WorkerState(std::size_t worker_index, const config::Config& config,
       fanouts(worker_memory.sources.size(),
               std::max(kBatch, std::size_t{config.memory.mbufs_per_worker} / 4)),
       cache(config.memory.packet_cache_mib),
+      cache_shares(config.memory.packet_cache_mib, tsc_per_second),
       longest_wait(tsc_per_second / 1000 * config.workers.transmit_queue_ms),
       lending(steer.workers(), config.limits.routes_per_worker),
       seconds_per_tick_(1.0 / static_cast<double>(tsc_per_second)) {

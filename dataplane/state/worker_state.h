@@ -18,6 +18,7 @@
 #include "dataplane/port/port.h"
 #include "dataplane/shared/five_tuple.h"
 #include "dataplane/shared/worker_memory.h"
+#include "dataplane/state/cache_shares.h"
 #include "dataplane/state/cached_flow.h"
 #include "dataplane/state/fanout_queue.h"
 #include "dataplane/state/packet_cache.h"
@@ -150,6 +151,7 @@ struct WorkerState {
   FanoutQueue fanouts;
   SenderReportQueue sender_reports{1024};
   PacketCache cache;
+  CacheShares cache_shares;
   std::uint32_t free_chunk = kNoSlot;  // list through FanoutChunk::next; when empty, chunk_high_water is free
   std::uint32_t chunk_high_water = 0;
   // List through StreamSlot::next; when empty, WorkerMemory::stream_high_water is free.

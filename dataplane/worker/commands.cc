@@ -274,7 +274,7 @@ void install_source(WorkerState& state, SlotRef ref) {
   source->installed = true;
   source->stream = kNoSlot;
   source->first_chunk = source->report_chunk = kNoSlot;
-  source->route_count = source->retransmit_count = source->keyframe_count = 0;
+  source->route_count = source->keep_count = source->keyframe_count = 0;
   source->keyframe_wanted = false;
   source->lent_to = 0;
   if (endpoint == nullptr) {
@@ -323,6 +323,8 @@ void install_route(WorkerState& state, SlotRef ref) {
   route->installed = true;
   route->started = false;
   route->fir_seen = false;
+  // Browsers ask by NACK. Of others sluice knows it when they have asked once.
+  route->keeps = route->retransmit && endpoint->kind == EndpointKind::kWebrtc;
   route->retransmit_credit = 0;
   route->retransmit_earned = 0;
   route->keyframe_asked_tsc = 0;

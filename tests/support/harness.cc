@@ -411,7 +411,7 @@ void Harness::enqueue(std::span<rte_mbuf* const> frames) {
 std::uint64_t Harness::turn_timed() {
   const std::uint64_t before = rte_rdtsc_precise();
   do worker_->turn(now_);
-  while (!worker_->state().fanouts.empty());
+  while (!worker_->state().fanouts.empty() || !worker_->state().sender_reports.empty());
   return rte_rdtsc_precise() - before;
 }
 

@@ -293,10 +293,9 @@ std::vector<std::uint32_t> routes_of(const WorkerState& state, const SourceSlot&
     routes.insert(routes.end(), chunk.routes.begin(), chunk.routes.begin() + chunk.count);
   }
   EXPECT_EQ(routes.size(), source.route_count);
-  const auto retransmit = std::count_if(routes.begin(), routes.end(), [&](std::uint32_t route) {
-    return state.memory.routes[route].retransmit;
-  });
-  EXPECT_EQ(retransmit, source.retransmit_count);
+  const auto keep = std::count_if(routes.begin(), routes.end(),
+                                  [&](std::uint32_t route) { return state.memory.routes[route].keeps; });
+  EXPECT_EQ(keep, source.keep_count);
   return routes;
 }
 

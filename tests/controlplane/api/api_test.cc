@@ -464,6 +464,7 @@ TEST(ApiViews, AWorkerShowsItsLedger) {
   counters.retransmitted.add();
   counters.retransmit_misses.add(3);
   counters.retransmit_suppressed.add(2);
+  counters.not_kept.add(4);
   counters.transmitted.add(18);
   counters.busy_cycles.add(700);
   counters.total_cycles.add(1000);
@@ -475,6 +476,7 @@ TEST(ApiViews, AWorkerShowsItsLedger) {
   EXPECT_EQ(object["retransmitted"], 1);
   EXPECT_EQ(object["retransmitMisses"], 3);
   EXPECT_EQ(object["retransmitSuppressed"], 2);
+  EXPECT_EQ(object["notKept"], 4);
   EXPECT_EQ(object["busyCycles"], 700);
   EXPECT_EQ(object["totalCycles"], 1000);
   EXPECT_EQ(object["ledgerBalanced"], true);

@@ -19,7 +19,7 @@ std::size_t free_chunks(const WorkerState& state) {
 
 void clear_sources(WorkerMemory& memory) {
   for (std::size_t i = 0; i < memory.sources.size(); ++i) memory.sources[i].first_chunk = kNoSlot;
-  for (std::size_t i = 0; i < memory.routes.size(); i += 2) memory.routes[i].retransmit = true;
+  for (std::size_t i = 0; i < memory.routes.size(); i += 2) memory.routes[i].keeps = true;
 }
 
 void expect_same(const WorkerState& state, const SourceSlot& source, const std::set<std::uint32_t>& model) {

@@ -57,7 +57,7 @@ class FilterTest : public ::testing::Test {
  protected:
   FilterTest() {
     PeerOptions secure;
-    secure.kind = EndpointKind::kSdes;
+    secure.kind = EndpointKind::kWebrtc;  // packets are kept for it from the begin
     from_ = plane_.add_peer();
     to_ = plane_.add_peer(secure);
     RouteOptions options;

@@ -37,7 +37,7 @@ Bytes nack_about(std::uint32_t ssrc, const std::vector<Lost>& lost) {
 struct Room {
   explicit Room(SrtpProfile profile = SrtpProfile::kAeadAes128Gcm,
                 crypto::EngineKind engine = crypto::EngineKind::kIpsecMb,
-                EndpointKind kind = EndpointKind::kSdes)
+                EndpointKind kind = EndpointKind::kWebrtc)
       : plane(engine) {
     options.kind = kind;
     options.profile = profile;
@@ -192,10 +192,33 @@ TEST_P(RetransmitTest, SequenceNumbersWrapOnBothSides) {
 TEST(RetransmitRuleTest, PlainRtpToo) {
   Room room(SrtpProfile::kAeadAes128Gcm, crypto::EngineKind::kIpsecMb, EndpointKind::kRtp);
   auto& receiver = room.add_receiver();
+  room.publish(room.publisher);
+  room.ask(receiver, {{30000}});  // so that packets are kept
   room.publish(room.publisher, 5);
   const auto again = room.ask(receiver, {{102}});
   ASSERT_EQ(again.size(), 1u);
   EXPECT_EQ(again[0], receiver.got.at(102));
+}
+
+// Whether a receiver without WebRTC sends NACKs at all shows with its first one.
+TEST(RetransmitRuleTest, PacketsAreKeptForAReceiverThatHasSentANack) {
+  Room room(SrtpProfile::kAeadAes128Gcm, crypto::EngineKind::kIpsecMb, EndpointKind::kSdes);
+  auto& receiver = room.add_receiver();
+  const StreamSlot& stream = room.plane.memory().streams[0];
+  room.publish(room.publisher, 5);  // 100..104
+  EXPECT_FALSE(stream.kept);
+  EXPECT_TRUE(room.ask(receiver, {{102}}).empty());
+  EXPECT_EQ(room.misses(), 1u);
+  EXPECT_TRUE(stream.kept);
+  room.publish(room.publisher, 5);
+  EXPECT_EQ(room.ask(receiver, {{106}}).size(), 1u);
+  // It moves to another source, and takes this along.
+  const Peer other = room.add_publisher();
+  room.plane.switch_route(receiver.route, room.plane.add_source(other, room.route_options));
+  room.publish(room.publisher);
+  EXPECT_FALSE(stream.kept);
+  room.publish(other, 3);  // 110..112
+  EXPECT_EQ(room.ask(receiver, {{111}}).size(), 1u);
 }
 
 TEST(RetransmitRuleTest, AfterASwitchOnlyWhatTheNewSourceSent) {
@@ -270,11 +293,38 @@ TEST(RetransmitRuleTest, WhatIsNotKeptAnyMoreCannotBeSent) {
   Room room;  // with a packet cache of 1 MiB
   auto& receiver = room.add_receiver();
   room.rtp.size = 1200;
-  room.publish(room.publisher, 1000);  // 100..1099; the cache holds about 800
+  for (int i = 0; i < 1000; ++i) {  // 100..1099; the cache holds about 800
+    room.publish(room.publisher);
+    room.plane.advance(0.002);
+  }
+  EXPECT_EQ(room.plane.counters().not_kept.read(), 0u);
   EXPECT_TRUE(room.ask(receiver, {{150}}).empty());
   EXPECT_TRUE(room.others.empty()) << "the publisher must not be asked: its packet would be a replay";
   EXPECT_EQ(room.misses(), 1u);
   EXPECT_EQ(room.ask(receiver, {{350}}).size(), 1u);
+}
+
+// Of 1 MiB a stream may fill an eighth in 0.25 s.
+TEST(RetransmitRuleTest, AStreamWithAHighRateLeavesThePacketsOfOthers) {
+  Room room;
+  auto& receiver = room.add_receiver();
+  room.publish(room.publisher, 5);  // 100..104
+  const Peer loud = room.add_publisher();
+  const std::uint32_t source = room.plane.add_source(loud, room.route_options);
+  RouteOptions options = room.route_options;
+  options.ssrc += 100;
+  room.plane.add_route(source, receiver.peer, options);
+  RtpOptions rtp;
+  rtp.ssrc = 2000;
+  rtp.size = 1200;
+  for (; rtp.sequence < 3000; ++rtp.sequence) {  // 1 s, 3.8 MiB
+    room.plane.deliver(loud, room.sealed(loud, make_rtp(rtp)));
+    room.plane.drain();
+    room.plane.advance(1.0 / 3000);
+  }
+  room.take();
+  EXPECT_EQ(room.ask(receiver, {{102}}).size(), 1u);
+  EXPECT_GT(room.plane.counters().not_kept.read(), 2000u);
 }
 
 // The publisher would send it again in vain: here it would be a replay.
@@ -409,6 +459,7 @@ TEST(RetransmitRuleTest, NothingOfAFormerStreamOrRouteIsFound) {
   Room room(SrtpProfile::kAeadAes128Gcm, crypto::EngineKind::kIpsecMb, EndpointKind::kRtp);
   auto& receiver = room.add_receiver();
   room.publish(room.publisher, 5);  // 100..104
+  room.ask(receiver, {{30000}});    // so that packets are kept
   // The stream ends, and another begins in its slot with the same SSRC and sequence numbers.
   const StreamSlot& stream = room.plane.memory().streams[0];
   Command forget;
@@ -429,7 +480,9 @@ TEST(RetransmitRuleTest, NothingOfAFormerStreamOrRouteIsFound) {
   RouteOptions next = room.route_options;
   next.first_index = 110;
   receiver.route = room.plane.add_route(room.source, receiver.peer, next);
-  room.publish(room.publisher, 2);  // 110, 111
+  room.publish(room.publisher);  // 110
+  room.ask(receiver, {{30000}});
+  room.publish(room.publisher);  // 111
   EXPECT_EQ(room.ask(receiver, {{106}, {111}}).size(), 1u);
 }
 

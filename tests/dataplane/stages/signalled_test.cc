@@ -159,7 +159,7 @@ TEST(SignalledPlainTest, NothingOfBeforeIsSentAgainUnderANewKey) {
   route.retransmit = true;
   Harness plane;
   PeerOptions options;
-  options.kind = EndpointKind::kSdes;
+  options.kind = EndpointKind::kWebrtc;  // packets are kept for it from the begin
   const Peer from = plane.add_peer();
   Peer to = plane.add_peer(options);
   const std::uint32_t source = plane.add_source(from, route);
