@@ -70,10 +70,12 @@ inline constexpr Range kMbufRange{2048, 4194304};
 inline constexpr Range kPacketCacheMibRange{0, 65536};
 
 enum class CryptoEngine : std::uint8_t { kAuto, kIpsecMb, kLibsrtp };
+enum class CryptoInstructions : std::uint8_t { kAuto, kAvx2 };
 
 /// [crypto]
 struct Crypto {
   CryptoEngine engine = CryptoEngine::kAuto;
+  CryptoInstructions instruction_set = CryptoInstructions::kAuto;  // the widest of engine ipsec_mb
   // In order of preference, by crypto::SrtpProfileInfo::name. The default is all of them.
   std::vector<std::string> profiles = srtp_profile_names();
 

@@ -142,6 +142,8 @@ const ChoiceForm<HugePages> kHugePages{
 const ChoiceForm<CryptoEngine> kEngine{{{"auto", CryptoEngine::kAuto},
                                         {"ipsec_mb", CryptoEngine::kIpsecMb},
                                         {"libsrtp", CryptoEngine::kLibsrtp}}};
+const ChoiceForm<CryptoInstructions> kInstructions{
+    {{"auto", CryptoInstructions::kAuto}, {"avx2", CryptoInstructions::kAvx2}}};
 const ChoiceForm<Idle> kIdle{{{"spin", Idle::kSpin},
                               {"pause", Idle::kPause},
                               {"yield", Idle::kYield},
@@ -208,6 +210,7 @@ std::vector<Setting> machine_settings() {
     setting("memory", m, &Memory::mbufs_per_worker, IntegerForm{kMbufRange}, {"mbufs_per_worker", kRestart, "Packet buffers of each worker"}),
     setting("memory", m, &Memory::packet_cache_mib, IntegerForm{kPacketCacheMibRange}, {"packet_cache_mib", kRestart, "Packets that each worker keeps for receivers that ask again (NACK), MiB, beside size_mib; 0: none"}),
     setting("crypto", c, &Crypto::engine, kEngine, {"engine", kRestart, "SRTP engine; auto: ipsec_mb where the CPU has AES-NI, else libsrtp"}),
+    setting("crypto", c, &Crypto::instruction_set, kInstructions, {"instruction_set", kRestart, "Widest instruction set of engine ipsec_mb; auto: what the CPU has; avx2: no AVX-512, to measure or to keep the clock up"}),
     setting("crypto", c, &Crypto::profiles, profiles, {"profiles", kRestart, "SRTP profiles offered, in order of preference"}),
   };
 }

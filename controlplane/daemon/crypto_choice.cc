@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "crypto/engine_factory.h"
+#include "crypto/srtp/instruction_set.h"
 
 namespace sluice::control {
 namespace {
@@ -20,6 +21,11 @@ std::optional<crypto::EngineKind> wanted_engine(config::CryptoEngine engine) {
       return crypto::EngineKind::kLibsrtp;
   }
   return std::nullopt;
+}
+
+crypto::InstructionSet wanted_instructions(config::CryptoInstructions widest) {
+  return widest == config::CryptoInstructions::kAvx2 ? crypto::InstructionSet::kAvx2
+                                                     : crypto::InstructionSet::kAuto;
 }
 
 const std::string& reason_of(const crypto::SelfTestReport& report, crypto::SrtpProfile profile) {
@@ -56,6 +62,7 @@ bool choose_profiles(const std::vector<std::string>& wanted, const crypto::SelfT
 }
 
 bool choose_crypto(const config::Crypto& wanted, CryptoChoice& choice, std::string& error) {
+  crypto::limit_instruction_set(wanted_instructions(wanted.instruction_set));
   const auto engine = crypto::choose_engine(wanted_engine(wanted.engine), error);
   if (!engine) {
     error = fmt::format("[crypto] engine: {}", error);

@@ -18,9 +18,10 @@ struct CryptoChoice {
   std::vector<std::string> warnings;          // configured profiles that are not offered, and why
 };
 
-/// Runs the self-test of the configured engine, or of the one that suits the CPU. False with the reason in
-/// `error` when no engine can be used or no profile is left; the reason then names the profiles and the
-/// library.
+/// Limits the instruction set of this process as configured. Then runs the self-test of the configured
+/// engine, or of the one that suits the CPU. False with the reason in `error` when no engine can be used or
+/// no profile is left; the reason then names the profiles and the library. REQUIRES: this process has no
+/// engine yet.
 [[nodiscard]] bool choose_crypto(const config::Crypto& wanted, CryptoChoice& choice, std::string& error);
 
 /// The part of choose_crypto() after the self-test. It is separate so that tests can let a profile fail.

@@ -15,6 +15,7 @@
 #include "crypto/ipsec_mb/length_order.h"
 #include "crypto/ipsec_mb/wide_gcm.h"
 #include "crypto/kernels/avx512.h"
+#include "crypto/srtp/instruction_set.h"
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/srtp_bytes.h"
 #include "crypto/srtp/srtp_kdf.h"
@@ -143,7 +144,8 @@ void expand_gcm(IMB_MGR* manager, std::span<const std::uint8_t> key, gcm_key_dat
 }  // namespace
 
 struct IpsecMbEngine::Stage {
-  explicit Stage(bool wanted) : own_kernels(wanted && cpu_has_avx512_lanes()) {}
+  explicit Stage(bool wanted)
+      : own_kernels(wanted && widest_instruction_set() == InstructionSet::kAuto && cpu_has_avx512_lanes()) {}
 
   CounterBursts counter;
   LaneCounter lanes;

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "crypto/srtp/instruction_set.h"
+
 namespace sluice::crypto {
 namespace {
 
@@ -46,6 +48,15 @@ std::string_view instruction_set(std::uint32_t arch) {
     default:
       return "unknown instruction set";
   }
+}
+
+/// The library's start for the widest instruction set that this process may use.
+void init_widest(IMB_MGR* manager) {
+  const bool no_avx512 = widest_instruction_set() == InstructionSet::kAvx2;
+  if (no_avx512 && (imb_get_feature_flags() & IMB_FEATURE_AVX2) != 0)
+    init_mb_mgr_avx2(manager);
+  else
+    init_mb_mgr_auto(manager, nullptr);
 }
 
 std::size_t hash_burst(IMB_MGR* manager, IMB_JOB* jobs, std::size_t count) {
@@ -90,7 +101,7 @@ std::optional<IpsecMbManager> IpsecMbManager::create(std::string& error) {
     return std::nullopt;
   }
   IpsecMbManager managers;
-  managers.wide_ = start([](IMB_MGR* manager) { init_mb_mgr_auto(manager, nullptr); }, error);
+  managers.wide_ = start(init_widest, error);
   if (!managers.wide_) return std::nullopt;
   managers.has_lanes_ = managers.wide_->used_arch == IMB_ARCH_AVX512;
   if ((managers.wide_->features & IMB_FEATURE_SHANI) != 0) {

@@ -4,10 +4,10 @@
 // Bursts hold nothing back: a job array belongs to the caller before and after the call. One instance per
 // thread. Nothing allocates after create().
 //
-// There are two managers. The wide one (init_mb_mgr_auto) hashes up to 16 packets at once in AVX-512 lanes,
-// but a pass costs nearly the same for one packet as for sixteen. The narrow one (init_mb_mgr_sse on a CPU
-// with the SHA extensions) hashes two at a time, at a cost that is proportional. hash() gives each burst, and
-// the rest of each burst, to the cheaper one.
+// There are two managers. The wide one, of the widest instruction set (crypto/srtp/instruction_set.h), hashes
+// up to 16 packets at once in AVX-512 lanes, but a pass costs nearly the same for one packet as for sixteen.
+// The narrow one (init_mb_mgr_sse on a CPU with the SHA extensions) hashes two at a time, at a cost that is
+// proportional. hash() gives each burst, and the rest of each burst, to the cheaper one.
 #pragma once
 
 #include <cstddef>

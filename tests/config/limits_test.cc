@@ -126,7 +126,8 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
       "8\n"
       "[memory]\nhuge_pages = \"never\"\nsize_mib = 300\nmbufs_per_worker = 4096\n"
       "packet_cache_mib = 7\n"
-      "[crypto]\nengine = \"libsrtp\"\nprofiles = [\"AES_CM_128_HMAC_SHA1_32\", \"AEAD_AES_256_GCM\"]\n"
+      "[crypto]\nengine = \"libsrtp\"\ninstruction_set = \"avx2\"\nprofiles = [\"AES_CM_128_HMAC_SHA1_32\", "
+      "\"AEAD_AES_256_GCM\"]\n"
       "[dtls]\ncertificate = \"/c.pem\"\nprivate_key = \"/k.pem\"\nhandshake_timeout_ms = 2000\nmtu = 900\n"
       "[ice]\nshared_port = 5000\nconsent_timeout_ms = 6000\n"
       "[media]\nport_min = 6000\nport_max = 7000\nlatch_window_ms = 10\n"
@@ -154,6 +155,7 @@ TEST(Limits, NumbersArriveWhereTheyBelong) {
   EXPECT_EQ(config.memory.mbufs_per_worker, 4096U);
   EXPECT_EQ(config.memory.packet_cache_mib, 7U);
   EXPECT_EQ(config.crypto.engine, CryptoEngine::kLibsrtp);
+  EXPECT_EQ(config.crypto.instruction_set, CryptoInstructions::kAvx2);
   EXPECT_THAT(config.crypto.profiles, ElementsAre("AES_CM_128_HMAC_SHA1_32", "AEAD_AES_256_GCM"));
   EXPECT_EQ(config.dtls.certificate, "/c.pem");
   EXPECT_EQ(config.dtls.private_key, "/k.pem");
@@ -189,6 +191,10 @@ TEST(Limits, EachWordOfAnEnumeration) {
   EXPECT_EQ(with("crypto.engine = \"auto\"").crypto.engine, CryptoEngine::kAuto);
   EXPECT_EQ(with("crypto.engine = \"ipsec_mb\"").crypto.engine, CryptoEngine::kIpsecMb);
   EXPECT_EQ(with("crypto.engine = \"libsrtp\"").crypto.engine, CryptoEngine::kLibsrtp);
+  EXPECT_EQ(with("crypto.instruction_set = \"auto\"").crypto.instruction_set, CryptoInstructions::kAuto);
+  EXPECT_EQ(with("crypto.instruction_set = \"avx2\"").crypto.instruction_set, CryptoInstructions::kAvx2);
+  EXPECT_THAT(errors_in("crypto.instruction_set = \"avx512\"\n" + kLeast),
+              ElementsAre("f:1:26: crypto.instruction_set: found \"avx512\"; allowed: \"auto\", \"avx2\""));
   EXPECT_EQ(with("log.level = \"debug\"").log.level, LogLevel::kDebug);
   EXPECT_EQ(with("log.level = \"info\"").log.level, LogLevel::kInfo);
   EXPECT_EQ(with("log.level = \"warning\"").log.level, LogLevel::kWarning);

@@ -11,6 +11,7 @@
 #include "crypto/engine_factory.h"
 #include "crypto/libsrtp/libsrtp_backend.h"
 #include "crypto/self_test.h"
+#include "crypto/srtp/instruction_set.h"
 #include "crypto/srtp/packet_index.h"
 #include "crypto/srtp/secret.h"
 #include "crypto/srtp/srtp_bytes.h"
@@ -270,6 +271,16 @@ TEST(SelfTest, ChoosesAnEngine) {
   EXPECT_EQ(choose_engine(EngineKind::kLibsrtp, error), EngineKind::kLibsrtp);
   EXPECT_EQ(choose_engine(static_cast<EngineKind>(9), error), std::nullopt);
   EXPECT_THAT(error, HasSubstr("cannot run here"));
+}
+
+TEST(SelfTest, PassesWithoutAvx512) {
+  limit_instruction_set(InstructionSet::kAvx2);
+  const std::string library = engine_or_fail(EngineKind::kIpsecMb)->description();
+  const SelfTestReport report = run_self_test(EngineKind::kIpsecMb);
+  limit_instruction_set(InstructionSet::kAuto);
+  EXPECT_THAT(library, ::testing::Not(HasSubstr("AVX512")));
+  EXPECT_EQ(report.library, library);
+  EXPECT_EQ(profiles_passed(report), kAllSrtpProfiles.size());
 }
 
 TEST(Profile, NamesAndNumbers) {
