@@ -7,53 +7,35 @@
 #include <cassert>
 #include <vector>
 
-#include "bench/bound/crypto_packets.h"
-#include "crypto/ipsec_mb/ipsec_mb_engine.h"
+#include "bench/bound/bare_loop.h"
+#include "bench/bound/bare_own.h"
 #include "crypto/ipsec_mb/ipsec_mb_keys.h"
+#include "crypto/srtp/instruction_set.h"
 
 namespace sluice::crypto {
 namespace {
 
 using Manager = std::unique_ptr<IMB_MGR, ManagerDeleter>;
 
-// Keys with the engine that expanded them.
-struct BareKeys {
-  std::unique_ptr<IpsecMbEngine> engine;
-  std::vector<SrtpKeys> all;
+Manager widest_manager() {
+  Manager manager(alloc_mb_mgr(0));
+  if (!manager) return nullptr;
+  const bool no_avx512 = widest_instruction_set() == InstructionSet::kAvx2;
+  if (no_avx512 && (manager->features & IMB_FEATURE_AVX2) != 0)
+    init_mb_mgr_avx2(manager.get());
+  else
+    init_mb_mgr_auto(manager.get(), nullptr);
+  return manager;
+}
 
-  BareKeys() = default;
-  BareKeys(BareKeys&&) = default;
-  ~BareKeys() {
-    for (SrtpKeys& one : all) engine->release(one);
-  }
-};
-
-class Bare : public CryptoLoop {
- public:
-  Bare(const BareWork& work, BareKeys keys, Manager manager)
-      : work_(work),
-        keys_(std::move(keys)),
-        manager_(std::move(manager)),
-        packets_(kBatchMax),
-        plain_(BareWork::kPayloadMax, 0xab) {
-    for (std::size_t i = 0; i < kBatchMax; ++i) write_header(packets_[i].bytes.data(), i);
-  }
-
- protected:
-  const SrtpKeys::Block& key(std::size_t n) const { return keys_.all[n % keys_.all.size()].rtp; }
-
-  const BareWork work_;
-  const BareKeys keys_;
-  const Manager manager_;
-  std::vector<Packet> packets_;
-  const std::vector<std::uint8_t> plain_;
-  alignas(16) std::array<std::uint8_t, 16> iv_{};
-};
+bool has_sha_extensions() {
+  return (imb_get_feature_flags() & IMB_FEATURE_SHANI) != 0;
+}
 
 class BareGcm final : public Bare {
  public:
   BareGcm(const BareWork& work, BareKeys keys, Manager manager)
-      : Bare(work, std::move(keys), std::move(manager)) {
+      : Bare(work, std::move(keys)), manager_(std::move(manager)) {
     const bool wide = work.profile == SrtpProfile::kAeadAes256Gcm;
     call_ = work.seal ? (wide ? manager_->gcm256_enc : manager_->gcm128_enc)
                       : (wide ? manager_->gcm256_dec : manager_->gcm128_dec);
@@ -69,10 +51,8 @@ class BareGcm final : public Bare {
       // A long packet needs all powers of the hash key, a short one the last of them.
       prefetch_lines(&ahead, payload > 256 ? sizeof(gcm_key_data) : 256);
       if (payload <= 256) prefetch_lines(&ahead.bytes[sizeof(gcm_key_data) - 256], 256);
-      std::uint8_t* packet = packets_[i].bytes.data();
-      std::uint8_t* text = packet + kHeaderLength;
-      call_(gcm_keys(*blocks_[i]), &context_, text, work_.seal ? plain_.data() : text, payload, iv_.data(),
-            packet, kHeaderLength, text + payload, 16);
+      call_(gcm_keys(*blocks_[i]), &context_, text(i), source(i), payload, iv_.data(), packet(i),
+            kHeaderLength, text(i) + payload, 16);
     }
     return __rdtsc() - began;
   }
@@ -80,6 +60,8 @@ class BareGcm final : public Bare {
  private:
   static constexpr std::size_t kPrefetchAhead = 4;
 
+  const Manager manager_;
+  alignas(16) std::array<std::uint8_t, 16> iv_{};
   aes_gcm_enc_dec_t call_;
   gcm_context_data context_;
   std::array<const SrtpKeys::Block*, kBatchMax + kPrefetchAhead> blocks_;
@@ -87,25 +69,27 @@ class BareGcm final : public Bare {
 
 class BareCounter final : public Bare {
  public:
-  BareCounter(const BareWork& work, BareKeys keys, Manager manager)
-      : Bare(work, std::move(keys), std::move(manager)),
+  /// `narrow`: hashes in place of `manager`; may be null.
+  BareCounter(const BareWork& work, BareKeys keys, Manager manager, Manager narrow)
+      : Bare(work, std::move(keys)),
+        manager_(std::move(manager)),
+        narrow_(std::move(narrow)),
         direction_(work.seal ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT) {
     for (std::size_t i = 0; i < kBatchMax; ++i) {
-      std::uint8_t* text = packets_[i].bytes.data() + kHeaderLength;
       cipher_[i].cipher_mode = IMB_CIPHER_CNTR;
       cipher_[i].hash_alg = IMB_AUTH_NULL;
       cipher_[i].cipher_direction = direction_;
       cipher_[i].key_len_in_bytes = IMB_KEY_128_BYTES;
       cipher_[i].iv = iv_.data();
       cipher_[i].iv_len_in_bytes = iv_.size();
-      cipher_[i].src = work.seal ? plain_.data() : text;
-      cipher_[i].dst = text;
+      cipher_[i].src = source(i);
+      cipher_[i].dst = text(i);
       cipher_[i].msg_len_to_cipher_in_bytes = work.payload;
       hash_[i].cipher_mode = IMB_CIPHER_NULL;
       hash_[i].hash_alg = IMB_AUTH_HMAC_SHA_1;
-      hash_[i].src = packets_[i].bytes.data();
+      hash_[i].src = packet(i);
       hash_[i].msg_len_to_hash_in_bytes = kHeaderLength + work.payload + kRocLength;
-      hash_[i].auth_tag_output = text + work.payload + kRocLength;
+      hash_[i].auth_tag_output = text(i) + work.payload + kRocLength;
       hash_[i].auth_tag_output_len_in_bytes = 12;
     }
   }
@@ -132,9 +116,12 @@ class BareCounter final : public Bare {
   static constexpr std::size_t kRocLength = 4;  // hashed behind the packet (RFC 3711 4.2)
 
   void hash(std::uint32_t n) {
-    IMB_SUBMIT_HASH_BURST_NOCHECK(manager_.get(), hash_.data(), n, IMB_AUTH_HMAC_SHA_1);
+    IMB_MGR* manager = narrow_ ? narrow_.get() : manager_.get();
+    IMB_SUBMIT_HASH_BURST_NOCHECK(manager, hash_.data(), n, IMB_AUTH_HMAC_SHA_1);
   }
 
+  const Manager manager_, narrow_;
+  alignas(16) std::array<std::uint8_t, 16> iv_{};
   const IMB_CIPHER_DIRECTION direction_;
   std::array<IMB_JOB, kBatchMax> cipher_{};
   std::array<IMB_JOB, kBatchMax> hash_{};
@@ -142,16 +129,29 @@ class BareCounter final : public Bare {
 
 }  // namespace
 
+std::string_view kernel_name(BareKernel kernel) {
+  switch (kernel) {
+    case BareKernel::kLibrary:
+      return "ipsec-mb";
+    case BareKernel::kLibraryOf2:
+      return "ipsec-mb, SHA-NI";
+    case BareKernel::kOwn:
+      return "own";
+  }
+  return "";
+}
+
+std::vector<BareKernel> bare_kernels(SrtpProfile profile) {
+  std::vector<BareKernel> kernels{BareKernel::kLibrary};
+  if (!profile_info(profile).aead && has_sha_extensions()) kernels.push_back(BareKernel::kLibraryOf2);
+  if (own_kernel_for(profile)) kernels.push_back(BareKernel::kOwn);
+  return kernels;
+}
+
 std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& error) {
   assert(work.keys > 0 && work.payload <= BareWork::kPayloadMax);
-  Manager manager(alloc_mb_mgr(0));
-  if (!manager) {
-    error = "no memory for a multi-buffer manager";
-    return nullptr;
-  }
-  init_mb_mgr_auto(manager.get(), nullptr);
   BareKeys keys;
-  keys.engine = IpsecMbEngine::create(error, false);
+  keys.engine = IpsecMbEngine::create(error, work.kernel == BareKernel::kOwn);
   if (!keys.engine) return nullptr;
   keys.all =
       random_keys(*keys.engine, work.profile, work.keys, work.seal ? Direction::kSend : Direction::kReceive);
@@ -159,9 +159,17 @@ std::unique_ptr<CryptoLoop> make_bare_loop(const BareWork& work, std::string& er
     error = keys.engine->last_error();
     return nullptr;
   }
+  if (work.kernel == BareKernel::kOwn) return make_own_loop(work, std::move(keys));
+  Manager manager = widest_manager();
+  Manager narrow(work.kernel == BareKernel::kLibraryOf2 ? alloc_mb_mgr(0) : nullptr);
+  if (!manager || (work.kernel == BareKernel::kLibraryOf2 && !narrow)) {
+    error = "no memory for a multi-buffer manager";
+    return nullptr;
+  }
+  if (narrow) init_mb_mgr_sse(narrow.get());
   if (profile_info(work.profile).aead)
     return std::make_unique<BareGcm>(work, std::move(keys), std::move(manager));
-  return std::make_unique<BareCounter>(work, std::move(keys), std::move(manager));
+  return std::make_unique<BareCounter>(work, std::move(keys), std::move(manager), std::move(narrow));
 }
 
 }  // namespace sluice::crypto
