@@ -33,6 +33,8 @@ class Link {
 
   std::uint16_t queues() const { return queues_; }
   rte_mempool* pool() const { return pool_; }
+  /// Packets that its ring holds; 0 for a device.
+  std::size_t capacity() const { return to_.empty() ? 0 : rte_ring_get_capacity(to_[0]); }
   /// The MAC of a device. nullopt for rings.
   [[nodiscard]] std::optional<dataplane::MacAddress> mac() const { return mac_; }
 

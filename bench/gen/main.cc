@@ -73,6 +73,7 @@ int run_one(const CommandLine& line, const gen::Plan& plan, const gen::Clock& cl
 gen::SearchResult found(const gen::SearchOptions& options, bool verify, gen::Player& player) {
   gen::TrialOptions trial;
   trial.verify = verify;
+  trial.flood = options.flood;
   return gen::search(
       options,
       [&](double rate, double seconds) {
@@ -86,6 +87,7 @@ gen::SearchResult found(const gen::SearchOptions& options, bool verify, gen::Pla
 int run_search(const CommandLine& line, const gen::Plan& plan, const gen::Clock& clock, gen::Player& player) {
   gen::SearchOptions options = line.search;
   options.seconds = line.trial.seconds;
+  options.flood = line.trial.flood;
   const auto result = found(options, line.trial.verify, player);
   const nlohmann::json json = gen::to_json(result);
   if (!line.json) {
@@ -111,7 +113,10 @@ int serve(const CommandLine& line, const gen::Plan& plan, const gen::Clock& cloc
     nlohmann::json answer;
     if (!order) {
       answer = {{"error", error}};
-    } else if (auto* trial = std::get_if<gen::TrialOptions>(&*order)) {
+    } else if (auto* trial = std::get_if<gen::TrialOptions>(&*order);
+               trial != nullptr && trial->frames.streams > plan.streams.size()) {
+      answer = {{"error", "streams: the plan has " + std::to_string(plan.streams.size())}};
+    } else if (trial != nullptr) {
       trial->verify = line.trial.verify;
       const gen::Trial done = told(player.run(*trial));
       failures += done.verify_failures;
@@ -170,6 +175,16 @@ int act(CommandLine& line, const std::string& command) {
   return run_one(line, *plan, clock, player);
 }
 
+void add_flood(CLI::App& command, CommandLine& line) {
+  command
+      .add_option("--forged", line.trial.flood.per_packet,
+                  "forged packets beside each packet of media: right SSRC, random tag")
+      ->check(CLI::Range(0.0, double{gen::kMostForged}))
+      ->type_name("N");
+  command.add_flag("--spoofed", line.trial.flood.spoofed,
+                   "forged packets come from the sender's own address, not from a stranger's");
+}
+
 void add_common(CLI::App& command, CommandLine& line, bool with_link) {
   command.add_option("--plan", line.plan, "what to play: endpoints, keys, streams, receivers (JSON)")
       ->required()
@@ -208,12 +223,14 @@ int main(int argc, char** argv) {
   add_common(*run, line, true);
   run->add_option("--rate", line.trial.rate, "packets/s in, over all streams; 0: as many as it can")
       ->required();
+  add_flood(*run, line);
   run->add_flag("--share-cpu", line.share_cpu,
                 "sleep between bursts, ahead of others when awake (SCHED_FIFO; needs root), for a --rate of "
                 "less than it can");
   auto* search =
       app.add_subcommand("search", "the highest rate without loss, then latency at 50 % and 90 % of it");
   add_common(*search, line, true);
+  add_flood(*search, line);
   search->add_option("--start", line.search.start_rate, "first rate to try, packets/s in")
       ->capture_default_str();
   search->add_option("--loss", line.search.max_loss, "share of packets that may be lost")

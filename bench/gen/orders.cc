@@ -6,6 +6,8 @@
 namespace sluice::gen {
 namespace {
 
+constexpr double kMaxFramePackets = 512;  // half of a NIC's ring
+
 struct Number {
   const char* name;
   double* value;
@@ -31,29 +33,54 @@ bool read_numbers(const nlohmann::json& from, std::initializer_list<Number> numb
   return false;
 }
 
+std::optional<Order> read_trial(const nlohmann::json& from, std::string& error) {
+  TrialOptions trial;
+  double spoofed = 0;
+  double streams = 0;
+  double packets = 0;
+  if (!read_numbers(from,
+                    {{"rate", &trial.rate, 0, 1e9},
+                     {"seconds", &trial.seconds, 0.01, 3600},
+                     {"forged", &trial.flood.per_packet, 0, kMostForged},
+                     {"spoofed", &spoofed, 0, 1},
+                     {"streams", &streams, 0, kMaxPlanObjects},
+                     {"framePackets", &packets, 0, kMaxFramePackets},
+                     {"framesPerSecond", &trial.frames.per_second, 0, 1000}},
+                    error))
+    return std::nullopt;
+  trial.flood.spoofed = spoofed != 0;
+  trial.frames.streams = static_cast<std::uint32_t>(streams);
+  trial.frames.packets = static_cast<std::uint32_t>(packets);
+  const FrameLoad& frames = trial.frames;
+  if (frames.packets == 0 && frames.streams == 0 && frames.per_second == 0) return trial;
+  if (frames.packets != 0 && frames.streams != 0 && frames.per_second != 0) return trial;
+  error = "streams, framePackets and framesPerSecond go together";
+  return std::nullopt;
+}
+
+std::optional<Order> read_search(const nlohmann::json& from, std::string& error) {
+  SearchOptions search;
+  double spoofed = 0;
+  if (!read_numbers(from,
+                    {{"start", &search.start_rate, 1, 1e9},
+                     {"seconds", &search.seconds, 0.01, 3600},
+                     {"loss", &search.max_loss, 0, 1},
+                     {"precision", &search.precision, 0.001, 1},
+                     {"forged", &search.flood.per_packet, 0, kMostForged},
+                     {"spoofed", &spoofed, 0, 1}},
+                    error))
+    return std::nullopt;
+  search.flood.spoofed = spoofed != 0;
+  return search;
+}
+
 }  // namespace
 
 std::optional<Order> read_order(std::string_view line, std::string& error) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   if (json.is_object() && json.size() == 1) {
-    if (const auto run = json.find("run"); run != json.end()) {
-      TrialOptions trial;
-      if (!read_numbers(*run, {{"rate", &trial.rate, 0, 1e9}, {"seconds", &trial.seconds, 0.01, 3600}},
-                        error))
-        return std::nullopt;
-      return trial;
-    }
-    if (const auto find = json.find("search"); find != json.end()) {
-      SearchOptions search;
-      if (!read_numbers(*find,
-                        {{"start", &search.start_rate, 1, 1e9},
-                         {"seconds", &search.seconds, 0.01, 3600},
-                         {"loss", &search.max_loss, 0, 1},
-                         {"precision", &search.precision, 0.001, 1}},
-                        error))
-        return std::nullopt;
-      return search;
-    }
+    if (const auto run = json.find("run"); run != json.end()) return read_trial(*run, error);
+    if (const auto find = json.find("search"); find != json.end()) return read_search(*find, error);
   }
   error = R"(allowed is an object with "run" or "search")";
   return std::nullopt;

@@ -1,6 +1,7 @@
 // orders: the orders to `sluice-gen serve`, one JSON object a line (docs/sluice-gen.md):
-//   {"run": {"rate": 1e6, "seconds": 1}}
-//   {"search": {"start": 1e5, "seconds": 1, "loss": 1e-6, "precision": 0.01}}
+//   {"run": {"rate": 1e6, "seconds": 1, "forged": 3, "spoofed": 0}}
+//   {"run": {"streams": 14, "framePackets": 64, "framesPerSecond": 30, "seconds": 1}}
+//   {"search": {"start": 1e5, "seconds": 1, "loss": 1e-6, "precision": 0.01, "forged": 3, "spoofed": 0}}
 // Pure functions, any thread.
 #pragma once
 

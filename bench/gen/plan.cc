@@ -141,6 +141,9 @@ Plan from_json(const Json& json) {
   plan.mac = mac(link, "mac", "link");
   plan.relay_mac = mac(link, "relayMac", "link");
   plan.vlan = number<std::uint16_t>(link, "vlan", "link", 0, 4094, std::uint16_t{0});
+  if (const auto gbps = link.find("takesGbps"); gbps != link.end() && gbps->is_number())
+    plan.takes_gbps = gbps->get<double>();
+  if (!(plan.takes_gbps >= 0 && plan.takes_gbps <= 1000)) wrong("link.takesGbps", "0..1000 is wanted");
   for (const Json& one : part(json, "endpoints", Json::value_t::array, "plan"))
     plan.endpoints.push_back(endpoint(one, item("endpoints", plan.endpoints.size())));
   for (const Json& one : part(json, "streams", Json::value_t::array, "plan"))

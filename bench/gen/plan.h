@@ -56,6 +56,7 @@ struct Plan {
   dataplane::MacAddress mac{};
   dataplane::MacAddress relay_mac{};
   std::uint16_t vlan = 0;
+  double takes_gbps = 0;  // at most so much is taken from the link, 10^9 bits a second; 0: no limit
   std::vector<PlanEndpoint> endpoints;
   std::vector<PlanStream> streams;
   std::vector<PlanReceiver> receivers;

@@ -13,13 +13,14 @@ namespace sluice::gen {
 namespace {
 
 constexpr std::size_t kReceiveBurst = 64;
-constexpr std::uint32_t kSlowEvery = 16;   // turns; one in so many does the slow work
-constexpr double kWarmUpRate = 20'000;     // packets/s
-constexpr double kSettleSeconds = 2;       // longest wait for the last packets of a trial
-constexpr double kQuietSeconds = 0.02;     // without media for this long, all packets have come
-constexpr double kLateSeconds = 0.0005;    // packets that are due for longer are not sent
-constexpr double kNapLateSeconds = 0.002;  // the same for a player that sleeps between bursts
-constexpr double kReached = 0.995;         // of the rate asked for
+constexpr std::uint32_t kSlowEvery = 16;     // turns; one in so many does the slow work
+constexpr double kWarmUpRate = 20'000;       // packets/s
+constexpr double kSettleSeconds = 2;         // longest wait for the last packets of a trial
+constexpr double kQuietSeconds = 0.02;       // without media for this long, all packets have come
+constexpr double kLateSeconds = 0.0005;      // packets that are due for longer are not sent
+constexpr double kNapLateSeconds = 0.002;    // the same for a player that sleeps between bursts
+constexpr double kFrameLateSeconds = 0.002;  // the same for frames
+constexpr double kReached = 0.995;           // of the rate asked for
 constexpr timespec kNap{0, 100'000};
 constexpr double kEchoEvery = 0.05;   // s
 constexpr double kEchoSeconds = 0.5;  // longest wait for a relay that answers no ping
@@ -38,6 +39,8 @@ Player::Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr
       mirrored_(mirrored),
       stop_(stop),
       source_(plan, link, std::move(engine)),
+      forger_(source_, link),
+      wire_(plan.takes_gbps, clock.tsc_hz),
       sink_(plan, source_, mirrored),
       neighbors_(plan),
       control_(plan, source_, clock.tsc_hz) {
@@ -67,7 +70,10 @@ Player::Player(const Plan& plan, Link& link, const Clock& clock, std::unique_ptr
 Player::Turn Player::turn(std::size_t due, std::uint64_t now) {
   Turn done;
   if (due != 0) {
-    source_.send(due, counts_);
+    if (flood_.per_packet > 0)
+      source_.send(due, counts_, forger_.make(flood_, due, counts_));
+    else
+      source_.send(due, counts_);
     done.sent = due;
   }
   for (std::uint16_t queue = 0; queue < link_.queues(); ++queue) done.received += drain_queue(queue);
@@ -80,7 +86,13 @@ Player::Turn Player::turn(std::size_t due, std::uint64_t now) {
 
 std::size_t Player::drain_queue(std::uint16_t queue) {
   std::array<rte_mbuf*, kReceiveBurst> packets;
-  const std::size_t count = link_.receive(queue, packets.data(), packets.size());
+  const std::size_t room = wire_.room(rte_rdtsc(), packets.size());
+  if (room == 0) return 0;
+  const std::size_t count = link_.receive(queue, packets.data(), room);
+  if (wire_.is_paced()) {
+    for (std::size_t i = 0; i < count; ++i) wire_.took(packets[i]->pkt_len);
+    if (count < room) wire_.idle(rte_rdtsc());
+  }
   if (count == 0) return 0;
   // When mirrored, as many times as the relay would have sent the packet.
   for (std::uint32_t copy = 0; copy < copies_; ++copy)
@@ -184,33 +196,57 @@ bool Player::warm_up(double seconds, std::string& error) {
   return false;
 }
 
-Trial Player::run(const TrialOptions& options) {
-  Trial trial;
-  trial.rate = options.rate;
-  counts_ = {};
-  sink_.begin_trial(options.verify);
-  trial.begin_ns = nanoseconds(CLOCK_MONOTONIC);
-  const std::uint64_t begin = rte_rdtsc();
-  const std::uint64_t end = begin + ticks(options.seconds);
-  const double per_tick = options.rate / clock_.tsc_hz;
+Player::Turn Player::frame_turn(Frames& frames, std::uint32_t packets, std::uint64_t now) {
+  std::size_t sent = 0;
+  if (const auto due = frames.next(now, ticks(kFrameLateSeconds))) {
+    if (due->late) {
+      counts_.skipped += packets;
+    } else {
+      std::array<std::uint32_t, kBurst> streams;
+      streams.fill(due->stream);
+      for (; sent < packets; sent += std::min(kBurst, packets - sent))
+        source_.send_of(streams.data(), std::min(kBurst, packets - sent), counts_);
+    }
+  }
+  Turn done = turn(0, now);
+  done.sent = sent;
+  return done;
+}
+
+// How many packets may be late and are sent even so, all at once. A ring of a NIC's size must not overflow by
+// that: then the loss would be the generator's.
+std::size_t Player::most_late(const TrialOptions& options) const {
   const double late = naps_ ? kNapLateSeconds : kLateSeconds;
-  const auto most_late = static_cast<std::uint64_t>(std::max(options.rate * late, 2.0 * kBurst));
+  double most = std::max(options.rate * late, 2.0 * kBurst);
+  const auto half_a_ring = static_cast<double>(link_.capacity()) / 2 / (1 + options.flood.per_packet);
+  if (half_a_ring > 0) most = std::min(most, std::max<double>(half_a_ring, kBurst));
+  return static_cast<std::size_t>(most);
+}
+
+/// Sends and receives until `end`, and sets `end` to when that was. Returns the ticks that it was busy for.
+double Player::play(const TrialOptions& options, std::uint64_t begin, std::uint64_t& end) {
+  const double per_tick = options.rate / clock_.tsc_hz;
+  const std::size_t most = most_late(options);
+  std::optional<Frames> frames;
+  if (options.frames.packets != 0) frames.emplace(options.frames, clock_.tsc_hz, begin, frame_seed_++);
   std::uint64_t busy = 0;
   std::uint64_t planned = 0;
   std::uint64_t now = begin;
   while (now < end && !stop_.load(std::memory_order_relaxed)) {
     std::size_t due = kBurst;
-    if (options.rate > 0) {
+    if (frames) {
+      due = 0;
+    } else if (options.rate > 0) {
       const auto target = static_cast<std::uint64_t>(static_cast<double>(now - begin) * per_tick);
       // When the host has taken the CPU away for a while, do not send all late packets at once: that would
       // measure the host.
-      if (target - planned > most_late) {
-        counts_.skipped += target - planned - most_late;
-        planned = target - most_late;
+      if (target - planned > most) {
+        counts_.skipped += target - planned - most;
+        planned = target - most;
       }
       due = std::min<std::uint64_t>(target - planned, kBurst);
     }
-    const Turn done = turn(due, now);
+    const Turn done = frames ? frame_turn(*frames, options.frames.packets, now) : turn(due, now);
     planned += done.sent;
     const std::uint64_t after = rte_rdtsc();
     if (done.sent != 0 || done.received != 0) busy += after - now;
@@ -221,14 +257,27 @@ Trial Player::run(const TrialOptions& options) {
       now = rte_rdtsc();
     }
   }
-  trial.seconds = static_cast<double>(now - begin) / clock_.tsc_hz;
-  trial.busy_share = static_cast<double>(busy) / static_cast<double>(now - begin);
+  end = now;
+  return static_cast<double>(busy);
+}
+
+Trial Player::run(const TrialOptions& options) {
+  Trial trial;
+  trial.rate = options.frames.packets != 0 ? options.frames.rate() : options.rate;
+  counts_ = {};
+  flood_ = options.flood;
+  sink_.begin_trial(options.verify);
+  trial.begin_ns = nanoseconds(CLOCK_MONOTONIC);
+  const std::uint64_t begin = rte_rdtsc();
+  std::uint64_t end = begin + ticks(options.seconds);
+  const double busy = play(options, begin, end);
+  trial.seconds = static_cast<double>(end - begin) / clock_.tsc_hz;
+  trial.busy_share = busy / static_cast<double>(end - begin);
   const std::uint64_t in_time = counts_.received;
   settle(kSettleSeconds);
   trial.end_ns = nanoseconds(CLOCK_MONOTONIC);
   trial.counts = counts_;
-  trial.cycles_per_packet =
-      counts_.sent == 0 ? 0 : static_cast<double>(busy) / static_cast<double>(counts_.sent);
+  trial.cycles_per_packet = counts_.sent == 0 ? 0 : busy / static_cast<double>(counts_.sent);
   sum_up(trial, in_time);
   if (options.verify) {
     Verdict verdict = verify(plan_, sink_, source_.pattern(), mirrored_);

@@ -8,19 +8,25 @@
 
 #include "bench/gen/clock.h"
 #include "bench/gen/control_traffic.h"
+#include "bench/gen/forger.h"
+#include "bench/gen/frames.h"
 #include "bench/gen/link.h"
+#include "bench/gen/load.h"
 #include "bench/gen/neighbor_answers.h"
 #include "bench/gen/plan.h"
 #include "bench/gen/results.h"
 #include "bench/gen/sink.h"
 #include "bench/gen/source.h"
+#include "bench/gen/wire.h"
 
 namespace sluice::gen {
 
 struct TrialOptions {
-  double rate = 0;  // packets/s to the relay; 0: as fast as possible
+  double rate = 0;  // packets/s to the relay; 0: as fast as possible; not of frames
   double seconds = 2;
   bool verify = true;
+  Flood flood = {};
+  FrameLoad frames = {};
 };
 
 class Player {
@@ -43,7 +49,12 @@ class Player {
   struct Turn {
     std::size_t sent = 0, received = 0;
   };
+  /// Sends `due` media packets of the schedule, and takes what has come.
   Turn turn(std::size_t due, std::uint64_t now);
+  /// Sends the frame that is due, if any, and takes what has come.
+  Turn frame_turn(Frames& frames, std::uint32_t packets, std::uint64_t now);
+  std::size_t most_late(const TrialOptions& options) const;
+  double play(const TrialOptions& options, std::uint64_t begin, std::uint64_t& end);
   std::size_t drain_queue(std::uint16_t queue);
   void send_frames();
   void answer_earlier_questions();
@@ -60,6 +71,10 @@ class Player {
   bool naps_ = false;
   std::atomic<bool>& stop_;
   Source source_;
+  Forger forger_;
+  Flood flood_;  // of the present trial
+  Wire wire_;
+  std::uint32_t frame_seed_ = 0;
   Sink sink_;
   NeighborAnswers neighbors_;
   ControlTraffic control_;

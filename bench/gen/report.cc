@@ -38,6 +38,8 @@ nlohmann::json to_json(const Trial& trial) {
           {"retransmissions", counts.retransmissions},
           {"stunSent", counts.stun_sent},
           {"stunAnswered", counts.stun_answered},
+          {"forged", counts.forged},
+          {"forgedRefused", counts.forged_refused},
           {"cyclesPerPacket", trial.cycles_per_packet},
           {"busyShare", trial.busy_share}};
 }

@@ -70,6 +70,8 @@ struct Counts {
   std::uint64_t retransmissions = 0;  // of `repeated`: asked for
   std::uint64_t stun_sent = 0;
   std::uint64_t stun_answered = 0;
+  std::uint64_t forged = 0;          // given to the link beside the media, refused ones included
+  std::uint64_t forged_refused = 0;  // of these: the link was full
 };
 
 struct Trial {

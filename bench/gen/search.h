@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "bench/gen/load.h"
 #include "bench/gen/results.h"
 
 namespace sluice::gen {
@@ -19,6 +20,7 @@ struct SearchOptions {
   double seconds = 2;          // of a whole trial
   double scout_seconds = 0.1;  // of the short trials that find the bracket; at most `seconds`
   std::vector<double> latency_at = {0.5, 0.9};  // shares of the rate that was found
+  Flood flood = {};                             // beside the media, in each trial
 };
 
 struct SearchResult {

@@ -14,8 +14,6 @@ namespace sluice::gen {
 namespace {
 
 constexpr std::size_t kRtpHeader = 12;
-// Packets that do not come over a wire need no check of checksums. virtio marks them in the same way.
-constexpr std::uint64_t kGoodChecksums = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
 std::vector<std::uint32_t> order_of(const Plan& plan) {
   std::vector<double> rates;
@@ -79,13 +77,13 @@ void Source::make_stream(const Plan& plan, std::size_t index) {
   dataplane::store_be32(rtp + 8, wanted.ssrc);
 }
 
-void Source::send(std::size_t count, Counts& counts) {
+void Source::send(std::size_t count, Counts& counts, std::span<rte_mbuf* const> beside) {
   std::array<std::uint32_t, kBurst> streams;
   for (std::size_t i = 0; i < count; ++i) {
     streams[i] = order_[at_];
     if (++at_ == order_.size()) at_ = 0;
   }
-  send_of(streams.data(), count, counts);
+  send_of(streams.data(), count, counts, beside);
   // Prefetches the streams of the next burst.
   for (std::size_t i = 0, at = at_; i < kBurst; ++i) {
     prefetch(streams_[order_[at]]);
@@ -93,11 +91,13 @@ void Source::send(std::size_t count, Counts& counts) {
   }
 }
 
-void Source::send_of(const std::uint32_t* streams, std::size_t count, Counts& counts) {
+void Source::send_of(const std::uint32_t* streams, std::size_t count, Counts& counts,
+                     std::span<rte_mbuf* const> beside) {
   std::array<rte_mbuf*, kBurst> packets;
   const std::uint64_t now = rte_rdtsc();
   if (rte_pktmbuf_alloc_bulk(link_.pool(), packets.data(), static_cast<unsigned>(count)) != 0) {
     ++counts.no_buffer;
+    for (rte_mbuf* other : beside) rte_pktmbuf_free(other);
     return;
   }
   const auto timestamp = static_cast<std::uint32_t>(now / LatencyHistogram::kTicksPerStep);
@@ -128,7 +128,10 @@ void Source::send_of(const std::uint32_t* streams, std::size_t count, Counts& co
       }
   const std::uint64_t left = rte_rdtsc();
   departures_.note(timestamp, static_cast<std::uint32_t>((left - now) / LatencyHistogram::kTicksPerStep));
-  hand_over(packets.data(), count, counts);
+  if (beside.empty())
+    hand_over(packets.data(), count, counts);
+  else
+    hand_over_mixed(packets.data(), count, beside, counts);
 }
 
 void Source::fill(rte_mbuf* mbuf, std::uint32_t stream, std::uint32_t timestamp) {
@@ -178,6 +181,24 @@ void Source::hand_over(rte_mbuf** packets, std::size_t count, Counts& counts) {
     counts.refused += n - sent;
     if (sent < n) rte_pktmbuf_free_bulk(part.data() + sent, static_cast<unsigned>(n - sent));
   }
+}
+
+void Source::hand_over_mixed(rte_mbuf** packets, std::size_t count, std::span<rte_mbuf* const> beside,
+                             Counts& counts) {
+  std::array<rte_mbuf*, kBurst + kMostBeside> all;
+  std::array<bool, kBurst + kMostBeside> is_media;
+  const std::size_t total = count + beside.size();
+  std::size_t media = 0;
+  for (std::size_t i = 0; i < total; ++i) {
+    is_media[i] = media < count && (media * total <= i * count || i - media == beside.size());
+    all[i] = is_media[i] ? packets[media] : beside[i - media];
+    media += is_media[i] ? 1 : 0;
+  }
+  counts.sent += count;
+  counts.forged += beside.size();
+  const std::size_t sent = link_.send(0, all.data(), total);
+  for (std::size_t i = sent; i < total; ++i) ++(is_media[i] ? counts.refused : counts.forged_refused);
+  if (sent < total) rte_pktmbuf_free_bulk(all.data() + sent, static_cast<unsigned>(total - sent));
 }
 
 }  // namespace sluice::gen

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "bench/gen/huge_array.h"
@@ -17,6 +18,9 @@
 namespace sluice::gen {
 
 inline constexpr std::size_t kBurst = 32;
+inline constexpr std::size_t kMostBeside = 8 * kBurst;
+// Packets that do not come over a wire need no check of checksums. virtio marks them in the same way.
+inline constexpr std::uint64_t kGoodChecksums = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 
 /// The state of one stream that is sent: two cache lines.
 struct alignas(64) StreamFlow {
@@ -60,10 +64,12 @@ class Source {
   Source(const Plan& plan, Link& link, std::unique_ptr<crypto::SrtpEngine> engine);
   ~Source();
 
-  /// Sends the next `count` (at most kBurst) packets of the schedule.
-  void send(std::size_t count, Counts& counts);
+  /// Sends the next `count` (at most kBurst) packets of the schedule. `beside`: other packets (at most
+  /// kMostBeside) that leave among them, evenly mixed. So a link that is full refuses both alike.
+  void send(std::size_t count, Counts& counts, std::span<rte_mbuf* const> beside = {});
   /// Sends one packet of each of these (at most kBurst) streams, outside of the schedule.
-  void send_of(const std::uint32_t* streams, std::size_t count, Counts& counts);
+  void send_of(const std::uint32_t* streams, std::size_t count, Counts& counts,
+               std::span<rte_mbuf* const> beside = {});
 
   const StreamFlow& stream(std::size_t index) const { return streams_[index]; }
   std::size_t stream_count() const { return streams_.size(); }
@@ -76,6 +82,8 @@ class Source {
   void make_stream(const Plan& plan, std::size_t index);
   void fill(rte_mbuf* mbuf, std::uint32_t stream, std::uint32_t timestamp);
   void hand_over(rte_mbuf** packets, std::size_t count, Counts& counts);
+  void hand_over_mixed(rte_mbuf** packets, std::size_t count, std::span<rte_mbuf* const> beside,
+                       Counts& counts);
 
   Link& link_;
   std::unique_ptr<crypto::SrtpEngine> engine_;

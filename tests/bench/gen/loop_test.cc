@@ -2,6 +2,7 @@
 // libsrtp2 opens it. A packet that changes on the way is detected.
 #include <gtest/gtest.h>
 
+#include "bench/gen/forger.h"
 #include "bench/gen/player.h"
 #include "bench/gen/verify.h"
 #include "crypto/engine_factory.h"
@@ -92,6 +93,54 @@ TEST(Loop, StreamsOutliveTheRollOverOfTheirNumbers) {
     EXPECT_EQ(trial.lost, 0U);
     EXPECT_EQ(trial.verify_failures, 0U) << trial.failure_reasons.front();
   }
+}
+
+TEST(Loop, FramesAreSentWholeAndAtTheirRate) {
+  const Plan plan = plan_of(test::calls(30));
+  std::atomic<bool> stop = false;
+  const Clock clock = Clock::calibrate(10'000'000);
+  Player player(plan, loop(), clock, engine(), true, stop);
+  std::string error;
+  ASSERT_TRUE(player.warm_up(5, error)) << error;
+  const Trial trial =
+      player.run({.seconds = 0.5, .frames = {.streams = 20, .packets = 64, .per_second = 30}});
+  EXPECT_EQ(trial.lost, 0U);
+  EXPECT_EQ(trial.counts.sent % 64, 0U);
+  EXPECT_NEAR(static_cast<double>(trial.counts.sent + trial.counts.skipped) / 64, 300, 20);
+  EXPECT_EQ(trial.verify_failures, 0U);
+}
+
+// Sends 64 forged packets, and returns how many came from another address than the sender's own.
+int forged_by_strangers(bool spoofed) {
+  const Plan plan = plan_of(test::calls(1));
+  Source source(plan, loop(), engine());
+  Forger forger(source, loop());
+  Counts counts;
+  source.send(32, counts, forger.make({.per_packet = 2, .spoofed = spoofed}, 32, counts));
+  EXPECT_EQ(counts.sent, 32U);
+  EXPECT_EQ(counts.forged, 64U);
+  EXPECT_EQ(counts.refused + counts.forged_refused, 0U);
+  std::array<rte_mbuf*, 128> arrived;
+  const std::size_t count = loop().receive(0, arrived.data(), arrived.size());
+  EXPECT_EQ(count, 96U);
+  int strangers = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i % 3 == 0) continue;  // media: they are evenly mixed
+    const auto* frame = rte_pktmbuf_mtod(arrived[i], const std::uint8_t*);
+    const auto& flow = source.stream(0);
+    EXPECT_EQ(arrived[i]->pkt_len, flow.frame_length);
+    EXPECT_EQ(dataplane::load_be32(frame + 50), flow.ssrc);
+    EXPECT_LE(static_cast<std::uint16_t>(dataplane::load_be16(frame + 44) - flow.index), 1000U);
+    EXPECT_EQ(dataplane::checksum_finish(dataplane::checksum_add({frame + 14, 20})), 0U);
+    strangers += std::memcmp(frame + 26, flow.header.data() + 26, 4) != 0 ? 1 : 0;
+  }
+  rte_pktmbuf_free_bulk(arrived.data(), static_cast<unsigned>(count));
+  return strangers;
+}
+
+TEST(Loop, ForgedPacketsComeFromStrangersOrClaimToBeTheSenders) {
+  EXPECT_EQ(forged_by_strangers(false), 64);
+  EXPECT_EQ(forged_by_strangers(true), 0);
 }
 
 class Tampered : public ::testing::Test {

@@ -23,6 +23,7 @@ TEST(Plan, IsRead) {
   auto json = test::calls(3);
   json["rtcp"] = {{"intervalMs", 500}};
   json["nackShare"] = 0.01;
+  json["link"]["takesGbps"] = 2.5;
   json["endpoints"][0]["rtcpMux"] = true;
   json["endpoints"][1]["ice"] = {{"ufrag", "abcd"}, {"pwd", "secret"}, {"peerUfrag", "efgh"}};
   std::string error;
@@ -43,12 +44,16 @@ TEST(Plan, IsRead) {
   EXPECT_EQ(plan->rtcp_interval_ms, 500U);
   EXPECT_EQ(plan->stun_interval_ms, 0U);
   EXPECT_DOUBLE_EQ(plan->nack_share, 0.01);
+  EXPECT_DOUBLE_EQ(plan->takes_gbps, 2.5);
 }
 
 TEST(Plan, WrongPlacesAreNamed) {
   auto json = test::calls(3);
   json["endpoints"][2]["sendKey"] = "AAAA";
   EXPECT_THAT(error_of(json), HasSubstr("endpoints[2].sendKey: base64 of 30 bytes"));
+  json = test::calls(3);
+  json["link"]["takesGbps"] = -1;
+  EXPECT_THAT(error_of(json), HasSubstr("link.takesGbps: 0..1000"));
   json = test::calls(3);
   json["streams"][1]["endpoint"] = 6;
   EXPECT_THAT(error_of(json), HasSubstr("streams[1].endpoint: an integer 0..5"));
