@@ -259,7 +259,9 @@ Options parse(int count, char** arguments) {
 
 void forward_for(Forwarder& forwarder, double seconds) {
   const auto ticks = static_cast<std::uint64_t>(seconds * static_cast<double>(rte_get_tsc_hz()));
-  for (const std::uint64_t end = rte_rdtsc() + ticks; rte_rdtsc() < end;) forwarder.turn();
+  for (const std::uint64_t end = rte_rdtsc() + ticks;
+       rte_rdtsc() < end && !stop.load(std::memory_order_relaxed);)
+    forwarder.turn();
 }
 
 }  // namespace

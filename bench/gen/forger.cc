@@ -57,7 +57,7 @@ void Forger::fill(rte_mbuf* mbuf, const StreamFlow& flow, bool spoofed) {
   const auto ahead = static_cast<std::uint16_t>(kLeastAhead + random_() % (kMostAhead - kLeastAhead));
   dataplane::store_be16(rtp + 2, static_cast<std::uint16_t>(flow.index + ahead));
   dataplane::store_be32(rtp + 4, static_cast<std::uint32_t>(random_()));
-  // Any bytes will do for a ciphertext and its tag: nobody without the key can tell them from real ones.
+  // Any bytes will do for a ciphertext and its tag: without the key they look like real ones.
   const Pattern& pattern = source_.pattern();
   const auto salt = static_cast<std::uint32_t>(random_());
   std::uint8_t* tag = rtp + kRtpHeader + flow.payload_length;

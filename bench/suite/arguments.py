@@ -7,6 +7,9 @@ import os
 import sys
 
 from . import workloads
+from .engines import AVX2, Engine
+
+RINGS = (64, 65536)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -33,6 +36,16 @@ def parse(arguments):
         help="numbers of endpoints for the rows of scaling (W1, 160 B)",
     )
     parser.add_argument("--engine", choices=["libsrtp", "ipsec_mb"], help="that SRTP engine only")
+    parser.add_argument(
+        "--isa", choices=["avx2"], help="that instruction set only: sluiced as on a CPU without AVX-512"
+    )
+    parser.add_argument(
+        "--rings",
+        type=int,
+        default=1024,
+        metavar="N",
+        help="packets of each ring between generator and relay, as of a NIC's queues; default: 1024",
+    )
     parser.add_argument("--relay-cpu", type=int, default=1, metavar="N")
     parser.add_argument("--generator-cpu", type=int, default=0, metavar="N")
     parser.add_argument("--build", default=os.path.join(ROOT, "build"), help=argparse.SUPPRESS)
@@ -40,6 +53,11 @@ def parse(arguments):
     for name in options.workloads:
         if name not in workloads.NAMES:
             parser.error(f'workload "{name}": allowed are {", ".join(workloads.NAMES)}')
+    if not RINGS[0] <= options.rings <= RINGS[1] or options.rings & (options.rings - 1):
+        parser.error(f"--rings: allowed are powers of two from {RINGS[0]} to {RINGS[1]}")
+    if options.isa and options.engine == "libsrtp":
+        parser.error("--isa: allowed with the engine ipsec_mb only")
+    options.only = AVX2 if options.isa else Engine(options.engine) if options.engine else None
     try:
         options.endpoints = [int(number) for number in options.endpoints.split(",") if number]
     except ValueError:

@@ -18,6 +18,7 @@ from lab.rpc import Rpc
 
 from . import api
 from .measure import differences
+from .processes import end
 
 SIDE_ADDRESS, CLIENT_ADDRESS = "198.19.0.1", "198.19.0.2"
 SIDE_DEVICE, CLIENT_DEVICE = "side0", "client0"
@@ -302,8 +303,7 @@ def under_load(relay, generator, plan, rate, job):
         outlasted = process.poll() is None
         process.send_signal(signal.SIGINT)  # ends the trial; the generator then reports it
     except BaseException:
-        process.terminate()
-        process.wait(20)
+        end(process, 20)
         raise
     trial = generator.finish(process, 60)
     relay.settled_worker()

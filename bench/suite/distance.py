@@ -5,8 +5,9 @@ other down. A bound that was measured before such a move is not valid after it.
 """
 
 import json
-import subprocess
 import time
+
+from .processes import output_of
 
 APART = 1.7  # times the shortest time between two cores in this run
 ONE_CORE_NS = 80  # round trip; two cores with one cache take 100 and more
@@ -36,7 +37,7 @@ class Distance:
 
     def _measure(self):
         command = [self.binary, *map(str, self.cpus)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        done = output_of(command, 20)
         try:
             return float(json.loads(done.stdout)["roundTripNs"])
         except (ValueError, KeyError, TypeError):

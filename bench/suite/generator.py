@@ -4,10 +4,9 @@ import contextlib
 import json
 import os
 import select
-import signal
 import subprocess
 
-from .processes import await_end
+from .processes import await_end, end, go_first, start
 
 
 class GeneratorError(Exception):
@@ -43,20 +42,33 @@ class Player:
         self.process.stdin.flush()
         return self.answer(timeout_s)
 
-    def run(self, rate, seconds):
-        return self._order({"run": {"rate": rate, "seconds": seconds}}, seconds + 60)
+    def run(self, rate, seconds, **load):
+        """`load`: forged, spoofed (docs/sluice-gen.md)."""
+        return self._order({"run": {"rate": rate, "seconds": seconds, **load}}, seconds + 60)
 
-    def search(self, seconds, start, precision, loss):
+    def run_frames(self, streams, packets, per_second, seconds):
+        """A trial in which the first `streams` streams send frames of packets back to back."""
+        order = {"streams": streams, "framePackets": packets, "framesPerSecond": per_second}
+        return self._order({"run": {**order, "seconds": seconds}}, seconds + 60)
+
+    def search(self, seconds, first, precision, loss, **load):
         """As Generator.search."""
-        order = {"start": start, "seconds": seconds, "precision": precision, "loss": loss}
+        order = {"start": first, "seconds": seconds, "precision": precision, "loss": loss, **load}
         found = self._order({"search": order}, 60 * seconds + 120)
         if found["best"] is None:
             raise GeneratorError(f"the relay loses packets at every rate tried: {self._tail()}")
         return found
 
     def stop(self):
+        """Between two orders."""
         self.process.stdin.close()
         await_end(self.process, 20)
+        self.process.stdout.close()
+
+    def kill(self):
+        """In the middle of an order, which SIGTERM ends."""
+        end(self.process, 5)
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
@@ -77,23 +89,24 @@ class Generator:
         return command
 
     def start(self, verb, plan, **options):
-        return subprocess.Popen(
+        process = start(
             self._command(verb, plan, options),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,
         )
+        go_first(process)
+        return process
 
     def finish(self, process, timeout_s):
         try:
             out, err = process.communicate(timeout=timeout_s)
         except BaseException as error:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(10)
+            end(process, 10)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise GeneratorError(f"sluice-gen did not end within {timeout_s} s") from None
             raise
+        await_end(process, 0)
         try:
             answer = json.loads(out)
         except ValueError:
@@ -108,28 +121,30 @@ class Generator:
     def serve(self, plan, log):
         """A Player that runs trials and searches, one after the other, until the end of the block."""
         with open(log, "wb") as errors:
-            process = subprocess.Popen(
+            process = start(
                 self._command("serve", plan, {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                start_new_session=True,
             )
+        go_first(process)
         player = Player(process, log)
         try:
             player.answer(60)  # the first line: the relay carries the plan
             yield player
-        finally:
-            player.stop()
+        except BaseException:
+            player.kill()
+            raise
+        player.stop()
 
     def run(self, plan, rate, seconds):
         """A trial with `rate` packets/s into the relay; 0: as many as the generator can send."""
         return self.finish(self.start("run", plan, rate=int(rate), seconds=seconds), seconds + 60)
 
-    def search(self, plan, seconds, start, precision, loss):
+    def search(self, plan, seconds, first, precision, loss):
         """{"best": trial, "latency": [trial with its share], "verifiedPackets", "verifyFailures"}."""
         process = self.start(
-            "search", plan, seconds=seconds, start=int(start), precision=precision, loss=loss
+            "search", plan, seconds=seconds, start=int(first), precision=precision, loss=loss
         )
         return self.finish(process, 60 * seconds + 120)
 

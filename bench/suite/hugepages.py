@@ -1,7 +1,10 @@
 """Huge pages for two processes that share packets: reserved for the run and freed after it."""
 
+import glob
 import os
 import subprocess
+
+from .interrupts import held
 
 _COUNT = "/proc/sys/vm/nr_hugepages"
 MOUNT = "/run/sluice-bench/huge"
@@ -16,20 +19,36 @@ def _meminfo(key):
     return 0
 
 
-def _mounted():
+def _mounts():
     with open("/proc/mounts") as file:
-        return any(line.split()[2] == "hugetlbfs" and "pagesize=2M" in line for line in file)
+        lines = [line.split() for line in file]
+    return [line[1] for line in lines if line[2] == "hugetlbfs" and "pagesize=2M" in line[3]]
+
+
+def remove_files(mounts, prefixes):
+    """Removes the files that hold the huge pages of DPDK processes with these file prefixes. A process that
+    was killed leaves them, and its pages would stay taken."""
+    for mount in mounts:
+        for prefix in prefixes:
+            for path in glob.glob(os.path.join(mount, f"{prefix}map_*")):
+                os.unlink(path)
 
 
 class HugePages:
     """A context manager. RuntimeError when the kernel does not have enough contiguous memory."""
 
-    def __init__(self, mib):
-        self.wanted = mib // 2
+    def __init__(self, mib, prefixes):
+        """`prefixes`: the DPDK file prefixes of the processes that will use them."""
+        self.wanted, self.prefixes = mib // 2, prefixes
         self._before = None
         self._mount = False
 
     def __enter__(self):
+        with held():
+            self._reserve()
+        return self
+
+    def _reserve(self):
         free = _meminfo("HugePages_Free")
         if free < self.wanted:
             self._before = _meminfo("HugePages_Total")
@@ -40,11 +59,10 @@ class HugePages:
                 raise RuntimeError(
                     f"huge pages: {free} of 2 MiB are free, {self.wanted} are needed and memory gives no more"
                 )
-        if not _mounted():
+        if not _mounts():
             os.makedirs(MOUNT, exist_ok=True)
             subprocess.run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "none", MOUNT], check=True)
             self._mount = True
-        return self
 
     @staticmethod
     def _set(count):
@@ -57,7 +75,10 @@ class HugePages:
             self._before = None
 
     def __exit__(self, *_):
-        if self._mount:
-            subprocess.run(["umount", MOUNT], check=False)
-            self._mount = False
-        self._restore()
+        """REQUIRES: no process uses them any more."""
+        with held():
+            remove_files(_mounts(), self.prefixes)
+            if self._mount:
+                subprocess.run(["umount", MOUNT], check=False)
+                self._mount = False
+            self._restore()

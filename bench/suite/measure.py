@@ -4,22 +4,30 @@ are measured.
 Counters are read while nothing flows, so a difference covers exactly one trial.
 """
 
-import math
 import os
 
 from . import bound, plans, relay as relays
 from .distance import Distance
+from .engines import BEST
 
 RING = "bench"
 SOCKET = "/run/sluice-bench/api.sock"
+# The file prefixes of the DPDK processes: sluiced with the generator, and bare_forward.
+DPDK_PREFIXES = (f"sluice-{RING}", f"sluice-{bound.ForwardCost.RING}")
+# Packets of each ring. A NIC's queues hold as many, so a relay has as little time here as there.
+RING_SIZE = 1024
+# Of the runs of the control thread. There the generator sleeps, and sends what is due up to 2 ms late.
+DEEP_RING_SIZE = 32768
 
 
 class Lab:
     """Shared by all rows: programs, CPUs, clocks, a folder for logs, and the lengths of trials."""
 
-    def __init__(self, build, logs, relay_cpu, load_cpu, tsc_hz, quick, say):
+    def __init__(self, build, logs, relay_cpu, load_cpu, tsc_hz, quick, say, ring_size=RING_SIZE):
         self.build, self.logs = build, logs
         self.relay_cpu, self.load_cpu, self.tsc_hz, self.say = relay_cpu, load_cpu, tsc_hz, say
+        self.ring_size = ring_size
+        self.burst_s = 5.0 if quick else 20.0
         self.trial_s = 0.3 if quick else 1.0
         self.final_s = 1.0 if quick else 3.0
         self.precision = 0.03 if quick else 0.01
@@ -43,37 +51,16 @@ class Lab:
         return self.crypto[engine].per_copy(workload), self.forward.per_copy(workload)
 
 
-# The largest size of each ring, in packets. An overload first shows as delay in the ring: `behindMs` reports
-# it. A larger ring would hold more than the CPU's caches, and a relay near its limit could not catch up after
-# an interruption.
-RING_SIZE = 8192
-RING_SIZE_LEAST = 1024
-# The receive ring holds the packets of RING_S seconds; the transmit ring holds the copies of RING_TURNS
-# turns.
-RING_S = 0.002
-TURN_PACKETS = 64
-RING_TURNS = 2
-# At half of the load a larger ring is right: it holds about 15 ms at two million packets/s, and a host may
-# take a virtual CPU away for that long. It must not hold more than the packet pools.
-DEEP_RING_SIZE = 32768
-
-
-def ring_size(input_pps, fan_out):
-    """The ring size for a workload with at most `input_pps` packets a second: a power of two, as for a NIC's
-    queues."""
-    wanted = max(input_pps * RING_S, TURN_PACKETS * RING_TURNS * fan_out, RING_SIZE_LEAST)
-    return min(1 << math.ceil(math.log2(wanted)), RING_SIZE)
-
-
-def config(lab, limits, engine="auto", ring_size=RING_SIZE, **more):
-    device = f"ring:{RING},size={ring_size}"
+def config(lab, limits, engine=BEST, ring_size=None, **more):
+    device = f"ring:{RING},size={ring_size or lab.ring_size}"
     return relays.configuration(device, SOCKET, limits, lab.relay_cpu, lab.load_cpu, engine=engine, **more)
 
 
-def set_up(lab, relay, workload, directory):
-    """Makes the workload's objects on the relay. Returns the plan's path and the rate of creation."""
+def set_up(lab, relay, workload, directory, takes_gbps=0):
+    """Makes the workload's objects on the relay. Returns the plan's path and the rate of creation.
+    `takes_gbps`: the bit rate at which the generator takes packets; 0: as fast as it can."""
     addresses, consent, per_second = relay.set_up(workload)
-    link = {"mac": "02:00:00:00:be:01", "relayMac": relay.mac(), "vlan": 0}
+    link = {"mac": "02:00:00:00:be:01", "relayMac": relay.mac(), "vlan": 0, "takesGbps": takes_gbps}
     plan = plans.plan(workload, addresses, link, consent_answers=consent)
     return plans.write(os.path.join(directory, "plan.json"), plan), per_second
 

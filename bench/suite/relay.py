@@ -10,7 +10,8 @@ from lab import toml_writer
 from lab.rpc import Rpc
 
 from . import api, plans
-from .processes import end
+from .engines import BEST
+from .processes import end, go_first, start
 
 ADDRESS = "198.18.0.1"
 SHARED_ICE_PORT = 1024
@@ -28,7 +29,7 @@ def configuration(
     limits,
     relay_cpu,
     control_cpu,
-    engine="auto",
+    engine=BEST,
     extra_ports=(),
     changes=None,
     packet_cache_mib=0,  # no receiver asks for a retransmission
@@ -49,7 +50,7 @@ def configuration(
             "mbufs_per_worker": 65536,
             "packet_cache_mib": packet_cache_mib,
         },
-        "crypto": {"engine": engine},
+        "crypto": engine.configuration(),
         "dtls": {"handshake_timeout_ms": 120000},
         "ice": {"shared_port": SHARED_ICE_PORT, "consent_timeout_ms": 300000},
         "media": {"port_min": MEDIA_PORTS[0], "port_max": MEDIA_PORTS[1]},
@@ -78,9 +79,8 @@ class Relay:
         if namespace:
             command = ["ip", "netns", "exec", namespace, *command]
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            self.process = start(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            go_first(self.process)
         try:
             self._wait()
         except BaseException:

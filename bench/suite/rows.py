@@ -6,6 +6,7 @@ import os
 from . import bound, machine, measure, plans, workloads
 from . import control as controls
 from . import relay as relays
+from .engines import BEST, LIBSRTP, is_best
 from .generator import Generator
 from .report import LOSS_MAX
 
@@ -37,7 +38,7 @@ def said_of(trial, counted, rate):
     return text
 
 
-class _Counting:
+class Counting:
     """The counters of the worker and of the host, between two moments without traffic."""
 
     def __init__(self, lab, relay):
@@ -58,13 +59,13 @@ class _Counting:
 
 
 @contextlib.contextmanager
-def _loaded(lab, workload, config, directory, namespace=None):
+def loaded(lab, workload, config, directory, namespace=None, takes_gbps=0):
     """(relay, the plan's path) with the workload set up, for one generator. A second generator would begin
     with the same sequence numbers, and a relay with the same keys would drop them as replays."""
     with relays.Relay(lab.sluiced, config, directory, namespace) as relay:
-        lab.libraries = relay.version
+        lab.libraries = lab.libraries or relay.version
         empty = relay.memory_bytes()
-        plan, per_second = measure.set_up(lab, relay, workload, directory)
+        plan, per_second = measure.set_up(lab, relay, workload, directory, takes_gbps)
         relay.empty_bytes, relay.creations_per_second = empty, per_second
         yield relay, plan
 
@@ -72,22 +73,22 @@ def _loaded(lab, workload, config, directory, namespace=None):
 def _highest_rate(lab, workload, engine, directory):
     """Searches the highest rate, then runs a longer trial at that rate. Then runs a trial above the rate that
     any core could carry, to get the cost of a packet in full batches."""
-    generator = _generator(lab)
+    generator = generator_of(lab)
     unreachable_pps = lab.tsc_hz / sum(lab.bound_cycles(workload, engine))
     cache = 256 if workload.nack_share else 0
-    ring_size = measure.ring_size(unreachable_pps / workload.mean_fan_out, workload.mean_fan_out)
-    config = measure.config(lab, plans.limits(workload), engine, ring_size, packet_cache_mib=cache)
+    config = measure.config(lab, plans.limits(workload), engine, packet_cache_mib=cache)
+    flood = workload.flood.order() if workload.flood else {}
     with (
-        _loaded(lab, workload, config, directory) as (relay, plan),
+        loaded(lab, workload, config, directory) as (relay, plan),
         generator.serve(plan, os.path.join(directory, "sluice-gen.log")) as player,
     ):
-        start = FIRST_PPS[engine] / workload.mean_fan_out
-        search = player.search(lab.trial_s, start, lab.precision, LOSS_MAX)
+        start = FIRST_PPS[engine.name] / workload.mean_fan_out
+        search = player.search(lab.trial_s, start, lab.precision, LOSS_MAX, **flood)
         rate = search["best"]["inputPps"]
         verified, failures = search["verifiedPackets"], search["verifyFailures"]
         for attempt in range(TRIES):
-            counting = _Counting(lab, relay)
-            trial = player.run(rate, lab.final_s)
+            counting = Counting(lab, relay)
+            trial = player.run(rate, lab.final_s, **flood)
             counted = counting.end(trial)
             verified += trial["verifiedPackets"]
             failures += trial["verifyFailures"]
@@ -96,11 +97,12 @@ def _highest_rate(lab, workload, engine, directory):
             lab.say(said_of(trial, counted, rate))
             # The host may have disturbed the trial, so it runs once more at the same rate.
             rate *= BACK_OFF if attempt % 2 else 1.0
-        saturated = _Counting(lab, relay)
-        flood = player.run(unreachable_pps / workload.mean_fan_out, lab.final_s)
-        counted["cycles"] = saturated.end(flood)["cycles"]
-        verified += flood["verifiedPackets"]
-        failures += flood["verifyFailures"]
+        saturated = Counting(lab, relay)
+        full = player.run(unreachable_pps / workload.mean_fan_out, lab.final_s, **flood)
+        full_counted = saturated.end(full)
+        counted["cycles"], counted["fullBusy"] = full_counted["cycles"], full_counted["busy"]
+        verified += full["verifiedPackets"]
+        failures += full["verifyFailures"]
         grown = relay.memory_bytes() - relay.empty_bytes
         per_second = relay.creations_per_second
     latency = {f"at{round(at['share'] * 100)}": at["latencyUs"] for at in search["latency"]}
@@ -121,18 +123,29 @@ def _highest_rate(lab, workload, engine, directory):
 def endpoints_for(engine):
     """The number of endpoints; None for the workload's own number. With libsrtp on NSS, the cost of a packet
     depends on the number of keys."""
-    return bound.LIBSRTP_KEYS if engine == "libsrtp" else None
+    return bound.LIBSRTP_KEYS if engine == LIBSRTP else None
 
 
-def _generator(lab):
+def generator_of(lab):
     return Generator(lab.program("sluice-gen"), ["--ring", measure.RING], lab.load_cpu)
 
 
-def _directory(lab, workload, engine, extra=""):
-    name = f"{workload.name}-{workload.payload.replace('/', '_')}-{workload.profile}-{engine}{extra}"
+def directory_of(lab, workload, engine, extra=""):
+    name = f"{workload.label}-{engine.label}{extra}"
     path = os.path.join(lab.logs, "".join(c if c.isalnum() or c in "-_" else "_" for c in name))
     os.makedirs(path, exist_ok=True)
     return path
+
+
+def sent(trial, limited, full_busy):
+    """Whether the generator sent what the row needed: the rate in full, and enough to fill the worker."""
+    return {
+        "askedPps": round(trial["rate"]),
+        "inputPps": round(trial["inputPps"]),
+        "notSent": trial["skipped"],
+        "generatorLimited": limited or trial["generatorLimited"],
+        "fullBusyShare": round(full_busy, 3),
+    }
 
 
 def throughput(lab, workload, engine):
@@ -154,18 +167,17 @@ def throughput(lab, workload, engine):
 
 
 def _throughput(lab, workload, engine):
-    lab.say(f"{workload.label}, {len(workload.endpoints):,} endpoints, {engine}")
-    directory = _directory(lab, workload, engine)
+    lab.say(f"{workload.label}, {len(workload.endpoints):,} endpoints, {engine.label}")
+    directory = directory_of(lab, workload, engine)
     crypto, forward = lab.bound_cycles(workload, engine)
     trials = _highest_rate(lab, workload, engine, directory)
-    alone = _generator(lab).alone(trials["plan"], lab.trial_s)
     figures = bound.figures(lab.tsc_hz, crypto, forward)
     best = trials["best"]
     row = {
         "workload": workload.name,
         "profile": workload.profile,
         "payloadBytes": workload.payload if "/" in workload.payload else int(workload.payload),
-        "engine": engine,
+        **engine.columns(),
         "workers": 1,
         "endpoints": len(workload.endpoints),
         "outputPps": round(best["outputPps"]),
@@ -183,6 +195,12 @@ def _throughput(lab, workload, engine):
         "stealShare": round(trials["steal"], 4),
         "workerWaitedMs": round(trials["waitedMs"], 2),
     }
+    row.update(sent(best, trials["generatorLimited"], trials["fullBusy"]))
+    if workload.flood:
+        row["forged"], row["forgedPerPacket"] = workload.flood.source, workload.flood.per_packet
+        row["forgedPps"] = round(best["forged"] / best["seconds"])
+        return row
+    alone = generator_of(lab).alone(trials["plan"], lab.trial_s)
     if alone["inputPps"]:
         row["generatorAlonePps"] = round(alone["inputPps"])
         row["generatorTimesRelay"] = round(alone["inputPps"] / best["inputPps"], 2)
@@ -192,8 +210,8 @@ def _throughput(lab, workload, engine):
 def scaling(lab, endpoints, engine):
     """W1 at 160 B with that number of endpoints: cycles per packet, and memory per endpoint."""
     workload = workloads.table_rows("W1", endpoints)[1]
-    lab.say(f"{workload.label}, {endpoints:,} endpoints, {engine}")
-    directory = _directory(lab, workload, engine, f"-{endpoints}")
+    lab.say(f"{workload.label}, {endpoints:,} endpoints, {engine.label}")
+    directory = directory_of(lab, workload, engine, f"-{endpoints}")
     trials = _highest_rate(lab, workload, engine, directory)
     return {
         "endpoints": endpoints,
@@ -212,17 +230,17 @@ def control(lab, results):
     measured = [
         result["outputPps"]
         for result in results
-        if result["workload"] == "W1" and result["payloadBytes"] == 160 and result["engine"] == "ipsec_mb"
+        if result["workload"] == "W1" and result["payloadBytes"] == 160 and is_best(result)
     ]
     workload = workloads.table_rows("W1")[1]
-    directory = _directory(lab, workload, "control")
+    directory = directory_of(lab, workload, BEST, "-control")
     limits = plans.limits(workload)
     limits["endpoints_per_worker"] += CREATIONS + HANDSHAKES
     limits["sessions"] += 16
     limits["worker_load_percent"] = 100  # high load caused by the host must not refuse endpoints
-    generator = _generator(lab)
+    generator = generator_of(lab)
     rate = controls.HALF * (
-        measured[0] if measured else _highest_rate(lab, workload, "ipsec_mb", directory)["rate"]
+        measured[0] if measured else _highest_rate(lab, workload, BEST, directory)["rate"]
     )
     rows = []
     for title, job in (
@@ -235,7 +253,7 @@ def control(lab, results):
                 config = measure.config(
                     lab, limits, ring_size=measure.DEEP_RING_SIZE, extra_ports=[controls.side_port()]
                 )
-                with _loaded(lab, workload, config, directory, side.relay) as (relay, plan):
+                with loaded(lab, workload, config, directory, side.relay) as (relay, plan):
                     row = controls.under_load(relay, generator, plan, rate, lambda: job(relay, side))
             rows.append({**row, "attempt": attempt})
             why, rate = controls.disturbed(row, measure.DEEP_RING_SIZE)

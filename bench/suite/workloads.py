@@ -56,6 +56,25 @@ class Flow:
     fan_out: int
 
 
+@dataclass(frozen=True)
+class Flood:
+    """Forged packets beside the media."""
+
+    per_packet: int
+    spoofed: bool  # from the peer's own address; otherwise from a stranger's
+
+    @property
+    def source(self):
+        return "spoofed" if self.spoofed else "stranger"
+
+    @property
+    def label(self):
+        return f"{self.per_packet}x forged, {self.source}"
+
+    def order(self):
+        return {"forged": self.per_packet, "spoofed": int(self.spoofed)}
+
+
 @dataclass
 class Workload:
     name: str  # W1
@@ -70,10 +89,13 @@ class Workload:
     nack_share: float = 0.0
     consent_endpoints: int = 0  # webrtc endpoints, one for each room, that get consent checks
     consent_per_second: float = 0.0
+    flood: "Flood | None" = None
 
     @property
     def label(self):
-        return f"{self.name} {self.payload} B {self.profile}"
+        return f"{self.name} {self.payload} B {self.profile}" + (
+            f", {self.flood.label}" if self.flood else ""
+        )
 
     @property
     def mean_fan_out(self):
@@ -145,8 +167,8 @@ def calls(name, title, payload_bytes, protections, endpoints, payload_type=0):
     return workload
 
 
-def broadcast(protection, publishers=20, subscribers=50, payload_bytes=1200):
-    workload = Workload("W2", f"broadcast 1:{subscribers}", protection, str(payload_bytes))
+def broadcast(protection, publishers=20, subscribers=50, payload_bytes=1200, name="W2"):
+    workload = Workload(name, f"broadcast 1:{subscribers}", protection, str(payload_bytes))
     build = _Builder(workload)
     for number in range(publishers):
         session = f"broadcast-{number}"
@@ -154,6 +176,40 @@ def broadcast(protection, publishers=20, subscribers=50, payload_bytes=1200):
         audience = [build.endpoint(session, f"s{i}", protection) for i in range(subscribers)]
         build.stream(publisher, 96, payload_bytes, 300, audience, 90000)
     workload.flows = [Flow(1.0, protection, protection, payload_bytes, subscribers)]
+    return workload
+
+
+# W6: a port of 10 Gbit/s takes the frames of all 20 broadcasts at just the rate at which they come. So a mean
+# load is a share of the broadcasts.
+BURST_GBPS = 10
+FRAME_PACKETS, FRAMES_PER_SECOND = 64, 30
+BURST_PUBLISHERS, BURST_SUBSCRIBERS = 20, 50
+BURST_LOADS = (0.1, 0.4, 0.7)
+# Ethernet, IPv4, UDP and RTP headers, the tag of GCM, and what Ethernet adds on the wire.
+_WIRE_BYTES = 14 + 20 + 8 + 12 + 16 + 24
+BURST_PAYLOAD_BYTES = round(
+    BURST_GBPS * 1e9 / 8 / (BURST_PUBLISHERS * BURST_SUBSCRIBERS * FRAME_PACKETS * FRAMES_PER_SECOND)
+    - _WIRE_BYTES
+)
+
+
+def bursts():
+    """Broadcasts of which each sends frames of packets back to back."""
+    return broadcast(GCM, BURST_PUBLISHERS, BURST_SUBSCRIBERS, BURST_PAYLOAD_BYTES, "W6")
+
+
+def burst_load(output_pps):
+    """The share of the port that so many copies a second take."""
+    return output_pps * (BURST_PAYLOAD_BYTES + _WIRE_BYTES) * 8 / (BURST_GBPS * 1e9)
+
+
+FORGED_PER_PACKET = 3  # W7
+
+
+def calls_in_a_flood(spoofed, endpoints):
+    """W1 with forged packets beside it."""
+    workload = calls("W7", "calls in a flood", 160, (CM80, CM80), endpoints)
+    workload.flood = Flood(FORGED_PER_PACKET, spoofed)
     return workload
 
 
@@ -185,7 +241,7 @@ def conferences(rooms=400, people=6):
     return workload
 
 
-DEFAULT_ENDPOINTS = {"W0": 1000, "W1": 10000, "W4": 10000}
+DEFAULT_ENDPOINTS = {"W0": 1000, "W1": 10000, "W4": 10000, "W7": 10000}
 
 
 def table_rows(name, endpoints=None):
@@ -201,7 +257,11 @@ def table_rows(name, endpoints=None):
         return [conferences()]
     if name == "W4":
         return [calls("W4", "interworking", 60, (PLAIN, CM80), count)]
+    if name == "W6":
+        return [bursts()]
+    if name == "W7":
+        return [calls_in_a_flood(spoofed, count) for spoofed in (False, True)]
     raise ValueError(f'workload "{name}": allowed are {", ".join(NAMES)}')
 
 
-NAMES = ("W0", "W1", "W2", "W3", "W4")
+NAMES = ("W0", "W1", "W2", "W3", "W4", "W6", "W7")

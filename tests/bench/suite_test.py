@@ -10,8 +10,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "tests")]
 
 import run  # noqa: E402
-from suite import bound, control, machine, measure, plans, relay, report, rows, workloads  # noqa: E402
+from suite import bound, control, machine, measure, plans, relay  # noqa: E402
+from suite import report, rows, workloads  # noqa: E402
 from suite.distance import Distance  # noqa: E402
+from suite.engines import AVX2, BEST, LIBSRTP, Engine  # noqa: E402
 from suite.generator import Generator, GeneratorError  # noqa: E402
 from suite.peers import bencode, rtpengine, udp_relay  # noqa: E402
 
@@ -68,6 +70,24 @@ class Workloads(unittest.TestCase):
             self.assertEqual(set(copies), set(said), row.label)
             for kind, share in said.items():
                 self.assertAlmostEqual(share, copies[kind] / total, 6, row.label)
+
+    def test_all_broadcasts_of_w6_together_fill_the_port(self):
+        row = workloads.bursts()
+        frames = workloads.FRAME_PACKETS * workloads.FRAMES_PER_SECOND
+        for load in workloads.BURST_LOADS:
+            streams = load * len(row.streams)
+            self.assertAlmostEqual(streams, round(streams))
+            copies = round(streams) * frames * row.mean_fan_out
+            self.assertAlmostEqual(workloads.burst_load(copies), load, 3)
+        self.assertEqual((len(row.streams), row.mean_fan_out), (20, 50))
+
+    def test_w7_is_w1_with_forged_packets_of_both_kinds(self):
+        stranger, spoofed = workloads.table_rows("W7")
+        self.assertEqual(stranger.flood.order(), {"forged": 3, "spoofed": 0})
+        self.assertEqual(spoofed.flood.order(), {"forged": 3, "spoofed": 1})
+        calls = workloads.table_rows("W1")[1]
+        self.assertEqual((spoofed.endpoints, spoofed.streams), (calls.endpoints, calls.streams))
+        self.assertNotEqual(stranger.label, spoofed.label)
 
     def test_the_issue_s_sizes(self):
         self.assertEqual(len(workloads.table_rows("W1")[0].endpoints), 10000)
@@ -184,6 +204,22 @@ MACHINE = {
 }
 
 
+class Engines(unittest.TestCase):
+    def test_an_engine_is_what_an_operator_configures(self):
+        self.assertEqual(AVX2.configuration(), {"engine": "ipsec_mb", "instruction_set": "avx2"})
+        self.assertEqual(BEST.configuration(), {"engine": "ipsec_mb", "instruction_set": "auto"})
+        made = relay.configuration("ring:x", "/s", {}, 1, 0, engine=AVX2)
+        self.assertEqual(made["crypto"]["instruction_set"], "avx2")
+
+    def test_targets_are_for_the_best_one(self):
+        machine_and = {"machine": MACHINE, "peers": []}
+        slow = result(ratioToBound=0.5, **AVX2.columns())
+        self.assertEqual(report.remarks({**machine_and, "results": [slow]}), [])
+        self.assertEqual(report.engine_label(slow), "ipsec_mb avx2")
+        self.assertEqual(rows.endpoints_for(LIBSRTP), bound.LIBSRTP_KEYS)
+        self.assertIsNone(rows.endpoints_for(AVX2))
+
+
 class Reports(unittest.TestCase):
     def report(self, *rows, machine=MACHINE):
         return {"machine": machine, "results": list(rows), "peers": []}
@@ -205,6 +241,16 @@ class Reports(unittest.TestCase):
         self.assertIn("below the target", report.remarks(self.report(result(ratioToBound=0.7)))[0])
         self.assertIn("steal", report.remarks(self.report(result(stealShare=0.02)))[0])
         self.assertIn("for 12 ms", report.remarks(self.report(result(workerWaitedMs=12.2)))[0])
+
+    def test_a_row_that_was_not_sent_in_full_says_so(self):
+        trial = {"rate": 1000.0, "inputPps": 900.0, "skipped": 100, "generatorLimited": True}
+        notes = report.remarks(self.report(result(**rows.sent(trial, False, 0.6))))
+        self.assertIn("sent 90.0% of what was asked for", notes[0])
+        self.assertIn("fill 60% of the worker's time", notes[1])
+        trial = {"rate": 1000.0, "inputPps": 1000.0, "skipped": 0, "generatorLimited": False}
+        self.assertEqual(report.remarks(self.report(result(**rows.sent(trial, False, 1.0)))), [])
+        notes = report.remarks(self.report(result(**rows.sent(trial, True, 1.0))))
+        self.assertIn("could send no more", notes[0])
 
     def test_tables_are_aligned_and_bear_gaps(self):
         rows = [result(), result(workload="W0", profile="none", boundPps=None, latencyUs={})]
@@ -273,11 +319,13 @@ class Measuring(unittest.TestCase):
         self.assertEqual(measure.cost_of(before, {"busyCycles": 7000, "transmitted": 30}), 300)
         self.assertIsNone(measure.cost_of(before, before))
 
-    def test_rings_hold_two_milliseconds_and_a_turn_s_copies(self):
-        self.assertEqual(measure.ring_size(1.6e6, 5), 4096)
-        self.assertEqual(measure.ring_size(10e6, 1), measure.RING_SIZE)
-        self.assertEqual(measure.ring_size(0.25e6, 50), 8192)
-        self.assertEqual(measure.ring_size(1e5, 1), measure.RING_SIZE_LEAST)
+    def test_rings_have_the_size_that_was_asked_for_whatever_the_load(self):
+        say = print
+        for size in (measure.RING_SIZE, 4096):
+            lab = measure.Lab("/build", "/logs", 1, 0, 2.6e9, True, say, size)
+            made = measure.config(lab, {})
+            self.assertEqual(made["ports"][0]["device"], f"ring:{measure.RING},size={size}")
+        self.assertEqual(measure.RING_SIZE, 1024)
 
     def test_steal_is_of_one_cpu(self):
         self.assertEqual(machine.steal_share({1: (0, 0)}, {1: (5, 100)}, 1), 0.05)
@@ -366,9 +414,22 @@ class Arguments(unittest.TestCase):
         self.assertEqual(run.parse([]).workloads, list(workloads.NAMES))
         self.assertEqual(run.parse(["--quick"]).workloads, ["W0", "W1", "W4"])
         self.assertEqual(run.parse(["W2", "--endpoints", "100,1000"]).endpoints, [100, 1000])
+        self.assertEqual(run.parse([]).rings, measure.RING_SIZE)
+        self.assertIsNone(run.parse([]).only)
+        self.assertEqual(run.parse(["--isa", "avx2"]).only, AVX2)
+        self.assertEqual(run.parse(["--engine", "libsrtp"]).only, Engine("libsrtp"))
 
     def test_what_is_not_allowed_is_refused(self):
-        for arguments in (["W9"], ["--endpoints", "many"], ["--endpoints", "1"], ["--engine", "other"]):
+        for arguments in (
+            ["W9"],
+            ["--endpoints", "many"],
+            ["--endpoints", "1"],
+            ["--engine", "other"],
+            ["--isa", "sse"],
+            ["--isa", "avx2", "--engine", "libsrtp"],
+            ["--rings", "1000"],
+            ["--rings", "32"],
+        ):
             with self.assertRaises(SystemExit, msg=arguments), open(os.devnull, "w") as quiet:
                 stderr, sys.stderr = sys.stderr, quiet
                 try:

@@ -13,7 +13,7 @@ import time
 from lab.netns import inside
 
 from .. import workloads
-from ..processes import end
+from ..processes import end, start
 from . import bencode
 
 NG_PORT = 2223
@@ -126,7 +126,7 @@ class Rtpengine:
         self.namespace, self.ip = namespace, ip
         self.version = version()
         with open(log_path, "wb") as log:
-            self.process = subprocess.Popen(
+            self.process = start(
                 ["ip", "netns", "exec", namespace, "taskset", "-c", str(cpu), "rtpengine"]
                 + ["--config-file=none", "--foreground", "--log-stderr", "--log-level=3", "--table=-1"]
                 + [f"--interface={ip}", f"--listen-ng=127.0.0.1:{NG_PORT}", f"--num-threads={threads}"]
@@ -134,7 +134,6 @@ class Rtpengine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
             )
         self.log_path = log_path
         try:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from ..processes import end
+from ..processes import end, start
 
 FIRST_PORT = 20000
 
@@ -33,12 +33,11 @@ class UdpRelay:
         # This relay does not decrypt, so the receiver's key is the sender's.
         for number, endpoint in enumerate(workload.endpoints):
             endpoint.receive_key = workload.endpoints[number ^ 1].send_key
-        self.process = subprocess.Popen(
+        self.process = start(
             ["ip", "netns", "exec", self.namespace, "taskset", "-c", str(self.cpu), self.binary]
             + ["--address", self.ip, "--table", path],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            start_new_session=True,
         )
         if self.process.stdout.readline().strip() != b"ready":
             raise RuntimeError(f"udp_relay ended with {self.process.wait()}")
