@@ -61,7 +61,7 @@ def measure_all(options, lab, result):
     if options.control:
         result["control"] = rows.control(lab, result["results"])
     if options.peers:
-        result["peers"], result["peersMissing"] = peers.run(lab, lab.say)
+        result["peers"], result["peersMissing"] = peers.run(lab, lab.say, options.workloads)
         report.add_peer_ratios(result["peers"], result["results"], lab.tsc_hz)
 
 

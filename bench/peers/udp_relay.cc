@@ -4,8 +4,9 @@
 //
 //   udp_relay --address IP --table FILE
 //
-// A line of FILE is one endpoint: LOCAL_PORT PEER_IP PEER_PORT ENDPOINT. ENDPOINT is the number of another
-// line, counted from 0. Datagrams that arrive at LOCAL_PORT go to the peer of that line, from its local port.
+// A line of FILE is one endpoint: LOCAL_PORT PEER_IP PEER_PORT FIRST COUNT. Datagrams that arrive at
+// LOCAL_PORT go to the peers of COUNT lines, of which FIRST is the number of the first, counted from 0. Each
+// copy leaves from the local port of its line.
 // The program prints "ready" when all sockets are bound, and its counts as JSON on SIGTERM.
 #include <arpa/inet.h>
 #include <sys/epoll.h>
@@ -35,7 +36,7 @@ constexpr std::uint32_t kSignal = UINT32_MAX;
 struct Endpoint {
   int socket = -1;
   sockaddr_in peer{};
-  std::size_t to = 0;
+  std::size_t first = 0, count = 0;  // where its datagrams go
 };
 
 struct Counts {
@@ -66,21 +67,22 @@ std::vector<Endpoint> read_table(const char* path, const char* address) {
   if (file == nullptr) fail(path);
   std::vector<Endpoint> endpoints;
   char ip[64];
-  unsigned local = 0, port = 0, to = 0;
-  while (std::fscanf(file, "%u %63s %u %u", &local, ip, &port, &to) == 4) {
+  unsigned local = 0, port = 0, first = 0, copies = 0;
+  while (std::fscanf(file, "%u %63s %u %u %u", &local, ip, &port, &first, &copies) == 5) {
     Endpoint endpoint;
     endpoint.socket = open_socket(address, local);
     endpoint.peer.sin_family = AF_INET;
     endpoint.peer.sin_port = htons(static_cast<std::uint16_t>(port));
     if (inet_pton(AF_INET, ip, &endpoint.peer.sin_addr) != 1) fail(std::string("peer ") + ip);
-    endpoint.to = to;
+    endpoint.first = first;
+    endpoint.count = copies;
     endpoints.push_back(endpoint);
   }
   std::fclose(file);
   for (const Endpoint& endpoint : endpoints) {
-    if (endpoint.to < endpoints.size()) continue;
+    if (endpoint.first + endpoint.count <= endpoints.size()) continue;
     errno = EINVAL;
-    fail("a line that leads to endpoint " + std::to_string(endpoint.to));
+    fail("a line that leads to endpoint " + std::to_string(endpoint.first + endpoint.count - 1));
   }
   return endpoints;
 }
@@ -96,9 +98,9 @@ class Batch {
     }
   }
 
-  /// Relays up to a batch of the datagrams that wait at `from` to the peer of `to`. False when less than a
-  /// batch waited.
-  bool relay(const Endpoint& from, Endpoint& to, Counts& counts) {
+  /// Relays up to a batch of the datagrams that wait at `from` to the peers that get them. False when less
+  /// than a batch waited.
+  bool relay(const Endpoint& from, std::vector<Endpoint>& endpoints, Counts& counts) {
     for (unsigned i = 0; i < kBatch; ++i) {
       parts_[i].iov_len = kDatagramBytes;
       messages_[i].msg_hdr.msg_name = nullptr;
@@ -107,20 +109,24 @@ class Batch {
     const int got = recvmmsg(from.socket, messages_.data(), kBatch, 0, nullptr);
     if (got <= 0) return false;
     counts.received += static_cast<std::uint64_t>(got);
-    for (int i = 0; i < got; ++i) {
-      auto& message = messages_[static_cast<unsigned>(i)];
-      parts_[static_cast<unsigned>(i)].iov_len = message.msg_len;
-      message.msg_hdr.msg_name = &to.peer;
-      message.msg_hdr.msg_namelen = sizeof to.peer;
-    }
-    const int sent = sendmmsg(to.socket, messages_.data(), static_cast<unsigned>(got), 0);
-    const int done = sent < 0 ? 0 : sent;
-    counts.sent += static_cast<std::uint64_t>(done);
-    counts.not_sent += static_cast<std::uint64_t>(got - done);
-    return got == static_cast<int>(kBatch);
+    const auto batch = static_cast<unsigned>(got);
+    for (unsigned i = 0; i < batch; ++i) parts_[i].iov_len = messages_[i].msg_len;
+    for (std::size_t copy = 0; copy < from.count; ++copy) send(endpoints[from.first + copy], batch, counts);
+    return batch == kBatch;
   }
 
  private:
+  void send(Endpoint& to, unsigned batch, Counts& counts) {
+    for (unsigned i = 0; i < batch; ++i) {
+      messages_[i].msg_hdr.msg_name = &to.peer;
+      messages_[i].msg_hdr.msg_namelen = sizeof to.peer;
+    }
+    const int sent = sendmmsg(to.socket, messages_.data(), batch, 0);
+    const unsigned done = sent < 0 ? 0 : static_cast<unsigned>(sent);
+    counts.sent += done;
+    counts.not_sent += batch - done;
+  }
+
   std::array<std::array<char, kDatagramBytes>, kBatch> bytes_{};
   std::array<iovec, kBatch> parts_{};
   std::array<mmsghdr, kBatch> messages_{};
@@ -155,7 +161,7 @@ Counts run(std::vector<Endpoint>& endpoints, int poll) {
       const std::uint32_t index = events[static_cast<unsigned>(i)].data.u32;
       if (index == kSignal) return counts;
       const Endpoint& from = endpoints[index];
-      while (batch.relay(from, endpoints[from.to], counts)) {
+      while (batch.relay(from, endpoints, counts)) {
       }
     }
   }

@@ -140,16 +140,28 @@ def peers_table(peers):
         [
             [
                 f"{peer['name']} {peer['version']}".strip(),
-                peer["workload"],
+                peer["workload"] + (f" at {peer['load']:.0%}" if is_burst(peer) else ""),
                 _million(peer["outputPps"]),
                 _number(peer["cpuSecondsPerMpkt"], 3),
                 _number(peer.get("busyCpuSecondsPerMpkt"), 3),
                 _number(peer.get("timesSluice"), 1),
+                f"{peer['lossRatio']:.1e}",
+                _number(peer["queueDelayMsP99"] if is_burst(peer) else None, 2),
                 _number(peer["verifiedPackets"]),
             ]
             for peer in peers
         ],
-        ["relay", "workload", "Mpps out", "CPU s/Mpkt", "busy only", "x sluice", "verified"],
+        [
+            "relay",
+            "workload",
+            "Mpps out",
+            "CPU s/Mpkt",
+            "busy only",
+            "x sluice",
+            "loss",
+            "delay p99 ms",
+            "verified",
+        ],
     )
 
 

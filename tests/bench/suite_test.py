@@ -312,6 +312,13 @@ class Peers(unittest.TestCase):
         self.assertEqual([int(line[3]) for line in lines], [1, 0, 3, 2])
         self.assertEqual(len({line[0] for line in lines}), 4)
 
+    def test_the_udp_relay_copies_broadcasts(self):
+        row = workloads.broadcast(workloads.GCM, publishers=2, subscribers=3)
+        lines = [line.split() for line in udp_relay.table(row).splitlines()]
+        self.assertEqual(
+            [line[3:] for line in lines], [["1", "3"], *[["0", "0"]] * 3, ["5", "3"], *[["0", "0"]] * 3]
+        )
+
 
 class Measuring(unittest.TestCase):
     def test_cost_is_between_two_readings(self):

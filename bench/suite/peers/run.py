@@ -11,7 +11,7 @@ import time
 
 from .. import machine, measure, plans, relay as relays, workloads
 from ..generator import Generator
-from . import cpu, rtpengine, udp_relay, veth
+from . import bursts, cpu, rtpengine, udp_relay, veth
 
 ENDPOINTS = 1000
 LOSS_MAX = 1e-3
@@ -20,7 +20,9 @@ PRECISION = 0.05
 RETRIES, BACK_OFF = 4, 0.93
 
 
-def call_workload(name):
+def peer_workload(name):
+    if name == "W6":
+        return workloads.bursts()
     if name == "W1":
         # Two suites, because rtpengine passes one suite through unchanged. They differ only in the tag's
         # length.
@@ -39,6 +41,9 @@ def measured(lab, pair, workload, start, say):
     manager of (relay, plan's path). Each run of the generator needs a new relay, which has not seen its
     streams."""
     generator = _generator(lab, pair)
+    if workload.name == "W6":
+        row, spent, trial = bursts.measured(lab, generator, workload, start, Count)
+        return {**row, **cost(spent, trial, lab.tsc_hz)}
     with start() as (relay, plan):
         name, version = relay.name, relay.version_text
         search = generator.search(plan, lab.trial_s, FIRST_PPS, PRECISION, LOSS_MAX)
@@ -53,8 +58,7 @@ def measured(lab, pair, workload, start, say):
         if carried(trial):
             break
         rate *= BACK_OFF
-    outputs = trial["received"] / 1e6
-    row = {
+    return {
         "name": name,
         "version": version,
         "workload": f"{workload.name} {workload.payload} {workload.profile}",
@@ -66,14 +70,22 @@ def measured(lab, pair, workload, start, say):
         "verifyFailures": search["verifyFailures"] + trial["verifyFailures"],
         "latencyUs": trial["latencyUs"],
         "stealShare": round(machine.steal_share(steal, machine.steal_ticks(), lab.relay_cpu), 4),
+        **cost(spent, trial, lab.tsc_hz),
     }
+
+
+def cost(spent, trial, tsc_hz):
+    """CPU seconds per million packets that left; of a polling relay also those of work alone."""
+    outputs = trial["received"] / 1e6
+    if not outputs:
+        raise RuntimeError("no packet came back")
     # A polling relay always uses its whole CPU, so only the time of the trial counts, not that before and
     # after.
     polling = spent["cpu_s"] / spent["passed_s"] * trial["seconds"] if "busyCycles" in spent else None
-    row["cpuSecondsPerMpkt"] = round((polling or spent["cpu_s"]) / outputs, 4)
+    found = {"cpuSecondsPerMpkt": round((polling or spent["cpu_s"]) / outputs, 4)}
     if polling:
-        row["busyCpuSecondsPerMpkt"] = round(spent["busyCycles"] / lab.tsc_hz / outputs, 4)
-    return row
+        found["busyCpuSecondsPerMpkt"] = round(spent["busyCycles"] / tsc_hz / outputs, 4)
+    return found
 
 
 class Count:
@@ -140,48 +152,48 @@ def sluice_on(lab, driver, workload, say):
         return measured(lab, pair, workload, start, say)
 
 
-def run(lab, say):
-    """(rows of the peers that run on this machine, the errors of the others)."""
+def run(lab, say, names):
+    """(rows of the peers that run on this machine, the errors of the others). `names`: of the workloads; W1
+    and W4 have peers always, W6 when it is among them."""
     rtpengine.install()
-    cases = [
-        (
-            "kernel UDP relay, W1",
-            lambda: kernel_relay(
-                lab,
-                lambda pair, directory: udp_relay.UdpRelay(
-                    lab.program("udp_relay"), pair.relay, veth.RELAY_IP, lab.relay_cpu, directory
-                ),
-                call_workload("W1 80-80"),
-                say,
+
+    def udp(name):
+        return kernel_relay(
+            lab,
+            lambda pair, directory: udp_relay.UdpRelay(
+                lab.program("udp_relay"), pair.relay, veth.RELAY_IP, lab.relay_cpu, directory
             ),
+            peer_workload(name),
+            say,
         )
+
+    def engine(name):
+        return kernel_relay(
+            lab,
+            lambda pair, directory: rtpengine.Rtpengine(
+                pair.relay, veth.RELAY_IP, lab.relay_cpu, os.path.join(directory, "rtpengine.log")
+            ),
+            peer_workload(name),
+            say,
+        )
+
+    def sluice(driver):
+        return lambda name: sluice_on(lab, driver, peer_workload(name), say)
+
+    drivers = [(f"sluice on {driver}", sluice(driver)) for driver in ("af_packet", "af_xdp")]
+    cases = [("kernel UDP relay", "W1 80-80", udp)]
+    cases += [
+        (title, name, case) for name in ("W1", "W4") for title, case in [("rtpengine", engine), *drivers]
     ]
-    for name in ("W1", "W4"):
-        cases.append(
-            (
-                f"rtpengine, {name}",
-                lambda name=name: kernel_relay(
-                    lab,
-                    lambda pair, directory: rtpengine.Rtpengine(
-                        pair.relay, veth.RELAY_IP, lab.relay_cpu, os.path.join(directory, "rtpengine.log")
-                    ),
-                    call_workload(name),
-                    say,
-                ),
-            )
-        )
-        for driver in ("af_packet", "af_xdp"):
-            cases.append(
-                (
-                    f"sluice on {driver}, {name}",
-                    lambda name=name, driver=driver: sluice_on(lab, driver, call_workload(name), say),
-                )
-            )
+    if "W6" in names:
+        # rtpengine places calls of two here, no broadcasts.
+        cases += [(title, "W6", case) for title, case in [("kernel UDP relay", udp), *drivers]]
     rows, missing = [], []
-    for title, case in cases:
+    for title, name, case in cases:
+        title = f"{title}, {name}"
         say(title)
         try:
-            rows.append(case())
+            rows.append(case(name))
         except Exception as error:  # keeps the rows of the other peers
             missing.append(f"{title}: {type(error).__name__}: {error}")
             say(missing[-1])

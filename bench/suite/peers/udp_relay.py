@@ -9,12 +9,18 @@ FIRST_PORT = 20000
 
 
 def table(workload):
-    """The relay's table, a line for each endpoint. Each call has two endpoints: packets from one go to the
-    other."""
+    """The relay's table, a line for each endpoint. Packets go to all receivers of the endpoint's stream,
+    which follow each other in the list of endpoints."""
+    receivers = {}
+    for receiver in workload.receivers:
+        receivers.setdefault(workload.streams[receiver.stream].endpoint, []).append(receiver.endpoint)
     lines = []
     for number, endpoint in enumerate(workload.endpoints):
         ip, port = endpoint.address
-        lines.append(f"{FIRST_PORT + number} {ip} {port} {number ^ 1}")
+        to = receivers.get(number, [])
+        if to != list(range(min(to, default=0), min(to, default=0) + len(to))):
+            raise ValueError(f"endpoint {number}: its receivers do not follow each other")
+        lines.append(f"{FIRST_PORT + number} {ip} {port} {min(to, default=0)} {len(to)}")
     return "\n".join(lines) + "\n"
 
 
@@ -31,8 +37,9 @@ class UdpRelay:
         with open(path, "w") as file:
             file.write(table(workload))
         # This relay does not decrypt, so the receiver's key is the sender's.
-        for number, endpoint in enumerate(workload.endpoints):
-            endpoint.receive_key = workload.endpoints[number ^ 1].send_key
+        for receiver in workload.receivers:
+            sender = workload.endpoints[workload.streams[receiver.stream].endpoint]
+            workload.endpoints[receiver.endpoint].receive_key = sender.send_key
         self.process = start(
             ["ip", "netns", "exec", self.namespace, "taskset", "-c", str(self.cpu), self.binary]
             + ["--address", self.ip, "--table", path],
