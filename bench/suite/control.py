@@ -247,7 +247,7 @@ def losses(trial, drops):
     }
 
 
-# Half of the highest rate is half of the load only while the relay's CPU is as fast as in the search.
+# The rate is for half of the load only while the relay's CPU is as fast as when its cycles were measured.
 HALF, LOAD_MIN, LOAD_MAX = 0.5, 0.4, 0.75
 
 
