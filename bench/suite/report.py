@@ -249,6 +249,8 @@ def problems(report):
             found.append(f"{label}: {row['verifyFailures']} packets failed verification")
         elif not row["verifiedPackets"]:
             found.append(f"{label}: no packet was verified")
+        if row.get("lostInRelay"):
+            found.append(f"{label}: a flood made the relay lose {row['lostInRelay']} packets of calls")
         if row.get("ledgerBalanced") is False:
             found.append(f"{label}: the worker's ledger does not close")
     return found

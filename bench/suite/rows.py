@@ -148,6 +148,20 @@ def sent(trial, limited, full_busy):
     }
 
 
+# The worker counts this drop, but the generator causes it: it did not take its packets in time.
+NOT_TAKEN = "transmit_queue_full"
+
+
+def lost_where(trial, drops):
+    """Of calls: the packets that a full ring refused, because the worker had not the CPU or not the time, and
+    those that the relay took and lost even so."""
+    return {
+        "lost": trial["lost"],
+        "refused": trial["refused"],
+        "lostInRelay": max(0, trial["lost"] - trial["refused"] - drops.get(NOT_TAKEN, 0)),
+    }
+
+
 def throughput(lab, workload, engine):
     """The main row: highest rate without loss, cycles, bound, latency. It is measured again when the host has
     moved the CPUs. When they stay moved, the row says so."""
@@ -198,7 +212,8 @@ def _throughput(lab, workload, engine):
     row.update(sent(best, trials["generatorLimited"], trials["fullBusy"]))
     if workload.flood:
         row["forged"], row["forgedPerPacket"] = workload.flood.source, workload.flood.per_packet
-        row["forgedPps"] = round(best["forged"] / best["seconds"])
+        row["forgedPps"] = round((best["forged"] - best["forgedRefused"]) / best["seconds"])
+        row.update(lost_where(best, trials["drops"]))
         return row
     alone = generator_of(lab).alone(trials["plan"], lab.trial_s)
     if alone["inputPps"]:

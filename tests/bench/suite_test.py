@@ -380,6 +380,18 @@ class Control(unittest.TestCase):
         self.assertIn("packets lost", header)
 
 
+class Floods(unittest.TestCase):
+    def test_what_the_relay_took_and_lost_fails_the_run(self):
+        flood = {"forged": "spoofed", "forgedPerPacket": 3}
+        trial = {"lost": 7, "refused": 5}
+        where = rows.lost_where(trial, {"transmit_queue_full": 2, "auth_failed": 900})
+        self.assertEqual(where, {"lost": 7, "refused": 5, "lostInRelay": 0})
+        machine_and = {"machine": MACHINE, "peers": []}
+        self.assertEqual(report.problems({**machine_and, "results": [result(**flood, **where)]}), [])
+        where = rows.lost_where(trial, {})
+        self.assertIn("2 packets", report.problems({**machine_and, "results": [result(**flood, **where)]})[0])
+
+
 class Carrying(unittest.TestCase):
     def test_what_waits_is_not_carried(self):
         self.assertTrue(rows.carried({"lossRatio": 0.0, "behindMs": 0.4}))
