@@ -66,6 +66,21 @@ TEST(CryptoChoiceTest, TheLibrariesOfThisMachinePass) {
   }
 }
 
+TEST(CryptoChoiceTest, TheInstructionSetIsThatOfTheConfiguration) {
+  std::string error;
+  config::Crypto wanted;
+  wanted.engine = config::CryptoEngine::kIpsecMb;
+  wanted.instruction_set = config::CryptoInstructions::kAvx2;
+  CryptoChoice narrow;
+  EXPECT_TRUE(choose_crypto(wanted, narrow, error)) << error;
+  EXPECT_EQ(narrow.profiles.size(), 4u);
+  EXPECT_EQ(narrow.library.find("AVX512"), std::string::npos) << narrow.library;
+  wanted.instruction_set = config::CryptoInstructions::kAuto;
+  CryptoChoice widest;
+  EXPECT_TRUE(choose_crypto(wanted, widest, error)) << error;
+  EXPECT_EQ(widest.library, crypto::run_self_test(crypto::EngineKind::kIpsecMb).library);
+}
+
 class EventLoopTest : public testing::Test {
  protected:
   dataplane::ControlWaker waker_;
