@@ -29,6 +29,9 @@ std::span<const StagesCase> stages_cases() {
       {"srtp -> srtp GCM, retransmit", kWebrtc, kWebrtc, kAeadAes128Gcm, 160, 5, true},
       {"srtp -> srtp GCM", kSdes, kSdes, kAeadAes128Gcm, 1100, 1},
       {"srtp -> srtp GCM, retransmit", kWebrtc, kWebrtc, kAeadAes128Gcm, 1100, 1, true},
+      {"srtp forged AES_CM_128_80", kSdes, kSdes, kAesCm128HmacSha1_80, 160, 1, false, true},
+      {"srtp forged AEAD_AES_128_GCM", kSdes, kSdes, kAeadAes128Gcm, 160, 1, false, true},
+      {"srtp forged AEAD_AES_128_GCM", kSdes, kSdes, kAeadAes128Gcm, 1100, 1, false, true},
   };
   return cases;
 }
@@ -70,11 +73,13 @@ StagesLoad::StagesLoad(const StagesCase& c, std::size_t endpoints, std::unique_p
   } else {
     add_broadcasts(std::max<std::size_t>(1, endpoints / (c.fanout + 1)));
   }
-  for (std::size_t sent = 0; sent < senders_.size(); sent += batch_) {  // the worker creates the streams
+  // The worker creates the streams, and learns their flows from the packets that follow.
+  for (std::size_t sent = 0; sent < 3 * senders_.size(); sent += batch_) {
     fill(1);
     turn();
     empty();
   }
+  forges_ = c.forged;
   plane_->notes();
 }
 
@@ -101,6 +106,7 @@ void StagesLoad::fill(std::size_t turns) {
   for (std::size_t done = 0; done < frames_.size(); done += batch_) {
     for (std::size_t i = 0; i < batch_; ++i) build(senders_[(at_ + i) % senders_.size()], frames_[done + i]);
     if (jobs_ != 0) engine_->protect(std::span(job_array_).first(jobs_));
+    for (std::size_t i = 0; forges_ && i < jobs_; ++i) job_array_[i].packet[job_array_[i].length - 1] ^= 1;
     jobs_ = 0;
     at_ = (at_ + batch_) % senders_.size();
   }
@@ -114,6 +120,7 @@ std::uint64_t StagesLoad::turn() {
 
 std::size_t StagesLoad::empty() {
   const std::size_t out = plane_->drain();
+  if (forges_ && out == 0) return taken_;
   if (out != taken_ * case_.fanout)
     throw std::runtime_error(
         fmt::format("{}: {} packets came out of {}", case_.name, out, taken_ * case_.fanout));
@@ -191,7 +198,7 @@ void StagesLoad::build(Sender& sender, rte_mbuf* mbuf) {
   store_be16(frame + 38, static_cast<std::uint16_t>(total - 34));
   store_be16(frame + 40, 0);
   std::uint8_t* packet = frame + sender.rtp_offset;
-  const std::uint64_t index = ++sender.index;
+  const std::uint64_t index = forges_ ? sender.index + 1 : ++sender.index;
   packet[0] = 0x80;
   packet[1] = 96;
   store_be16(packet + 2, static_cast<std::uint16_t>(index));

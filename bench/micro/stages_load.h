@@ -26,6 +26,7 @@ struct StagesCase {
   std::size_t payload;
   std::size_t fanout;
   bool retransmit = false;
+  bool forged = false;  // the packets have wrong tags: they cost, and none leaves
 };
 
 std::span<const StagesCase> stages_cases();
@@ -78,6 +79,7 @@ class StagesLoad final : public bench::WaveTask {
   std::vector<Sender> senders_;
   std::array<crypto::RtpProtectJob, kBatch> job_array_{};
   std::size_t jobs_ = 0;
+  bool forges_ = false;  // from now on the packets have wrong tags
   std::size_t batch_ = 0;
   std::size_t at_ = 0;  // the next sender
   std::uint32_t ssrc_ = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
@@ -199,20 +200,17 @@ inline void FlowCache::rewrite(const Item& item, std::uint16_t udp) {
                            .status = {}};
 }
 
-// The stages count and drop what the cipher refused.
+// The cipher has refused the packet, which came from the sender's own address.
 [[gnu::cold]] void FlowCache::refuse(WorkerState& state, EndpointSlot& sender, const Item& item,
                                      crypto::SrtpStatus status) {
-  MediaPacket packet{};
-  packet.mbuf = item.mbuf;
-  packet.data = item.frame + kRtp;
-  packet.endpoint = slot_of(state, sender);
-  packet.stream = item.flow->stream;
-  packet.length = item.length;
-  packet.l3_offset = kIp;
-  packet.l4_offset = kUdp;
-  packet.component = Component::kRtp;
-  packet.sender = &sender;
-  refuse_rtp(state, packet, status);
+  const DropReason reason = reason_of(status);
+  if (reason == DropReason::kAuthFailed) {
+    sender.auth_failures.add();
+    count_refusal(*item.stream);
+    item.flow->was_refused = true;
+  }
+  state.counters().drop(reason);
+  refused_[refused_count_++] = item.mbuf;
 }
 
 inline void FlowCache::add_to_open(WorkerState& state, EndpointSlot& sender, const Item& item) {
@@ -239,9 +237,13 @@ void FlowCache::open(WorkerState& state) {
     }
     item.length = opens_[i].length;
     item.stream->rtp_window.commit(item.index);
+    if (std::exchange(item.flow->was_refused, false)) item.stream->restart_suspected = false;
     leave(state, *sender, item);
   }
   open_count_ = 0;
+  if (refused_count_ == 0) return;
+  rte_pktmbuf_free_bulk(refused_.data(), refused_count_);
+  refused_count_ = 0;
 }
 
 void FlowCache::seal(WorkerState& state) {

@@ -64,6 +64,8 @@ class FlowCache {
   std::array<Opening, kBatch> opening_;
   std::array<crypto::RtpUnprotectJob, kBatch> opens_;
   std::size_t open_count_ = 0;
+  std::array<rte_mbuf*, kBatch> refused_;
+  unsigned refused_count_ = 0;
   std::array<Sealing, kBatch> sealing_;
   std::array<crypto::RtpProtectJob, kBatch> seals_;
   std::size_t seal_count_ = 0;

@@ -62,6 +62,7 @@ void learn_flow(WorkerState& state, const MediaPacket& packet) {
   flow.version = receiver.send_version;
   flow.seals = receiver.tag_length != 0;
   flow.pending = 0;
+  flow.was_refused = false;
   sender.has_cached_flow = true;
 }
 

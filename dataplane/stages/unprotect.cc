@@ -1,5 +1,7 @@
 #include "dataplane/stages/unprotect.h"
 
+#include <rte_mbuf.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -28,17 +30,6 @@ struct Newcomer {
   std::uint64_t highest = 0;  // index
 };
 
-DropReason reason_of(crypto::SrtpStatus status) {
-  switch (status) {
-    case crypto::SrtpStatus::kMalformed:
-      return DropReason::kBadRtp;
-    case crypto::SrtpStatus::kAuthFailed:
-      return DropReason::kAuthFailed;
-    default:
-      return DropReason::kCryptoError;
-  }
-}
-
 DropReason reason_of(crypto::ReplayVerdict verdict) {
   return verdict == crypto::ReplayVerdict::kReplayed ? DropReason::kReplayed : DropReason::kTooOld;
 }
@@ -48,13 +39,17 @@ DropReason reason_of(crypto::ReplayVerdict verdict) {
 // When more than 2^15 packets are lost, the index estimate (RFC 3711 3.3.1) has the wrong roll-over counter,
 // and every packet is refused from then on, as too old or as forged. After kRefusals in a row from the peer's
 // own address every second packet is tried with a higher counter, up to kMostCycles. Only a packet that is
-// authentic moves the counter.
+// authentic moves the counter. While the stream is heard, all packets are tried as they are: nothing sends
+// 2^15 packets in kSilenceMs, so the refused ones are forged, and must not spoil the good ones between them.
 
 constexpr std::uint16_t kRefusals = 16;
 constexpr std::uint64_t kMostCycles = 4;
+constexpr std::uint64_t kSilenceMs = 500;
 
-[[gnu::cold, gnu::noinline]] std::uint64_t guess_index(const StreamSlot& stream, std::uint64_t index) {
-  if (stream.refusals % 2 != 0) return index;
+[[gnu::cold, gnu::noinline]] std::uint64_t guess_index(const WorkerState& state, const StreamSlot& stream,
+                                                       std::uint64_t index) {
+  const bool is_heard = state.now - stream.last_packet_tsc.read() < state.tsc_hz / 1000 * kSilenceMs;
+  if (is_heard || stream.refusals % 2 != 0) return index;
   const std::uint64_t guess = index + ((stream.refusals / 2 % kMostCycles + 1) << 16);
   return guess <= crypto::kMaxPacketIndex ? guess : index;
 }
@@ -65,15 +60,8 @@ constexpr std::uint64_t kMostCycles = 4;
   if (packet.stream == kNoSlot || !endpoint.encrypted || !from_rtp_remote(endpoint, packet)) return;
   if (reason != DropReason::kAuthFailed && reason != DropReason::kTooOld && reason != DropReason::kReplayed)
     return;
-  StreamSlot& stream = state.memory.streams[packet.stream];
-  if (!stream.rtp_window.started()) return;
-  packet.sender->has_cached_flow = false;
-  if (stream.refused_packets != stream.packets.read()) {
-    stream.refused_packets = stream.packets.read();
-    stream.refusals = 0;
-  }
-  ++stream.refusals;
-  stream.restart_suspected = stream.refusals >= kRefusals;
+  count_refusal(state.memory.streams[packet.stream]);
+  if (endpoint.has_cached_flow) state.flows[packet.endpoint].was_refused = true;
 }
 
 // An SRTP stream is not known before its first packet is authentic, so the packets of that batch have no
@@ -119,7 +107,7 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, Newcomer& newcomer
   if (!endpoint.encrypted) return std::nullopt;  // the commit sets the index of plain RTP
   packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
   if (stream.restart_suspected) [[unlikely]]
-    packet.index = guess_index(stream, packet.index);
+    packet.index = guess_index(state, stream, packet.index);
   if (packet.index > stream.rtp_window.highest()) return std::nullopt;
   const auto verdict = stream.rtp_window.check(packet.index);
   if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
@@ -359,34 +347,50 @@ std::optional<DropReason> commit_rtcp(WorkerState& state, MediaPacket& packet) {
   return std::nullopt;
 }
 
-[[gnu::cold]] void drop_received(WorkerState& state, const MediaPacket& packet, DropReason reason) {
-  if (reason == DropReason::kAuthFailed) {
-    packet.sender->auth_failures.add();
-    note_stranger(state, *packet.sender, packet);
-  }
-  state.drop(packet.mbuf, reason);
-}
-
 // Runs `step` over the packets. Drops those for which it returns a reason, and moves the others together.
 template <typename Step>
 std::uint16_t keep(WorkerState& state, std::span<MediaPacket> packets, Step step) {
+  std::array<rte_mbuf*, kBatch> dropped;
+  unsigned dropped_count = 0;
   std::uint16_t kept = 0;
   for (MediaPacket& packet : packets) {
     if (const std::optional<DropReason> reason = step(packet)) {
-      drop_received(state, packet, *reason);
+      if (*reason == DropReason::kAuthFailed) {
+        packet.sender->auth_failures.add();
+        note_stranger(state, *packet.sender, packet);
+      }
+      state.counters().drop(*reason);
+      dropped[dropped_count++] = packet.mbuf;
     } else {
       if (&packets[kept] != &packet) packets[kept] = packet;
       ++kept;
     }
   }
+  if (dropped_count != 0) rte_pktmbuf_free_bulk(dropped.data(), dropped_count);
   return kept;
 }
 
 }  // namespace
 
-void refuse_rtp(WorkerState& state, const MediaPacket& packet, crypto::SrtpStatus status) {
-  note_refused(state, packet, reason_of(status));
-  drop_received(state, packet, reason_of(status));
+DropReason reason_of(crypto::SrtpStatus status) {
+  switch (status) {
+    case crypto::SrtpStatus::kMalformed:
+      return DropReason::kBadRtp;
+    case crypto::SrtpStatus::kAuthFailed:
+      return DropReason::kAuthFailed;
+    default:
+      return DropReason::kCryptoError;
+  }
+}
+
+void count_refusal(StreamSlot& stream) {
+  if (!stream.rtp_window.started()) return;
+  if (stream.refused_packets != stream.packets.read()) {
+    stream.refused_packets = stream.packets.read();
+    stream.refusals = 0;
+  }
+  ++stream.refusals;
+  stream.restart_suspected = stream.refusals >= kRefusals;
 }
 
 void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {

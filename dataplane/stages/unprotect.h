@@ -18,7 +18,11 @@ class Unprotect {
   std::array<crypto::RtcpUnprotectJob, kBatch> rtcp_jobs_;
 };
 
-/// Counts and drops a packet that the cipher refused, and notes what that says of its stream.
-void refuse_rtp(WorkerState& state, const MediaPacket& packet, crypto::SrtpStatus status);
+/// Why a packet is dropped that the cipher refused.
+DropReason reason_of(crypto::SrtpStatus status);
+
+/// A packet of the stream, from the sender's own address, was not authentic or not new: many of them in a row
+/// tell that its roll-over counter is wrong.
+void count_refusal(StreamSlot& stream);
 
 }  // namespace sluice::dataplane

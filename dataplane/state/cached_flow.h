@@ -34,6 +34,7 @@ struct alignas(64) CachedFlow {
   std::uint8_t payload_type;  // outgoing
   bool seals;                 // the receiver is encrypted
   std::uint8_t pending;       // packets of the present batch that are with the cipher
+  bool was_refused;           // a packet of the stream was, since the last good one
   std::uint32_t address_sum;  // of the UDP pseudo header
   std::uint32_t version;      // EndpointSlot::send_version of the receiver
   std::uint32_t receiver;

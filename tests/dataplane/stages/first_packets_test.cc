@@ -51,6 +51,23 @@ TEST_P(LongLossTest, TheCallIsHeardAgain) {
   EXPECT_EQ(call.talk(voice, 100), 100);
 }
 
+// However many they are: each packet between them is heard.
+TEST(LongLossTest, AFloodOfForgedPacketsSpoilsNoneOfTheGoodOnes) {
+  Call call(EndpointKind::kSdes);
+  RtpOptions voice = talker(1000);
+  EXPECT_EQ(call.talk(voice, 50), 50);
+  for (int i = 0; i < 100; ++i) {
+    for (int k = 0; k < 5 + i % 40; ++k) {
+      RtpOptions forged = voice;
+      forged.sequence = static_cast<std::uint16_t>(forged.sequence + k * i);
+      Bytes packet = make_rtp(forged);
+      packet.resize(packet.size() + 16, 0x55);
+      EXPECT_EQ(call.deliver(packet), 0);
+    }
+    EXPECT_EQ(call.talk(voice, 1), 1) << i;
+  }
+}
+
 // Forged packets from the peer's own address do not disturb the packets between them.
 TEST(LongLossTest, ForgedPacketsChangeNothing) {
   Call call(EndpointKind::kSdes);
