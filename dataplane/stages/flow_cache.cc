@@ -153,10 +153,8 @@ inline bool FlowCache::admit(EndpointSlot& sender, Item& item) const {
 }
 
 // Writes the headers as they leave.
-inline void FlowCache::rewrite(const Item& item, std::uint16_t udp) {
-  const CachedFlow& flow = *item.flow;
-  const RouteSlot& route = *item.route;
-  std::uint8_t* frame = item.frame;
+inline void FlowCache::rewrite(const CachedFlow& flow, const RouteSlot& route, std::uint16_t udp,
+                               std::uint8_t* frame) {
   const std::uint32_t marker = load_be32(frame + kRtp) & 0x800000;
   const std::uint8_t* image = std::assume_aligned<64>(flow.image.data());
   std::memcpy(frame, image, kRtp);
@@ -170,8 +168,7 @@ inline void FlowCache::rewrite(const Item& item, std::uint16_t udp) {
 }
 
 // The packet is authentic: counts it, rewrites its headers, and sends it or gives it to the cipher.
-[[gnu::always_inline]] inline void FlowCache::leave(WorkerState& state, EndpointSlot& sender,
-                                                    const Item& item) {
+[[gnu::always_inline]] inline void FlowCache::leave(WorkerState& state, EndpointSlot& sender, Item item) {
   StreamSlot& stream = *item.stream;
   RouteSlot& route = *item.route;
   EndpointSlot& receiver = *item.receiver;
@@ -183,7 +180,7 @@ inline void FlowCache::rewrite(const Item& item, std::uint16_t udp) {
   route.packets.add();
   route.bytes.add(payload);
   const auto length = static_cast<std::uint16_t>(item.length + receiver.tag_length);
-  rewrite(item, static_cast<std::uint16_t>(length + 8));
+  rewrite(*item.flow, route, static_cast<std::uint16_t>(length + 8), item.frame);
   item.mbuf->data_len = static_cast<std::uint16_t>(length + kRtp);
   item.mbuf->pkt_len = item.mbuf->data_len;
   ++served_;
@@ -213,10 +210,11 @@ inline void FlowCache::rewrite(const Item& item, std::uint16_t udp) {
   refused_[refused_count_++] = item.mbuf;
 }
 
-inline void FlowCache::add_to_open(WorkerState& state, EndpointSlot& sender, const Item& item) {
+inline void FlowCache::add_to_open(WorkerState& state, std::size_t i) {
+  const Item& item = items_[i];
   ++item.flow->pending;
-  opening_[open_count_] = {item, &sender};
-  opens_[open_count_++] = {.keys = &state.memory.keys[slot_of(state, sender)].receive,
+  opening_[open_count_] = static_cast<std::uint8_t>(i);
+  opens_[open_count_++] = {.keys = &state.memory.keys[slot_of(state, *senders_[i])].receive,
                            .packet = item.frame + kRtp,
                            .index = item.index,
                            .ssrc = load_be32(item.frame + kRtp + 8),
@@ -229,16 +227,17 @@ inline void FlowCache::add_to_open(WorkerState& state, EndpointSlot& sender, con
 void FlowCache::open(WorkerState& state) {
   state.engine->unprotect(std::span(opens_).first(open_count_));
   for (std::size_t i = 0; i < open_count_; ++i) {
-    auto& [item, sender] = opening_[i];
+    Item& item = items_[opening_[i]];
+    EndpointSlot& sender = *senders_[opening_[i]];
     item.flow->pending = 0;
     if (opens_[i].status != crypto::SrtpStatus::kOk) {
-      refuse(state, *sender, item, opens_[i].status);
+      refuse(state, sender, item, opens_[i].status);
       continue;
     }
     item.length = opens_[i].length;
     item.stream->rtp_window.commit(item.index);
     if (std::exchange(item.flow->was_refused, false)) item.stream->restart_suspected = false;
-    leave(state, *sender, item);
+    leave(state, sender, item);
   }
   open_count_ = 0;
   if (refused_count_ == 0) return;
@@ -273,7 +272,7 @@ std::span<rte_mbuf* const> FlowCache::run(WorkerState& state, std::span<rte_mbuf
       fetch_payload(rte_pktmbuf_mtod(packets[i], std::uint8_t*), packets[i]->data_len);
       left_[left++] = packets[i];
     } else if (sender->encrypted) {
-      add_to_open(state, *sender, items_[i]);
+      add_to_open(state, i);
     } else {
       items_[i].stream->rtp_window.commit_next();
       leave(state, *sender, items_[i]);

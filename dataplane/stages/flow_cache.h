@@ -37,10 +37,6 @@ class FlowCache {
     std::uint64_t index;   // incoming
     std::uint16_t length;  // of the RTP packet, without a tag once it is opened
   };
-  struct Opening {
-    Item item;
-    EndpointSlot* sender;
-  };
   struct Sealing {
     rte_mbuf* mbuf;
     EndpointSlot* receiver;
@@ -49,9 +45,10 @@ class FlowCache {
   void find(WorkerState& state, std::span<rte_mbuf* const> packets);
   bool match(WorkerState& state, rte_mbuf* mbuf, EndpointSlot& sender, Item& item);
   bool admit(EndpointSlot& sender, Item& item) const;
-  static void rewrite(const Item& item, std::uint16_t udp);
-  void leave(WorkerState& state, EndpointSlot& sender, const Item& item);
-  void add_to_open(WorkerState& state, EndpointSlot& sender, const Item& item);
+  static void rewrite(const CachedFlow& flow, const RouteSlot& route, std::uint16_t udp, std::uint8_t* frame);
+  /// `item` is a copy, so that the compiler need not read it again behind each write.
+  void leave(WorkerState& state, EndpointSlot& sender, Item item);
+  void add_to_open(WorkerState& state, std::size_t i);
   void open(WorkerState& state);
   void seal(WorkerState& state);
   void refuse(WorkerState& state, EndpointSlot& sender, const Item& item, crypto::SrtpStatus status);
@@ -61,7 +58,7 @@ class FlowCache {
   std::array<EndpointSlot*, kBatch> senders_;  // null: the stages serve the packet
   std::array<Item, kBatch> items_;
   std::array<rte_mbuf*, kBatch> left_;
-  std::array<Opening, kBatch> opening_;
+  std::array<std::uint8_t, kBatch> opening_;  // indices of items_
   std::array<crypto::RtpUnprotectJob, kBatch> opens_;
   std::size_t open_count_ = 0;
   std::array<rte_mbuf*, kBatch> refused_;
