@@ -179,6 +179,21 @@ bool parse_common(const OwnAddresses& own, Datagram& datagram) {
   return true;
 }
 
+}  // namespace
+
+bool hand_off_at_once(WorkerState& state, rte_mbuf* mbuf) {
+  const OwnAddresses& own = state.own_addresses[state.port_index[mbuf->port & 0xff]];
+  Datagram datagram;
+  datagram.mbuf = mbuf;
+  if (!parse_common(own, datagram) || datagram.local_port == state.shared_ice_port) return false;
+  const std::uint8_t owner = state.steering.owner(datagram.local_address, datagram.local_port);
+  if (owner == Steering::kNoWorker || owner == state.index) return false;
+  hand_off_or_drop(state, datagram);
+  return true;
+}
+
+namespace {
+
 // ---- the second pass: tells the protocols apart
 
 // Whether the guess of the stream, made from the UDP port alone, was right.

@@ -13,4 +13,9 @@ namespace sluice::dataplane {
 /// packets.
 void classify(WorkerState& state, std::span<rte_mbuf* const> packets, ClassifiedBatch& batch);
 
+/// Passes a frame of the common form to the worker that owns its UDP port, before anything else is done with
+/// it. False when the frame is of another form, or no other worker owns its port; nothing is done then.
+/// REQUIRES: this worker has no endpoint at that port.
+[[nodiscard]] bool hand_off_at_once(WorkerState& state, rte_mbuf* mbuf);
+
 }  // namespace sluice::dataplane

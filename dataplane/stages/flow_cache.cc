@@ -9,7 +9,7 @@
 
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
-#include "dataplane/stages/latch.h"
+#include "dataplane/stages/classify.h"
 #include "dataplane/stages/numbering.h"
 #include "dataplane/stages/rtp_counts.h"
 #include "dataplane/stages/transmit.h"
@@ -82,11 +82,14 @@ void fetch_payload(const std::uint8_t* frame, std::size_t length) {
 
 }  // namespace
 
-// Reads the UDP ports, and fetches what match() reads.
+// Reads the UDP ports, and fetches what match() reads. Passes on what another worker owns: only its headers
+// have been fetched so far.
 void FlowCache::find(WorkerState& state, std::span<rte_mbuf* const> packets) {
   constexpr unsigned kNoPort = ~0u;
   unsigned port = kNoPort;
   const LocalPort* local_ports = nullptr;  // of the first IPv4 address of `port`
+  const bool has_others = state.steering.workers() > 1;
+  handed_off_ = 0;
   for (std::size_t i = 0; i < packets.size(); ++i) {
     rte_mbuf* mbuf = packets[i];
     if (mbuf->port != port) [[unlikely]] {
@@ -99,7 +102,10 @@ void FlowCache::find(WorkerState& state, std::span<rte_mbuf* const> packets) {
     if (local_ports == nullptr) continue;
     const auto* frame = rte_pktmbuf_mtod(mbuf, const std::uint8_t*);
     const std::uint32_t slot = local_ports[load_be16(frame + kUdp + 2)].endpoint;
-    if (slot == kNoSlot) continue;
+    if (slot == kNoSlot) {
+      if (has_others && hand_off_at_once(state, mbuf)) handed_off_ |= std::uint64_t{1} << i;
+      continue;
+    }
     senders_[i] = &state.endpoint(slot);
     prefetch_to_write(senders_[i]);
     prefetch_to_write(&state.flows[slot], 2);
@@ -269,6 +275,7 @@ std::span<rte_mbuf* const> FlowCache::run(WorkerState& state, std::span<rte_mbuf
   for (std::size_t i = 0; i < packets.size(); ++i) {
     EndpointSlot* sender = senders_[i];
     if (sender == nullptr || !admit(*sender, items_[i])) {
+      if ((handed_off_ >> i & 1) != 0) continue;
       fetch_payload(rte_pktmbuf_mtod(packets[i], std::uint8_t*), packets[i]->data_len);
       left_[left++] = packets[i];
     } else if (sender->encrypted) {

@@ -7,6 +7,8 @@
 // What continues a flow: the headers are those of the flow except for TTL, DSCP, identification, marker,
 // sequence number and timestamp; the sequence number is the next one; the port has found the checksums good.
 //
+// It also passes on the packets that another worker owns, which must not wait until all is fetched for them.
+//
 // Order. When a packet of an endpoint is left to the stages, so are those of the endpoint behind it in the
 // batch.
 #pragma once
@@ -56,6 +58,7 @@ class FlowCache {
   std::uint32_t run_ = 0;  // number of this call
   std::size_t served_ = 0;
   std::array<EndpointSlot*, kBatch> senders_;  // null: the stages serve the packet
+  std::uint64_t handed_off_ = 0;               // packets that went to other workers, one bit each
   std::array<Item, kBatch> items_;
   std::array<rte_mbuf*, kBatch> left_;
   std::array<std::uint8_t, kBatch> opening_;  // indices of items_
