@@ -18,6 +18,8 @@ bool has_form(const WorkerState& state, const MediaPacket& packet) {
   if (packet.l3_offset != CommonFrame::kL3Offset || packet.data != frame_of(packet) + kRtp ||
       frame_of(packet)[CommonFrame::kL3Offset] != 0x45 || packet.data[0] != 0x80)
     return false;
+  // With the marker it looks like RTCP (RFC 5761 4).
+  if (packet.rtp.payload_type >= 64 && packet.rtp.payload_type < 96) return false;
   const bool stays = sender.latch == LatchPolicy::kFixed || sender.latch == LatchPolicy::kAuthenticated ||
                      (sender.latch == LatchPolicy::kOnce && sender.rtp_latched);
   return stays && packet.component == Component::kRtp && from_rtp_remote(sender, packet);

@@ -350,6 +350,20 @@ TEST(FlowCacheTest, DoesWhatTheStagesDo) {
   EXPECT_GT(flow_cache_hits, packets / 3);
 }
 
+// A payload type that looks like RTCP when the marker is set (RFC 5761 4).
+TEST(FlowCacheTest, AMarkerThatMakesAPacketLookLikeRtcp) {
+  Twins twins;
+  twins.add_call(EndpointKind::kRtp, EndpointKind::kRtp, SrtpProfile::kAeadAes128Gcm, LatchPolicy::kFixed);
+  Caller& caller = twins.callers.front();
+  caller.rtp.payload_type = 72;
+  for (int i = 0; i < 20; ++i) {
+    caller.rtp.marker = i % 4 == 3;
+    twins.deliver({twins.fast.frame_from(caller.peer, make_rtp(caller.rtp))});
+    if (testing::Test::HasFatalFailure()) return;
+    ++caller.rtp.sequence;
+  }
+}
+
 // A steady call takes the fast path from its third packet on, in both directions and all pairings.
 TEST(FlowCacheTest, SteadyCallsTakeTheFastPath) {
   Twins twins;
