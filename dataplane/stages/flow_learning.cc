@@ -7,15 +7,14 @@
 namespace sluice::dataplane {
 namespace {
 
-constexpr std::size_t kRtp = CommonFrame::kPayloadOffset;
-
 // Whether the sender's packets have the form that flows have, and move no address.
 bool has_form(const WorkerState& state, const MediaPacket& packet) {
   const EndpointSlot& sender = *packet.sender;
   const OwnAddresses& own = state.own_addresses[state.port_index[packet.mbuf->port & 0xff]];
   if (packet.is_v6 || own.vlan != 0 || packet.local_address != own.first_v4_number || sender.shared_port)
     return false;
-  if (packet.l3_offset != CommonFrame::kL3Offset || packet.data != frame_of(packet) + kRtp ||
+  if (packet.l3_offset != CommonFrame::kL3Offset ||
+      packet.data != frame_of(packet) + CommonFrame::kPayloadOffset ||
       frame_of(packet)[CommonFrame::kL3Offset] != 0x45 || packet.data[0] != 0x80)
     return false;
   // With the marker it looks like RTCP (RFC 5761 4).
@@ -26,7 +25,7 @@ bool has_form(const WorkerState& state, const MediaPacket& packet) {
 }
 
 bool leads_on(const WorkerState& state, const EndpointSlot& receiver) {
-  return receiver.rtp.length == kRtp && !receiver.rtp.is_v6 &&
+  return receiver.rtp.length == CommonFrame::kPayloadOffset && !receiver.rtp.is_v6 &&
          receiver.max_frame >= CachedFlow::kHeaders + receiver.tag_length &&
          state.transmit[receiver.transmit_index].checksums != TransmitChecksums::kSoftware;
 }
@@ -45,10 +44,10 @@ void learn_flow(WorkerState& state, const MediaPacket& packet) {
   if (!is_last || stream.kept || !counts || !has_form(state, packet) || !leads_on(state, receiver)) return;
   CachedFlow& flow = state.flows[packet.endpoint];
   std::memcpy(flow.expected.data(), frame_of(packet), CachedFlow::kHeaders);
-  std::uint8_t* rtp = flow.expected.data() + kRtp;
+  std::uint8_t* rtp = flow.expected.data() + CommonFrame::kPayloadOffset;
   rtp[1] = packet.rtp.payload_type;  // the header in the frame is the outgoing one by now
   store_be32(rtp + 8, packet.rtp.ssrc);
-  std::memcpy(flow.image.data(), receiver.rtp.bytes.data(), kRtp);
+  std::memcpy(flow.image.data(), receiver.rtp.bytes.data(), CommonFrame::kPayloadOffset);
   flow.address_sum = receiver.rtp.address_sum;
   flow.payload_type = packet.data[1] & 0x7f;
   flow.ssrc = route.ssrc;

@@ -4,7 +4,7 @@ import struct
 
 from seeds import control, link, media
 
-STEPS = FRAME, FROM_PEER, AS_IT_IS, TIME, SWITCH, TO_RTCP_PORT, UPDATE = range(7)
+STEPS = FRAME, FROM_PEER, AS_IT_IS, TIME, SWITCH, TO_RTCP_PORT, UPDATE, TALK = range(8)
 NEW_RECEIVE, NEW_SEND, ENCRYPTED, MUXED, MOVES, ELSEWHERE, FOUND, DEADLINE = (1 << bit for bit in range(8))
 FIXED, ONCE, AUTHENTICATED = range(3)
 PLAIN, SDES, WEBRTC, OTHER = range(4)
@@ -12,7 +12,7 @@ FIRST_ROUTE_SSRC = 0x51000000
 
 
 def step(what, peer=0):
-    """The byte of a step: the high four bits select the peer, the rest modulo 7 the kind."""
+    """The byte of a step: the high four bits select the peer, the rest modulo 8 the kind."""
     return next(bytes([code]) for code in range(16 * peer, 16 * peer + 16) if code % len(STEPS) == what)
 
 
@@ -30,6 +30,11 @@ def wait(hundredths):
 
 def switch(route, source):
     return step(SWITCH) + bytes([16 * source + route])
+
+
+def talk(peer, how=0x27):
+    """Packets that the flow cache may serve, if the length of the seed is odd."""
+    return step(TALK, peer) + bytes([how])
 
 
 def update(peer, what, latch=FIXED, profile=0):
@@ -127,6 +132,33 @@ def update_seeds():
     }
 
 
+def flow_seeds():
+    return {
+        "sdes_flow": talk(SDES) * 4
+        + wait(1)
+        + talk(SDES)
+        + stream(SDES)
+        + talk(SDES) * 3
+        + wait(1)
+        + step(TALK),
+        "webrtc_flow": talk(WEBRTC) * 4
+        + update(SDES, NEW_SEND | ENCRYPTED | MUXED)
+        + talk(WEBRTC) * 2
+        + wait(1),
+    }
+
+
+def rtcp_seeds():
+    return {
+        f"rtcp_{name}": stream(PLAIN, count=1)
+        + packet(PLAIN, data, TO_RTCP_PORT)
+        + packet(SDES, data)
+        + wait(1)
+        for name, data in media.rtcp_packets().items()
+        if name in ("thirty_one_blocks", "two_chunks", "bye_with_reason", "app", "transport_cc", "remb")
+    }
+
+
 def seeds():
     mid = b"\x30a\x10v"
     rr = media.rtcp(201, 1, b"\x99\x99\x99\x99" + block(0, 103))
@@ -139,6 +171,17 @@ def seeds():
         "plain_to_all": stream(PLAIN) + wait(1),
         "payload_type_unmapped": stream(PLAIN, payload_type=98) + wait(1),
         "sdes_to_plain": stream(SDES) + wait(1),
+        "sdes_flow": talk(SDES) * 4
+        + wait(1)
+        + talk(SDES)
+        + stream(SDES)
+        + talk(SDES) * 3
+        + wait(1)
+        + step(7),
+        "webrtc_flow": talk(WEBRTC) * 4
+        + update(SDES, NEW_SEND | ENCRYPTED | MUXED)
+        + talk(WEBRTC) * 2
+        + wait(1),
         "webrtc_by_mid": stream(WEBRTC, extension=mid) + wait(1),
         "latches": stream(OTHER) + wait(1) + stream(PLAIN) + wait(1),
         "forged": packet(SDES, media.rtp_packet(payload=bytes(40)), AS_IT_IS) + stream(SDES) + wait(1),
@@ -179,13 +222,5 @@ def seeds():
         "no_payload": packet(PLAIN, b"", AS_IT_IS) + packet(WEBRTC, b"\xff", AS_IT_IS),
         "link": b"".join(frame(data) for data in link.frame_seeds().values()),
     }
-    made |= update_seeds()
-    made |= {
-        f"rtcp_{name}": stream(PLAIN, count=1)
-        + packet(PLAIN, data, TO_RTCP_PORT)
-        + packet(SDES, data)
-        + wait(1)
-        for name, data in media.rtcp_packets().items()
-        if name in ("thirty_one_blocks", "two_chunks", "bye_with_reason", "app", "transport_cc", "remb")
-    }
+    made |= update_seeds() | flow_seeds() | rtcp_seeds()
     return made
