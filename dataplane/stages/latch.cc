@@ -104,20 +104,29 @@ bool has_valid_pair(const WorkerState& state, const EndpointSlot& endpoint, cons
 }
 
 bool is_on_link(const PortInfo& port, const config::IpAddress& ip) {
-  return std::any_of(port.addresses.begin(), port.addresses.end(),
+  return (ip.is_v6() && ip.is_link_local()) ||
+         std::any_of(port.addresses.begin(), port.addresses.end(),
                      [&](const config::IpPrefix& own) { return own.contains(ip); });
 }
 
+bool leads_to_router(const PortInfo& port, const HeaderTemplate& header) {
+  return header.known() && !is_on_link(port, template_remote(header).ip);
+}
+
 // The MAC to send to at first; the control thread, which hears of each new address, then sends the one that
-// it has for the next hop. Behind a router the next hop is the same for all addresses of a family, so the
-// present one stays. Else it is the MAC that the packet came from.
+// it has for the next hop. Behind a router the next hop is the same for all addresses of a family, so the one
+// in use stays, be it that of the other component. Else it is the MAC that the packet came from, so that
+// nothing is lost until the control thread has answered.
 MacAddress first_next_hop(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet,
                           const config::IpAddress& source) {
-  const HeaderTemplate& present = packet.component == Component::kRtcp ? endpoint.rtcp : endpoint.rtp;
+  const bool rtcp = packet.component == Component::kRtcp;
+  const HeaderTemplate& present = rtcp ? endpoint.rtcp : endpoint.rtp;
+  const HeaderTemplate& other = rtcp ? endpoint.rtp : endpoint.rtcp;
   const PortInfo& port = state.port(endpoint.port_id);
-  if (present.known() && present.is_v6 == packet.is_v6 && !is_on_link(port, source) &&
-      !is_on_link(port, template_remote(present).ip))
-    return template_next_hop(present);
+  if (!is_on_link(port, source)) {
+    if (leads_to_router(port, present)) return template_next_hop(present);
+    if (leads_to_router(port, other)) return template_next_hop(other);
+  }
   MacAddress mac;
   std::copy_n(frame_of(packet) + 6, mac.size(), mac.begin());
   return mac;

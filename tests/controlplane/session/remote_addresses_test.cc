@@ -65,6 +65,36 @@ TEST(RemoteAddresses, APeerBehindAGatewayLatchesToTheGatewaysMac) {
   EXPECT_EQ(bench.plane.worker(0).next_hops[0].next_hop, test::kPeerMac);
 }
 
+// Of routers without a shared MAC. The peer sends nothing that could show the way.
+TEST(RemoteAddresses, ASilentPeerThatLatchedFollowsItsGateway) {
+  SessionFixture bench;
+  bench.session();
+  bench.create(bench.rtp("a", false));
+  bench.answer_arp();
+  auto& worker = bench.plane.worker(0);
+  dataplane::Note note;
+  note.kind = dataplane::NoteKind::kLatched;
+  note.ref = {0, worker.endpoints.at(0)};
+  note.address = {config::IpAddress::v4(198, 19, 0, 200), 9999};
+  worker.tell(note);
+  bench.settle();
+  ASSERT_EQ(worker.next_hops.size(), 1u);
+  EXPECT_EQ(worker.next_hops[0].next_hop, test::kPeerMac);
+  bench.peer_mac = {0x02, 0, 0, 0, 0, 0x99};
+  for (int i = 0; i < 100 && worker.next_hops.size() == 1; ++i) {
+    std::erase_if(worker.injected, [](const test::TestFrame& frame) {
+      return std::equal(test::kPeerMac.begin(), test::kPeerMac.end(), frame.bytes.begin());
+    });  // the old station is gone
+    bench.answer_arp();
+    bench.advance(std::chrono::milliseconds(100));
+    bench.sessions->tick(bench.now);
+    bench.settle();
+  }
+  ASSERT_EQ(worker.next_hops.size(), 2u) << "the gateway is asked every 5 s";
+  EXPECT_EQ(worker.next_hops[1].address, note.address);
+  EXPECT_EQ(worker.next_hops[1].next_hop, bench.peer_mac);
+}
+
 TEST(RemoteAddresses, LinksGatewaysAndConflictsAreEvents) {
   SessionFixture bench;
   bench.live(std::chrono::seconds(5));

@@ -342,56 +342,6 @@ TEST(LatchTest, RtcpOfALatchedPeerComesFromTheSameHost) {
   EXPECT_EQ(template_remote(plane.memory().endpoints[peer.slot].rtcp).port, peer.remote.address.port + 1);
 }
 
-TEST(LatchTest, TwoRoutersByTurnsAreOneAddress) {
-  Harness plane;
-  PeerOptions options;
-  options.kind = EndpointKind::kSdes;
-  options.latch = LatchPolicy::kAuthenticated;
-  options.known_remote = false;
-  Peer peer = plane.add_peer(options);
-  peer.remote.address.ip = config::IpAddress::v4(203, 0, 113, 9);  // off-link
-  Oracle sender(peer.to_sluice, false);
-  RtpOptions rtp;
-  Peer other = peer;
-  other.remote.mac = {2, 0, 0, 0, 7, 7};
-  for (int i = 0; i < 100; ++i) {
-    ++rtp.sequence;
-    plane.deliver(i % 2 == 0 ? peer : other, sender.protect(make_rtp(rtp)));
-  }
-  const auto notes = plane.notes();
-  EXPECT_EQ(std::count_if(notes.begin(), notes.end(),
-                          [](const Note& note) { return note.kind == NoteKind::kLatched; }),
-            1);
-  EXPECT_EQ(template_next_hop(plane.memory().endpoints[peer.slot].rtp), peer.remote.mac);
-  // The control thread knows the router's address, and so the MAC that all routers of it share.
-  Command command;
-  command.kind = CommandKind::kSetNextHop;
-  command.ref = {peer.slot, 1};
-  const MacAddress shared{0, 0, 0x5e, 0, 1, 1};
-  command.remote = make_header_template(peer.local, {shared, peer.remote.address}, 0);
-  plane.command(command);
-  const HeaderTemplate& now = plane.memory().endpoints[peer.slot].rtp;
-  EXPECT_EQ(template_next_hop(now), shared);
-  for (const Peer& router : {peer, other}) {
-    ++rtp.sequence;
-    plane.deliver(router, sender.protect(make_rtp(rtp)));
-    EXPECT_EQ(template_next_hop(now), shared);
-  }
-  // A new address behind the routers keeps it; an on-link one does not.
-  Peer moved = other;
-  moved.remote.address = {config::IpAddress::v4(203, 0, 113, 10), 7000};
-  ++rtp.sequence;
-  plane.deliver(moved, sender.protect(make_rtp(rtp)));
-  EXPECT_EQ(remote_of(plane, peer), moved.remote.address);
-  EXPECT_EQ(template_next_hop(now), shared);
-  plane.command(command);
-  EXPECT_EQ(remote_of(plane, peer), moved.remote.address) << "a command for the former address came late";
-  moved.remote.address = {config::IpAddress::v4(198, 18, 3, 3), 7000};
-  ++rtp.sequence;
-  plane.deliver(moved, sender.protect(make_rtp(rtp)));
-  EXPECT_EQ(template_next_hop(now), moved.remote.mac);
-}
-
 TEST(LatchTest, SrtpFollowsTheNewestAuthenticPacketOnly) {
   Harness plane;
   PeerOptions options;
