@@ -83,6 +83,7 @@ struct Fields {
   OrderedJson operator()(const SessionExpiring& event) const {
     return named("secondsLeft", event.seconds_left);
   }
+  OrderedJson operator()(const EndpointMtu& event) const { return named("pathMtu", event.path_mtu); }
   OrderedJson operator()(const EndpointIdle& event) const { return named("secondsLeft", event.seconds_left); }
   OrderedJson operator()(const EndpointRemoved& event) const { return named("reason", event.reason); }
   OrderedJson operator()(const RouteSwitched& event) const { return named("from", event.from); }
@@ -130,6 +131,7 @@ OrderedJson render(const EndpointView& endpoint, Keys keys) {
                      {"rtcpMux", endpoint.rtcp_mux}};
   object["remote"] = render(endpoint.remote);
   object["latch"] = choice_name(endpoint.latch);
+  object["pathMtu"] = endpoint.path_mtu;
   object["idleTimeoutS"] = endpoint.idle_timeout_s;
   if (endpoint.kind == EndpointKind::kSdes) {
     object["crypto"] = {{"profile", profile_text(endpoint.profile)},

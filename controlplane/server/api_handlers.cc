@@ -260,7 +260,9 @@ std::variant<OrderedJson, ApiError> ApiHandlers::drops(std::optional<std::uint16
   const Sessions::Totals totals = context_.sessions.totals();
   object["control"] = {{"iceDropped", totals.ice_dropped},
                        {"iceTuplesRefused", totals.ice_tuples_refused},
-                       {"dtlsDropped", totals.dtls_dropped}};
+                       {"dtlsDropped", totals.dtls_dropped},
+                       {"pathMtuLowered", totals.path_mtu_lowered},
+                       {"pathMtuIgnored", totals.path_mtu_ignored}};
   return object;
 }
 

@@ -171,7 +171,8 @@ void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
   slot.port_id = info.id;
   slot.vlan = info.vlan;
   slot.max_streams = config.limits.streams_per_endpoint;
-  slot.max_frame = static_cast<std::uint16_t>(info.mtu + 14 + (info.vlan != 0 ? 4 : 0));
+  slot.max_frame = dataplane::max_frame(info.mtu, info.vlan);
+  endpoint.path_mtu = info.mtu;
   slot.local_ssrc = endpoint.local_ssrc;
   slot.local = endpoint.local;
   slot.rtcp_port = endpoint.rtcp_port;

@@ -47,6 +47,11 @@ struct EndpointLatched {
   bool is_rtcp = false;  // true for the RTCP address of an endpoint without rtcp-mux
   config::SocketAddress address;
 };
+/// The largest IP packet that passes to the peer is another one than before.
+struct EndpointMtu {
+  static constexpr std::string_view kType = "endpoint.mtu";
+  std::uint16_t path_mtu = 0;
+};
 /// The endpoint ends soon unless it gives a sign of life.
 struct EndpointIdle {
   static constexpr std::string_view kType = "endpoint.idle";
@@ -96,10 +101,10 @@ struct PortConflict {
   dataplane::MacAddress mac{};
 };
 
-using EventBody =
-    std::variant<SessionCreated, SessionExpiring, SessionRemoved, EndpointCreated, EndpointConnected,
-                 EndpointFailed, EndpointLatched, EndpointIdle, EndpointRemoved, RouteCreated, RouteSwitched,
-                 RouteRemoved, StreamStarted, StreamEnded, PortLink, PortGateway, PortConflict>;
+using EventBody = std::variant<SessionCreated, SessionExpiring, SessionRemoved, EndpointCreated,
+                               EndpointConnected, EndpointFailed, EndpointLatched, EndpointMtu, EndpointIdle,
+                               EndpointRemoved, RouteCreated, RouteSwitched, RouteRemoved, StreamStarted,
+                               StreamEnded, PortLink, PortGateway, PortConflict>;
 
 /// The object that the event is about: a session, or an endpoint or a route of that session; or a network
 /// port, by its name.

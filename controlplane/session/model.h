@@ -211,6 +211,7 @@ struct EndpointView {
   bool rtcp_mux = false;
   std::optional<RemoteAddress> remote;
   dataplane::LatchPolicy latch{};
+  std::uint16_t path_mtu = 0;  // the largest IP packet that passes to the peer
   std::size_t worker = 0;
   std::uint32_t idle_timeout_s = 0;  // 0 = never
   // sdes

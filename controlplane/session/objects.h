@@ -138,6 +138,12 @@ struct Endpoint {
   std::optional<RemoteAddress> signalled;
   bool remote_installed = false;  // the worker has a header template for it
 
+  // path_mtus: where RTP goes, the largest IP packet that passes, and until when that is believed.
+  std::optional<config::SocketAddress> path;
+  std::uint16_t path_mtu = 0;
+  TimePoint path_mtu_until;
+  TimePoint path_mtu_next;  // not lowered again before this
+
   std::optional<crypto::SrtpProfile> profile;
   SrtpKeyBytes send_key;     // of sdes: given in a request, or made
   SrtpKeyBytes receive_key;  // of sdes: empty while the peer's key is not known

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "controlplane/base/log.h"
@@ -32,7 +33,9 @@ std::vector<NeighborPort> link_ports(const MediaPlane& plane) {
 using dataplane::Component;
 
 RemoteAddresses::RemoteAddresses(Context& context)
-    : context_(context), neighbors_(link_ports(context.plane), callbacks(context, *this)) {
+    : context_(context),
+      path_mtus_(context),
+      neighbors_(link_ports(context.plane), callbacks(context, *this)) {
   neighbors_.start(context_.now());
 }
 
@@ -54,7 +57,9 @@ Neighbors::Callbacks RemoteAddresses::callbacks(Context& context, RemoteAddresse
       .on_conflict =
           [&self](std::uint16_t port, const config::IpAddress& ours, const dataplane::MacAddress& mac) {
             self.on_conflict({port, ours}, mac);
-          }};
+          },
+      .on_too_big = [&self](const PacketTooBig& message,
+                            TimePoint now) { self.path_mtus_.on_too_big(message, now); }};
 }
 
 std::optional<RequestError> RemoteAddresses::check(std::size_t port, const config::IpAddress& address) const {
@@ -71,7 +76,7 @@ void RemoteAddresses::on_frame(std::size_t port, std::span<const std::uint8_t> f
 TimePoint RemoteAddresses::tick(TimePoint now) {
   may_tell_ = kLegsPerTick;
   tell_legs();
-  const TimePoint next = neighbors_.tick(now);
+  const TimePoint next = std::min(neighbors_.tick(now), path_mtus_.tick(now));
   return changes_.empty() ? next : now;
 }
 
@@ -153,11 +158,14 @@ RemoteAddresses::Leg* RemoteAddresses::follow(Endpoint& endpoint, Component comp
   legs_.insert_or_assign(key, place);
   Leg& leg = places_[place][key];
   leg = {worker, endpoint.ref, component, address, installed, std::nullopt};
+  if (component == Component::kRtp) path_mtus_.follow(endpoint, address);
   if (mac) tell(leg, *mac);
   return &leg;
 }
 
 void RemoteAddresses::unfollow(std::size_t worker, dataplane::SlotRef endpoint, Component component) {
+  Endpoint* follower = context_.workers[worker]->endpoint(endpoint);
+  if (follower != nullptr && component == Component::kRtp) path_mtus_.forget(*follower);
   const auto found = legs_.find(leg_key(worker, endpoint.slot, component));
   if (found == legs_.end()) return;
   const auto place = places_.find(found->second);

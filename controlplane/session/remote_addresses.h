@@ -1,8 +1,9 @@
 // remote_addresses: where each endpoint's media goes. An address comes from signalling, from latching or from
 // ICE. With the MAC of the next hop it makes the header template that the worker sends with. This class finds
 // the MAC, tells the worker, and tells it again when the MAC of the next hop changes: kLegsPerTick endpoints
-// from one tick to the next, since all of them may be behind one gateway. It logs what happens to gateways
-// and to our own addresses, and sends events about it. Control thread only.
+// from one tick to the next, since all of them may be behind one gateway. It tells path_mtus where media
+// goes. It logs what happens to gateways and to our own addresses, and sends events about it. Control thread
+// only.
 #pragma once
 
 #include <deque>
@@ -11,6 +12,7 @@
 
 #include "controlplane/protocol/neighbor/neighbors.h"
 #include "controlplane/session/context.h"
+#include "controlplane/session/path_mtus.h"
 
 namespace sluice::control {
 
@@ -46,7 +48,7 @@ class RemoteAddresses {
 
   /// Takes a frame of ARP, neighbour discovery or ICMP.
   void on_frame(std::size_t port, std::span<const std::uint8_t> frame, TimePoint now);
-  /// Timers of the neighbours. Returns when to call it again.
+  /// Timers of the neighbours and of path MTUs. Returns when to call it again.
   TimePoint tick(TimePoint now);
 
  private:
@@ -87,6 +89,7 @@ class RemoteAddresses {
   }
 
   Context& context_;
+  PathMtus path_mtus_;
   Neighbors neighbors_;
   std::map<Place, Legs> places_;
   std::unordered_map<std::uint64_t, Place> legs_;  // leg_key -> its place in places_

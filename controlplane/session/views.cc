@@ -59,6 +59,7 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.rtcp_mux = endpoint.rtcp_mux;
   view.remote = endpoint.remote;
   view.latch = endpoint.latch;
+  view.path_mtu = endpoint.path_mtu;
   view.worker = endpoint.worker;
   view.idle_timeout_s = context.idle_timeout_s(endpoint);
   view.profile = endpoint.profile;

@@ -63,7 +63,8 @@ struct alignas(64) EndpointSlot {
   // -- The two cache lines that each outgoing packet needs. Written by the worker, except where marked. The
   // control thread may fill in the templates of signalled remotes before installation.
   Counter packets_sent, bytes_sent;
-  // Bytes of the largest frame that the port takes: MTU and Ethernet header. Written by the control thread.
+  // Bytes of the largest frame that passes to the peer: MTU and Ethernet header. Written by the control
+  // thread before installation, and changed by kSetMaxFrame.
   std::uint16_t max_frame;
   bool can_seal;                 // the keys are ready, or the endpoint is plain RTP
   std::uint8_t tag_length;       // of SRTP packets to the peer; 0 for plain RTP and before the keys are ready

@@ -25,6 +25,7 @@ enum class CommandKind : std::uint8_t {
   kSetRemote,        // ref, remote: where to send (component says RTP or RTCP); from ICE, ARP/ND, signalling.
                      // Changes only the MAC of a remote that was learned from media
   kSetNextHop,       // as kSetRemote, but only while the endpoint sends there: the next hop has another MAC
+  kSetMaxFrame,      // ref, max_frame: the path has another MTU. With tuple.remote: only while RTP goes there
   kAwaitRemote,      // ref, tuple.remote: send there once an authentic packet comes from there; unset: not
   kUpdateEndpoint,   // ref, terms: the peer's side was described anew. Answered by kEndpointUpdated
   kBindTuple,        // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
@@ -50,6 +51,7 @@ struct Command {
   Component component = Component::kRtp;
   std::uint8_t worker = 0;
   std::uint16_t port_id = 0;
+  std::uint16_t max_frame = 0;
   SlotRef ref;
   SlotRef source;
   rte_mbuf* mbuf = nullptr;

@@ -25,6 +25,11 @@ inline constexpr std::uint8_t kIpProtoIcmp = 1;
 inline constexpr std::uint8_t kIpProtoUdp = 17;
 inline constexpr std::uint8_t kIpProtoIcmpv6 = 58;
 
+/// Bytes of the largest frame on a link of that MTU, without FCS. `vlan`: 0 = untagged.
+constexpr std::uint16_t max_frame(std::uint16_t mtu, std::uint16_t vlan) {
+  return static_cast<std::uint16_t>(mtu + 14 + (vlan != 0 ? 4 : 0));
+}
+
 /// Offsets are from the frame's first byte. Fields of layers that the frame does not have are zero.
 struct Frame {
   std::uint16_t ether_type = 0;  // the one behind the 802.1Q tag, if there is a tag

@@ -163,6 +163,15 @@ void set_next_hop(WorkerState& state, const Command& command) {
     aim(*endpoint, command.component, command.remote);
 }
 
+void set_max_frame(WorkerState& state, const Command& command) {
+  EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
+  if (endpoint == nullptr) return;
+  const config::SocketAddress& path = command.tuple.remote;
+  if (path.port != 0 && !(endpoint->rtp.known() && template_remote(endpoint->rtp) == path)) return;
+  endpoint->max_frame = command.max_frame;
+  forget_flows(*endpoint);  // a flow knows the longest packet
+}
+
 void exchange(crypto::SrtpKeys& ours, crypto::SrtpKeys& fresh) {
   auto* bytes = reinterpret_cast<std::uint8_t*>(&ours);
   std::swap_ranges(bytes, bytes + sizeof ours, reinterpret_cast<std::uint8_t*>(&fresh));
@@ -377,6 +386,8 @@ void carry_out(WorkerState& state, const Command& command) {
       return await_remote(state, command);
     case CommandKind::kSetNextHop:
       return set_next_hop(state, command);
+    case CommandKind::kSetMaxFrame:
+      return set_max_frame(state, command);
     case CommandKind::kUpdateEndpoint:
       return update_endpoint(state, command);
     case CommandKind::kBindTuple:

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "controlplane/protocol/neighbor/icmp_echo.h"
+#include "controlplane/protocol/neighbor/packet_too_big.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -112,6 +113,23 @@ void check_echo(const NeighborPort& port, Span frame, const Frame& layers) {
   FUZZ_CHECK(make_echo_reply(port, reply, again).empty());  // no reply to a reply
 }
 
+// A second, simple reader: the quoted head lies behind 8 bytes of ICMP, and says where the datagram went.
+void check_too_big(Span frame, const Frame& layers) {
+  const auto message = PacketTooBig::parse(frame, layers);
+  if (!message) return;
+  const bool v6 = layers.ip_version == 6;
+  FUZZ_CHECK(PacketTooBig::is_one(frame, layers) && make_echo_reply(link(false), frame, layers).empty());
+  FUZZ_CHECK(message->mtu >= (v6 ? kLeastMtu6 : kLeastMtu4));
+  const std::size_t size = v6 ? 16 : 4;
+  const std::size_t head = layers.l4_offset + 8U;
+  const std::size_t addresses = head + (v6 ? 8 : 12);
+  FUZZ_CHECK(addresses + 2 * size + 8 <= std::size_t{layers.l4_offset} + layers.l4_length);
+  FUZZ_CHECK(message->local.ip == IpAddress::from_bytes(frame.subspan(addresses, size)));
+  FUZZ_CHECK(message->remote.ip == IpAddress::from_bytes(frame.subspan(addresses + size, size)));
+  const std::uint8_t* udp = frame.data() + addresses + 2 * size;
+  FUZZ_CHECK(message->local.port == (udp[0] << 8 | udp[1]) && message->remote.port == (udp[2] << 8 | udp[3]));
+}
+
 void check_formats(const NeighborPort& port, Span frame) {
   Frame layers;
   if (dataplane::parse_frame(frame, layers)) return;
@@ -119,9 +137,12 @@ void check_formats(const NeighborPort& port, Span frame) {
   if (layers.ip_version == 6 && layers.ip_protocol == dataplane::kIpProtoIcmpv6) {
     check_nd(port, frame, layers);
     check_echo(port, frame, layers);
+    check_too_big(frame, layers);
   }
-  if (layers.ip_version == 4 && layers.ip_protocol == dataplane::kIpProtoIcmp)
+  if (layers.ip_version == 4 && layers.ip_protocol == dataplane::kIpProtoIcmp) {
     check_echo(port, frame, layers);
+    check_too_big(frame, layers);
+  }
 }
 
 // ---- Neighbors as a whole
@@ -181,8 +202,9 @@ class Link {
 
   std::uint64_t counted() const {
     const auto& counters = neighbors_.counters();
-    std::uint64_t sum =
-        counters.arp_answered + counters.nd_answered + counters.echo_answered + counters.learned;
+    std::uint64_t sum = counters.arp_answered + counters.nd_answered + counters.echo_answered +
+                        counters.learned + counters.too_big;
+    FUZZ_CHECK(counters.too_big == told_too_big_);
     for (const std::uint64_t dropped : counters.drops) sum += dropped;
     return sum;
   }
@@ -257,6 +279,7 @@ class Link {
   std::set<IpAddress> open_questions_;  // addresses of requests without an answer
   std::set<IpAddress> resolved_;
   std::optional<IpAddress> last_asked_;
+  std::uint64_t told_too_big_ = 0;
   Neighbors neighbors_{{port_},
                        {[this](std::uint16_t port, Span bytes) {
                           FUZZ_CHECK(port == kPort);
@@ -271,6 +294,13 @@ class Link {
                         },
                         [](std::uint16_t port, const IpAddress&, const MacAddress& mac) {
                           FUZZ_CHECK(port == kPort && mac != kOurs);
+                        },
+                        [this](const PacketTooBig& message, Neighbors::TimePoint now) {
+                          ++told_too_big_;
+                          FUZZ_CHECK(now == now_);
+                          FUZZ_CHECK(message.local.ip == IpAddress::v4(198, 18, 0, 1) ||
+                                     message.local.ip == *IpAddress::parse("2001:db8::1") ||
+                                     message.local.ip == link_local_of(kOurs));
                         }}};
 };
 

@@ -77,6 +77,10 @@ void ScriptedWorker::carry_out(const Command& command) {
       next_hops.push_back({command.ref, command.component, dataplane::template_remote(command.remote),
                            dataplane::template_next_hop(command.remote)});
       return;
+    case CommandKind::kSetMaxFrame:
+      if (!holds(endpoints, command.ref)) return breach("path MTU of an endpoint that is not installed");
+      max_frames.push_back({command.ref, command.tuple.remote, command.max_frame});
+      return;
     case CommandKind::kUpdateEndpoint:
       return update_endpoint(command);
     case CommandKind::kBindTuple:

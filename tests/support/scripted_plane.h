@@ -55,6 +55,11 @@ class ScriptedWorker {
     config::SocketAddress address;
     dataplane::MacAddress next_hop;
   };
+  struct MaxFrame {
+    dataplane::SlotRef ref;
+    config::SocketAddress path;
+    std::uint16_t bytes;
+  };
   struct Bound {
     dataplane::SlotRef ref;
     dataplane::FiveTuple tuple;
@@ -64,6 +69,7 @@ class ScriptedWorker {
   std::vector<std::string> breaches;        // of the mailbox's contract
   std::vector<Remote> remotes;              // from every kSetRemote
   std::vector<Remote> next_hops;            // from every kSetNextHop
+  std::vector<MaxFrame> max_frames;         // from every kSetMaxFrame
   std::vector<dataplane::SlotRef> stopped;  // from every kSetRemote without an address
   config::SocketAddress awaited;            // of the last kAwaitRemote
   std::vector<Bound> bound;                 // 5-tuples that are bound now

@@ -16,6 +16,7 @@ using dataplane::MacAddress;
 // Of one port. A station asks for an address about once a second, and after a restart for all addresses.
 constexpr std::uint32_t kEchoesPerSecond = 200;
 constexpr std::uint32_t kEchoesPerSource = 50;
+constexpr std::uint32_t kTooBigPerSource = 100;
 constexpr std::uint32_t kAnswersPerSecond = 1000;
 constexpr std::uint32_t kAnswersPerSource = 50;
 constexpr std::uint32_t kKnownAnswersPerSecond = 1000;
@@ -41,6 +42,7 @@ Neighbors::Neighbors(std::vector<NeighborPort> ports, Callbacks callbacks)
     Port& port = ports_.emplace_back(Port{.link = std::move(link),
                                           .link_local = std::nullopt,
                                           .echoes = {kEchoesPerSource, kEchoesPerSecond},
+                                          .too_big = {kTooBigPerSource, kTooBigPerSecond},
                                           .answers = {kAnswersPerSource, kAnswersPerSecond},
                                           .known = {},
                                           .defences = {}});
@@ -149,7 +151,7 @@ void Neighbors::on_frame(std::uint16_t port_index, std::span<const std::uint8_t>
   if (frame.ip_version == 6 && frame.ip_protocol == dataplane::kIpProtoIcmpv6)
     return on_icmpv6(*port, bytes, frame, now);
   if (frame.ip_version == 4 && frame.ip_protocol == dataplane::kIpProtoIcmp)
-    return on_echo(*port, bytes, frame, now);
+    return on_other_icmp(*port, bytes, frame, now);
   drop(NeighborDrop::kUnknownType);
 }
 
@@ -178,7 +180,7 @@ void Neighbors::on_icmpv6(Port& port, std::span<const std::uint8_t> bytes, const
   if (frame.l4_length == 0) return drop(NeighborDrop::kMalformed);
   const std::uint8_t type = bytes[frame.l4_offset];
   if (type != kNeighborSolicitation && type != kNeighborAdvertisement)
-    return on_echo(port, bytes, frame, now);
+    return on_other_icmp(port, bytes, frame, now);
   const auto message = NdMessage::parse(bytes, frame);
   if (!message) return drop(NeighborDrop::kMalformed);
   const MacAddress from = mac_at(bytes, 6);
@@ -216,16 +218,33 @@ void Neighbors::on_advertisement(Port& port, const NdMessage& message, const Mac
   learn(port, message.target, message.link_layer.value_or(from), asked_for, now);
 }
 
-void Neighbors::on_echo(Port& port, std::span<const std::uint8_t> bytes, const Frame& frame, TimePoint now) {
+void Neighbors::on_other_icmp(Port& port, std::span<const std::uint8_t> bytes, const Frame& frame,
+                              TimePoint now) {
   if (mac_at(bytes, 0) != port.link.mac || !is_ours(port, dataplane::destination_ip(bytes, frame)))
     return drop(NeighborDrop::kNotForUs);
   if (!may_be_answered(port, dataplane::source_ip(bytes, frame))) return drop(NeighborDrop::kBadSource);
+  if (PacketTooBig::is_one(bytes, frame)) return on_too_big(port, bytes, frame, now);
+  on_echo(port, bytes, frame, now);
+}
+
+void Neighbors::on_echo(Port& port, std::span<const std::uint8_t> bytes, const Frame& frame, TimePoint now) {
   const auto reply = make_echo_reply(port.link, bytes, frame);
   if (reply.empty()) return drop(NeighborDrop::kUnknownType);
   if (!port.echoes.take(dataplane::source_ip(bytes, frame).view(), now))
     return drop(NeighborDrop::kRateLimited);
   ++counters_.echo_answered;
   callbacks_.send(port.link.index, reply);
+}
+
+void Neighbors::on_too_big(Port& port, std::span<const std::uint8_t> bytes, const Frame& frame,
+                           TimePoint now) {
+  const auto message = PacketTooBig::parse(bytes, frame);
+  if (!message) return drop(NeighborDrop::kMalformed);
+  if (message->local.ip != dataplane::destination_ip(bytes, frame)) return drop(NeighborDrop::kNotForUs);
+  if (!port.too_big.take(dataplane::source_ip(bytes, frame).view(), now))
+    return drop(NeighborDrop::kRateLimited);
+  ++counters_.too_big;
+  if (callbacks_.on_too_big) callbacks_.on_too_big(*message, now);
 }
 
 bool Neighbors::may_answer(Port& port, const IpAddress& to, const MacAddress& mac, TimePoint now) {

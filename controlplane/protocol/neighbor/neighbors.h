@@ -1,5 +1,6 @@
 // neighbors: what the control thread does on the link of each port: it answers ARP, neighbour discovery and
-// pings for the port's addresses, and finds the MACs of the next hops of media.
+// pings for the port's addresses, finds the MACs of the next hops of media, and passes on what routers say of
+// datagrams that are too big.
 //
 // Thread: control. Time is passed in, frames leave by a callback; no sockets, no DPDK.
 //
@@ -25,19 +26,20 @@
 #include "controlplane/protocol/neighbor/link_frame.h"
 #include "controlplane/protocol/neighbor/neighbor_discovery.h"
 #include "controlplane/protocol/neighbor/neighbor_table.h"
+#include "controlplane/protocol/neighbor/packet_too_big.h"
 #include "controlplane/protocol/neighbor/rate_limit.h"
 
 namespace sluice::control {
 
 /// Why a frame was not answered and not used.
 enum class NeighborDrop : std::uint8_t {
-  kMalformed,  // cut, or wrong lengths; ARP and ND also checksum and hop limit
+  kMalformed,  // cut, or wrong lengths; ARP and ND also checksum and hop limit; "too big": see PacketTooBig
   kOtherVlan,
   kNotForUs,   // not our address, or an Ethernet destination that is neither ours nor a group
   kBadSource,  // a source that must not be answered: group, broadcast, loopback, unspecified, ours
   kUnasked,    // an answer without a question of ours
   kRateLimited,
-  kUnknownType,  // ICMP but no valid echo request, or another protocol
+  kUnknownType,  // ICMP but no valid echo request and not "too big", or another protocol
   kUnknownPort,
 };
 inline constexpr std::size_t kNeighborDrops = 8;
@@ -66,12 +68,17 @@ class Neighbors {
     std::function<void(std::uint16_t port_index, const config::IpAddress& ours,
                        const dataplane::MacAddress& mac)>
         on_conflict;
+    /// A router says that a datagram from an address of ours was too big. Called at most kTooBigPerSecond
+    /// times a second for each port.
+    std::function<void(const PacketTooBig& message, TimePoint now)> on_too_big = {};
   };
+  static constexpr std::uint32_t kTooBigPerSecond = 200;
 
   struct Counters {
     std::uint64_t arp_answered = 0;
     std::uint64_t nd_answered = 0;
     std::uint64_t echo_answered = 0;
+    std::uint64_t too_big = 0;    // messages of routers, passed on
     std::uint64_t asked = 0;      // questions that we sent
     std::uint64_t learned = 0;    // answers that gave a MAC
     std::uint64_t conflicts = 0;  // frames of another station that uses one of our addresses
@@ -130,6 +137,7 @@ class Neighbors {
     NeighborPort link;
     std::optional<config::IpAddress> link_local;
     SourceLimits echoes;
+    SourceLimits too_big;
     SourceLimits answers;  // to stations that are not in the table
     RateLimit known;       // answers to those that are
     std::vector<Defence> defences;
@@ -151,7 +159,11 @@ class Neighbors {
                        TimePoint now);
   void on_advertisement(Port& port, const NdMessage& message, const dataplane::MacAddress& from,
                         TimePoint now);
+  void on_other_icmp(Port& port, std::span<const std::uint8_t> bytes, const dataplane::Frame& frame,
+                     TimePoint now);
   void on_echo(Port& port, std::span<const std::uint8_t> bytes, const dataplane::Frame& frame, TimePoint now);
+  void on_too_big(Port& port, std::span<const std::uint8_t> bytes, const dataplane::Frame& frame,
+                  TimePoint now);
   [[nodiscard]] bool may_answer(Port& port, const config::IpAddress& to, const dataplane::MacAddress& mac,
                                 TimePoint now);
   void on_conflict(Port& port, const config::IpAddress& ours, const dataplane::MacAddress& mac,

@@ -503,6 +503,7 @@ TEST(ApiViews, AnEventCarriesItsFields) {
             expected("endpoint.failed", R"(,"reason":"protocol_error","text":"why")"));
   EXPECT_EQ(text(EndpointLatched{true, {config::IpAddress::v4(198, 18, 0, 2), 9}}),
             expected("endpoint.latched", R"(,"component":"rtcp","address":"198.18.0.2:9")"));
+  EXPECT_EQ(text(EndpointMtu{1400}), expected("endpoint.mtu", R"(,"pathMtu":1400)"));
   EXPECT_EQ(text(StreamStarted{4294967295}), expected("stream.started", R"(,"ssrc":4294967295)"));
   EXPECT_EQ(text(StreamEnded{0}), expected("stream.ended", R"(,"ssrc":0)"));
   const Event switched{.session = "s", .route = "r", .body = RouteSwitched{"a"}};

@@ -183,6 +183,10 @@ class NeighborsTest : public ::testing::Test {
                              [this](std::uint16_t index, const IpAddress& ours, const MacAddress& mac) {
                                EXPECT_EQ(index, kPort);
                                conflicts_.emplace_back(ours.to_string(), mac);
+                             },
+                             [this](const PacketTooBig& message, Neighbors::TimePoint now) {
+                               EXPECT_EQ(now, now_);
+                               too_big_.push_back(message);
                              }});
   }
   void give(const Bytes& frame) {
@@ -222,6 +226,7 @@ class NeighborsTest : public ::testing::Test {
   std::vector<std::pair<std::string, MacAddress>> resolved_;
   std::vector<std::pair<std::string, MacAddress>> conflicts_;
   std::vector<std::string> lost_;
+  std::vector<PacketTooBig> too_big_;
   Neighbors::TimePoint now_{1000s};
 };
 

@@ -92,6 +92,17 @@ def echo(kind):
     return message[:2] + struct.pack(">H", checksum(message)) + message[4:]
 
 
+def too_big4(mtu, fragment=0x4000):
+    quoted = struct.pack(">BBHHHBBH", 0x45, 0, 1228, 0, fragment, 63, 17, 0) + OUR_V4 + PEER_V4
+    message = struct.pack(">BBHHH", 3, 4, 0, 0, mtu) + quoted + struct.pack(">HHHH", 20000, 5000, 1208, 0)
+    return message[:2] + struct.pack(">H", checksum(message)) + message[4:]
+
+
+def too_big6(mtu):
+    quoted = struct.pack(">IHBB", 6 << 28, 1208, 17, 63) + OUR_V6 + PEER_V6
+    return struct.pack(">BBHI", 2, 0, 0, mtu) + quoted + struct.pack(">HHHH", 20000, 5000, 1208, 0)
+
+
 def solicitation(target=OUR_V6, option=b"\x01\x01" + PEER):
     return struct.pack(">BBHI", 135, 0, 0, 0) + target + option
 
@@ -142,6 +153,11 @@ def neighbor_seeds():
         "echo6": plain(on_frame(ethernet(0x86DD, ipv6(58, echo(128))))),
         "echo6_tagged": tagged(on_frame(ethernet(0x86DD, ipv6(58, echo(128)), vlan=5))),
         "echo4_reply": plain(on_frame(ethernet(0x0800, ipv4(1, echo(0))))),
+        "too_big4": plain(on_frame(ethernet(0x0800, ipv4(1, too_big4(1400))))),
+        "too_big4_no_mtu": plain(on_frame(ethernet(0x0800, ipv4(1, too_big4(0))))),
+        "too_big4_fragment": plain(on_frame(ethernet(0x0800, ipv4(1, too_big4(1400, fragment=0x2000))))),
+        "too_big6": plain(on_frame(ethernet(0x86DD, ipv6(58, too_big6(1280))))),
+        "too_big6_low": plain(on_frame(ethernet(0x86DD, ipv6(58, too_big6(1279))))),
         "udp_punted": plain(on_frame(ethernet(0x0800, ipv4(17, udp(b"x"))))),
         "resolve4": plain(resolve(PEER_V4), answer(0x42), resolve(PEER_V4)),
         "resolve6": plain(resolve(PEER_V6), answer(0x42), resolve(PEER_V6)),
