@@ -192,6 +192,7 @@ void describe(V& v, RouteCreate& r) {
   v.field({.name = "retransmit",
            .help = "answer the receiver's NACK from the packet cache; default true for webrtc, false else"},
           r.retransmit);
+  v.field({.name = "dscp", .help = "of its packets; default that of the endpoint", .range = kDscp}, r.dscp);
 }
 
 template <typename V>

@@ -173,6 +173,7 @@ OrderedJson render(const RouteView& route) {
       {"headerExtensions", route.header_extensions ? render(*route.header_extensions) : OrderedJson(nullptr)},
       {"keyframeOnSwitch", route.keyframe_on_switch},
       {"retransmit", route.retransmit},
+      {"dscp", route.dscp ? OrderedJson(*route.dscp) : OrderedJson(nullptr)},
       {"state", route.state},
       {"packets", route.packets},
       {"bytes", route.bytes},

@@ -143,7 +143,8 @@ struct RouteCreate {
   std::vector<NumberMapping> payload_types;
   std::optional<std::vector<NumberMapping>> header_extensions;  // when set, other extensions are removed
   bool keyframe_on_switch = false;
-  std::optional<bool> retransmit;  // unset: true for a webrtc receiver if there is a packet cache
+  std::optional<bool> retransmit;         // unset: true for a webrtc receiver if there is a packet cache
+  std::optional<std::uint8_t> dscp = {};  // of its packets; unset: that of the endpoint
 };
 
 struct RouteSwitch {
@@ -242,7 +243,8 @@ struct RouteView {
   std::optional<std::vector<NumberMapping>> header_extensions;
   bool keyframe_on_switch = false;
   bool retransmit = false;
-  std::string state;  // "active", "removing"
+  std::optional<std::uint8_t> dscp;  // of its own
+  std::string state;                 // "active", "removing"
   std::uint64_t packets = 0, bytes = 0, retransmitted = 0, switches = 0;
 };
 

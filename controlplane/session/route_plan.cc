@@ -32,7 +32,7 @@ std::optional<RequestError> check_route(const RouteCreate& request, const Endpoi
 bool same_parameters(const RouteCreate& a, const RouteCreate& b) {
   return a.from == b.from && a.to == b.to && a.ssrc == b.ssrc && a.clock_rate == b.clock_rate &&
          a.payload_types == b.payload_types && a.header_extensions == b.header_extensions &&
-         a.keyframe_on_switch == b.keyframe_on_switch && a.retransmit == b.retransmit;
+         a.keyframe_on_switch == b.keyframe_on_switch && a.retransmit == b.retransmit && a.dscp == b.dscp;
 }
 
 SourceKey source_key(const SourceSelector& selector, std::uint32_t clock_rate) {

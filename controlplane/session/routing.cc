@@ -232,6 +232,8 @@ void Routing::fill(const Route& route) {
   slot.clock_rate = route.request.clock_rate;
   slot.retransmit = route.retransmit;
   slot.keyframe_on_switch = route.request.keyframe_on_switch;
+  slot.has_dscp = route.request.dscp.has_value();
+  slot.dscp = route.request.dscp.value_or(0);
   slot.payload_type_count = static_cast<std::uint8_t>(route.request.payload_types.size());
   std::transform(route.request.payload_types.begin(), route.request.payload_types.end(),
                  slot.payload_types.begin(), [](const NumberMapping& mapping) {

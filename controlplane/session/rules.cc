@@ -353,6 +353,7 @@ Refusal check(const RouteCreate& request) {
   if (auto error = check_selector(request.from)) return error;
   if (auto error = check_range("clockRate", request.clock_rate, kClockRateHz)) return error;
   if (auto error = check_payload_types(request.payload_types)) return error;
+  if (auto error = check_range("dscp", request.dscp.value_or(0), kDscp)) return error;
   return request.header_extensions ? check_extensions(*request.header_extensions) : std::nullopt;
 }
 

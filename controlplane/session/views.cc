@@ -90,6 +90,7 @@ RouteView view_of(Context& context, const Route& route) {
   view.header_extensions = route.request.header_extensions;
   view.keyframe_on_switch = route.request.keyframe_on_switch;
   view.retransmit = route.retransmit;
+  view.dscp = route.request.dscp;
   view.state = is_being_removed(route) ? "removing" : "active";
   const dataplane::RouteSlot& slot = context.slot(route);
   view.packets = slot.packets.read();

@@ -36,7 +36,7 @@ enum class DropReason : std::uint8_t {
   kStaleAfterSwitch,     // from before the switch of source, and the receiver has seen later packets
   kNoRemote,             // the receiver's address is not known yet
   kReceiverNotReady,     // the receiver's keys are not installed yet
-  kTooBig,               // larger than the port's MTU after rewriting and protection
+  kTooBig,               // larger than the MTU of the path, after rewriting and protection
   kNoBuffer,             // the packet pool is empty
   kProtectFailed,        // the engine's library refused, or the key's packet limit is reached
   kPayloadTypeUnmapped,  // the route maps payload types, but not this one

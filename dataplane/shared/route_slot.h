@@ -109,6 +109,8 @@ struct alignas(64) RouteSlot {
   std::uint8_t payload_type_count;  // 0 = all payload types pass unchanged
   bool keyframe_on_switch;          // ask the publisher for a key frame when a source starts to feed it
   bool retransmit;                  // NACK is answered from the packet cache
+  bool has_dscp;                    // its packets have `dscp`, not that of the endpoint
+  std::uint8_t dscp;
 
   // Worker.
   bool installed;
@@ -117,7 +119,6 @@ struct alignas(64) RouteSlot {
   std::uint8_t fir_sequence;   // RFC 5104 4.3.1.1, of the last FIR from this route's receiver
   std::uint64_t base_index;    // lower outgoing indices belong to earlier sources and are not used again
   std::uint64_t segment_from;  // the incoming index from which index_delta holds
-  Counter switches;            // times that the feeding stream changed, the first not counted
   std::uint32_t source;        // the control thread sets it before installation; kSwitchRoute changes it
   std::uint32_t next_to_endpoint;
   Counter next_index;  // first unused index, for a route that continues this SSRC; valid after the removal
@@ -134,6 +135,7 @@ struct alignas(64) RouteSlot {
   std::uint8_t reorder_room;
 
   // Worker.
+  Counter switches;                  // times that the feeding stream changed, the first not counted
   Counter retransmitted;             // packets sent again
   std::uint64_t retransmit_earned;   // number of first-time packets that the credit already includes
   std::uint32_t retransmit_credit;   // number of packets that may be sent again now: see retransmit.h

@@ -48,6 +48,7 @@ void learn_flow(WorkerState& state, const MediaPacket& packet) {
   rtp[1] = packet.rtp.payload_type;  // the header in the frame is the outgoing one by now
   store_be32(rtp + 8, packet.rtp.ssrc);
   std::memcpy(flow.image.data(), receiver.rtp.bytes.data(), CommonFrame::kPayloadOffset);
+  if (route.has_dscp) set_dscp(receiver.rtp, flow.image.data(), route.dscp, false);
   flow.address_sum = receiver.rtp.address_sum;
   flow.payload_type = packet.data[1] & 0x7f;
   flow.ssrc = route.ssrc;

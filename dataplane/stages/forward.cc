@@ -180,6 +180,8 @@ inline void add_copy(const WorkerState& state, const MediaPacket& packet, RouteS
   outgoing.receiver = &receiver;
   outgoing.payload = nullptr;
   outgoing.length = static_cast<std::uint16_t>(packet.length + receiver.tag_length);
+  outgoing.has_dscp = route.has_dscp;
+  outgoing.dscp = route.dscp;
   if (receiver.tag_length != 0) {
     crypto::RtpProtectJob& seal = out.seals[out.seal_count++];
     seal.keys = &state.memory.keys[route.endpoint.slot].send;

@@ -66,10 +66,12 @@ void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
   queue_on(state, state.port_index[port_id & 0xff], mbuf);
 }
 
+constexpr std::uint8_t kDscpOfTemplate = 0xff;
+
 // `packet`: the `length` bytes of the UDP payload. REQUIRES: there is space for the headers in front of it.
 [[gnu::always_inline]] inline void send(WorkerState& state, rte_mbuf* mbuf, std::uint8_t* packet,
                                         std::uint16_t length, EndpointSlot& endpoint,
-                                        const HeaderTemplate& header) {
+                                        const HeaderTemplate& header, std::uint8_t dscp = kDscpOfTemplate) {
   const std::size_t index = endpoint.transmit_index;
   std::uint8_t* frame = packet - header.length;
   mbuf->data_off = static_cast<std::uint16_t>(frame - static_cast<std::uint8_t*>(mbuf->buf_addr));
@@ -85,6 +87,8 @@ void queue_frame(WorkerState& state, rte_mbuf* mbuf, std::uint16_t port_id) {
     mbuf->ol_flags = 0;
     if (checksums == TransmitChecksums::kHardware) ask_for_checksums(mbuf, header.is_v6, header.l3_offset);
   }
+  if (dscp != kDscpOfTemplate) [[unlikely]]
+    set_dscp(header, frame, dscp, checksums == TransmitChecksums::kSoftware);
   endpoint.packets_sent.add();
   endpoint.bytes_sent.add(length);
   queue_on(state, index, mbuf);
@@ -125,7 +129,8 @@ void transmit(WorkerState& state, OutgoingBatch& batch) {
   for (std::uint16_t i = 0; i < batch.count; ++i) {
     const OutgoingPacket& packet = batch.packets[i];
     if (packet.mbuf == nullptr) continue;
-    send(state, packet.mbuf, packet.packet, packet.length, *packet.receiver, packet.receiver->rtp);
+    send(state, packet.mbuf, packet.packet, packet.length, *packet.receiver, packet.receiver->rtp,
+         packet.has_dscp ? packet.dscp : kDscpOfTemplate);
   }
 }
 

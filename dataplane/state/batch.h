@@ -43,6 +43,8 @@ struct OutgoingPacket {
   std::uint16_t header_length;
   std::uint16_t payload_length;
   std::uint16_t length;  // of the packet that is sent, with its tag
+  bool has_dscp;         // the headers get `dscp`, not that of the receiver
+  std::uint8_t dscp;
 };
 
 /// Copies that are sealed and sent together, and the received packets that protect frees afterwards.

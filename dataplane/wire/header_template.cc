@@ -80,6 +80,20 @@ MacAddress template_next_hop(const HeaderTemplate& header) {
   return mac;
 }
 
+void set_dscp(const HeaderTemplate& header, std::uint8_t* frame, std::uint8_t dscp, bool summed) {
+  assert(dscp < 64);
+  std::uint8_t* ip = frame + header.l3_offset;
+  const std::uint16_t before = load_be16(ip);
+  const unsigned shift = header.is_v6 ? 6 : 2;  // ECN is behind it, and in IPv6 four bits of the flow label
+  const unsigned kept = before & ~(0x3fu << shift);
+  const auto after = static_cast<std::uint16_t>(kept | unsigned{dscp} << shift);
+  store_be16(ip, after);
+  if (header.is_v6 || !summed) return;
+  const std::uint64_t sum = std::uint64_t{static_cast<std::uint16_t>(~load_be16(ip + 10))} +
+                            static_cast<std::uint16_t>(~before) + after;
+  store_be16(ip + 10, checksum_finish(sum));
+}
+
 void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length) {
   write_headers_for_offload(header, frame, payload_length);
   const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);

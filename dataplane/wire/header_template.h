@@ -46,8 +46,12 @@ MacAddress template_next_hop(const HeaderTemplate& header);
 /// already lies behind the headers.
 void write_headers(const HeaderTemplate& header, std::uint8_t* frame, std::uint16_t payload_length);
 
-/// The same for a port that computes the checksums itself. Such a port wants the sum of the pseudo header in
-/// the UDP checksum field, and zero in the IPv4 one.
+/// Gives written headers another DSCP than the template's. `summed`: the IPv4 checksum is in its place, and
+/// is corrected (RFC 1624). A port that computes it wants zero there. REQUIRES: `dscp` up to 63.
+void set_dscp(const HeaderTemplate& header, std::uint8_t* frame, std::uint8_t dscp, bool summed);
+
+/// The same as write_headers() for a port that computes the checksums itself. Such a port wants the sum of
+/// the pseudo header in the UDP checksum field, and zero in the IPv4 one.
 inline void write_headers_for_offload(const HeaderTemplate& header, std::uint8_t* frame,
                                       std::uint16_t payload_length) {
   const auto udp_length = static_cast<std::uint16_t>(payload_length + 8);

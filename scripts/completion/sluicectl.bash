@@ -51,7 +51,7 @@ _sluicectl() {
     "endpoint list") options="--session --kind --state --port --cursor --limit --count" ;;
     "endpoint get") options="--session --id --show-keys" ;;
     "endpoint remove") options="--session --id" ;;
-    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --retransmit" ;;
+    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --retransmit --dscp" ;;
     "route switch") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid" ;;
     "route list") options="--session --from --to --cursor --limit --count" ;;
     "route get") options="--session --id" ;;

@@ -314,6 +314,8 @@ std::uint32_t Harness::add_route(std::uint32_t source, const Peer& to, const Rou
   route.clock_rate = options.clock_rate;
   route.retransmit = options.retransmit;
   route.keyframe_on_switch = options.keyframe_on_switch;
+  route.has_dscp = options.dscp.has_value();
+  route.dscp = options.dscp.value_or(0);
   route.map_extensions = options.extension_ids.has_value();
   if (options.extension_ids) route.extension_ids = *options.extension_ids;
   route.payload_type_count = static_cast<std::uint8_t>(options.payload_types.size());

@@ -81,6 +81,7 @@ struct RouteOptions {
   std::uint8_t reorder_room = 0;
   bool keyframe_on_switch = false;
   bool retransmit = false;
+  std::optional<std::uint8_t> dscp = {};
 };
 
 /// A frame that left by the port, parsed.

@@ -151,6 +151,9 @@ TEST_F(RoutesTest, CreationIsIdempotentAndConflictsCarryTheExisting) {
   other = route;
   other.retransmit = true;
   EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
+  other = route;
+  other.dscp = 0;  // not the same as that of the endpoint
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(other)).kind, ErrorKind::kConflict);
   // After a switch, the same request is still no conflict.
   ASSERT_TRUE(
       std::holds_alternative<RouteView>(bench.sessions->switch_route({"s", "r", {"c", {}, {}, {}, {}}})));
@@ -250,12 +253,15 @@ TEST_F(RoutesTest, SlotHoldsWhatWasAskedFor) {
   route.payload_types = {{96, 100}, {97, 101}};
   route.header_extensions = std::vector<NumberMapping>{{1, 5}, {14, 1}};
   route.keyframe_on_switch = true;
+  route.dscp = 34;
   route.ssrc = 77;
   ASSERT_TRUE(std::holds_alternative<Created<RouteView>>(bench.sessions->create_route(route)));
   bench.settle();
   EXPECT_EQ(slot(0).ssrc, 77u);
   EXPECT_EQ(slot(0).clock_rate, 90000u);
   EXPECT_TRUE(slot(0).keyframe_on_switch);
+  EXPECT_TRUE(slot(0).has_dscp);
+  EXPECT_EQ(slot(0).dscp, 34);
   EXPECT_EQ(slot(0).payload_type_count, 2);
   EXPECT_EQ(slot(0).payload_types[1].to, 101);
   EXPECT_TRUE(slot(0).map_extensions);

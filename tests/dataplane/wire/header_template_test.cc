@@ -118,6 +118,27 @@ TEST(HeaderTemplateTest, AComputedZeroChecksumIsSentAsAllOnes) {
   }
 }
 
+// What comes out is what a template of that DSCP would have written.
+TEST(HeaderTemplateTest, AnotherDscpChangesItsSixBitsAndTheChecksum) {
+  for (const Shape& shape : all_shapes())
+    for (unsigned dscp = 0; dscp < 64; ++dscp) {
+      FrameSpec spec = spec_of(shape);
+      const HeaderTemplate header = template_of(spec);
+      spec.dscp = static_cast<std::uint8_t>(dscp);
+      const HeaderTemplate wanted = template_of(spec);
+      const Bytes payload(33, 0x77);
+      Bytes bytes = write(header, payload);
+      set_dscp(header, bytes.data(), spec.dscp, true);
+      EXPECT_EQ(bytes, write(wanted, payload)) << dscp;
+      Bytes made(header.length);
+      Bytes expected(header.length);
+      write_headers_for_offload(header, made.data(), 33);
+      set_dscp(header, made.data(), spec.dscp, false);
+      write_headers_for_offload(wanted, expected.data(), 33);
+      EXPECT_EQ(made, expected) << "the port computes the checksum";
+    }
+}
+
 TEST(HeaderTemplateTest, TouchesNothingBehindTheHeaders) {
   GuardedRoom room;
   for (const Shape& shape : all_shapes()) {

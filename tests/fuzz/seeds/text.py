@@ -85,6 +85,7 @@ def other_requests():
                 "retransmit": False,
                 "headerExtensions": [{"from": 1, "to": 14}],
                 "keyframeOnSwitch": True,
+                "dscp": 63,
             },
         ),
         "route_create_plain": (
