@@ -68,10 +68,12 @@ struct alignas(64) EndpointSlot {
   std::uint16_t max_frame;
   bool can_seal;                 // the keys are ready, or the endpoint is plain RTP
   std::uint8_t tag_length;       // of SRTP packets to the peer; 0 for plain RTP and before the keys are ready
-  std::uint32_t rtcp_index;      // last SRTCP index sent; the next is one more
   std::uint16_t transmit_index;  // of our port in WorkerState::ports; set at installation
   std::uint16_t flow;            // sessions take turns at a full port. Written by the control thread
-  std::uint32_t send_version;    // counts up when one of the fields here changes (state/cached_flow.h)
+  // Last SRTCP index sent; the next is one more. The control thread writes it before installation, and may
+  // read it afterwards.
+  Counter rtcp_index;
+  std::uint32_t send_version;  // counts up when one of the fields here changes (state/cached_flow.h)
   HeaderTemplate rtp;
 
   // -- The rest.

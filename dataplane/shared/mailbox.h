@@ -31,6 +31,7 @@ enum class CommandKind : std::uint8_t {
   kBindTuple,        // ref, tuple: packets of that 5-tuple on a shared port now belong to the endpoint
   kUnbindTuple,      // ref, tuple
   kKeysReady,        // ref: both keys of the slot are expanded; media may flow
+  kExpectStream,     // ref: an SRTP endpoint; ssrc, index: the stream stands at that packet index
   kInstallSource,    // ref
   kRemoveSource,     // ref. Its routes must be removed first. Answered by kSourceRemoved
   kLendSource,       // ref, worker, source: from now on lend to `worker`, where `source` is the mirror
@@ -54,6 +55,8 @@ struct Command {
   std::uint16_t max_frame = 0;
   SlotRef ref;
   SlotRef source;
+  std::uint32_t ssrc = 0;
+  std::uint64_t index = 0;
   rte_mbuf* mbuf = nullptr;
   FiveTuple tuple;
   HeaderTemplate remote{};

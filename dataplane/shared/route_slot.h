@@ -90,7 +90,7 @@ struct PayloadTypeMapping {
 struct alignas(64) RouteSlot {
   // Worker: what each packet changes or needs.
   std::uint64_t index_delta;         // outgoing = incoming + delta, modulo 2^64 (stages/numbering.h)
-  std::uint64_t highest_index;       // sent so far
+  Counter highest_index;             // sent so far; any thread may read it
   std::uint64_t last_timestamp_tsc;  // when the first packet with last_timestamp was sent
   Counter packets, bytes;            // sent, retransmissions included; bytes of payload
   std::uint32_t timestamp_delta;
@@ -121,7 +121,9 @@ struct alignas(64) RouteSlot {
   std::uint64_t segment_from;  // the incoming index from which index_delta holds
   std::uint32_t source;        // the control thread sets it before installation; kSwitchRoute changes it
   std::uint32_t next_to_endpoint;
-  Counter next_index;  // first unused index, for a route that continues this SSRC; valid after the removal
+  // First unused index, for a route that continues this SSRC: valid after the removal. Before that it is the
+  // lowest one that may leave, as long as nothing has left.
+  Counter next_index;
 
   // Control thread, constant once installed.
   std::array<PayloadTypeMapping, kMaxPayloadTypes> payload_types;

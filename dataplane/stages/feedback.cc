@@ -37,7 +37,7 @@ std::uint32_t fed_route(const WorkerState& state, std::uint32_t receiver, std::u
 // The incoming index of an outgoing sequence number near the highest one. nullopt when the number belongs to
 // an earlier source or was not sent yet.
 std::optional<std::uint64_t> incoming_of(const RouteSlot& route, std::uint16_t sequence) {
-  return incoming_index(route, crypto::estimate_packet_index(route.highest_index, sequence));
+  return incoming_index(route, crypto::estimate_packet_index(route.highest_index.read(), sequence));
 }
 
 // ---- publisher -> receivers

@@ -152,7 +152,7 @@ inline bool FlowCache::admit(EndpointSlot& sender, Item& item) const {
   const std::uint64_t leaves_as = item.index + item.route->index_delta;
   const bool goes_on = static_cast<std::uint16_t>(item.index) == load_be16(item.frame + kRtp + 2) &&
                        item.index <= crypto::kMaxPacketIndex && leaves_as <= crypto::kMaxPacketIndex &&
-                       is_next_step(leaves_as - item.route->highest_index) &&
+                       is_next_step(leaves_as - item.route->highest_index.read()) &&
                        item.route->stream == flow.stream && item.receiver->send_version == flow.version;
   if (!goes_on) sender.flow_missed_in = run_;
   return goes_on;
@@ -167,7 +167,7 @@ inline void FlowCache::rewrite(const CachedFlow& flow, const RouteSlot& route, s
   store_be16(frame + kIp + 2, static_cast<std::uint16_t>(udp + 20));
   const std::uint32_t sum = flow.address_sum + udp;
   store_be32(frame + kUdp + 4, std::uint32_t{udp} << 16 | ((sum & 0xffff) + (sum >> 16)));
-  const auto sequence = static_cast<std::uint16_t>(route.highest_index);
+  const auto sequence = static_cast<std::uint16_t>(route.highest_index.read());
   store_be32(frame + kRtp, 0x80000000 | marker | std::uint32_t{flow.payload_type} << 16 | sequence);
   store_be32(frame + kRtp + 4, route.last_timestamp);
   store_be32(frame + kRtp + 8, flow.ssrc);
@@ -195,7 +195,7 @@ inline void FlowCache::rewrite(const CachedFlow& flow, const RouteSlot& route, s
   seals_[seal_count_++] = {.keys = &state.memory.keys[item.flow->receiver].send,
                            .packet = item.frame + kRtp,
                            .payload = item.frame + kRtp + kRtpFixedHeader,
-                           .index = route.highest_index,
+                           .index = route.highest_index.read(),
                            .ssrc = route.ssrc,
                            .header_length = kRtpFixedHeader,
                            .payload_length = payload,

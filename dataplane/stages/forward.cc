@@ -65,7 +65,7 @@ std::optional<std::uint8_t> map_payload_type(const RouteSlot& route, std::uint8_
   RouteSlot& route = state.memory.routes[route_slot];
   const StreamSlot& stream = state.memory.streams[packet.stream];
   const std::uint64_t first =
-      route.started ? route.highest_index + 1 : route.first_index + route.reorder_room;
+      route.started ? route.highest_index.read() + 1 : route.first_index + route.reorder_room;
   if (route.started) {
     // Since the first packet of that timestamp: those of a digit all have the timestamp of its beginning (RFC
     // 4733 2.5.1.2), and what follows comes after its end.
@@ -135,8 +135,9 @@ inline Mapped advance_to(const WorkerState& state, RouteSlot& route, std::uint64
     route.last_timestamp_tsc = state.now;
     return advance_to(state, route, *index, packet);
   }
-  if (*index <= route.highest_index) return Mapped{*index, packet.rtp.timestamp + route.timestamp_delta};
-  if (*index - route.highest_index < kMaxStep) return advance_to(state, route, *index, packet);
+  if (*index <= route.highest_index.read())
+    return Mapped{*index, packet.rtp.timestamp + route.timestamp_delta};
+  if (*index - route.highest_index.read() < kMaxStep) return advance_to(state, route, *index, packet);
   switch_stream(state, route_slot, packet);
   return advance_to(state, route, route.base_index, packet);
 }
@@ -149,7 +150,7 @@ inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, st
     switch_stream(state, route_slot, packet);
   }
   const std::uint64_t index = packet.index + route.index_delta;
-  const std::uint64_t step = index - route.highest_index;
+  const std::uint64_t step = index - route.highest_index.read();
   if (is_next_step(step) && packet.index >= route.segment_from && route.started &&
       index <= crypto::kMaxPacketIndex) [[likely]]
     return advance_to(state, route, index, packet);
@@ -162,7 +163,8 @@ inline std::optional<Mapped> map_packet(WorkerState& state, RouteSlot& route, st
                                            const MediaPacket& packet) {
   if (!route.started || !is_current(route, stream, packet) || packet.index < route.segment_from) return;
   const std::uint64_t index = packet.index + route.index_delta;
-  if (index <= crypto::kMaxPacketIndex && index > route.highest_index) skip_number(route, packet.index);
+  if (index <= crypto::kMaxPacketIndex && index > route.highest_index.read())
+    skip_number(route, packet.index);
 }
 
 // Adds the copy in `copy` to the batch, and writes its RTP header at `made`. The payload stays in the

@@ -37,11 +37,11 @@ inline void start_numbering(RouteSlot& route, std::uint64_t incoming, std::uint6
 inline void restart_rollover(RouteSlot& route) {
   route.stream = kNoSlot;
   route.first_index &= 0xffff;
-  if (!route.started) return;
-  const std::uint64_t next = (route.highest_index + 1) & 0xffff;
-  route.highest_index = next == 0 ? 0 : next - 1;
-  route.base_index = route.highest_index + 1;
-  route.next_index.set(route.highest_index + 1);
+  if (!route.started) return route.next_index.set(route.first_index);
+  const std::uint64_t next = std::max<std::uint64_t>((route.highest_index.read() + 1) & 0xffff, 1);
+  route.highest_index.set(next - 1);
+  route.base_index = next;
+  route.next_index.set(next);
 }
 
 /// A receiver takes a higher step for a lower one (RFC 3711 3.3.1), and would never find its way back.
@@ -55,7 +55,7 @@ inline constexpr std::uint64_t kMaxStep = 1 << 15;
 /// The highest packet of the route so far leaves with that index and timestamp.
 inline void advance_to(RouteSlot& route, std::uint64_t index, std::uint32_t timestamp, std::uint64_t now) {
   if (timestamp != route.last_timestamp) route.last_timestamp_tsc = now;
-  route.highest_index = index;
+  route.highest_index.set(index);
   route.last_timestamp = timestamp;
 }
 
@@ -79,7 +79,7 @@ inline void advance_to(RouteSlot& route, std::uint64_t index, std::uint32_t time
 /// The inverse: nullopt when no packet of the present stream has left with that index, or when it is too old.
 [[nodiscard]] inline std::optional<std::uint64_t> incoming_index(const RouteSlot& route,
                                                                  std::uint64_t outgoing) {
-  if (outgoing < route.base_index || outgoing > route.highest_index) return std::nullopt;
+  if (outgoing < route.base_index || outgoing > route.highest_index.read()) return std::nullopt;
   const std::uint64_t incoming = outgoing - route.index_delta;
   if (incoming >= route.segment_from) return incoming;
   const std::uint64_t earlier = incoming - route.skipped;
@@ -91,7 +91,7 @@ inline void advance_to(RouteSlot& route, std::uint64_t index, std::uint32_t time
 /// The route takes out the packet `incoming`: the next one gets the number that it would have had. REQUIRES:
 /// the packet is of the stream that feeds the route, and newer than all that left by it.
 inline void skip_number(RouteSlot& route, std::uint64_t incoming) {
-  assert(incoming >= route.segment_from && incoming + route.index_delta > route.highest_index);
+  assert(incoming >= route.segment_from && incoming + route.index_delta > route.highest_index.read());
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint16_t>::max();
   if (incoming == route.segment_from && route.skipped != 0 && route.skipped != kMost) {
     ++route.skipped;  // the next one of a run

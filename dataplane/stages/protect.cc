@@ -50,10 +50,11 @@ void seal_reports(WorkerState& state) {
   std::size_t jobs = 0;
   for (const ReportBuffer::Entry& entry : entries) {
     EndpointSlot& endpoint = state.endpoint(entry.endpoint);
-    if (!endpoint.encrypted || endpoint.rtcp_index == kMaxRtcpIndex) continue;
+    if (!endpoint.encrypted || endpoint.rtcp_index.read() >= kMaxRtcpIndex) continue;
+    endpoint.rtcp_index.add();
     seals[jobs++] = {&state.memory.keys[entry.endpoint].send,
                      rte_pktmbuf_mtod(entry.mbuf, std::uint8_t*),
-                     ++endpoint.rtcp_index,
+                     static_cast<std::uint32_t>(endpoint.rtcp_index.read()),
                      entry.mbuf->data_len,
                      {}};
   }

@@ -172,7 +172,7 @@ NackAnswer Retransmit::answer(WorkerState& state, std::uint32_t route_slot,
   NackWriter missing(ask);
   const std::size_t share = std::min(kLookedAt - looked_at_, numbers_left(state, receiver));
   const std::size_t seen = for_each_lost(entries, share, [&](std::uint16_t sequence) {
-    const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index, sequence);
+    const std::uint64_t outgoing = crypto::estimate_packet_index(route.highest_index.read(), sequence);
     const auto index = incoming_index(route, outgoing);
     // Without an index it belongs to an earlier source, or was never sent.
     if (!index) return state.counters().retransmit_misses.add();

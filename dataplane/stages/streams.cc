@@ -270,28 +270,46 @@ void reset(StreamSlot& stream, std::uint32_t endpoint, std::uint32_t endpoint_ge
     counter->set(0);
 }
 
-// The stream of this SSRC made space before: packets from then stay spent.
+// The stream of this SSRC made space before: packets from then stay spent. What signalling says of it is kept
+// until its first RTP packet.
 void restore_past(WorkerState& state, StreamSlot& stream, const SsrcKey& key) {
   const StreamPast* past = state.past_streams.find(key);
   if (past == nullptr) return;
   if (past->has_rtp) stream.rtp_window.restore(past->rtp_highest);
   if (past->has_rtcp) stream.rtcp_window.restore(past->rtcp_highest);
-  state.past_streams.erase(key);
+  if (!past->is_expected) state.past_streams.erase(key);
 }
 
 }  // namespace
+
+void expect_stream(WorkerState& state, const SsrcKey& key, std::uint64_t index) {
+  const std::uint32_t slot = find_stream(state, key.endpoint, key.ssrc);
+  if (slot != kNoSlot && state.memory.streams[slot].rtp_window.started()) return;
+  StreamPast past;
+  if (const StreamPast* known = state.past_streams.find(key)) {
+    if (known->has_rtp) return;
+    past = *known;
+    state.past_streams.erase(key);
+  }
+  past.rtp_highest = index;
+  past.is_expected = true;
+  past.refusals = 0;
+  state.past_streams.remember(key, past);
+}
 
 void end_stream(WorkerState& state, std::uint32_t slot) {
   const StreamSlot& stream = state.memory.streams[slot];
   const std::uint32_t endpoint = stream.endpoint.load(std::memory_order_relaxed);
   if (state.endpoint(endpoint).encrypted) {
+    const SsrcKey key{endpoint, stream.ssrc.load(std::memory_order_relaxed)};
     StreamPast past;
+    if (const StreamPast* expected = state.past_streams.find(key)) past = *expected;
+    state.past_streams.erase(key);
     past.has_rtp = stream.rtp_window.started();
     past.has_rtcp = stream.rtcp_window.started();
     if (past.has_rtp) past.rtp_highest = stream.rtp_window.highest();
     if (past.has_rtcp) past.rtcp_highest = static_cast<std::uint32_t>(stream.rtcp_window.highest());
-    if (past.has_rtp || past.has_rtcp)
-      state.past_streams.remember({endpoint, stream.ssrc.load(std::memory_order_relaxed)}, past);
+    if (past.has_rtp || past.has_rtcp || past.is_expected) state.past_streams.remember(key, past);
   }
   forget_stream(state, slot);
 }

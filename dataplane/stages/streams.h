@@ -27,6 +27,11 @@ std::uint32_t create_stream(WorkerState& state, std::uint32_t endpoint, std::uin
 /// REQUIRES: no packet is between classify and transmit, since packets name their streams by slot.
 void make_space(WorkerState& state);
 
+/// Signalling says that the RTP of this SSRC of an SRTP endpoint stands at the packet index `index`. The
+/// index of the first packet is estimated from it. Nothing counts as spent. Does nothing when the worker
+/// knows the stream from authentic packets.
+void expect_stream(WorkerState& state, const SsrcKey& key, std::uint64_t index);
+
 /// Ends a stream while its endpoint stays. WorkerState::past_streams keeps what is needed of an SRTP stream.
 /// Otherwise as forget_stream().
 void end_stream(WorkerState& state, std::uint32_t slot);

@@ -38,29 +38,48 @@ DropReason reason_of(crypto::ReplayVerdict verdict) {
 //
 // When more than 2^15 packets are lost, the index estimate (RFC 3711 3.3.1) has the wrong roll-over counter,
 // and every packet is refused from then on, as too old or as forged. After kRefusals in a row from the peer's
-// own address every second packet is tried with a higher counter, up to kMostCycles. Only a packet that is
-// authentic moves the counter. While the stream is heard, all packets are tried as they are: nothing sends
-// 2^15 packets in kSilenceMs, so the refused ones are forged, and must not spoil the good ones between them.
+// own address every second packet is tried with another counter, with each of kStepsUp in turn. Only a packet
+// that is authentic moves the counter. While the stream is heard, all packets are tried as they are: nothing
+// sends 2^15 packets in kSilenceMs, so the refused ones are forged, and must not spoil the good ones between
+// them.
+//
+// The counter of a stream that was heard goes up only: a lower one would let spent packets in again. Of a
+// stream that only signalling has told of, nothing is spent, and the counter that it named may be too old or
+// too new. So lower ones are tried as well.
 
 constexpr std::uint16_t kRefusals = 16;
-constexpr std::uint64_t kMostCycles = 4;
 constexpr std::uint64_t kSilenceMs = 500;
+constexpr std::array<std::int64_t, 4> kStepsUp{1, 2, 3, 4};
+constexpr std::array<std::int64_t, 4> kStepsBothWays{1, -1, 2, -2};
 
-[[gnu::cold, gnu::noinline]] std::uint64_t guess_index(const WorkerState& state, const StreamSlot& stream,
-                                                       std::uint64_t index) {
-  const bool is_heard = state.now - stream.last_packet_tsc.read() < state.tsc_hz / 1000 * kSilenceMs;
-  if (is_heard || stream.refusals % 2 != 0) return index;
-  const std::uint64_t guess = index + ((stream.refusals / 2 % kMostCycles + 1) << 16);
+bool is_heard(const WorkerState& state, const StreamSlot& stream) {
+  return state.now - stream.last_packet_tsc.read() < state.tsc_hz / 1000 * kSilenceMs;
+}
+
+[[gnu::cold, gnu::noinline]] std::uint64_t guess_index(const std::array<std::int64_t, 4>& steps,
+                                                       std::uint16_t refusals, std::uint64_t index) {
+  if (refusals % 2 != 0) return index;
+  // Modulo 2^64: what is below zero is past the last index too.
+  const std::uint64_t guess = index + (static_cast<std::uint64_t>(steps[refusals / 2 % steps.size()]) << 16);
   return guess <= crypto::kMaxPacketIndex ? guess : index;
+}
+
+// No RTP of the stream was authentic yet, since the endpoint has its key or since the stream made space.
+[[gnu::cold, gnu::noinline]] void note_refused_first(WorkerState& state, const MediaPacket& packet) {
+  StreamPast* past = state.past_streams.find({packet.endpoint, packet.rtp.ssrc});
+  if (past != nullptr && past->is_expected) ++past->refusals;
 }
 
 [[gnu::cold, gnu::noinline]] void note_refused(WorkerState& state, const MediaPacket& packet,
                                                DropReason reason) {
   const EndpointSlot& endpoint = *packet.sender;
-  if (packet.stream == kNoSlot || !endpoint.encrypted || !from_rtp_remote(endpoint, packet)) return;
+  if (!endpoint.encrypted || !from_rtp_remote(endpoint, packet)) return;
   if (reason != DropReason::kAuthFailed && reason != DropReason::kTooOld && reason != DropReason::kReplayed)
     return;
-  count_refusal(state.memory.streams[packet.stream]);
+  if (packet.stream == kNoSlot) return note_refused_first(state, packet);
+  StreamSlot& stream = state.memory.streams[packet.stream];
+  if (!stream.rtp_window.started()) return note_refused_first(state, packet);
+  count_refusal(stream);
   if (endpoint.has_cached_flow) state.flows[packet.endpoint].was_refused = true;
 }
 
@@ -74,6 +93,18 @@ std::uint64_t first_index_of(Newcomer& newcomer, const MediaPacket& packet) {
   return index;
 }
 
+// The stream has no window yet. Its index may be known from before, or from signalling.
+std::optional<DropReason> admit_first(const WorkerState& state, Newcomer& newcomer, MediaPacket& packet) {
+  packet.index = first_index_of(newcomer, packet);
+  const StreamPast* past = state.past_streams.find({packet.endpoint, packet.rtp.ssrc});
+  if (past == nullptr || !(past->has_rtp || past->is_expected)) return std::nullopt;
+  packet.index = crypto::estimate_packet_index(past->rtp_highest, packet.rtp.sequence);
+  if (!past->is_expected)
+    return packet.index > past->rtp_highest ? std::nullopt : std::optional(DropReason::kTooOld);
+  if (past->refusals >= kRefusals) packet.index = guess_index(kStepsBothWays, past->refusals, packet.index);
+  return std::nullopt;
+}
+
 // Checks what can be checked before authentication. Changes nothing. On success sets packet.stream, if it is
 // known, and packet.index, except for later packets of plain RTP.
 std::optional<DropReason> admit_rtp(const WorkerState& state, Newcomer& newcomer, MediaPacket& packet) {
@@ -81,17 +112,10 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, Newcomer& newcomer
   if (endpoint.encrypted && !endpoint.keys_ready) return DropReason::kNoKeys;
   if (!source_allowed(state, packet)) return DropReason::kWrongSource;
   if (packet.stream == kNoSlot) packet.stream = find_stream(state, packet.endpoint, packet.rtp.ssrc);
-  const std::uint64_t first_cycle = endpoint.encrypted ? 0 : kPlainFirstCycle;
   if (packet.stream == kNoSlot) {
-    if (!endpoint.encrypted) {
-      packet.index = first_cycle | packet.rtp.sequence;
-      return std::nullopt;
-    }
-    packet.index = first_index_of(newcomer, packet);
-    const StreamPast* past = state.past_streams.find({packet.endpoint, packet.rtp.ssrc});
-    if (past == nullptr || !past->has_rtp) return std::nullopt;
-    packet.index = crypto::estimate_packet_index(past->rtp_highest, packet.rtp.sequence);
-    return packet.index > past->rtp_highest ? std::nullopt : std::optional(DropReason::kTooOld);
+    if (endpoint.encrypted) return admit_first(state, newcomer, packet);
+    packet.index = kPlainFirstCycle | packet.rtp.sequence;
+    return std::nullopt;
   }
   const StreamSlot& stream = state.memory.streams[packet.stream];
   if (stream.direct_route != kNoSlot) {  // prefetches what forward and transmit will need
@@ -101,13 +125,14 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, Newcomer& newcomer
     prefetch(&stream.sources);
   }
   if (!stream.rtp_window.started()) {
-    packet.index = endpoint.encrypted ? first_index_of(newcomer, packet) : first_cycle | packet.rtp.sequence;
+    if (endpoint.encrypted) return admit_first(state, newcomer, packet);
+    packet.index = kPlainFirstCycle | packet.rtp.sequence;
     return std::nullopt;
   }
   if (!endpoint.encrypted) return std::nullopt;  // the commit sets the index of plain RTP
   packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
-  if (stream.restart_suspected) [[unlikely]]
-    packet.index = guess_index(state, stream, packet.index);
+  if (stream.restart_suspected && !is_heard(state, stream)) [[unlikely]]
+    packet.index = guess_index(kStepsUp, stream.refusals, packet.index);
   if (packet.index > stream.rtp_window.highest()) return std::nullopt;
   const auto verdict = stream.rtp_window.check(packet.index);
   if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
@@ -271,6 +296,7 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
       if (verdict != crypto::ReplayVerdict::kFresh) return reason_of(verdict);
     }
   }
+  if (first && endpoint.encrypted) state.past_streams.erase({packet.endpoint, packet.rtp.ssrc});
   stream.rtp_window.commit(packet.index);
   if (endpoint.encrypted) stream.restart_suspected = false;
   const bool newest = packet.index == stream.rtp_window.highest();

@@ -1,6 +1,7 @@
 #include "dataplane/state/past_streams.h"
 
 #include <cassert>
+#include <utility>
 
 namespace sluice::dataplane {
 
@@ -12,6 +13,10 @@ PastStreams::PastStreams(std::size_t capacity, std::size_t endpoints)
 const StreamPast* PastStreams::find(const SsrcKey& stream) const {
   const std::uint32_t index = by_stream_.find(stream);
   return index == kNoSlot ? nullptr : &records_[index].past;
+}
+
+StreamPast* PastStreams::find(const SsrcKey& stream) {
+  return const_cast<StreamPast*>(std::as_const(*this).find(stream));
 }
 
 void PastStreams::remember(const SsrcKey& stream, const StreamPast& past) {

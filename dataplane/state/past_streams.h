@@ -1,6 +1,6 @@
-// past_streams: what a worker remembers of SRTP streams that had to make space for newer ones: enough to tell
-// old packets from new ones when the SSRC comes back (RFC 3711 3.3.1 and 3.3.2). Worker only; only the
-// constructor allocates.
+// past_streams: what a worker knows of SRTP streams that it has no slot for. Some had to make space for newer
+// ones: enough is kept to tell old packets from new ones when the SSRC comes back (RFC 3711 3.3.1 and 3.3.2).
+// Others began elsewhere, and signalling says where they stand. Worker only; only the constructor allocates.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +12,15 @@
 
 namespace sluice::dataplane {
 
-/// All indices up to the highest ones are spent.
+/// All indices up to the highest ones are spent, except those of an expected stream.
 struct StreamPast {
   std::uint64_t rtp_highest = 0;
   std::uint32_t rtcp_highest = 0;
   bool has_rtp = false;  // RTP came, so that rtp_highest counts
   bool has_rtcp = false;
+  // RTP has not come yet, and rtp_highest is where signalling says that it stands: lower ones are not spent.
+  bool is_expected = false;
+  std::uint16_t refusals = 0;  // packets of the expected stream that were refused (stages/unprotect.cc)
 };
 
 class PastStreams {
@@ -31,6 +34,7 @@ class PastStreams {
 
   /// nullptr when nothing is remembered of that stream.
   const StreamPast* find(const SsrcKey& stream) const;
+  StreamPast* find(const SsrcKey& stream);
   /// REQUIRES: nothing is remembered of it yet.
   void remember(const SsrcKey& stream, const StreamPast& past);
   void erase(const SsrcKey& stream);

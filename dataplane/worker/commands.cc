@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "crypto/srtp/packet_index.h"
 #include "dataplane/stages/fanout.h"
 #include "dataplane/stages/feedback.h"
 #include "dataplane/stages/keyframes.h"
@@ -70,7 +71,6 @@ void install_endpoint(WorkerState& state, SlotRef ref) {
   endpoint->transmit_index = state.port_index[endpoint->port_id & 0xff];
   endpoint->local_address = state.own_address_of(endpoint->port_id, endpoint->local.address.ip);
   aim(*endpoint, Component::kRtp, HeaderTemplate{endpoint->rtp});
-  endpoint->rtcp_index = 0;
   endpoint->nacks_paid_tsc = 0;
   endpoint->stream_count = 0;
   endpoint->first_stream = endpoint->first_source = endpoint->first_incoming_route = kNoSlot;
@@ -103,7 +103,7 @@ void uninstall_route(WorkerState& state, std::uint32_t slot) {
   if (state.route_by_ssrc.find(key) == slot)
     state.route_by_ssrc.erase(key);  // another route may have replaced the entry
   unlink_from_endpoint(state, route);
-  route.next_index.set(route.started ? route.highest_index + 1 : route.first_index);
+  route.next_index.set(route.started ? route.highest_index.read() + 1 : route.first_index);
   route.installed = false;
 }
 
@@ -268,6 +268,12 @@ void keys_ready(WorkerState& state, SlotRef ref) {
   endpoint_became_reachable(state, ref.slot);
 }
 
+void expect(WorkerState& state, const Command& command) {
+  const EndpointSlot* endpoint = current(state, state.memory.endpoints, command.ref, true);
+  if (endpoint == nullptr || !endpoint->encrypted || command.index > crypto::kMaxPacketIndex) return;
+  expect_stream(state, {command.ref.slot, command.ssrc}, command.index);
+}
+
 // ---- sources and routes
 
 void install_source(WorkerState& state, SlotRef ref) {
@@ -341,7 +347,8 @@ void install_route(WorkerState& state, SlotRef ref) {
   route->earlier_losses = 0;
   route->segment_from = 0;
   route->earlier_length = route->skipped = 0;
-  route->highest_index = route->base_index = route->first_index;
+  route->base_index = route->first_index;
+  route->highest_index.set(route->first_index);
   route->next_index.set(route->first_index);
   link_to_endpoint(state, *endpoint, ref.slot);
   [[maybe_unused]] const bool inserted =
@@ -396,6 +403,8 @@ void carry_out(WorkerState& state, const Command& command) {
       return bind_tuple(state, command, false);
     case CommandKind::kKeysReady:
       return keys_ready(state, command.ref);
+    case CommandKind::kExpectStream:
+      return expect(state, command);
     case CommandKind::kInstallSource:
       return install_source(state, command.ref);
     case CommandKind::kRemoveSource:

@@ -200,6 +200,10 @@ class Oracle {
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
 
+  /// The stream of that SSRC begins in the middle: its first packet has that roll-over counter. REQUIRES: no
+  /// packet of it has come.
+  void begin(std::uint32_t ssrc, std::uint32_t roc);
+
   Bytes protect(Bytes packet);
   Bytes protect_rtcp(Bytes packet);
   /// nullopt when libsrtp2 refuses; its status is in last_status().
@@ -209,6 +213,8 @@ class Oracle {
 
  private:
   void* session_ = nullptr;
+  crypto::MasterKey key_;
+  unsigned window_size_;
   int last_status_ = 0;
 };
 

@@ -22,6 +22,21 @@ srtp_profile_t library_profile(crypto::SrtpProfile profile) {
   }
 }
 
+Bytes joined_key(const crypto::MasterKey& key) {
+  Bytes joined(key.key.bytes().begin(), key.key.bytes().end());
+  joined.insert(joined.end(), key.salt.bytes().begin(), key.salt.bytes().end());
+  return joined;
+}
+
+srtp_policy_t make_policy(const crypto::MasterKey& key, Bytes& joined, unsigned window_size) {
+  srtp_policy_t policy{};
+  srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, library_profile(key.profile));
+  srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, library_profile(key.profile));
+  policy.key = joined.data();
+  policy.window_size = window_size;
+  return policy;
+}
+
 template <typename Call>
 std::optional<Bytes> apply(Bytes packet, int& status, Call call) {
   int length = static_cast<int>(packet.size());
@@ -34,21 +49,27 @@ std::optional<Bytes> apply(Bytes packet, int& status, Call call) {
 
 }  // namespace
 
-Oracle::Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size) {
+Oracle::Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size)
+    : key_(key), window_size_(window_size) {
   static std::once_flag once;
   std::call_once(once, [] { srtp_init(); });
-  Bytes joined(key.key.bytes().begin(), key.key.bytes().end());
-  joined.insert(joined.end(), key.salt.bytes().begin(), key.salt.bytes().end());
-  srtp_policy_t policy{};
-  srtp_crypto_policy_set_from_profile_for_rtp(&policy.rtp, library_profile(key.profile));
-  srtp_crypto_policy_set_from_profile_for_rtcp(&policy.rtcp, library_profile(key.profile));
+  Bytes joined = joined_key(key_);
+  srtp_policy_t policy = make_policy(key_, joined, window_size_);
   policy.ssrc.type = inbound ? ssrc_any_inbound : ssrc_any_outbound;
-  policy.key = joined.data();
-  policy.window_size = window_size;
   srtp_t session = nullptr;
   if (srtp_create(&session, &policy) != srtp_err_status_ok)
     throw std::runtime_error("libsrtp2 refused the keys");
   session_ = session;
+}
+
+void Oracle::begin(std::uint32_t ssrc, std::uint32_t roc) {
+  Bytes joined = joined_key(key_);
+  srtp_policy_t policy = make_policy(key_, joined, window_size_);
+  policy.ssrc = {ssrc_specific, ssrc};
+  const auto session = static_cast<srtp_t>(session_);
+  if (srtp_add_stream(session, &policy) != srtp_err_status_ok ||
+      srtp_set_stream_roc(session, ssrc, roc) != srtp_err_status_ok)
+    throw std::runtime_error("libsrtp2 refused the stream");
 }
 
 Oracle::~Oracle() {

@@ -72,6 +72,10 @@ void ScriptedWorker::carry_out(const Command& command) {
       if (!holds(endpoints, command.ref)) return breach("awaits the remote of an endpoint that is not there");
       awaited = command.tuple.remote;
       return;
+    case CommandKind::kExpectStream:
+      if (!holds(endpoints, command.ref)) return breach("expects a stream of an endpoint that is not there");
+      expected.push_back({command.ref.slot, command.ssrc, command.index});
+      return;
     case CommandKind::kSetNextHop:
       if (!holds(endpoints, command.ref)) return breach("next hop of an endpoint that is not installed");
       next_hops.push_back({command.ref, command.component, dataplane::template_remote(command.remote),

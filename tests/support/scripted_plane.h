@@ -74,6 +74,12 @@ class ScriptedWorker {
   config::SocketAddress awaited;            // of the last kAwaitRemote
   std::vector<Bound> bound;                 // 5-tuples that are bound now
   std::vector<TestFrame> injected;
+  struct Expected {
+    std::uint32_t slot, ssrc;
+    std::uint64_t index;
+    bool operator==(const Expected&) const = default;
+  };
+  std::vector<Expected> expected;                    // from every kExpectStream
   std::vector<dataplane::SlotRef> keyed;             // from every kKeysReady
   std::vector<dataplane::EndpointTerms> terms;       // from every kUpdateEndpoint, without the keys
   std::vector<dataplane::SlotRef> forgotten;         // from every kStreamIdle

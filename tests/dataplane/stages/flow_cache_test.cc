@@ -126,7 +126,7 @@ class Twins {
   }
   static void compare(const RouteSlot& a, const RouteSlot& b) {
     ASSERT_EQ(a.index_delta, b.index_delta);
-    ASSERT_EQ(a.highest_index, b.highest_index);
+    ASSERT_EQ(a.highest_index.read(), b.highest_index.read());
     ASSERT_EQ(a.last_timestamp_tsc, b.last_timestamp_tsc);
     ASSERT_EQ(a.packets.read(), b.packets.read());
     ASSERT_EQ(a.bytes.read(), b.bytes.read());

@@ -168,7 +168,7 @@ TEST_P(RetransmitTest, WhatWasLostComesAgainAndOpens) {
     const RouteSlot& route = room.plane.memory().routes[receiver.route];
     EXPECT_EQ(route.retransmitted.read(), 7u);
     EXPECT_EQ(route.packets.read(), 16u);
-    EXPECT_EQ(route.highest_index, 108u);
+    EXPECT_EQ(route.highest_index.read(), 108u);
   }
   EXPECT_EQ(room.retransmitted(), 7u * receivers);
   EXPECT_EQ(room.misses() + room.suppressed(), 0u);

@@ -105,14 +105,14 @@ TEST_P(SignalledTest, ANewSendKeyStartsWithARolloverOfZeroAndTheSequenceGoesOn) 
     };
     Oracle before(to.from_sluice, true);
     talk(before, 10);
-    const std::uint32_t rtcp_index = plane.memory().endpoints[to.slot].rtcp_index;
+    const std::uint64_t rtcp_index = plane.memory().endpoints[to.slot].rtcp_index.read();
     to.from_sluice = make_master(GetParam(), 78);
     plane.update(to, with_new_send(plane, to));
     Oracle after(to.from_sluice, true);
     talk(after, 70);
     EXPECT_EQ(left_out, first_index == 65526u ? 1 : 0);
-    EXPECT_LT(plane.memory().routes[route_slot].highest_index, 65536u);
-    EXPECT_GE(plane.memory().endpoints[to.slot].rtcp_index, rtcp_index);
+    EXPECT_LT(plane.memory().routes[route_slot].highest_index.read(), 65536u);
+    EXPECT_GE(plane.memory().endpoints[to.slot].rtcp_index.read(), rtcp_index);
   }
 }
 

@@ -222,7 +222,7 @@ class RandomCommandsTest : public CommandsTest {
     for (std::uint32_t i = 0; i < records_.routes.size(); ++i) {
       if (!records_.leads_to(records_.routes[i], endpoint)) continue;
       const RouteSlot& route = memory().routes[i];
-      numbers.push_back(route.started ? route.highest_index + 1 : route.first_index);
+      numbers.push_back(route.started ? route.highest_index.read() + 1 : route.first_index);
     }
     return numbers;
   }
@@ -262,7 +262,8 @@ class RandomCommandsTest : public CommandsTest {
     for (std::uint32_t i = 0; i < records_.routes.size(); ++i) {
       if (!records_.leads_to(records_.routes[i], slot) || coin()) continue;
       RouteSlot& route = memory().routes[i];
-      route.highest_index = (route.started ? route.highest_index : route.first_index) + random_() % 40000;
+      route.highest_index.set((route.started ? route.highest_index.read() : route.first_index) +
+                              random_() % 40000);
       route.started = true;
     }
     static_cast<void>(worker_.notes());

@@ -12,11 +12,11 @@ namespace {
 
 TEST_F(CommandsTest, InstallEndpoint) {
   publisher().keys_ready = true;  // values that an earlier endpoint left
-  publisher().rtcp_index = 99;
+  publisher().rtcp_index.set(99);
   good(make_command(CommandKind::kInstallEndpoint, kPublisher));
   EXPECT_TRUE(publisher().installed);
   EXPECT_FALSE(publisher().keys_ready);
-  EXPECT_EQ(publisher().rtcp_index, 0u);
+  EXPECT_EQ(publisher().rtcp_index.read(), 99u) << "the control thread says where it begins";
   EXPECT_EQ(publisher().first_stream, kNoSlot);
   EXPECT_EQ(publisher().first_source, kNoSlot);
   EXPECT_EQ(publisher().first_incoming_route, kNoSlot);
@@ -26,12 +26,34 @@ TEST_F(CommandsTest, InstallEndpoint) {
   EXPECT_EQ(state().local_port(0, 20002).endpoint, kNoSlot);
   EXPECT_TRUE(worker_.notes().empty());
 
-  publisher().rtcp_index = 5;
+  publisher().rtcp_index.set(5);
   stale(make_command(CommandKind::kInstallEndpoint, kPublisher));  // it is installed already
-  EXPECT_EQ(publisher().rtcp_index, 5u) << "an installed endpoint was set up again";
+  EXPECT_EQ(publisher().rtcp_index.read(), 5u) << "an installed endpoint was set up again";
   stale_refs(CommandKind::kInstallEndpoint, kReceiver);
   EXPECT_FALSE(receiver().installed);
   EXPECT_EQ(state().local_port(0, 20010).endpoint, kNoSlot);
+}
+
+TEST_F(CommandsTest, ExpectStreamIsForEncryptedEndpointsOnly) {
+  Command command = make_command(CommandKind::kExpectStream, kPublisher);
+  command.ssrc = 1000;
+  command.index = 70'000;
+  stale(command);
+  good(make_command(CommandKind::kInstallEndpoint, kPublisher));
+  publisher().encrypted = false;
+  good(command);
+  EXPECT_EQ(state().past_streams.size(), 0u);
+  publisher().encrypted = true;
+  command.index = std::uint64_t{1} << 48;
+  good(command);
+  EXPECT_EQ(state().past_streams.size(), 0u) << "no such index";
+  command.index = 70'000;
+  good(command);
+  good(command);
+  EXPECT_EQ(state().past_streams.size(), 1u);
+  good(make_command(CommandKind::kRemoveEndpoint, kPublisher));
+  EXPECT_EQ(state().past_streams.size(), 0u);
+  (void)worker_.notes();
 }
 
 TEST_F(CommandsTest, AnEndpointOnTheSharedPortHasNoPortOfItsOwn) {
