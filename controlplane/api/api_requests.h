@@ -58,6 +58,25 @@ void describe(V& v, SourceSelector& r) {
       r.rid);
 }
 
+template <typename V>
+void describe(V& v, StreamPosition& r) {
+  v.field({.name = "ssrc", .help = "of the stream", .required = true, .range = kSsrc}, r.ssrc);
+  v.field({.name = "rolloverCounter",
+           .help = "how often its sequence number has wrapped around",
+           .required = true,
+           .range = kRolloverCounter},
+          r.rollover_counter);
+  v.field({.name = "sequence", .help = "the highest with that counter", .range = kSequence}, r.sequence);
+}
+
+template <typename V>
+void describe_positions(V& v, std::vector<StreamPosition>& positions) {
+  v.field({.name = "rolloverCounters",
+           .help = "where streams of the peer stand that did not begin here (RFC 3711 3.3.1)",
+           .max_items = kMaxRolloverCounters},
+          positions);
+}
+
 /// The range is that of payload types. The rule for header extension ids is checked in rules.cc.
 template <typename V>
 void describe(V& v, NumberMapping& r) {
@@ -103,6 +122,11 @@ void describe_endpoint_extras(V& v, EndpointCreate& r) {
         {.name = "receiveKey", .help = "what the peer sends with; unknown until endpoint.connect tells it"},
         r.receive_key);
     w.field({.name = "sendKey", .help = "what sluice sends with; made up when not given"}, r.send_key);
+    describe_positions(w, r.rollover_counters);
+    w.field({.name = "srtcpIndex",
+             .help = "the last SRTCP index that another node has sent with sendKey",
+             .range = kSrtcpIndex},
+            r.srtcp_index);
   });
   v.only(kForWebrtc, r.kind, [&](auto& w) {
     w.field(kConsentTimeout, r.consent_timeout_ms);
@@ -163,6 +187,7 @@ void describe(V& v, EndpointConnect& r) {
   v.field({.name = "receiveKey", .help = "what the peer sends with"}, r.receive_key);
   v.field({.name = "sendKey", .help = "what sluice sends with, when it is another key than before"},
           r.send_key);
+  describe_positions(v, r.rollover_counters);
   v.group({.name = "dtls", .help = "sluice's DTLS role, and the peer's certificate"}, [&](auto& dtls) {
     dtls.field({.name = "setup", .help = "the role that the peer has left to sluice"}, r.setup);
     describe_fingerprints(dtls, r.fingerprints);
@@ -189,6 +214,12 @@ void describe(V& v, RouteCreate& r) {
           r.header_extensions);
   v.field({.name = "keyframeOnSwitch", .help = "ask the publisher for a key frame when its source begins"},
           r.keyframe_on_switch);
+  v.field({.name = "rolloverCounter", .help = "of the first packet; default 0", .range = kRolloverCounter},
+          r.rollover_counter);
+  v.field({.name = "sequence",
+           .help = "number of the first packet, when another node has sent the ones before with this ssrc",
+           .range = kSequence},
+          r.sequence);
   v.field({.name = "retransmit",
            .help = "answer the receiver's NACK from the packet cache; default true for webrtc, false else"},
           r.retransmit);

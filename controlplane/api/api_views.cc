@@ -26,6 +26,10 @@ OrderedJson key_text(const SrtpKeyBytes& key, Keys keys) {
   return base64_encode(key.bytes());
 }
 
+OrderedJson counter_or_null(const std::optional<std::uint32_t>& counter) {
+  return counter ? OrderedJson(*counter) : OrderedJson(nullptr);
+}
+
 OrderedJson render_ice(const EndpointView& endpoint, Keys keys) {
   OrderedJson candidates = OrderedJson::array();
   candidates.push_back({{"address", endpoint.local_address.to_string()}, {"port", endpoint.local_rtp_port}});
@@ -136,7 +140,8 @@ OrderedJson render(const EndpointView& endpoint, Keys keys) {
   if (endpoint.kind == EndpointKind::kSdes) {
     object["crypto"] = {{"profile", profile_text(endpoint.profile)},
                         {"sendKey", key_text(endpoint.send_key, keys)},
-                        {"receiveKey", key_text(endpoint.receive_key, keys)}};
+                        {"receiveKey", key_text(endpoint.receive_key, keys)},
+                        {"srtcpIndex", endpoint.srtcp_index}};
   } else if (endpoint.kind == EndpointKind::kWebrtc) {
     object["transport"] = choice_name(endpoint.transport);
     object["ice"] = render_ice(endpoint, keys);
@@ -175,6 +180,8 @@ OrderedJson render(const RouteView& route) {
       {"retransmit", route.retransmit},
       {"dscp", route.dscp ? OrderedJson(*route.dscp) : OrderedJson(nullptr)},
       {"state", route.state},
+      {"rolloverCounter", counter_or_null(route.rollover_counter)},
+      {"sequence", route.sequence},
       {"packets", route.packets},
       {"bytes", route.bytes},
       {"retransmitted", route.retransmitted},
@@ -195,6 +202,8 @@ OrderedJson render(const StreamView& stream) {
           {"endpoint", stream.endpoint},
           {"ssrc", stream.ssrc},
           {"payloadType", stream.payload_type},
+          {"rolloverCounter", counter_or_null(stream.rollover_counter)},
+          {"sequence", stream.sequence},
           {"packetCount", stream.packet_count},
           {"byteCount", stream.byte_count},
           {"bitrate", stream.bitrate},

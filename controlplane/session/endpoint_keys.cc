@@ -35,6 +35,20 @@ void announce_keys(Context& context, Endpoint& endpoint) {
   context.records(endpoint).commands.send(command);
 }
 
+void announce_positions(Context& context, const Endpoint& endpoint,
+                        const std::vector<StreamPosition>& positions) {
+  // From the middle of a cycle every sequence number is estimated to be of that cycle.
+  constexpr std::uint16_t kMiddle = 0x8000;
+  for (const StreamPosition& position : positions) {
+    dataplane::Command command;
+    command.kind = dataplane::CommandKind::kExpectStream;
+    command.ref = endpoint.ref;
+    command.ssrc = position.ssrc;
+    command.index = std::uint64_t{position.rollover_counter} << 16 | position.sequence.value_or(kMiddle);
+    context.records(endpoint).commands.send(command);
+  }
+}
+
 void wipe_keys(Context& context, const Endpoint& endpoint) {
   assert(!endpoint.keys_ready || endpoint.acked);
   dataplane::EndpointKeys& keys = context.records(endpoint).memory.keys[endpoint.ref.slot];

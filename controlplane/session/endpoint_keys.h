@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "controlplane/session/context.h"
 #include "controlplane/session/key_exchange.h"
@@ -24,6 +25,10 @@ namespace sluice::control {
 /// Sends kKeysReady: from now on media may flow. REQUIRES: expand_keys returned true, and the endpoint is
 /// installed.
 void announce_keys(Context& context, Endpoint& endpoint);
+/// Tells the worker where incoming streams stand under the receive key. REQUIRES: the endpoint is installed,
+/// and its worker has that key, or will have it by a command that was sent or that comes next.
+void announce_positions(Context& context, const Endpoint& endpoint,
+                        const std::vector<StreamPosition>& positions);
 /// Wipes the keys of both directions. REQUIRES: kKeysReady was not sent, or the worker has acknowledged the
 /// removal of the endpoint.
 void wipe_keys(Context& context, const Endpoint& endpoint);

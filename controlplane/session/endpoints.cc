@@ -106,6 +106,7 @@ Endpoint& Endpoints::publish(Reserved reserved) {
   records.commands.send(install);
   ++context_.totals.endpoints_created;
   context_.emit(endpoint, EndpointCreated{});
+  announce_positions(context_, endpoint, endpoint.request.rollover_counters);
   if (!endpoint.receive_key.empty()) announce_keys(context_, endpoint);
   if (endpoint.kind == EndpointKind::kWebrtc) webrtc_.open(endpoint);
   return endpoint;
@@ -174,6 +175,7 @@ void Endpoints::fill_slot(Endpoint& endpoint, const EndpointPlan& plan) {
   slot.max_frame = dataplane::max_frame(info.mtu, info.vlan);
   endpoint.path_mtu = info.mtu;
   slot.local_ssrc = endpoint.local_ssrc;
+  slot.rtcp_index.set(endpoint.request.srtcp_index);
   slot.local = endpoint.local;
   slot.rtcp_port = endpoint.rtcp_port;
   slot.flow = endpoint.session->flow;
@@ -214,6 +216,7 @@ std::optional<RequestError> Endpoints::connect_signalled(Endpoint& endpoint, con
   auto fresh = expand_fresh(endpoint, plan);
   if (const auto* error = std::get_if<RequestError>(&fresh)) return *error;
   apply(endpoint, std::move(plan), std::get<std::unique_ptr<KeyExchange>>(std::move(fresh)));
+  announce_positions(context_, endpoint, request.rollover_counters);
   return std::nullopt;
 }
 

@@ -52,6 +52,14 @@ enum class IceTransport : std::uint8_t { kOwn, kShared };
 
 using SrtpKeyBytes = crypto::Secret<crypto::kMaxMasterKey + crypto::kMaxMasterSalt>;  // key || salt
 
+/// Where an incoming SRTP stream stands that began elsewhere (RFC 3711 3.3.1).
+struct StreamPosition {
+  std::uint32_t ssrc = 0;
+  std::uint32_t rollover_counter = 0;
+  std::optional<std::uint16_t> sequence;  // the highest with that counter; unset: not known
+  bool operator==(const StreamPosition&) const = default;
+};
+
 struct SessionCreate {
   std::string id{};                               // empty = the daemon makes an id
   std::optional<std::uint32_t> idle_timeout_s{};  // unset = limits.idle_timeout_s
@@ -86,6 +94,8 @@ struct EndpointCreate {
   std::optional<crypto::SrtpProfile> profile;
   SrtpKeyBytes receive_key;  // empty = not known yet: sluice makes the offer
   SrtpKeyBytes send_key;     // empty = the daemon makes a key
+  std::vector<StreamPosition> rollover_counters;
+  std::uint32_t srtcp_index = 0;  // the last one that was sent with send_key
   // webrtc
   std::optional<std::uint32_t> consent_timeout_ms;  // 0 = never; unset = ice.consent_timeout_ms
   IceTransport transport = IceTransport::kOwn;
@@ -109,6 +119,7 @@ struct EndpointConnect {
   std::optional<crypto::SrtpProfile> profile;
   SrtpKeyBytes receive_key;
   SrtpKeyBytes send_key;
+  std::vector<StreamPosition> rollover_counters;
   // webrtc
   std::optional<DtlsSetup> setup;
   std::vector<Fingerprint> fingerprints;
@@ -143,6 +154,9 @@ struct RouteCreate {
   std::vector<NumberMapping> payload_types;
   std::optional<std::vector<NumberMapping>> header_extensions;  // when set, other extensions are removed
   bool keyframe_on_switch = false;
+  // The first packet's numbers, where another node has sent the ones before.
+  std::optional<std::uint32_t> rollover_counter;
+  std::optional<std::uint16_t> sequence;
   std::optional<bool> retransmit;         // unset: true for a webrtc receiver if there is a packet cache
   std::optional<std::uint8_t> dscp = {};  // of its packets; unset: that of the endpoint
 };
@@ -219,6 +233,7 @@ struct EndpointView {
   std::optional<crypto::SrtpProfile> profile;  // also webrtc, once negotiated
   SrtpKeyBytes send_key;
   SrtpKeyBytes receive_key;  // empty: not known yet
+  std::uint32_t srtcp_index = 0;
   // webrtc
   IceTransport transport{};
   DtlsSetup setup{};
@@ -245,6 +260,9 @@ struct RouteView {
   bool retransmit = false;
   std::optional<std::uint8_t> dscp;  // of its own
   std::string state;                 // "active", "removing"
+  // Of the next packet.
+  std::optional<std::uint32_t> rollover_counter;  // unset: plain RTP
+  std::uint16_t sequence = 0;
   std::uint64_t packets = 0, bytes = 0, retransmitted = 0, switches = 0;
 };
 
@@ -252,6 +270,9 @@ struct StreamView {
   std::string session, endpoint;
   std::uint32_t ssrc = 0;
   std::uint8_t payload_type = 0;
+  // Of the highest packet.
+  std::optional<std::uint32_t> rollover_counter;  // unset: plain RTP
+  std::uint16_t sequence = 0;
   std::uint64_t packet_count = 0, byte_count = 0;
   double bitrate = 0;  // bit/s over about the last second
   std::int64_t packets_lost = 0;

@@ -21,13 +21,23 @@ std::uint64_t without_rollover(std::uint64_t index) {
 }  // namespace
 
 std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease(std::uint32_t ssrc, const Random& random,
-                                                         Refusal& refusal) {
+                                                         Refusal& refusal,
+                                                         std::optional<std::uint64_t> first) {
   const auto found = entries_.find(ssrc);
   if (ssrc == local_ssrc_ || (found != entries_.end() && found->second.live)) {
     refusal = Refusal::kTaken;
     return std::nullopt;
   }
+  if (first && *first > kLastFirstIndex) {
+    refusal = Refusal::kExhausted;
+    return std::nullopt;
+  }
   if (found != entries_.end()) {
+    if (first && *first < found->second.next_index) {
+      refusal = Refusal::kSpent;
+      return std::nullopt;
+    }
+    if (first) found->second.next_index = *first;
     refusal = Refusal::kExhausted;
     return resume(ssrc, found->second);
   }
@@ -35,7 +45,12 @@ std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease(std::uint32_t ssrc, con
     refusal = Refusal::kFull;
     return std::nullopt;
   }
-  return begin(ssrc, random);
+  if (!first) return begin(ssrc, random);
+  // Also when this lease sends nothing, the indices below are spent.
+  Entry& entry = entries_[ssrc];
+  entry.live = true;
+  entry.next_index = *first;
+  return Lease{ssrc, *first, false, key_};
 }
 
 std::optional<OutgoingSsrcs::Lease> OutgoingSsrcs::lease_any(const Random& random) {

@@ -28,20 +28,23 @@ class OutgoingSsrcs {
   struct Lease {
     std::uint32_t ssrc = 0;
     std::uint64_t first_index = 0;
-    bool is_new = true;     // no route has sent with it before
+    bool is_new = true;     // nothing was sent with it before, here or elsewhere
     std::uint32_t key = 0;  // number of the endpoint's key
   };
   enum class Refusal : std::uint8_t {
     kTaken,      // a route uses that SSRC, or it is the endpoint's own
     kFull,       // no capacity for an SSRC that is not remembered
     kExhausted,  // that SSRC has used up its indices (RFC 3711: 2^48 packets)
+    kSpent,      // the wanted first index may have been sent already
   };
 
   OutgoingSsrcs(std::uint32_t local_ssrc, std::size_t capacity, bool encrypted)
       : local_ssrc_(local_ssrc), capacity_(capacity), encrypted_(encrypted) {}
 
-  /// Leases the SSRC `ssrc` to a route. nullopt with the reason in `refusal`.
-  [[nodiscard]] std::optional<Lease> lease(std::uint32_t ssrc, const Random& random, Refusal& refusal);
+  /// Leases the SSRC `ssrc` to a route. nullopt with the reason in `refusal`. `first`: the packet index that
+  /// it begins with, because another node has sent the ones below.
+  [[nodiscard]] std::optional<Lease> lease(std::uint32_t ssrc, const Random& random, Refusal& refusal,
+                                           std::optional<std::uint64_t> first = std::nullopt);
   /// Leases any SSRC to a route. nullopt only when the table is full and each SSRC in it is in use or
   /// exhausted.
   [[nodiscard]] std::optional<Lease> lease_any(const Random& random);

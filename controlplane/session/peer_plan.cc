@@ -16,7 +16,8 @@ using dataplane::EndpointKind;
 using Refusal = std::optional<RequestError>;
 
 bool has_crypto(const EndpointConnect& request) {
-  return request.profile || !request.receive_key.empty() || !request.send_key.empty();
+  return request.profile || !request.receive_key.empty() || !request.send_key.empty() ||
+         !request.rollover_counters.empty();
 }
 
 // With one UDP port there is none left for RTCP (RFC 5761 5.1.1). With RTCP on the RTP port, packets of some
@@ -64,6 +65,7 @@ Refusal choose_crypto(const Endpoint& endpoint, const EndpointConnect& request,
         "receiveKey", "nothing",
         fmt::format("{} bytes for {}, which the peer sends with",
                     crypto::profile_info(*plan.profile).master_length(), choice_name(*plan.profile)));
+  if (plan.receive_key.empty() && !request.rollover_counters.empty()) return refuse_missing("receiveKey");
   if (auto error = check_key_pair(plan.send_key, plan.receive_key)) return error;
   const bool same_send = equal_keys(plan.send_key, endpoint.send_key);
   const auto& past = endpoint.past_send_keys;
@@ -90,9 +92,10 @@ std::variant<PeerPlan, RequestError> plan_peer(const Endpoint& endpoint, const E
       !request.idle_timeout_s)
     return refuse_missing("remote");
   if (plan.kind == EndpointKind::kRtp && has_crypto(request))
-    return refuse_for_kind(request.profile               ? "profile"
-                           : request.receive_key.empty() ? "sendKey"
-                                                         : "receiveKey",
+    return refuse_for_kind(request.profile                ? "profile"
+                           : !request.receive_key.empty() ? "receiveKey"
+                           : !request.send_key.empty()    ? "sendKey"
+                                                          : "rolloverCounters",
                            kForSdes.text());
   plan.rtcp_mux = request.rtcp_mux.value_or(endpoint.rtcp_mux);
   if (auto error = check_mux(endpoint, plan)) return *error;

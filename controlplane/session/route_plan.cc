@@ -29,10 +29,16 @@ std::optional<RequestError> check_route(const RouteCreate& request, const Endpoi
                                       kRtcpPayloadTypes.text()));
 }
 
+std::optional<std::uint64_t> first_index_of(const RouteCreate& request) {
+  if (!request.sequence) return std::nullopt;
+  return std::uint64_t{request.rollover_counter.value_or(0)} << 16 | *request.sequence;
+}
+
 bool same_parameters(const RouteCreate& a, const RouteCreate& b) {
   return a.from == b.from && a.to == b.to && a.ssrc == b.ssrc && a.clock_rate == b.clock_rate &&
          a.payload_types == b.payload_types && a.header_extensions == b.header_extensions &&
-         a.keyframe_on_switch == b.keyframe_on_switch && a.retransmit == b.retransmit && a.dscp == b.dscp;
+         a.keyframe_on_switch == b.keyframe_on_switch && a.retransmit == b.retransmit && a.dscp == b.dscp &&
+         a.rollover_counter == b.rollover_counter && a.sequence == b.sequence;
 }
 
 SourceKey source_key(const SourceSelector& selector, std::uint32_t clock_rate) {

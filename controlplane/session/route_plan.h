@@ -13,6 +13,9 @@ namespace sluice::control {
 /// nullopt, or the error when `to` cannot be sent what the request asks for. Does not check its source.
 [[nodiscard]] std::optional<RequestError> check_route(const RouteCreate& request, const Endpoint& to);
 
+/// The packet index that the route is to begin with; nullopt: any that was not sent.
+[[nodiscard]] std::optional<std::uint64_t> first_index_of(const RouteCreate& request);
+
 /// Whether two requests ask for the same route.
 [[nodiscard]] bool same_parameters(const RouteCreate& a, const RouteCreate& b);
 

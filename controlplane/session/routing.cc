@@ -49,7 +49,7 @@ Result<Routing::Reserved> Routing::reserve(Endpoint& from, Endpoint& to, const R
   auto source_slots = reserve_source(records.index, from, key);
   if (!source_slots) return refuse_limit("routes_per_worker", limits.routes_per_worker);
   // The lease comes last: nothing after it can fail, so no lease is returned unused.
-  const auto lease = lease_ssrc(to, request.ssrc);
+  const auto lease = lease_ssrc(to, request);
   if (const auto* error = std::get_if<RequestError>(&lease)) return *error;
   return Reserved{std::move(*slot), std::move(*source_slots), std::move(key),
                   std::get<OutgoingSsrcs::Lease>(lease)};
@@ -86,15 +86,16 @@ Route& Routing::publish(Session& session, Endpoint& from, Endpoint& to, const Ro
   return route;
 }
 
-Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc) {
+Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, const RouteCreate& request) {
   const auto random = [this] { return context_.random32(); };
   const std::size_t room = std::size_t{context_.options.config.limits.routes_per_endpoint} * 4;
+  const std::optional<std::uint32_t> ssrc = request.ssrc;
   if (!ssrc) {
     if (auto lease = to.ssrcs->lease_any(random)) return *lease;
     return refuse_limit("outgoing_ssrcs_per_endpoint", room);
   }
   OutgoingSsrcs::Refusal refusal{};
-  if (auto lease = to.ssrcs->lease(*ssrc, random, refusal)) return *lease;
+  if (auto lease = to.ssrcs->lease(*ssrc, random, refusal, first_index_of(request))) return *lease;
   switch (refusal) {
     case OutgoingSsrcs::Refusal::kTaken:
       return refuse_conflict("ssrc", std::to_string(*ssrc),
@@ -103,6 +104,11 @@ Result<OutgoingSsrcs::Lease> Routing::lease_ssrc(Endpoint& to, std::optional<std
       return refuse_conflict(
           "ssrc", std::to_string(*ssrc),
           fmt::format("one that has not used up its packet indices at endpoint \"{}\"", to.id));
+    case OutgoingSsrcs::Refusal::kSpent:
+      return refuse_conflict(
+          "sequence",
+          fmt::format("{} with rolloverCounter {}", *request.sequence, request.rollover_counter.value_or(0)),
+          fmt::format("none that was sent to endpoint \"{}\" with this SSRC before", to.id));
     case OutgoingSsrcs::Refusal::kFull:
       break;
   }

@@ -54,7 +54,7 @@ class Routing {
   [[nodiscard]] Result<Reserved> reserve(Endpoint& from, Endpoint& to, const RouteCreate& request);
   Route& publish(Session& session, Endpoint& from, Endpoint& to, const RouteCreate& request,
                  Reserved reserved);
-  [[nodiscard]] Result<OutgoingSsrcs::Lease> lease_ssrc(Endpoint& to, std::optional<std::uint32_t> ssrc);
+  [[nodiscard]] Result<OutgoingSsrcs::Lease> lease_ssrc(Endpoint& to, const RouteCreate& request);
   /// Takes the slots that join_source will need. nullopt when a worker has no free source slot.
   [[nodiscard]] std::optional<SourceSlots> reserve_source(std::size_t worker, const Endpoint& from,
                                                           const SourceKey& key);

@@ -112,6 +112,8 @@ Refusal check_kind(const EndpointCreate& r) {
       {"profile", r.profile.has_value(), kForSdes},
       {"receiveKey", !r.receive_key.empty(), kForSdes},
       {"sendKey", !r.send_key.empty(), kForSdes},
+      {"rolloverCounters", !r.rollover_counters.empty(), kForSdes},
+      {"srtcpIndex", r.srtcp_index != 0, kForSdes},
       {"transport", r.transport != IceTransport::kOwn, kForWebrtc},
       {"dtls", !r.fingerprints.empty() || r.setup != DtlsSetup::kPassive, kForWebrtc},
       {"ice", !r.ice_ufrag.empty() || !r.ice_password.empty(), kForWebrtc},
@@ -131,10 +133,25 @@ Refusal check_latch(const EndpointCreate& r) {
   return std::nullopt;
 }
 
+// A stream stands at one place.
+Refusal check_positions(const std::vector<StreamPosition>& positions) {
+  if (positions.size() > kMaxRolloverCounters)
+    return refuse_count("rolloverCounters", positions.size(), kMaxRolloverCounters);
+  for (std::size_t i = 0; i < positions.size(); ++i)
+    for (std::size_t before = 0; before < i; ++before)
+      if (positions[i].ssrc == positions[before].ssrc)
+        return refuse_parameter(fmt::format("rolloverCounters[{}].ssrc", i),
+                                fmt::format("{}, which stands before", positions[i].ssrc), "each SSRC once");
+  return std::nullopt;
+}
+
 Refusal check_keys(const EndpointCreate& r) {
   if (r.kind != EndpointKind::kSdes) return std::nullopt;
   if (r.profile)
     if (auto error = check_given_keys(r, *r.profile)) return error;
+  if (!r.rollover_counters.empty() && r.receive_key.empty()) return refuse_missing("receiveKey");
+  if (auto error = check_positions(r.rollover_counters)) return error;
+  if (auto error = check_range("srtcpIndex", r.srtcp_index, kSrtcpIndex)) return error;
   return check_key_pair(r.send_key, r.receive_key);
 }
 
@@ -327,6 +344,7 @@ Refusal check(const EndpointConnect& request) {
   if (auto error = check_consent_timeout(request.consent_timeout_ms)) return error;
   if (request.setup == DtlsSetup::kActpass)
     return refuse_parameter("dtls.setup", "\"actpass\"", "passive, active: what the peer has left to sluice");
+  if (auto error = check_positions(request.rollover_counters)) return error;
   if (auto error = check_remote(request.remote)) return error;
   return check_peer(request.fingerprints, request.ice_ufrag, request.ice_password);
 }
@@ -341,6 +359,7 @@ Refusal check_kind(const EndpointConnect& r, EndpointKind kind) {
       {"profile", r.profile.has_value(), kForSignalled},
       {"receiveKey", !r.receive_key.empty(), kForSignalled},
       {"sendKey", !r.send_key.empty(), kForSignalled},
+      {"rolloverCounters", !r.rollover_counters.empty(), kForSignalled},
       {"dtls", !r.fingerprints.empty() || r.setup.has_value(), kForWebrtc},
       {"ice", !r.ice_ufrag.empty() || !r.ice_password.empty(), kForWebrtc},
   };
@@ -354,6 +373,8 @@ Refusal check(const RouteCreate& request) {
   if (auto error = check_range("clockRate", request.clock_rate, kClockRateHz)) return error;
   if (auto error = check_payload_types(request.payload_types)) return error;
   if (auto error = check_range("dscp", request.dscp.value_or(0), kDscp)) return error;
+  if (request.rollover_counter && !request.sequence) return refuse_missing("sequence");
+  if (request.sequence && !request.ssrc) return refuse_missing("ssrc");
   return request.header_extensions ? check_extensions(*request.header_extensions) : std::nullopt;
 }
 

@@ -41,6 +41,11 @@ inline constexpr Range kHeaderExtensionId{1, 14};  // one-byte headers (RFC 8285
 inline constexpr Range kMidExtensionId{0, kHeaderExtensionId.max};  // 0 = none
 inline constexpr Range kDscp{0, 63};                                // RFC 2474 3
 
+inline constexpr Range kRolloverCounter{0, 0xffffffff};  // RFC 3711 3.3.1
+inline constexpr Range kSequence{0, 0xffff};
+inline constexpr Range kSrtcpIndex{0, 0x7ffffffe};  // 31 bits (RFC 3711 3.4), and one must be left
+inline constexpr std::size_t kMaxRolloverCounters = 16;
+
 inline constexpr Range kIdleTimeoutS{0, 86400};
 inline constexpr Range kLeaseS{0, 86400};
 inline constexpr Range kConsentTimeoutMs{0, 300000};  // 0 = never, else at least kLeastConsentMs

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "controlplane/session/rules.h"
+#include "crypto/srtp/packet_index.h"
 
 namespace sluice::control {
 namespace {
@@ -99,6 +100,9 @@ StreamView view_of(const Endpoint& endpoint, const StreamRead& stream, const Med
   view.endpoint = endpoint.id;
   view.ssrc = stream.ssrc;
   view.payload_type = stream.payload_type;
+  view.sequence = static_cast<std::uint16_t>(stream.highest_index);
+  if (endpoint.kind != dataplane::EndpointKind::kRtp)
+    view.rollover_counter = crypto::roll_over_counter(stream.highest_index);
   view.packet_count = stream.packets;
   view.byte_count = stream.bytes;
   if (stream.packets != 0)

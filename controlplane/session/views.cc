@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "controlplane/session/webrtc_peer.h"
+#include "crypto/srtp/packet_index.h"
 
 namespace sluice::control {
 
@@ -65,6 +66,7 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.profile = endpoint.profile;
   view.send_key = endpoint.send_key;
   view.receive_key = endpoint.receive_key;
+  view.srtcp_index = static_cast<std::uint32_t>(context.slot(endpoint).rtcp_index.read());
   view.transport = endpoint.request.transport;
   view.setup = endpoint.setup;
   if (endpoint.webrtc) endpoint.webrtc->describe(view, context.now());
@@ -94,6 +96,12 @@ RouteView view_of(Context& context, const Route& route) {
   view.state = is_being_removed(route) ? "removing" : "active";
   const dataplane::RouteSlot& slot = context.slot(route);
   view.packets = slot.packets.read();
+  const std::uint64_t next =
+      std::min(view.packets != 0 ? slot.highest_index.read() + 1 : slot.next_index.read() + slot.reorder_room,
+               crypto::kMaxPacketIndex);
+  view.sequence = static_cast<std::uint16_t>(next);
+  if (route.to->kind != dataplane::EndpointKind::kRtp)
+    view.rollover_counter = crypto::roll_over_counter(next);
   view.bytes = slot.bytes.read();
   view.retransmitted = slot.retransmitted.read();
   view.switches = slot.switches.read();

@@ -46,12 +46,12 @@ _sluicectl() {
     "session list") options="--prefix --older-than-s --cursor --limit --count" ;;
     "session get") options="--id" ;;
     "session remove") options="--id" ;;
-    "endpoint create") options="--session --id --kind --port --family --local-address --rtcp-mux --mid-extension-id --rid-extension-id --repaired-rid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
-    "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --kind --rtcp-mux --remote --profile --receive-key --send-key --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint create") options="--session --id --kind --port --family --local-address --rtcp-mux --mid-extension-id --rid-extension-id --repaired-rid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --rollover-counters --srtcp-index --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --kind --rtcp-mux --remote --profile --receive-key --send-key --rollover-counters --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
     "endpoint list") options="--session --kind --state --port --cursor --limit --count" ;;
     "endpoint get") options="--session --id --show-keys" ;;
     "endpoint remove") options="--session --id" ;;
-    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --retransmit --dscp" ;;
+    "route create") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid --to --ssrc --clock-rate --payload-types --header-extensions --keyframe-on-switch --rollover-counter --sequence --retransmit --dscp" ;;
     "route switch") options="--session --id --from --from-ssrc --from-payload-types --from-mid --from-rid" ;;
     "route list") options="--session --from --to --cursor --limit --count" ;;
     "route get") options="--session --id" ;;

@@ -54,14 +54,15 @@ const std::vector<MethodAndParams>& samples() {
        R"({"session":"s","id":"e","kind":"sdes","rtcpMux":false,"remote":{"address":"198.18.0.9","rtpPort":65535},
            "latch":"authenticated","profile":"AES_CM_128_HMAC_SHA1_80",
            "receiveKey":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd",
-           "sendKey":"////////////////////////////////////////"})"},
+           "sendKey":"////////////////////////////////////////","srtcpIndex":2147483646,"rolloverCounters":[
+           {"ssrc":0,"rolloverCounter":4294967295,"sequence":65535},{"ssrc":1,"rolloverCounter":0}]})"},
       {"endpoint.create", R"({"session":"s","kind":"webrtc"})"},
       {"endpoint.create", R"({"session":"s","kind":"sdes"})"},
       {"endpoint.create", R"({"session":"s","kind":"webrtc","dtls":{"setup":"actpass"}})"},
       {"endpoint.connect",
        R"({"session":"s","id":"e","kind":"sdes","rtcpMux":false,"remote":{"address":"198.18.0.2","rtpPort":4000},
            "profile":"AEAD_AES_128_GCM","receiveKey":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==",
-           "sendKey":"GxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAA=="})"},
+           "sendKey":"GxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAA==","rolloverCounters":[{"ssrc":7,"rolloverCounter":3,"sequence":0}]})"},
       {"endpoint.connect", R"({"session":"s","id":"e","dtls":{"setup":"passive"}})"},
       {"endpoint.create",
        R"({"session":"s","id":"e","kind":"webrtc","idleTimeoutS":30,"consentTimeoutMs":5000,"transport":"shared","dtls":{"setup":"active","fingerprints":[
@@ -80,8 +81,8 @@ const std::vector<MethodAndParams>& samples() {
       {"route.create", R"({"session":"s","from":{"endpoint":"a"},"to":"b","clockRate":1})"},
       {"route.create",
        R"({"session":"s","id":"r","from":{"endpoint":"a","ssrc":0},"to":"b","ssrc":4294967295,"clockRate":1000000,
-           "payloadTypes":[{"from":0,"to":127}],"headerExtensions":[],"keyframeOnSwitch":true,"retransmit":false,
-           "dscp":34})"},
+           "payloadTypes":[{"from":0,"to":127}],"headerExtensions":[],"keyframeOnSwitch":true,"rolloverCounter":0,
+           "sequence":0,"retransmit":false,"dscp":34})"},
       {"route.create",
        R"({"session":"s","from":{"endpoint":"a","payloadTypes":[96,97]},"to":"b","clockRate":90000,
            "headerExtensions":[{"from":1,"to":14},{"from":2,"to":1}]})"},
@@ -285,6 +286,27 @@ INSTANTIATE_TEST_SUITE_P(
             R"({"session":"s","kind":"sdes","receiveKey":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd","latch":"once"})",
             "latch", "authenticated"},
         Refusal{"endpoint.create",
+                R"({"session":"s","kind":"rtp","rolloverCounters":[{"ssrc":1,"rolloverCounter":2}]})",
+                "rolloverCounters", "kind sdes"},
+        Refusal{"endpoint.create",
+                R"({"session":"s","kind":"sdes","rolloverCounters":[{"ssrc":1,"rolloverCounter":2}]})",
+                "receiveKey", "required"},
+        Refusal{"endpoint.create", R"({"session":"s","kind":"sdes","rolloverCounters":[{"ssrc":1}]})",
+                "rolloverCounters[0].rolloverCounter", "required"},
+        Refusal{
+            "endpoint.create",
+            R"({"session":"s","kind":"sdes","rolloverCounters":[{"ssrc":1,"rolloverCounter":4294967296}]})",
+            "rolloverCounters[0].rolloverCounter", "0..4294967295"},
+        Refusal{"endpoint.create",
+                R"({"session":"s","kind":"sdes","rolloverCounters":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]})",
+                "rolloverCounters", "at most 16"},
+        Refusal{"endpoint.create", R"({"session":"s","kind":"sdes","srtcpIndex":2147483647})", "srtcpIndex",
+                "0..2147483646"},
+        Refusal{"endpoint.connect",
+                R"({"session":"s","id":"e","rolloverCounters":[{"ssrc":1,"rolloverCounter":2},
+                    {"ssrc":1,"rolloverCounter":3}]})",
+                "rolloverCounters[1].ssrc", "each SSRC once"},
+        Refusal{"endpoint.create",
                 R"({"session":"s","kind":"webrtc","remote":{"address":"198.18.0.1","rtpPort":1}})", "remote",
                 "kind rtp"},
         Refusal{"endpoint.create", R"({"session":"s","kind":"rtp","remote":"198.18.0.1:4000"})", "remote",
@@ -349,6 +371,16 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"route.create",
                 R"({"session":"s","from":{"endpoint":"a"},"to":"b","clockRate":1,"ssrc":4294967296})", "ssrc",
                 "0..4294967295"},
+        Refusal{
+            "route.create",
+            R"({"session":"s","from":{"endpoint":"a"},"to":"b","clockRate":1,"ssrc":7,"rolloverCounter":1})",
+            "sequence", "required"},
+        Refusal{"route.create",
+                R"({"session":"s","from":{"endpoint":"a"},"to":"b","clockRate":1,"sequence":1})", "ssrc",
+                "required"},
+        Refusal{"route.create",
+                R"({"session":"s","from":{"endpoint":"a"},"to":"b","clockRate":1,"ssrc":7,"sequence":65536})",
+                "sequence", "0..65535"},
         Refusal{"stream.list", R"({"endpoint":"e"})", "endpoint", "session and endpoint"},
         Refusal{"drop.list", R"({"worker":32})", "worker", "0..31"}));
 
@@ -413,6 +445,20 @@ TEST(ApiViews, ARouteIsAnObjectWithItsSource) {
   route.header_extensions.emplace();
   EXPECT_EQ(render(route)["from"].dump(), R"({"endpoint":"a","ssrc":7})");
   EXPECT_EQ(render(route)["headerExtensions"].dump(), "[]");
+  EXPECT_TRUE(render(route)["rolloverCounter"].is_null()) << "plain RTP";
+  route.rollover_counter = 4294967295;
+  route.sequence = 65535;
+  EXPECT_EQ(render(route)["rolloverCounter"], 4294967295);
+  EXPECT_EQ(render(route)["sequence"], 65535);
+}
+
+TEST(ApiViews, AStreamSaysWhereItStands) {
+  StreamView stream;
+  stream.sequence = 7;
+  EXPECT_TRUE(render(stream)["rolloverCounter"].is_null()) << "plain RTP";
+  stream.rollover_counter = 3;
+  EXPECT_EQ(render(stream)["rolloverCounter"], 3);
+  EXPECT_EQ(render(stream)["sequence"], 7);
 }
 
 TEST(ApiViews, EndpointsShowWhatTheirKindHas) {
@@ -421,10 +467,12 @@ TEST(ApiViews, EndpointsShowWhatTheirKindHas) {
   endpoint.profile = crypto::SrtpProfile::kAeadAes128Gcm;
   const std::array<std::uint8_t, 28> key{1, 2, 3};
   endpoint.send_key.assign(key);
+  endpoint.srtcp_index = 70000;
   endpoint.remote = RemoteAddress{config::IpAddress::v4(198, 18, 0, 2), 4000, 4001};
   auto object = render(endpoint, Keys::kShown);
   EXPECT_EQ(object["crypto"]["profile"], "AEAD_AES_128_GCM");
   EXPECT_EQ(object["crypto"]["sendKey"], base64_encode(key));
+  EXPECT_EQ(object["crypto"]["srtcpIndex"], 70000);
   object = render(endpoint);
   EXPECT_TRUE(object["crypto"]["sendKey"].is_null());
   EXPECT_TRUE(object["crypto"]["receiveKey"].is_null());

@@ -188,6 +188,44 @@ TEST_F(ConnectTest, RoutesThatComeAfterANewSendKeyBeginWithARolloverOfZero) {
   EXPECT_EQ(first_index(3), next) << "under the present key: the numbers go on";
 }
 
+// Streams of the peer that began on another node.
+TEST_F(ConnectTest, RolloverCountersReachTheWorker) {
+  using Expected = test::ScriptedWorker::Expected;
+  EndpointCreate request = bench.sdes("taken");
+  request.rollover_counters = {{1000, 5, 7000}, {1001, 0xffffffff, std::nullopt}};
+  request.srtcp_index = 70000;
+  const EndpointView created = bench.create(request);
+  bench.settle();
+  EXPECT_EQ(created.srtcp_index, 70000u);
+  auto& worker = bench.plane.worker(0);
+  EXPECT_EQ(worker.expected, (std::vector<Expected>{{0, 1000, (5u << 16) + 7000u},
+                                                    {0, 1001, (std::uint64_t{0xffffffff} << 16) + 0x8000}}));
+  const auto place = [&](dataplane::CommandKind kind) {
+    return std::ranges::find(worker.order, kind) - worker.order.begin();
+  };
+  EXPECT_LT(place(dataplane::CommandKind::kExpectStream), place(dataplane::CommandKind::kKeysReady))
+      << "the first packet needs it";
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_endpoint(request)).created) << "idempotent";
+  worker.expected.clear();
+
+  bench.create(offer());
+  EndpointConnect early = about();
+  early.rollover_counters = {{1, 2, 3}};
+  EXPECT_NE(SessionFixture::error_of(bench.sessions->connect_endpoint(early)).message.find("receiveKey"),
+            std::string::npos);
+  early.receive_key = key(3);
+  connect(early);
+  EXPECT_EQ(worker.expected, (std::vector<Expected>{{1, 1, (2u << 16) + 3u}}));
+  EXPECT_EQ(worker.order.back(), dataplane::CommandKind::kExpectStream)
+      << "kUpdateEndpoint forgets what was known under the former key";
+  EndpointConnect plain = about();
+  plain.kind = EndpointKind::kRtp;
+  plain.rollover_counters = {{1, 2, 3}};
+  EXPECT_NE(
+      SessionFixture::error_of(bench.sessions->connect_endpoint(plain)).message.find("rolloverCounters"),
+      std::string::npos);
+}
+
 TEST_F(ConnectTest, TheAnswerChoosesTheProfile) {
   bench.create(offer());
   EndpointConnect request = about();

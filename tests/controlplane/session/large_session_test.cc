@@ -218,6 +218,8 @@ TEST(LargeSession, APublisherOf2000RoutesEndsInSteps) {
        .payload_types = {},
        .header_extensions = {},
        .keyframe_on_switch = false,
+       .rollover_counter = {},
+       .sequence = {},
        .retransmit = {}});
   EXPECT_TRUE(std::holds_alternative<RequestError>(refused)) << "the publisher is going";
   std::size_t steps = 0;

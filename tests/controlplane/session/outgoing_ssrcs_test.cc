@@ -56,6 +56,33 @@ TEST_F(OutgoingSsrcsTest, AnotherKeyStartsWithARolloverOfZero) {
   EXPECT_EQ(ssrcs.lease(13, random, refusal)->first_index, 90000u);
 }
 
+// Another node has sent the indices below the given one.
+TEST_F(OutgoingSsrcsTest, BeginsWhereItIsTold) {
+  OutgoingSsrcs ssrcs(1, 100, true);
+  const std::uint64_t told = (std::uint64_t{7} << 16) + 65530;
+  const auto lease = ssrcs.lease(1000, random, refusal, told);
+  ASSERT_TRUE(lease);
+  EXPECT_EQ(lease->first_index, told);
+  EXPECT_FALSE(lease->is_new) << "the receiver knows the SSRC";
+  ssrcs.end(*lease, told);  // this lease sent nothing, and the indices below are spent all the same
+  const auto again = ssrcs.lease(1000, random, refusal);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->first_index, told);
+  ssrcs.end(*again, told + 100);
+  EXPECT_FALSE(ssrcs.lease(1000, random, refusal, told + 99));
+  EXPECT_EQ(refusal, Refusal::kSpent);
+  const auto later = ssrcs.lease(1000, random, refusal, told + 5000);
+  ASSERT_TRUE(later);
+  EXPECT_EQ(later->first_index, told + 5000);
+  EXPECT_FALSE(ssrcs.lease(1000, random, refusal, told + 6000));
+  EXPECT_EQ(refusal, Refusal::kTaken);
+  EXPECT_FALSE(ssrcs.lease(1001, random, refusal, std::uint64_t{0xffff'0001} << 16));
+  EXPECT_EQ(refusal, Refusal::kExhausted);
+  ssrcs.end(*later, told + 5000);
+  ssrcs.restart();
+  EXPECT_EQ(ssrcs.lease(1000, random, refusal)->first_index, (told + 5000) & 0xffff) << "another key";
+}
+
 TEST_F(OutgoingSsrcsTest, ForgetsAnSsrcThatNeverSent) {
   OutgoingSsrcs ssrcs(1, 2, true);
   for (std::uint32_t i = 10; i < 100; ++i) {

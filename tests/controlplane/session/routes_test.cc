@@ -196,6 +196,58 @@ TEST_F(RoutesTest, RecreatedRouteContinuesItsIndices) {
   EXPECT_LT(worker().first_indices[count - 2], 1u << 15);
 }
 
+// Another node has sent the packets before: a call that is taken over.
+TEST_F(RoutesTest, ARouteBeginsWithTheGivenNumbers) {
+  RouteCreate taken = request("r");
+  taken.ssrc = 1000;
+  taken.rollover_counter = 7;
+  taken.sequence = 300;
+  auto created = bench.sessions->create_route(taken);
+  ASSERT_EQ(created.index(), 0u);
+  EXPECT_TRUE(std::get<0>(created).created);
+  bench.settle();
+  EXPECT_EQ(worker().first_indices.back(), (7u << 16) + 300u);
+  EXPECT_EQ(bench.plane.memory(0).routes[0].reorder_room, 0) << "the receiver would take it for a loss";
+  EXPECT_EQ(std::get<0>(created).object.sequence, 300);
+  EXPECT_FALSE(std::get<0>(bench.sessions->create_route(taken)).created) << "idempotent";
+  taken.sequence = 301;
+  EXPECT_EQ(SessionFixture::error_of(bench.sessions->create_route(taken)).kind, ErrorKind::kConflict);
+  worker().advance_ssrc(1000, 100);
+  remove("r");
+  taken.sequence = 399;
+  const auto result = bench.sessions->create_route(taken);
+  const RequestError& spent = SessionFixture::error_of(result);
+  EXPECT_EQ(spent.kind, ErrorKind::kConflict);
+  EXPECT_NE(spent.message.find("sequence: found 399 with rolloverCounter 7"), std::string::npos)
+      << spent.message;
+  taken.sequence = 400;
+  EXPECT_EQ(bench.sessions->create_route(taken).index(), 0u);
+  bench.settle();
+  EXPECT_EQ(worker().first_indices.back(), (7u << 16) + 400u);
+}
+
+// What a fail-over takes along.
+TEST_F(RoutesTest, ARouteSaysWhichNumbersComeNext) {
+  bench.create(bench.sdes("secure"));
+  bench.create(bench.rtp("plain"));
+  const auto check = [&](const std::string& to, bool encrypted) {
+    const RouteView fresh = bench.route("r-" + to, "a", to);
+    bench.settle();
+    auto& slots = bench.plane.memory(0).routes;
+    std::uint32_t at = 0;
+    while (slots[at].ssrc != fresh.ssrc) ++at;
+    dataplane::RouteSlot& slot = slots[at];
+    EXPECT_EQ(fresh.sequence, slot.first_index + slot.reorder_room);
+    slot.highest_index.set((std::uint64_t{5} << 16) + 65535);
+    slot.packets.add();
+    const RouteView view = std::get<0>(bench.sessions->get_route("s", fresh.id));
+    EXPECT_EQ(view.sequence, 0);
+    EXPECT_EQ(view.rollover_counter, encrypted ? std::optional<std::uint32_t>(6) : std::nullopt);
+  };
+  check("plain", false);
+  check("secure", true);
+}
+
 TEST_F(RoutesTest, ASsrcIsNotFreeBeforeTheAck) {
   bench.route("r", "a", "b", 1000);
   bench.settle();

@@ -88,6 +88,20 @@ TEST_F(StreamsTest, ListsWhatFlowsAndOnlyThat) {
   EXPECT_EQ(bench.sessions->worker_load(0).streams, 4u) << "what the worker has counted";
 }
 
+// What a fail-over takes along.
+TEST_F(StreamsTest, AStreamSaysWhereItStands) {
+  bench.create(bench.sdes("secure"));
+  bench.settle();
+  const std::uint64_t highest = (std::uint64_t{5} << 16) + 65535;
+  born(0, 1000).highest_index.set(highest);
+  const auto slot = static_cast<std::uint32_t>(bench.plane.worker(0).endpoints.rbegin()->first);
+  born(1, 2000, slot).highest_index.set(highest);
+  EXPECT_EQ(list("s", "a")[0].sequence, 65535);
+  EXPECT_FALSE(list("s", "a")[0].rollover_counter) << "plain RTP has none";
+  EXPECT_EQ(list("s", "secure")[0].sequence, 65535);
+  EXPECT_EQ(list("s", "secure")[0].rollover_counter, 5u);
+}
+
 TEST_F(StreamsTest, RoutesCountBySelector) {
   flow(born(0, 1000), 1, 1);
   RouteCreate route;

@@ -39,6 +39,11 @@ def session_and_endpoint_requests():
                 "profile": "AES_CM_128_HMAC_SHA1_80",
                 "receiveKey": key,
                 "sendKey": key,
+                "rolloverCounters": [
+                    {"ssrc": 4294967295, "rolloverCounter": 4294967295, "sequence": 65535},
+                    {"ssrc": 0, "rolloverCounter": 0},
+                ],
+                "srtcpIndex": 2147483646,
                 "latch": "authenticated",
                 "port": "port0",
             },
@@ -86,6 +91,8 @@ def other_requests():
                 "headerExtensions": [{"from": 1, "to": 14}],
                 "keyframeOnSwitch": True,
                 "dscp": 63,
+                "rolloverCounter": 65535,
+                "sequence": 65535,
             },
         ),
         "route_create_plain": (
