@@ -70,6 +70,21 @@ void describe(V& v, StreamPosition& r) {
 }
 
 template <typename V>
+void describe(V& v, Mki& r) {
+  v.field({.name = "value", .help = "as in a=crypto", .required = true, .range = kMkiValue}, r.value);
+  v.field(
+      {.name = "length", .help = "its bytes in a packet; 0 = none", .required = true, .range = kMkiLength},
+      r.length);
+}
+
+template <typename V>
+void describe_mkis(V& v, std::optional<Mki>& receive, std::optional<Mki>& send) {
+  v.field({.name = "receiveMki", .help = "master key identifier of the peer's packets (RFC 3711 3.1)"},
+          receive);
+  v.field({.name = "sendMki", .help = "master key identifier of sluice's packets"}, send);
+}
+
+template <typename V>
 void describe_positions(V& v, std::vector<StreamPosition>& positions) {
   v.field({.name = "rolloverCounters",
            .help = "where streams of the peer stand that did not begin here (RFC 3711 3.3.1)",
@@ -122,6 +137,7 @@ void describe_endpoint_extras(V& v, EndpointCreate& r) {
         {.name = "receiveKey", .help = "what the peer sends with; unknown until endpoint.connect tells it"},
         r.receive_key);
     w.field({.name = "sendKey", .help = "what sluice sends with; made up when not given"}, r.send_key);
+    describe_mkis(w, r.receive_mki, r.send_mki);
     describe_positions(w, r.rollover_counters);
     w.field({.name = "srtcpIndex",
              .help = "the last SRTCP index that another node has sent with sendKey",
@@ -187,6 +203,7 @@ void describe(V& v, EndpointConnect& r) {
   v.field({.name = "receiveKey", .help = "what the peer sends with"}, r.receive_key);
   v.field({.name = "sendKey", .help = "what sluice sends with, when it is another key than before"},
           r.send_key);
+  describe_mkis(v, r.receive_mki, r.send_mki);
   describe_positions(v, r.rollover_counters);
   v.group({.name = "dtls", .help = "sluice's DTLS role, and the peer's certificate"}, [&](auto& dtls) {
     dtls.field({.name = "setup", .help = "the role that the peer has left to sluice"}, r.setup);

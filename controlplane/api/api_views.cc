@@ -26,6 +26,11 @@ OrderedJson key_text(const SrtpKeyBytes& key, Keys keys) {
   return base64_encode(key.bytes());
 }
 
+OrderedJson mki_or_null(const Mki& mki) {
+  if (mki.length == 0) return nullptr;
+  return {{"value", mki.value}, {"length", mki.length}};
+}
+
 OrderedJson counter_or_null(const std::optional<std::uint32_t>& counter) {
   return counter ? OrderedJson(*counter) : OrderedJson(nullptr);
 }
@@ -138,10 +143,10 @@ OrderedJson render(const EndpointView& endpoint, Keys keys) {
   object["pathMtu"] = endpoint.path_mtu;
   object["idleTimeoutS"] = endpoint.idle_timeout_s;
   if (endpoint.kind == EndpointKind::kSdes) {
-    object["crypto"] = {{"profile", profile_text(endpoint.profile)},
-                        {"sendKey", key_text(endpoint.send_key, keys)},
-                        {"receiveKey", key_text(endpoint.receive_key, keys)},
-                        {"srtcpIndex", endpoint.srtcp_index}};
+    object["crypto"] = {
+        {"profile", profile_text(endpoint.profile)},          {"sendKey", key_text(endpoint.send_key, keys)},
+        {"receiveKey", key_text(endpoint.receive_key, keys)}, {"sendMki", mki_or_null(endpoint.send_mki)},
+        {"receiveMki", mki_or_null(endpoint.receive_mki)},    {"srtcpIndex", endpoint.srtcp_index}};
   } else if (endpoint.kind == EndpointKind::kWebrtc) {
     object["transport"] = choice_name(endpoint.transport);
     object["ice"] = render_ice(endpoint, keys);

@@ -80,6 +80,13 @@ void exchange_keys(Context& context, Endpoint& endpoint, std::unique_ptr<KeyExch
   if (terms.send_restarts) restart_numbers(endpoint);
 }
 
+void set_mki(crypto::SrtpKeys& keys, const Mki& mki) {
+  assert(mki.length <= keys.mki.size());
+  keys.mki_length = mki.length;
+  for (std::size_t i = 0; i < mki.length; ++i)
+    keys.mki[i] = static_cast<std::uint8_t>(mki.value >> 8 * (mki.length - 1 - i));
+}
+
 crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes) {
   const crypto::SrtpProfileInfo info = crypto::profile_info(profile);
   assert(bytes.bytes().size() == std::size_t{info.key_length} + info.salt_length);

@@ -43,6 +43,9 @@ void wipe_keys(Context& context, const Endpoint& endpoint);
 void exchange_keys(Context& context, Endpoint& endpoint, std::unique_ptr<KeyExchange> fresh,
                    dataplane::EndpointTerms terms);
 
+/// Packets under `keys` carry that MKI. REQUIRES: the worker does not have them yet.
+void set_mki(crypto::SrtpKeys& keys, const Mki& mki);
+
 /// Splits `bytes`, which are key || salt as in SDES, into key and salt. REQUIRES: `bytes` has the length that
 /// `profile` asks for.
 crypto::MasterKey split_key(crypto::SrtpProfile profile, const SrtpKeyBytes& bytes);

@@ -146,8 +146,9 @@ bool same_parameters(const EndpointCreate& a, const EndpointCreate& b) {
          a.idle_timeout_s == b.idle_timeout_s && a.consent_timeout_ms == b.consent_timeout_ms &&
          equal_keys(a.receive_key, b.receive_key) && equal_keys(a.send_key, b.send_key) &&
          a.transport == b.transport && a.setup == b.setup && a.fingerprints == b.fingerprints &&
-         a.ice_ufrag == b.ice_ufrag && a.ice_password == b.ice_password &&
-         a.rollover_counters == b.rollover_counters && a.srtcp_index == b.srtcp_index;
+         a.ice_ufrag == b.ice_ufrag && a.ice_password == b.ice_password && a.receive_mki == b.receive_mki &&
+         a.send_mki == b.send_mki && a.rollover_counters == b.rollover_counters &&
+         a.srtcp_index == b.srtcp_index;
 }
 
 }  // namespace sluice::control

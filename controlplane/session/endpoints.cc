@@ -128,12 +128,18 @@ std::optional<RequestError> Endpoints::make_keys(Endpoint& endpoint) {
   if (endpoint.kind != EndpointKind::kSdes) return std::nullopt;
   endpoint.receive_key = endpoint.request.receive_key;
   endpoint.send_key = endpoint.request.send_key;
+  endpoint.receive_mki = endpoint.request.receive_mki.value_or(Mki{});
+  endpoint.send_mki = endpoint.request.send_mki.value_or(Mki{});
   if (endpoint.send_key.empty()) make_send_key(endpoint.send_key, *endpoint.profile);
   if (endpoint.receive_key.empty()) return std::nullopt;  // sluice makes the offer
   std::string error;
   if (expand_keys(context_, endpoint, split_key(*endpoint.profile, endpoint.send_key),
-                  split_key(*endpoint.profile, endpoint.receive_key), error))
+                  split_key(*endpoint.profile, endpoint.receive_key), error)) {
+    dataplane::EndpointKeys& keys = context_.records(endpoint).memory.keys[endpoint.ref.slot];
+    set_mki(keys.send, endpoint.send_mki);
+    set_mki(keys.receive, endpoint.receive_mki);
     return std::nullopt;
+  }
   ++context_.totals.endpoints_failed;
   return refuse_keys(endpoint, *endpoint.profile, error);
 }
@@ -229,6 +235,8 @@ Result<std::unique_ptr<KeyExchange>> Endpoints::expand_fresh(const Endpoint& end
   std::string error;
   auto fresh = control::expand_fresh(context_, send ? &*send : nullptr, receive ? &*receive : nullptr, error);
   if (!fresh) return refuse_keys(endpoint, *plan.profile, error);
+  set_mki(fresh->keys().send, plan.send_mki);
+  set_mki(fresh->keys().receive, plan.receive_mki);
   return fresh;
 }
 
@@ -252,6 +260,8 @@ void Endpoints::apply(Endpoint& endpoint, PeerPlan plan, std::unique_ptr<KeyExch
     endpoint.profile = plan.profile;
     endpoint.send_key = std::move(plan.send_key);
     endpoint.receive_key = std::move(plan.receive_key);
+    endpoint.send_mki = plan.send_mki;
+    endpoint.receive_mki = plan.receive_mki;
     endpoint.keys_ready = !endpoint.receive_key.empty();
   }
   endpoint.kind = plan.kind;

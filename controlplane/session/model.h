@@ -60,6 +60,13 @@ struct StreamPosition {
   bool operator==(const StreamPosition&) const = default;
 };
 
+/// The master key identifier that packets carry under a key (RFC 3711 3.1, RFC 4568 6.1).
+struct Mki {
+  std::uint32_t value = 0;
+  std::uint8_t length = 0;  // bytes; 0 = packets carry none
+  bool operator==(const Mki&) const = default;
+};
+
 struct SessionCreate {
   std::string id{};                               // empty = the daemon makes an id
   std::optional<std::uint32_t> idle_timeout_s{};  // unset = limits.idle_timeout_s
@@ -94,6 +101,7 @@ struct EndpointCreate {
   std::optional<crypto::SrtpProfile> profile;
   SrtpKeyBytes receive_key;  // empty = not known yet: sluice makes the offer
   SrtpKeyBytes send_key;     // empty = the daemon makes a key
+  std::optional<Mki> receive_mki{}, send_mki{};
   std::vector<StreamPosition> rollover_counters;
   std::uint32_t srtcp_index = 0;  // the last one that was sent with send_key
   // webrtc
@@ -119,6 +127,7 @@ struct EndpointConnect {
   std::optional<crypto::SrtpProfile> profile;
   SrtpKeyBytes receive_key;
   SrtpKeyBytes send_key;
+  std::optional<Mki> receive_mki{}, send_mki{};
   std::vector<StreamPosition> rollover_counters;
   // webrtc
   std::optional<DtlsSetup> setup;
@@ -233,6 +242,7 @@ struct EndpointView {
   std::optional<crypto::SrtpProfile> profile;  // also webrtc, once negotiated
   SrtpKeyBytes send_key;
   SrtpKeyBytes receive_key;  // empty: not known yet
+  Mki receive_mki{}, send_mki{};
   std::uint32_t srtcp_index = 0;
   // webrtc
   IceTransport transport{};

@@ -147,7 +147,8 @@ struct Endpoint {
   std::optional<crypto::SrtpProfile> profile;
   SrtpKeyBytes send_key;     // of sdes: given in a request, or made
   SrtpKeyBytes receive_key;  // of sdes: empty while the peer's key is not known
-  bool keys_ready = false;   // the worker has keys, or will have them by a command that was sent
+  Mki receive_mki, send_mki;
+  bool keys_ready = false;  // the worker has keys, or will have them by a command that was sent
   std::vector<KeyDigest> past_send_keys;
   // One for each kUpdateEndpoint that is not answered yet; nullptr where it carries no keys.
   std::vector<std::unique_ptr<KeyExchange>> updates;

@@ -17,7 +17,7 @@ using Refusal = std::optional<RequestError>;
 
 bool has_crypto(const EndpointConnect& request) {
   return request.profile || !request.receive_key.empty() || !request.send_key.empty() ||
-         !request.rollover_counters.empty();
+         !request.rollover_counters.empty() || request.receive_mki || request.send_mki;
 }
 
 // With one UDP port there is none left for RTCP (RFC 5761 5.1.1). With RTCP on the RTP port, packets of some
@@ -48,6 +48,15 @@ Refusal choose_key(std::string_view param, const SrtpKeyBytes& given, const Srtp
   return std::nullopt;
 }
 
+// An MKI names a key: it changes with its key only.
+Refusal choose_mki(std::string_view param, const std::optional<Mki>& given, const Mki& present, bool new_key,
+                   Mki& chosen) {
+  chosen = given.value_or(present);
+  if (new_key || chosen == present) return std::nullopt;
+  return refuse_parameter(param, fmt::format("{} of {} bytes", chosen.value, chosen.length),
+                          "the present one, or another with another key");
+}
+
 Refusal choose_crypto(const Endpoint& endpoint, const EndpointConnect& request,
                       std::span<const crypto::SrtpProfile> profiles, PeerPlan& plan) {
   if (profiles.empty()) return refuse_state("no SRTP profile is in use");
@@ -72,12 +81,19 @@ Refusal choose_crypto(const Endpoint& endpoint, const EndpointConnect& request,
   if (!same_send && !plan.send_key.empty() &&
       std::find(past.begin(), past.end(), digest_of(plan.send_key)) != past.end())
     return refuse_parameter("sendKey", "a key of before", "the present key, or a new one");
-  if (plan.receive_key.empty()) return std::nullopt;
+  if (plan.receive_key.empty()) {
+    plan.receive_mki = request.receive_mki.value_or(endpoint.receive_mki);
+    plan.send_mki = request.send_mki.value_or(endpoint.send_mki);
+    return std::nullopt;
+  }
   const bool has_keys = endpoint.keys_ready && plan.profile == endpoint.profile;
   plan.new_receive = !has_keys || !equal_keys(plan.receive_key, endpoint.receive_key);
   plan.new_send = !has_keys || !same_send;
   plan.send_restarts = plan.new_send && !(endpoint.keys_ready && same_send);
-  return std::nullopt;
+  if (auto error = choose_mki("receiveMki", request.receive_mki, endpoint.receive_mki, plan.new_receive,
+                              plan.receive_mki))
+    return error;
+  return choose_mki("sendMki", request.send_mki, endpoint.send_mki, plan.new_send, plan.send_mki);
 }
 
 }  // namespace
@@ -95,6 +111,8 @@ std::variant<PeerPlan, RequestError> plan_peer(const Endpoint& endpoint, const E
     return refuse_for_kind(request.profile                ? "profile"
                            : !request.receive_key.empty() ? "receiveKey"
                            : !request.send_key.empty()    ? "sendKey"
+                           : request.receive_mki          ? "receiveMki"
+                           : request.send_mki             ? "sendMki"
                                                           : "rolloverCounters",
                            kForSdes.text());
   plan.rtcp_mux = request.rtcp_mux.value_or(endpoint.rtcp_mux);

@@ -22,8 +22,9 @@ struct PeerPlan {
   std::optional<RemoteAddress> remote;  // with its rtcp_port filled in; unset: as before
   // Of kind sdes; else as before.
   std::optional<crypto::SrtpProfile> profile;
-  SrtpKeyBytes receive_key;    // empty: not known yet
-  SrtpKeyBytes send_key;       // empty: one must be made
+  SrtpKeyBytes receive_key;  // empty: not known yet
+  SrtpKeyBytes send_key;     // empty: one must be made
+  Mki receive_mki, send_mki;
   bool new_receive = false;    // the worker has another receive key, or none
   bool new_send = false;       // the worker has another send key, or none
   bool send_restarts = false;  // the send key has sealed nothing yet

@@ -112,6 +112,8 @@ Refusal check_kind(const EndpointCreate& r) {
       {"profile", r.profile.has_value(), kForSdes},
       {"receiveKey", !r.receive_key.empty(), kForSdes},
       {"sendKey", !r.send_key.empty(), kForSdes},
+      {"receiveMki", r.receive_mki.has_value(), kForSdes},
+      {"sendMki", r.send_mki.has_value(), kForSdes},
       {"rolloverCounters", !r.rollover_counters.empty(), kForSdes},
       {"srtcpIndex", r.srtcp_index != 0, kForSdes},
       {"transport", r.transport != IceTransport::kOwn, kForWebrtc},
@@ -145,12 +147,21 @@ Refusal check_positions(const std::vector<StreamPosition>& positions) {
   return std::nullopt;
 }
 
+Refusal check_mki(std::string_view param, const std::optional<Mki>& mki) {
+  if (!mki) return std::nullopt;
+  if (auto error = check_range(fmt::format("{}.length", param), mki->length, kMkiLength)) return error;
+  const std::int64_t most = (std::int64_t{1} << 8 * mki->length) - 1;
+  return check_range(fmt::format("{}.value", param), mki->value, {0, most});
+}
+
 Refusal check_keys(const EndpointCreate& r) {
   if (r.kind != EndpointKind::kSdes) return std::nullopt;
   if (r.profile)
     if (auto error = check_given_keys(r, *r.profile)) return error;
   if (!r.rollover_counters.empty() && r.receive_key.empty()) return refuse_missing("receiveKey");
   if (auto error = check_positions(r.rollover_counters)) return error;
+  if (auto error = check_mki("receiveMki", r.receive_mki)) return error;
+  if (auto error = check_mki("sendMki", r.send_mki)) return error;
   if (auto error = check_range("srtcpIndex", r.srtcp_index, kSrtcpIndex)) return error;
   return check_key_pair(r.send_key, r.receive_key);
 }
@@ -345,6 +356,8 @@ Refusal check(const EndpointConnect& request) {
   if (request.setup == DtlsSetup::kActpass)
     return refuse_parameter("dtls.setup", "\"actpass\"", "passive, active: what the peer has left to sluice");
   if (auto error = check_positions(request.rollover_counters)) return error;
+  if (auto error = check_mki("receiveMki", request.receive_mki)) return error;
+  if (auto error = check_mki("sendMki", request.send_mki)) return error;
   if (auto error = check_remote(request.remote)) return error;
   return check_peer(request.fingerprints, request.ice_ufrag, request.ice_password);
 }
@@ -359,6 +372,8 @@ Refusal check_kind(const EndpointConnect& r, EndpointKind kind) {
       {"profile", r.profile.has_value(), kForSignalled},
       {"receiveKey", !r.receive_key.empty(), kForSignalled},
       {"sendKey", !r.send_key.empty(), kForSignalled},
+      {"receiveMki", r.receive_mki.has_value(), kForSignalled},
+      {"sendMki", r.send_mki.has_value(), kForSignalled},
       {"rolloverCounters", !r.rollover_counters.empty(), kForSignalled},
       {"dtls", !r.fingerprints.empty() || r.setup.has_value(), kForWebrtc},
       {"ice", !r.ice_ufrag.empty() || !r.ice_password.empty(), kForWebrtc},

@@ -17,6 +17,7 @@
 #include "controlplane/base/bounds.h"
 #include "controlplane/protocol/ice/ice_lite.h"
 #include "controlplane/session/errors.h"
+#include "crypto/srtp/srtp_engine.h"
 #include "dataplane/shared/route_slot.h"
 
 namespace sluice::control {
@@ -44,6 +45,8 @@ inline constexpr Range kDscp{0, 63};                                // RFC 2474 
 inline constexpr Range kRolloverCounter{0, 0xffffffff};  // RFC 3711 3.3.1
 inline constexpr Range kSequence{0, 0xffff};
 inline constexpr Range kSrtcpIndex{0, 0x7ffffffe};  // 31 bits (RFC 3711 3.4), and one must be left
+inline constexpr Range kMkiValue{0, 0xffffffff};
+inline constexpr Range kMkiLength{0, crypto::SrtpKeys::kMaxMki};  // bytes; RFC 4568 6.1 allows 128
 inline constexpr std::size_t kMaxRolloverCounters = 16;
 
 inline constexpr Range kIdleTimeoutS{0, 86400};

@@ -66,6 +66,8 @@ EndpointView view_of(Context& context, const Endpoint& endpoint) {
   view.profile = endpoint.profile;
   view.send_key = endpoint.send_key;
   view.receive_key = endpoint.receive_key;
+  view.receive_mki = endpoint.receive_mki;
+  view.send_mki = endpoint.send_mki;
   view.srtcp_index = static_cast<std::uint32_t>(context.slot(endpoint).rtcp_index.read());
   view.transport = endpoint.request.transport;
   view.setup = endpoint.setup;

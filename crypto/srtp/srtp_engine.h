@@ -66,9 +66,14 @@ struct alignas(64) SrtpKeys {
   // Of ipsec_mb_engine:
   KeyForm form;                 // kNone: not ready, or the keys of another engine
   std::uint8_t rtp_tag_length;  // that of the profile
+  // The master key identifier of the packets (crypto/srtp/mki.h). The caller of expand() sets it afterwards.
+  static constexpr std::size_t kMaxMki = 4;
+  std::uint8_t mki_length;  // 0 = none
+  std::array<std::uint8_t, kMaxMki> mki;
   Block rtcp;
 };
 static_assert(offsetof(SrtpKeys, near) % 16 == 0);
+static_assert(offsetof(SrtpKeys, mki) / 64 == offsetof(SrtpKeys, profile) / 64, "a line that is read anyway");
 
 /// Prefetches the cache lines of the keys that every RTP packet needs. Any thread.
 inline void prefetch(const SrtpKeys& keys) {

@@ -67,7 +67,7 @@ struct alignas(64) EndpointSlot {
   // thread before installation, and changed by kSetMaxFrame.
   std::uint16_t max_frame;
   bool can_seal;                 // the keys are ready, or the endpoint is plain RTP
-  std::uint8_t tag_length;       // of SRTP packets to the peer; 0 for plain RTP and before the keys are ready
+  std::uint8_t tag_length;       // with the MKI, of SRTP packets to the peer; 0: plain RTP, or keys not ready
   std::uint16_t transmit_index;  // of our port in WorkerState::ports; set at installation
   std::uint16_t flow;            // sessions take turns at a full port. Written by the control thread
   // Last SRTCP index sent; the next is one more. The control thread writes it before installation, and may

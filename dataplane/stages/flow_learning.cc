@@ -11,6 +11,7 @@ namespace {
 bool has_form(const WorkerState& state, const MediaPacket& packet) {
   const EndpointSlot& sender = *packet.sender;
   const OwnAddresses& own = state.own_addresses[state.port_index[packet.mbuf->port & 0xff]];
+  if (sender.encrypted && state.memory.keys[packet.endpoint].receive.mki_length != 0) return false;
   if (packet.is_v6 || own.vlan != 0 || packet.local_address != own.first_v4_number || sender.shared_port)
     return false;
   if (packet.l3_offset != CommonFrame::kL3Offset ||
@@ -24,7 +25,8 @@ bool has_form(const WorkerState& state, const MediaPacket& packet) {
   return stays && packet.component == Component::kRtp && from_rtp_remote(sender, packet);
 }
 
-bool leads_on(const WorkerState& state, const EndpointSlot& receiver) {
+bool leads_on(const WorkerState& state, const EndpointSlot& receiver, std::uint32_t slot) {
+  if (receiver.tag_length != 0 && state.memory.keys[slot].send.mki_length != 0) return false;
   return receiver.rtp.length == CommonFrame::kPayloadOffset && !receiver.rtp.is_v6 &&
          receiver.max_frame >= CachedFlow::kHeaders + receiver.tag_length &&
          state.transmit[receiver.transmit_index].checksums != TransmitChecksums::kSoftware;
@@ -41,7 +43,9 @@ void learn_flow(WorkerState& state, const MediaPacket& packet) {
   const bool is_last = packet.index == stream.rtp_window.highest() && !stream.restart_suspected;
   // Before the clock rate or the transit time is known, the jitter is not what it will be.
   const bool counts = stream.jitter_clock_rate == 0 || stream.transit_known;
-  if (!is_last || stream.kept || !counts || !has_form(state, packet) || !leads_on(state, receiver)) return;
+  if (!is_last || stream.kept || !counts || !has_form(state, packet) ||
+      !leads_on(state, receiver, route.endpoint.slot))
+    return;
   CachedFlow& flow = state.flows[packet.endpoint];
   std::memcpy(flow.expected.data(), frame_of(packet), CachedFlow::kHeaders);
   std::uint8_t* rtp = flow.expected.data() + CommonFrame::kPayloadOffset;

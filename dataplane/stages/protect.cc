@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "crypto/srtp/mki.h"
 #include "dataplane/stages/transmit.h"
 
 namespace sluice::dataplane {
@@ -34,11 +35,14 @@ void protect(WorkerState& state, OutgoingBatch& batch) {
   if (batch.seal_count != 0) {
     const auto seals = std::span(batch.seals).first(batch.seal_count);
     state.engine->protect(seals);
-    for (const crypto::RtpProtectJob& seal : seals) {
-      if (seal.status == crypto::SrtpStatus::kOk) continue;
-      drop_unsealed(state, batch);
-      break;
+    bool refused = false;
+    for (crypto::RtpProtectJob& seal : seals) {
+      if (seal.status != crypto::SrtpStatus::kOk) [[unlikely]]
+        refused = true;
+      else if (seal.keys->mki_length != 0) [[unlikely]]
+        seal.length = crypto::add_mki(*seal.keys, crypto::MkiOf::kRtp, seal.packet, seal.length);
     }
+    if (refused) drop_unsealed(state, batch);
   }
   if (batch.finished_count != 0) rte_pktmbuf_free_bulk(batch.finished.data(), batch.finished_count);
 }
@@ -70,8 +74,12 @@ void seal_reports(WorkerState& state) {
         state.drop(entry.mbuf, DropReason::kProtectFailed);
         continue;
       }
-      entry.mbuf->data_len = done.length;
-      entry.mbuf->pkt_len = done.length;
+      const std::uint16_t length =
+          done.keys->mki_length == 0
+              ? done.length
+              : crypto::add_mki(*done.keys, crypto::MkiOf::kRtcp, done.packet, done.length);
+      entry.mbuf->data_len = length;
+      entry.mbuf->pkt_len = length;
     }
     send_datagram(state, entry.mbuf, entry.endpoint, endpoint.rtcp_mux ? endpoint.rtp : endpoint.rtcp);
   }

@@ -6,6 +6,7 @@
 #include <array>
 #include <span>
 
+#include "crypto/srtp/mki.h"
 #include "crypto/srtp/packet_index.h"
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/latch.h"
@@ -338,8 +339,12 @@ std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& pack
   if (!endpoint.keys_ready) return DropReason::kNoKeys;
   if (!source_allowed(state, packet)) return DropReason::kWrongSource;
   std::uint32_t index = 0;
-  const auto profile = state.memory.keys[packet.endpoint].receive.profile;
-  if (!crypto::srtcp_index(profile, {packet.data, packet.length}, index)) return DropReason::kBadRtcp;
+  const crypto::SrtpKeys& keys = state.memory.keys[packet.endpoint].receive;
+  constexpr std::size_t kHeader = 8;
+  if (keys.mki_length != 0 &&
+      !crypto::remove_mki(keys, crypto::MkiOf::kRtcp, packet.data, kHeader, packet.length))
+    return DropReason::kAuthFailed;
+  if (!crypto::srtcp_index(keys.profile, {packet.data, packet.length}, index)) return DropReason::kBadRtcp;
   packet.index = index;
   packet.stream = find_stream(state, packet.endpoint, load_be32(packet.data + 4));
   if (packet.stream == kNoSlot) return std::nullopt;
@@ -422,22 +427,27 @@ void count_refusal(StreamSlot& stream) {
 void Unprotect::rtp(WorkerState& state, ClassifiedBatch& batch) {
   std::size_t jobs = 0;
   Newcomer newcomer;
-  batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),
-                         [&](MediaPacket& packet) -> std::optional<DropReason> {
-                           if (const auto reason = admit_rtp(state, newcomer, packet)) {
-                             note_refused(state, packet, *reason);
-                             return reason;
-                           }
-                           if (!packet.sender->encrypted) return std::nullopt;
-                           crypto::RtpUnprotectJob& job = rtp_jobs_[jobs++];
-                           job.keys = &state.memory.keys[packet.endpoint].receive;
-                           job.packet = packet.data;
-                           job.index = packet.index;
-                           job.ssrc = packet.rtp.ssrc;
-                           job.header_length = packet.rtp.header_length;
-                           job.length = packet.length;
-                           return std::nullopt;
-                         });
+  batch.rtp_count = keep(
+      state, std::span(batch.rtp).first(batch.rtp_count),
+      [&](MediaPacket& packet) -> std::optional<DropReason> {
+        if (const auto reason = admit_rtp(state, newcomer, packet)) {
+          note_refused(state, packet, *reason);
+          return reason;
+        }
+        if (!packet.sender->encrypted) return std::nullopt;
+        const crypto::SrtpKeys& keys = state.memory.keys[packet.endpoint].receive;
+        if (keys.mki_length != 0 && !crypto::remove_mki(keys, crypto::MkiOf::kRtp, packet.data,
+                                                        packet.rtp.header_length, packet.length)) [[unlikely]]
+          return DropReason::kAuthFailed;
+        crypto::RtpUnprotectJob& job = rtp_jobs_[jobs++];
+        job.keys = &keys;
+        job.packet = packet.data;
+        job.index = packet.index;
+        job.ssrc = packet.rtp.ssrc;
+        job.header_length = packet.rtp.header_length;
+        job.length = packet.length;
+        return std::nullopt;
+      });
   if (jobs != 0) state.engine->unprotect(std::span(rtp_jobs_).first(jobs));
   const crypto::RtpUnprotectJob* done = rtp_jobs_.data();
   batch.rtp_count = keep(state, std::span(batch.rtp).first(batch.rtp_count),

@@ -201,7 +201,8 @@ void use_keys(EndpointSlot& endpoint, const EndpointKeys& keys, bool ready) {
   endpoint.can_seal = ready || !endpoint.encrypted;
   endpoint.tag_length =
       ready && endpoint.encrypted
-          ? static_cast<std::uint8_t>(crypto::profile_info(keys.send.profile).rtp_tag_length)
+          ? static_cast<std::uint8_t>(crypto::profile_info(keys.send.profile).rtp_tag_length +
+                                      keys.send.mki_length)
           : std::uint8_t{0};
 }
 

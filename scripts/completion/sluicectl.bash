@@ -46,8 +46,8 @@ _sluicectl() {
     "session list") options="--prefix --older-than-s --cursor --limit --count" ;;
     "session get") options="--id" ;;
     "session remove") options="--id" ;;
-    "endpoint create") options="--session --id --kind --port --family --local-address --rtcp-mux --mid-extension-id --rid-extension-id --repaired-rid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --rollover-counters --srtcp-index --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
-    "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --kind --rtcp-mux --remote --profile --receive-key --send-key --rollover-counters --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint create") options="--session --id --kind --port --family --local-address --rtcp-mux --mid-extension-id --rid-extension-id --repaired-rid-extension-id --repair-payload-types --dscp --idle-timeout-s --remote --latch --latch-network --profile --receive-key --send-key --receive-mki-value --receive-mki-length --send-mki-value --send-mki-length --rollover-counters --srtcp-index --consent-timeout-ms --transport --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
+    "endpoint connect") options="--session --id --idle-timeout-s --consent-timeout-ms --kind --rtcp-mux --remote --profile --receive-key --send-key --receive-mki-value --receive-mki-length --send-mki-value --send-mki-length --rollover-counters --dtls-setup --dtls-fingerprints --ice-ufrag --ice-password" ;;
     "endpoint list") options="--session --kind --state --port --cursor --limit --count" ;;
     "endpoint get") options="--session --id --show-keys" ;;
     "endpoint remove") options="--session --id" ;;

@@ -188,6 +188,8 @@ Peer Harness::add_peer(const PeerOptions& options) {
   }
   peer.to_sluice = make_master(options.profile, static_cast<std::uint8_t>(n));
   peer.from_sluice = make_master(options.profile, static_cast<std::uint8_t>(n + 100));
+  peer.mki_to_sluice = options.mki_to_sluice;
+  peer.mki_from_sluice = options.mki_from_sluice;
 
   EndpointSlot& slot = memory_->endpoints[peer.slot];
   slot.generation = 1;
@@ -224,11 +226,20 @@ Peer Harness::add_peer(const PeerOptions& options) {
   return peer;
 }
 
+namespace {
+void set_mki(crypto::SrtpKeys& keys, const Bytes& mki) {
+  keys.mki_length = static_cast<std::uint8_t>(mki.size());
+  std::copy(mki.begin(), mki.end(), keys.mki.begin());
+}
+}  // namespace
+
 void Harness::make_keys_ready(const Peer& peer) {
   EndpointKeys& keys = memory_->keys[peer.slot];
   expect(control_engine_->expand(peer.to_sluice, crypto::Direction::kReceive, keys.receive) &&
              control_engine_->expand(peer.from_sluice, crypto::Direction::kSend, keys.send),
          "the engine refuses a key");
+  set_mki(keys.receive, peer.mki_to_sluice);
+  set_mki(keys.send, peer.mki_from_sluice);
   Command ready;
   ready.kind = CommandKind::kKeysReady;
   ready.ref = {peer.slot, 1};

@@ -49,6 +49,7 @@ struct Peer {
   crypto::SrtpProfile profile{};
   crypto::MasterKey to_sluice;
   crypto::MasterKey from_sluice;
+  Bytes mki_to_sluice = {}, mki_from_sluice = {};  // empty = none
 };
 
 struct PeerOptions {
@@ -65,6 +66,7 @@ struct PeerOptions {
   std::vector<std::uint8_t> repair_types = {};
   std::uint16_t max_streams = 16;
   std::uint16_t flow = 1;  // of its session
+  Bytes mki_to_sluice = {}, mki_from_sluice = {};
 };
 
 struct RouteOptions {
@@ -195,7 +197,7 @@ Bytes make_rtp(const RtpOptions& options);
 /// The reference SRTP implementation: libsrtp2, used directly. One direction.
 class Oracle {
  public:
-  Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size = 128);
+  Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size = 128, Bytes mki = {});
   ~Oracle();
   Oracle(const Oracle&) = delete;
   Oracle& operator=(const Oracle&) = delete;
@@ -214,6 +216,7 @@ class Oracle {
  private:
   void* session_ = nullptr;
   crypto::MasterKey key_;
+  Bytes mki_;
   unsigned window_size_;
   int last_status_ = 0;
 };

@@ -49,13 +49,20 @@ std::optional<Bytes> apply(Bytes packet, int& status, Call call) {
 
 }  // namespace
 
-Oracle::Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size)
-    : key_(key), window_size_(window_size) {
+Oracle::Oracle(const crypto::MasterKey& key, bool inbound, unsigned window_size, Bytes mki)
+    : key_(key), mki_(std::move(mki)), window_size_(window_size) {
   static std::once_flag once;
   std::call_once(once, [] { srtp_init(); });
   Bytes joined = joined_key(key_);
   srtp_policy_t policy = make_policy(key_, joined, window_size_);
   policy.ssrc.type = inbound ? ssrc_any_inbound : ssrc_any_outbound;
+  srtp_master_key_t named{joined.data(), mki_.data(), static_cast<unsigned>(mki_.size())};
+  srtp_master_key_t* all[] = {&named};
+  if (!mki_.empty()) {
+    policy.key = nullptr;
+    policy.keys = all;
+    policy.num_master_keys = 1;
+  }
   srtp_t session = nullptr;
   if (srtp_create(&session, &policy) != srtp_err_status_ok)
     throw std::runtime_error("libsrtp2 refused the keys");
@@ -77,27 +84,31 @@ Oracle::~Oracle() {
 }
 
 Bytes Oracle::protect(Bytes packet) {
-  auto out = apply(std::move(packet), last_status_,
-                   [&](void* p, int* n) { return srtp_protect(static_cast<srtp_t>(session_), p, n); });
+  auto out = apply(std::move(packet), last_status_, [&](void* p, int* n) {
+    return srtp_protect_mki(static_cast<srtp_t>(session_), p, n, !mki_.empty(), 0);
+  });
   if (!out) throw std::runtime_error("libsrtp2 refused to protect");
   return *out;
 }
 
 Bytes Oracle::protect_rtcp(Bytes packet) {
-  auto out = apply(std::move(packet), last_status_,
-                   [&](void* p, int* n) { return srtp_protect_rtcp(static_cast<srtp_t>(session_), p, n); });
+  auto out = apply(std::move(packet), last_status_, [&](void* p, int* n) {
+    return srtp_protect_rtcp_mki(static_cast<srtp_t>(session_), p, n, !mki_.empty(), 0);
+  });
   if (!out) throw std::runtime_error("libsrtp2 refused to protect");
   return *out;
 }
 
 std::optional<Bytes> Oracle::unprotect(Bytes packet) {
-  return apply(std::move(packet), last_status_,
-               [&](void* p, int* n) { return srtp_unprotect(static_cast<srtp_t>(session_), p, n); });
+  return apply(std::move(packet), last_status_, [&](void* p, int* n) {
+    return srtp_unprotect_mki(static_cast<srtp_t>(session_), p, n, !mki_.empty());
+  });
 }
 
 std::optional<Bytes> Oracle::unprotect_rtcp(Bytes packet) {
-  return apply(std::move(packet), last_status_,
-               [&](void* p, int* n) { return srtp_unprotect_rtcp(static_cast<srtp_t>(session_), p, n); });
+  return apply(std::move(packet), last_status_, [&](void* p, int* n) {
+    return srtp_unprotect_rtcp_mki(static_cast<srtp_t>(session_), p, n, !mki_.empty());
+  });
 }
 
 }  // namespace sluice::dataplane::test

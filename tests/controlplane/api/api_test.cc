@@ -54,7 +54,7 @@ const std::vector<MethodAndParams>& samples() {
        R"({"session":"s","id":"e","kind":"sdes","rtcpMux":false,"remote":{"address":"198.18.0.9","rtpPort":65535},
            "latch":"authenticated","profile":"AES_CM_128_HMAC_SHA1_80",
            "receiveKey":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd",
-           "sendKey":"////////////////////////////////////////","srtcpIndex":2147483646,"rolloverCounters":[
+           "sendKey":"////////////////////////////////////////","srtcpIndex":2147483646,"sendMki":{"value":0,"length":1},"rolloverCounters":[
            {"ssrc":0,"rolloverCounter":4294967295,"sequence":65535},{"ssrc":1,"rolloverCounter":0}]})"},
       {"endpoint.create", R"({"session":"s","kind":"webrtc"})"},
       {"endpoint.create", R"({"session":"s","kind":"sdes"})"},
@@ -62,7 +62,7 @@ const std::vector<MethodAndParams>& samples() {
       {"endpoint.connect",
        R"({"session":"s","id":"e","kind":"sdes","rtcpMux":false,"remote":{"address":"198.18.0.2","rtpPort":4000},
            "profile":"AEAD_AES_128_GCM","receiveKey":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGw==",
-           "sendKey":"GxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAA==","rolloverCounters":[{"ssrc":7,"rolloverCounter":3,"sequence":0}]})"},
+           "sendKey":"GxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIBAA==","receiveMki":{"value":4294967295,"length":4},"rolloverCounters":[{"ssrc":7,"rolloverCounter":3,"sequence":0}]})"},
       {"endpoint.connect", R"({"session":"s","id":"e","dtls":{"setup":"passive"}})"},
       {"endpoint.create",
        R"({"session":"s","id":"e","kind":"webrtc","idleTimeoutS":30,"consentTimeoutMs":5000,"transport":"shared","dtls":{"setup":"active","fingerprints":[
@@ -300,6 +300,14 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"endpoint.create",
                 R"({"session":"s","kind":"sdes","rolloverCounters":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]})",
                 "rolloverCounters", "at most 16"},
+        Refusal{"endpoint.create", R"({"session":"s","kind":"sdes","sendMki":{"value":1,"length":5}})",
+                "sendMki.length", "0..4"},
+        Refusal{"endpoint.create", R"({"session":"s","kind":"sdes","receiveMki":{"value":256,"length":1}})",
+                "receiveMki.value", "0..255"},
+        Refusal{"endpoint.create", R"({"session":"s","kind":"sdes","sendMki":{"value":1}})", "sendMki.length",
+                "required"},
+        Refusal{"endpoint.create", R"({"session":"s","kind":"rtp","sendMki":{"value":1,"length":1}})",
+                "sendMki", "kind sdes"},
         Refusal{"endpoint.create", R"({"session":"s","kind":"sdes","srtcpIndex":2147483647})", "srtcpIndex",
                 "0..2147483646"},
         Refusal{"endpoint.connect",
@@ -468,11 +476,14 @@ TEST(ApiViews, EndpointsShowWhatTheirKindHas) {
   const std::array<std::uint8_t, 28> key{1, 2, 3};
   endpoint.send_key.assign(key);
   endpoint.srtcp_index = 70000;
+  endpoint.send_mki = {5, 2};
   endpoint.remote = RemoteAddress{config::IpAddress::v4(198, 18, 0, 2), 4000, 4001};
   auto object = render(endpoint, Keys::kShown);
   EXPECT_EQ(object["crypto"]["profile"], "AEAD_AES_128_GCM");
   EXPECT_EQ(object["crypto"]["sendKey"], base64_encode(key));
   EXPECT_EQ(object["crypto"]["srtcpIndex"], 70000);
+  EXPECT_EQ(object["crypto"]["sendMki"].dump(), R"({"value":5,"length":2})");
+  EXPECT_TRUE(object["crypto"]["receiveMki"].is_null());
   object = render(endpoint);
   EXPECT_TRUE(object["crypto"]["sendKey"].is_null());
   EXPECT_TRUE(object["crypto"]["receiveKey"].is_null());

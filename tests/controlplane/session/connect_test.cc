@@ -226,6 +226,40 @@ TEST_F(ConnectTest, RolloverCountersReachTheWorker) {
       std::string::npos);
 }
 
+// RFC 4568 6.1: the answer names an MKI for its key, and we have named one for ours.
+TEST_F(ConnectTest, AnMkiBelongsToItsKey) {
+  EndpointCreate request = offer();
+  request.send_mki = Mki{0x0102, 3};
+  EXPECT_EQ(bench.create(request).send_mki, (Mki{0x0102, 3}));
+  EndpointConnect answered = about();
+  answered.receive_key = key(3);
+  answered.receive_mki = Mki{7, 1};
+  EXPECT_EQ(connect(answered).receive_mki, (Mki{7, 1}));
+  connect([] {
+    EndpointConnect moved = about();
+    moved.remote = at(78);
+    return moved;
+  }());
+  EXPECT_EQ(view().receive_mki, (Mki{7, 1})) << "what is omitted stays";
+  answered.receive_mki = Mki{8, 1};
+  EXPECT_NE(SessionFixture::error_of(bench.sessions->connect_endpoint(answered)).message.find("receiveMki"),
+            std::string::npos)
+      << "the same key has another name";
+  answered.receive_key = key(4);
+  EXPECT_EQ(connect(answered).receive_mki, (Mki{8, 1}));
+  EXPECT_EQ(view().send_mki, (Mki{0x0102, 3}));
+
+  EndpointCreate known = bench.sdes("known");
+  known.receive_mki = Mki{0xfffefdfc, 4};
+  known.send_mki = Mki{5, 2};
+  bench.create(known);
+  bench.settle();
+  EXPECT_EQ(keys(1).receive.mki_length, 4);
+  EXPECT_EQ(keys(1).receive.mki, (std::array<std::uint8_t, 4>{0xff, 0xfe, 0xfd, 0xfc}));
+  EXPECT_EQ(keys(1).send.mki_length, 2);
+  EXPECT_EQ(keys(1).send.mki, (std::array<std::uint8_t, 4>{0, 5, 0, 0}));
+}
+
 TEST_F(ConnectTest, TheAnswerChoosesTheProfile) {
   bench.create(offer());
   EndpointConnect request = about();

@@ -39,6 +39,8 @@ def session_and_endpoint_requests():
                 "profile": "AES_CM_128_HMAC_SHA1_80",
                 "receiveKey": key,
                 "sendKey": key,
+                "sendMki": {"value": 4294967295, "length": 4},
+                "receiveMki": {"value": 0, "length": 1},
                 "rolloverCounters": [
                     {"ssrc": 4294967295, "rolloverCounter": 4294967295, "sequence": 65535},
                     {"ssrc": 0, "rolloverCounter": 0},
