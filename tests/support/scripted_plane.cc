@@ -94,13 +94,7 @@ void ScriptedWorker::carry_out(const Command& command) {
         breach("unbinds a tuple that is not bound to that endpoint");
       return;
     case CommandKind::kKeysReady:
-      if (!holds(endpoints, command.ref)) return breach("keys of an endpoint that is not installed");
-      if (!memory_.keys[command.ref.slot].send.ready || !memory_.keys[command.ref.slot].receive.ready)
-        return breach("keys announced that are not expanded");
-      read_all(&memory_.keys[command.ref.slot].send.rtp, sizeof(crypto::SrtpKeys::Block));
-      memory_.endpoints[command.ref.slot].keys_ready = true;
-      keyed.push_back(command.ref);
-      return;
+      return take_keys(command.ref);
     case CommandKind::kInstallSource:
       return install_source(command);
     case CommandKind::kRemoveSource:
@@ -129,6 +123,15 @@ void ScriptedWorker::carry_out(const Command& command) {
     case CommandKind::kStop:
       return answer(NoteKind::kStopped, {});
   }
+}
+
+void ScriptedWorker::take_keys(SlotRef ref) {
+  if (!holds(endpoints, ref)) return breach("keys of an endpoint that is not installed");
+  if (!memory_.keys[ref.slot].send.ready || !memory_.keys[ref.slot].receive.ready)
+    return breach("keys announced that are not expanded");
+  read_all(&memory_.keys[ref.slot].send.rtp, sizeof(crypto::SrtpKeys::Block));
+  memory_.endpoints[ref.slot].keys_ready = true;
+  keyed.push_back(ref);
 }
 
 void ScriptedWorker::update_endpoint(const Command& command) {

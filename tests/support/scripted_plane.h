@@ -97,6 +97,7 @@ class ScriptedWorker {
   void carry_out(const dataplane::Command& command);
   void update_endpoint(const dataplane::Command& command);
   void bind_tuple(const dataplane::Command& command);
+  void take_keys(dataplane::SlotRef ref);
   void install_source(const dataplane::Command& command);
   void remove_source(const dataplane::Command& command);
   void forget_stream(const dataplane::Command& command);

@@ -101,8 +101,7 @@ const std::vector<MethodAndParams>& samples() {
       {"drop.list", "{}"},
       {"drop.list", R"({"worker":0})"},
       {"event.subscribe", "{}"},
-      {"shutdown", "{}"},
-  };
+      {"shutdown", "{}"}};
   return kSamples;
 }
 
