@@ -4,13 +4,14 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "dataplane/stages/rtcp_compound.h"
 
 namespace sluice::dataplane {
 
-inline constexpr std::size_t kMaxNackBytes = 64 * 4;  // entries of PID and BLP
+inline constexpr std::size_t kMaxNackBytes = std::size_t{64} * 4;  // entries of PID and BLP
 
 /// One item for a publisher.
 struct Outbound {
