@@ -250,12 +250,12 @@ bool commit_next(WorkerState& state, MediaPacket& packet) {
   if (packet.stream == kNoSlot || packet.rtp.padding) return false;
   EndpointSlot& endpoint = *packet.sender;
   StreamSlot& stream = state.memory.streams[packet.stream];
-  const std::uint64_t next = stream.rtp_window.highest() + 1;
   if (!stream.rtp_window.started() || stream.direct_route == kNoSlot ||
       stream.dormant.load(std::memory_order_relaxed) ||
       stream.payload_type.load(std::memory_order_relaxed) != packet.rtp.payload_type ||
       (endpoint.has_names && !stream.named))
     return false;
+  const std::uint64_t next = stream.rtp_window.highest() + 1;
   if (endpoint.encrypted) {
     if (packet.index != next || stream.restart_suspected) return false;
   } else {

@@ -92,7 +92,7 @@ Verdict verdict_of(srtp_err_status_t status) {
 }
 
 /// What a network does to a sealed stream. It loses packets, also many in a row, duplicates and forges some,
-/// and delays some by up to 1,500 others, past the replay window. The first packet always arrives, so that
+/// and delays some by up to 2,400 others, past the replay window. The first packet always arrives, so that
 /// both receivers start in the same way. All packets of the gap are lost.
 struct Gap {
   std::size_t first = 0;
@@ -114,10 +114,10 @@ std::vector<Bytes> disturbed(Random& random, const std::vector<Bytes>& sealed, G
     if (random.one_in(200)) losing = random.below(150);
     if (random.one_in(15)) continue;
     std::size_t at = i + 1;
-    if (random.one_in(6)) at += random.below(random.one_in(3) ? 1500 : 20);
+    if (random.one_in(6)) at += random.below(random.one_in(3) ? 2400 : 20);
     const bool forged_first = random.one_in(2);
     if (!forged_first) arrivals.emplace_back(at, sealed[i]);
-    if (random.one_in(12)) arrivals.emplace_back(at + random.below(random.one_in(3) ? 1500 : 5), sealed[i]);
+    if (random.one_in(12)) arrivals.emplace_back(at + random.below(random.one_in(3) ? 2400 : 5), sealed[i]);
     if (random.one_in(12)) {
       Bytes forged = sealed[i];
       // Changes a bit behind the sequence number, because a forged sequence number would change the estimate.
