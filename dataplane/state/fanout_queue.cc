@@ -5,39 +5,33 @@
 namespace sluice::dataplane {
 
 bool FanoutQueue::push(const FanoutJob& job) {
-  if (count_ == entries_.size()) return false;
-  std::uint32_t slot = free_;
-  if (slot != kNoSlot)
-    free_ = entries_[slot].next;
-  else
-    slot = high_water_++;
+  if (entries_.full()) return false;
+  const bool was_empty = entries_.empty();
+  const std::uint32_t slot = entries_.take();
   entries_[slot] = {job, kNoSlot};
   const std::uint32_t source = job.source.slot;
   List& list = lists_[source];
   if (list.count == 0) {
     list.head = slot;
     // It comes last in this round.
-    list.next = count_ == 0 ? source : lists_[before_front_].next;
-    if (count_ != 0) lists_[before_front_].next = source;
+    list.next = was_empty ? source : lists_[before_front_].next;
+    if (!was_empty) lists_[before_front_].next = source;
     before_front_ = source;
   } else {
     entries_[list.tail].next = slot;
   }
   list.tail = slot;
   ++list.count;
-  ++count_;
   return true;
 }
 
 void FanoutQueue::pop() {
-  assert(count_ != 0);
+  assert(!empty());
   const std::uint32_t source = front_source();
   List& list = lists_[source];
   const std::uint32_t slot = list.head;
   list.head = entries_[slot].next;
-  entries_[slot].next = free_;
-  free_ = slot;
-  --count_;
+  entries_.give_back(slot);
   if (--list.count == 0)
     lists_[before_front_].next = list.next;
   else

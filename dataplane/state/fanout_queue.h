@@ -15,6 +15,7 @@
 
 #include "dataplane/base/slot_array.h"
 #include "dataplane/base/slot_ref.h"
+#include "dataplane/state/entry_pool.h"
 #include "dataplane/wire/rtp.h"
 
 struct rte_mbuf;
@@ -42,8 +43,8 @@ class FanoutQueue {
   /// `sources`: the number of source slots. `capacity`: the most jobs.
   FanoutQueue(std::size_t sources, std::size_t capacity) : lists_(sources), entries_(capacity) {}
 
-  bool empty() const { return count_ == 0; }
-  std::size_t size() const { return count_; }
+  bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
   /// Whether jobs of the source wait. What comes for it must wait behind them.
   bool has(std::uint32_t source) const { return lists_[source].count != 0; }
 
@@ -74,10 +75,7 @@ class FanoutQueue {
   std::uint32_t front_source() const { return lists_[before_front_].next; }
 
   SlotArray<List> lists_;  // by source slot
-  SlotArray<Entry> entries_;
-  std::size_t count_ = 0;
-  std::uint32_t free_ = kNoSlot;  // list through Entry::next; when empty, high_water_ is free
-  std::uint32_t high_water_ = 0;
+  EntryPool<Entry> entries_;
   std::uint32_t before_front_ = 0;  // the last source in turn. Valid while there are jobs
 };
 

@@ -14,28 +14,21 @@ void SenderReportQueue::append(std::uint32_t slot) {
 }
 
 std::uint32_t SenderReportQueue::push() {
-  if (count_ == entries_.size()) return kNoSlot;
-  std::uint32_t slot = free_;
-  if (slot != kNoSlot)
-    free_ = entries_[slot].next;
-  else
-    slot = high_water_++;
+  if (entries_.full()) return kNoSlot;
+  const std::uint32_t slot = entries_.take();
   append(slot);
-  ++count_;
   return slot;
 }
 
 void SenderReportQueue::pop() {
-  assert(count_ != 0);
+  assert(!empty());
   const std::uint32_t slot = head_;
   head_ = entries_[slot].next;
-  entries_[slot].next = free_;
-  free_ = slot;
-  --count_;
+  entries_.give_back(slot);
 }
 
 void SenderReportQueue::rotate() {
-  assert(count_ != 0);
+  assert(!empty());
   const std::uint32_t slot = head_;
   if (slot == tail_) return;
   head_ = entries_[slot].next;

@@ -6,8 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "dataplane/base/slot_array.h"
-#include "dataplane/base/slot_ref.h"
+#include "dataplane/state/entry_pool.h"
 #include "dataplane/wire/rtcp.h"
 
 namespace sluice::dataplane {
@@ -30,7 +29,7 @@ class SenderReportQueue {
   /// `capacity`: the most reports.
   explicit SenderReportQueue(std::size_t capacity) : entries_(capacity) {}
 
-  bool empty() const { return count_ == 0; }
+  bool empty() const { return entries_.empty(); }
   /// Appends a report with undefined contents. kNoSlot when the queue is full.
   [[nodiscard]] std::uint32_t push();
   /// REQUIRES: `job` comes from push() or front(), with no pop() of it since.
@@ -49,12 +48,9 @@ class SenderReportQueue {
   };
   void append(std::uint32_t slot);
 
-  SlotArray<Entry> entries_;
-  std::size_t count_ = 0;
+  EntryPool<Entry> entries_;
   std::uint32_t head_ = kNoSlot;
   std::uint32_t tail_ = kNoSlot;
-  std::uint32_t free_ = kNoSlot;  // list through Entry::next; when empty, high_water_ is free
-  std::uint32_t high_water_ = 0;
 };
 
 }  // namespace sluice::dataplane

@@ -12,30 +12,27 @@ constexpr int kSessionsPerLook = 8;
 }  // namespace
 
 TransmitQueue::TransmitQueue(std::size_t capacity) : entries_(capacity) {
-  assert(capacity != 0 && capacity < kNone);
+  assert(capacity != 0 && capacity < kNoSlot);
 }
 
 rte_mbuf* TransmitQueue::push(rte_mbuf* mbuf, std::uint32_t flow_number, std::uint64_t now) {
   const auto number = static_cast<std::uint16_t>(flow_number % kFlows);
   Flow& flow = flows_[number];
   rte_mbuf* evicted = nullptr;
-  if (count_ == entries_.size()) {
+  if (entries_.full()) {
     if (flows_[fattest_].count < flow.count || flows_[fattest_].count == 0) fattest_ = number;
     // Nothing of the fattest is left, and this flow has nothing: the one in turn gives way.
     if (flows_[fattest_].count == 0) fattest_ = front();
     evicted = take_oldest(fattest_).mbuf;
   }
-  std::uint32_t slot = free_;
-  if (slot != kNone)
-    free_ = entries_[slot].next;
-  else
-    slot = high_water_++;
-  entries_[slot] = {mbuf, now, kNone};
+  const bool was_empty = entries_.empty();
+  const std::uint32_t slot = entries_.take();
+  entries_[slot] = {mbuf, now, kNoSlot};
   if (flow.count == 0) {
     flow.head = slot;
     flow.credit = kQuantum;
     // It comes last in this round.
-    if (count_ == 0) {
+    if (was_empty) {
       flow.next = number;
     } else {
       flow.next = flows_[before_front_].next;
@@ -47,13 +44,12 @@ rte_mbuf* TransmitQueue::push(rte_mbuf* mbuf, std::uint32_t flow_number, std::ui
   }
   flow.tail = slot;
   ++flow.count;
-  ++count_;
   if (flow.count > flows_[fattest_].count) fattest_ = number;
   return evicted;
 }
 
 TransmitQueue::Waiting TransmitQueue::pop() {
-  if (count_ == 0) return {};
+  if (empty()) return {};
   for (;;) {
     Flow& flow = flows_[front()];
     const std::uint32_t length = entries_[flow.head].mbuf->pkt_len;
@@ -67,7 +63,7 @@ TransmitQueue::Waiting TransmitQueue::pop() {
 }
 
 rte_mbuf* TransmitQueue::pop_older_than(std::uint64_t limit) {
-  for (int looks = 0; looks < kSessionsPerLook && count_ != 0; ++looks) {
+  for (int looks = 0; looks < kSessionsPerLook && !empty(); ++looks) {
     if (entries_[flows_[front()].head].since < limit) return take_oldest(front()).mbuf;
     rotate();
   }
@@ -81,9 +77,7 @@ TransmitQueue::Waiting TransmitQueue::take_oldest(std::uint16_t number) {
   const std::uint32_t slot = flow.head;
   const Waiting taken{entries_[slot].mbuf, entries_[slot].since};
   flow.head = entries_[slot].next;
-  entries_[slot].next = free_;
-  free_ = slot;
-  --count_;
+  entries_.give_back(slot);
   if (--flow.count != 0) return taken;
   std::uint16_t before = before_front_;
   while (flows_[before].next != number) before = flows_[before].next;

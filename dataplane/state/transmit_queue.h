@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "dataplane/base/slot_array.h"
+#include "dataplane/state/entry_pool.h"
 
 struct rte_mbuf;
 
@@ -31,8 +31,8 @@ class TransmitQueue {
   /// REQUIRES: 0 < capacity < 2^32 - 1.
   explicit TransmitQueue(std::size_t capacity);
 
-  bool empty() const { return count_ == 0; }
-  std::size_t size() const { return count_; }
+  bool empty() const { return entries_.empty(); }
+  std::size_t size() const { return entries_.size(); }
 
   /// Appends a packet to its session's queue. Sessions are told apart by the low bits of `flow`. Returns the
   /// packet that had to give way, or nullptr.
@@ -44,14 +44,13 @@ class TransmitQueue {
   [[nodiscard]] rte_mbuf* pop_older_than(std::uint64_t limit);
 
  private:
-  static constexpr std::uint32_t kNone = 0xffffffff;
   struct Entry {
     rte_mbuf* mbuf;
     std::uint64_t since;
     std::uint32_t next;
   };
   struct Flow {
-    std::uint32_t head = kNone, tail = kNone;  // entries, oldest first
+    std::uint32_t head = kNoSlot, tail = kNoSlot;  // entries, oldest first
     std::uint32_t count = 0;
     std::uint32_t credit = 0;  // bytes that it may send in this round
     std::uint16_t next = 0;    // in the ring of flows with packets
@@ -61,11 +60,8 @@ class TransmitQueue {
   void rotate() { before_front_ = flows_[before_front_].next; }
   std::uint16_t front() const { return flows_[before_front_].next; }
 
-  SlotArray<Entry> entries_;
+  EntryPool<Entry> entries_;
   std::array<Flow, kFlows> flows_;
-  std::size_t count_ = 0;
-  std::uint32_t free_ = kNone;  // list through Entry::next; when empty, high_water_ is free
-  std::uint32_t high_water_ = 0;
   std::uint16_t before_front_ = 0;  // the last flow in turn. Valid while there are packets
   std::uint16_t fattest_ = 0;       // a flow with many packets
 };
