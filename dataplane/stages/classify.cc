@@ -9,6 +9,7 @@
 
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/latch.h"
+#include "dataplane/stages/received_checksums.h"
 
 namespace sluice::dataplane {
 namespace {
@@ -57,28 +58,23 @@ bool is_neighbor_discovery(const Frame& frame, const std::uint8_t* bytes) {
          (bytes[frame.l4_offset] == kSolicitation || bytes[frame.l4_offset] == kAdvertisement);
 }
 
-[[gnu::noinline]] void hand_off_or_drop(WorkerState& state, const Datagram& datagram) {
-  rte_mbuf* mbuf = datagram.mbuf;
+// The other worker that owns the UDP port; kNoWorker when there is none.
+std::uint8_t other_owner(const WorkerState& state, const Datagram& datagram) {
   const std::uint8_t owner = state.steering.owner(datagram.local_address, datagram.local_port);
-  if (owner == Steering::kNoWorker || owner == state.index || owner >= state.steering.workers()) {
-    state.drop(mbuf, DropReason::kNoEndpoint);
-  } else if (state.steering.ring(state.index, owner).push(mbuf)) {
+  return owner == state.index || owner >= state.steering.workers() ? Steering::kNoWorker : owner;
+}
+
+void hand_off(WorkerState& state, rte_mbuf* mbuf, std::uint8_t owner) {
+  if (state.steering.ring(state.index, owner).push(mbuf))
     state.counters().handed_off.add();
-  } else {
+  else
     state.drop(mbuf, DropReason::kHandoffRingFull);
-  }
 }
 
-bool port_checked(const rte_mbuf* mbuf, std::uint64_t mask, std::uint64_t good) {
-  return (mbuf->ol_flags & mask) == good;
-}
-
-bool ip_checked(const rte_mbuf* mbuf) {
-  return port_checked(mbuf, RTE_MBUF_F_RX_IP_CKSUM_MASK, RTE_MBUF_F_RX_IP_CKSUM_GOOD);
-}
-
-bool udp_checked(const rte_mbuf* mbuf) {
-  return port_checked(mbuf, RTE_MBUF_F_RX_L4_CKSUM_MASK, RTE_MBUF_F_RX_L4_CKSUM_GOOD);
+[[gnu::noinline]] void hand_off_or_drop(WorkerState& state, const Datagram& datagram) {
+  const std::uint8_t owner = other_owner(state, datagram);
+  if (owner == Steering::kNoWorker) return state.drop(datagram.mbuf, DropReason::kNoEndpoint);
+  hand_off(state, datagram.mbuf, owner);
 }
 
 std::span<const std::uint8_t> bytes_of(const rte_mbuf* mbuf) {
@@ -179,21 +175,6 @@ bool parse_common(const OwnAddresses& own, Datagram& datagram) {
   return true;
 }
 
-}  // namespace
-
-bool hand_off_at_once(WorkerState& state, rte_mbuf* mbuf) {
-  const OwnAddresses& own = state.own_addresses[state.port_index[mbuf->port & 0xff]];
-  Datagram datagram;
-  datagram.mbuf = mbuf;
-  if (!parse_common(own, datagram) || datagram.local_port == state.shared_ice_port) return false;
-  const std::uint8_t owner = state.steering.owner(datagram.local_address, datagram.local_port);
-  if (owner == Steering::kNoWorker || owner == state.index) return false;
-  hand_off_or_drop(state, datagram);
-  return true;
-}
-
-namespace {
-
 // ---- the second pass: tells the protocols apart
 
 // Whether the guess of the stream, made from the UDP port alone, was right.
@@ -242,7 +223,7 @@ bool is_addressed(const EndpointSlot& endpoint, const Datagram& datagram) {
 }
 
 bool udp_checksum_is_bad(const WorkerState& state, const rte_mbuf* mbuf) {
-  if (udp_checked(mbuf) || !state.port(mbuf->port).checks_udp_checksum) return false;
+  if (udp_trusted(state, mbuf)) return false;
   Frame frame;
   const auto bytes = bytes_of(mbuf);
   return parse_frame(bytes, frame, true) || !udp_checksum_ok(bytes, frame);
@@ -274,6 +255,17 @@ void classify_datagram(WorkerState& state, const Datagram& datagram, ClassifiedB
 }
 
 }  // namespace
+
+bool hand_off_at_once(WorkerState& state, rte_mbuf* mbuf) {
+  const OwnAddresses& own = state.own_addresses[state.port_index[mbuf->port & 0xff]];
+  Datagram datagram;
+  datagram.mbuf = mbuf;
+  if (!parse_common(own, datagram) || datagram.local_port == state.shared_ice_port) return false;
+  const std::uint8_t owner = other_owner(state, datagram);
+  if (owner == Steering::kNoWorker) return false;
+  hand_off(state, mbuf, owner);
+  return true;
+}
 
 void classify(WorkerState& state, std::span<rte_mbuf* const> packets, ClassifiedBatch& batch) {
   batch.rtp_count = batch.rtcp_count = 0;

@@ -18,8 +18,7 @@ namespace sluice::dataplane {
 namespace {
 
 bool report_is_too_soon(const WorkerState& state, const StreamSlot& stream) {
-  const std::uint64_t last = stream.last_receiver_report_tsc;
-  return last != 0 && state.now - last < state.tsc_hz / kReceiverReportsPerSecond;
+  return state.is_within(stream.last_receiver_report_tsc, 1000 / kReceiverReportsPerSecond);
 }
 
 // The route that sends `ssrc` to `receiver`, if a live stream feeds it now. kNoSlot otherwise.

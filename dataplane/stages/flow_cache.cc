@@ -11,6 +11,7 @@
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/classify.h"
 #include "dataplane/stages/numbering.h"
+#include "dataplane/stages/received_checksums.h"
 #include "dataplane/stages/rtp_counts.h"
 #include "dataplane/stages/transmit.h"
 #include "dataplane/stages/unprotect.h"
@@ -54,15 +55,6 @@ alignas(64) constexpr auto kMask = [] {
   };
   const Bytes16 all = other(0) | other(16) | other(32) | other(48);
   return (all[0] | all[1]) == 0;
-}
-
-bool is_checked(const WorkerState& state, const rte_mbuf* mbuf) {
-  constexpr std::uint64_t kIpMask = RTE_MBUF_F_RX_IP_CKSUM_MASK;
-  constexpr std::uint64_t kUdpMask = RTE_MBUF_F_RX_L4_CKSUM_MASK;
-  constexpr std::uint64_t kGood = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-  const std::uint64_t checked = mbuf->ol_flags & (kIpMask | kUdpMask);
-  if (checked == kGood) return true;
-  return (checked & kIpMask) == RTE_MBUF_F_RX_IP_CKSUM_GOOD && !state.port(mbuf->port).checks_udp_checksum;
 }
 
 std::uint32_t slot_of(const WorkerState& state, const EndpointSlot& endpoint) {
@@ -123,7 +115,7 @@ inline bool FlowCache::match(WorkerState& state, rte_mbuf* mbuf, EndpointSlot& s
   // What is behind the RTP header; huge when it does not fit.
   const std::uint32_t rest = udp - std::uint32_t{8 + kRtpFixedHeader};
   if (!has_headers_of(flow, frame) || udp + 20 != total || rest > flow.longest ||
-      total + kIp > mbuf->data_len || mbuf->nb_segs != 1 || !is_checked(state, mbuf)) {
+      total + kIp > mbuf->data_len || mbuf->nb_segs != 1 || !ip_checked(mbuf) || !udp_trusted(state, mbuf)) {
     sender.flow_missed_in = run_;
     return false;
   }
@@ -190,7 +182,7 @@ inline void FlowCache::rewrite(const CachedFlow& flow, const RouteSlot& route, s
   item.mbuf->data_len = static_cast<std::uint16_t>(length + kRtp);
   item.mbuf->pkt_len = item.mbuf->data_len;
   ++served_;
-  if (!item.flow->seals) return send_made(state, item.mbuf, receiver, length);
+  if (!item.flow->seals) return send_made(state, item.mbuf, receiver, receiver.rtp, length);
   sealing_[seal_count_] = {item.mbuf, &receiver};
   seals_[seal_count_++] = {.keys = &state.memory.keys[item.flow->receiver].send,
                            .packet = item.frame + kRtp,
@@ -256,7 +248,7 @@ void FlowCache::seal(WorkerState& state) {
   for (std::size_t i = 0; i < seal_count_; ++i) {
     const auto [mbuf, receiver] = sealing_[i];
     if (seals_[i].status == crypto::SrtpStatus::kOk)
-      send_made(state, mbuf, *receiver, seals_[i].length);
+      send_made(state, mbuf, *receiver, receiver->rtp, seals_[i].length);
     else
       state.drop(mbuf, DropReason::kProtectFailed);
   }

@@ -59,6 +59,7 @@ class FlowCache {
   std::size_t served_ = 0;
   std::array<EndpointSlot*, kBatch> senders_;  // null: the stages serve the packet
   std::uint64_t handed_off_ = 0;               // packets that went to other workers, one bit each
+  static_assert(kBatch <= 64);
   std::array<Item, kBatch> items_;
   std::array<rte_mbuf*, kBatch> left_;
   std::array<std::uint8_t, kBatch> opening_;  // indices of items_

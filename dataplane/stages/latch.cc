@@ -52,10 +52,6 @@ bool from_signalled(const EndpointSlot& endpoint, const MediaPacket& packet) {
   return !endpoint.rtcp.known() && source.ip == endpoint.signalled.ip;
 }
 
-bool was_heard_within(const WorkerState& state, std::uint64_t tsc, std::uint64_t ms) {
-  return tsc != 0 && state.now - tsc < state.tsc_hz / 1000 * ms;
-}
-
 // Rule 2: the peer's address of before, or the host of it for RTCP.
 bool is_former(const WorkerState& state, const EndpointSlot& endpoint, const MediaPacket& packet) {
   if (endpoint.former.port == 0 || !window_is_open(state, endpoint)) return false;
@@ -75,8 +71,7 @@ bool may_latch_once(const WorkerState& state, const EndpointSlot& endpoint, cons
   // RTP and RTCP of one peer come from one host. So the one that latches second must have the same address.
   const bool other_latched = rtcp ? endpoint.rtp_latched : endpoint.rtcp_latched;
   if (other_latched && template_remote(rtcp ? endpoint.rtp : endpoint.rtcp).ip != source.ip) return false;
-  if (endpoint.former.port != 0 && was_heard_within(state, endpoint.former_heard_tsc, kFormerQuietMs))
-    return false;
+  if (endpoint.former.port != 0 && state.is_within(endpoint.former_heard_tsc, kFormerQuietMs)) return false;
   return endpoint.latch_network.length == 0 || endpoint.latch_network.contains(source.ip);
 }
 
@@ -209,7 +204,7 @@ void take_signalled(const WorkerState& state, EndpointSlot& endpoint, const Endp
   }
   // With this policy, media that flows comes from where we send to.
   const bool still_sends = endpoint.latch == LatchPolicy::kAuthenticated &&
-                           was_heard_within(state, last_rtp_tsc(state, endpoint), kFlowingMs);
+                           state.is_within(last_rtp_tsc(state, endpoint), kFlowingMs);
   // What is signalled for the first time describes the peer that has been heard already.
   const bool stays = !terms.new_receive && (still_sends || (is_first && endpoint.rtp_learned));
   endpoint.rtp_latched = endpoint.rtcp_latched = false;

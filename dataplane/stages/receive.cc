@@ -38,10 +38,11 @@ std::size_t take_handed_off(WorkerState& state, std::span<rte_mbuf*> packets, st
 std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_t first) {
   std::size_t count = take_handed_off(state, packets, first);
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    bytes += packets[i]->pkt_len;
-    fetch_headers(packets[i]);
-  }
+  const auto take_in = [&](const rte_mbuf* mbuf) {
+    bytes += mbuf->pkt_len;
+    fetch_headers(mbuf);
+  };
+  for (const rte_mbuf* mbuf : packets.first(count)) take_in(mbuf);
   const std::size_t ports = state.ports.size();
   std::size_t next = ports == 1 ? 0 : first % ports;  // a division costs as much as a packet's parsing
   for (std::size_t i = 0; i < ports && count < packets.size(); ++i) {
@@ -55,8 +56,7 @@ std::size_t receive(WorkerState& state, std::span<rte_mbuf*> packets, std::size_
     for (std::size_t k = before; k < count; ++k) {
       // classify needs to know the port. Not every driver sets it: net_ring leaves what the sender wrote.
       packets[k]->port = port.id;
-      bytes += packets[k]->pkt_len;
-      fetch_headers(packets[k]);
+      take_in(packets[k]);
     }
   }
   if (count != 0) {

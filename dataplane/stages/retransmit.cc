@@ -95,7 +95,7 @@ void Retransmit::start() {
 
 bool Retransmit::asked_lately(const WorkerState& state, std::uint64_t key, std::uint64_t within_ms) const {
   const Asked& asked = asked_[key % kAskedSize];
-  return asked.key == key && state.now - asked.tsc < state.tsc_hz / 1000 * within_ms;
+  return asked.key == key && state.is_within(asked.tsc, within_ms);
 }
 
 void Retransmit::remember(const WorkerState& state, std::uint64_t key) {

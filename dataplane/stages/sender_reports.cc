@@ -15,8 +15,7 @@ constexpr std::size_t kStreamsPerTurn = 64;
 static_assert(kReportsPerTurn >= FanoutChunk::kRoutes, "a turn serves a chunk at least");
 
 bool is_too_soon(const WorkerState& state, const StreamSlot& stream) {
-  const std::uint64_t last = stream.last_sender_report_tsc;
-  return last != 0 && state.now - last < state.tsc_hz / kSenderReportsPerSecond;
+  return state.is_within(stream.last_sender_report_tsc, 1000 / kSenderReportsPerSecond);
 }
 
 // Whether the stream is still the one that sent the report, with the same clock.

@@ -13,7 +13,7 @@ std::uint64_t last_heard(const StreamSlot& stream) {
 
 bool may_yield(const WorkerState& state, const StreamSlot& stream) {
   if (stream.dormant.load(std::memory_order_relaxed)) return true;
-  return stream.fed == 0 && state.now - last_heard(stream) >= kYieldUs * (state.tsc_hz / 1'000'000);
+  return stream.fed == 0 && !state.is_within(last_heard(stream), kYieldUs / 1000);
 }
 
 // Walks the streams of the endpoint, at most max_streams.

@@ -72,26 +72,18 @@ constexpr std::uint8_t kDscpOfTemplate = 0xff;
 [[gnu::always_inline]] inline void send(WorkerState& state, rte_mbuf* mbuf, std::uint8_t* packet,
                                         std::uint16_t length, EndpointSlot& endpoint,
                                         const HeaderTemplate& header, std::uint8_t dscp = kDscpOfTemplate) {
-  const std::size_t index = endpoint.transmit_index;
   std::uint8_t* frame = packet - header.length;
   mbuf->data_off = static_cast<std::uint16_t>(frame - static_cast<std::uint8_t*>(mbuf->buf_addr));
   mbuf->data_len = static_cast<std::uint16_t>(length + header.length);
   mbuf->pkt_len = mbuf->data_len;
-  mbuf->hash.usr = endpoint.flow;
-  const TransmitChecksums checksums = state.transmit[index].checksums;
-  if (checksums == TransmitChecksums::kSoftware) {
+  const bool in_software = state.transmit[endpoint.transmit_index].checksums == TransmitChecksums::kSoftware;
+  if (in_software)
     write_headers(header, frame, length);
-    mbuf->ol_flags = 0;
-  } else {
+  else
     write_headers_for_offload(header, frame, length);
-    mbuf->ol_flags = 0;
-    if (checksums == TransmitChecksums::kHardware) ask_for_checksums(mbuf, header.is_v6, header.l3_offset);
-  }
   if (dscp != kDscpOfTemplate) [[unlikely]]
-    set_dscp(header, frame, dscp, checksums == TransmitChecksums::kSoftware);
-  endpoint.packets_sent.add();
-  endpoint.bytes_sent.add(length);
-  queue_on(state, index, mbuf);
+    set_dscp(header, frame, dscp, in_software);
+  send_made(state, mbuf, endpoint, header, length);
 }
 
 }  // namespace

@@ -25,22 +25,22 @@ inline void queue_on(WorkerState& state, std::size_t index, rte_mbuf* mbuf) {
 
 /// Asks the port for the checksums of a frame. It lies in the second cache line of the mbuf, which nothing
 /// else here needs.
-inline void ask_for_checksums(rte_mbuf* mbuf, bool is_v6, unsigned l3_offset) {
+inline void ask_for_checksums(rte_mbuf* mbuf, const HeaderTemplate& header) {
   constexpr std::uint64_t kIpv4 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
   constexpr std::uint64_t kIpv6 = RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV6;
-  const unsigned ip_length = is_v6 ? 40 : 20;
-  mbuf->tx_offload = l3_offset | ip_length << RTE_MBUF_L2_LEN_BITS;
-  mbuf->ol_flags = is_v6 ? kIpv6 : kIpv4;
+  const unsigned ip_length = header.is_v6 ? 40 : 20;
+  mbuf->tx_offload = header.l3_offset | ip_length << RTE_MBUF_L2_LEN_BITS;
+  mbuf->ol_flags = header.is_v6 ? kIpv6 : kIpv4;
 }
 
-/// Sends a frame of the flow cache, whose headers are written, to its receiver. `length`: bytes of the RTP
-/// packet. REQUIRES: the port computes the checksums, or needs none.
-inline void send_made(WorkerState& state, rte_mbuf* mbuf, EndpointSlot& receiver, std::uint16_t length) {
+/// Sends a frame with the headers of `header`, which are written, to the endpoint `receiver`. `length`: bytes
+/// of the UDP payload.
+inline void send_made(WorkerState& state, rte_mbuf* mbuf, EndpointSlot& receiver,
+                      const HeaderTemplate& header, std::uint16_t length) {
   const std::size_t index = receiver.transmit_index;
   mbuf->hash.usr = receiver.flow;
   mbuf->ol_flags = 0;
-  if (state.transmit[index].checksums == TransmitChecksums::kHardware)
-    ask_for_checksums(mbuf, false, CommonFrame::kL3Offset);
+  if (state.transmit[index].checksums == TransmitChecksums::kHardware) ask_for_checksums(mbuf, header);
   receiver.packets_sent.add();
   receiver.bytes_sent.add(length);
   queue_on(state, index, mbuf);

@@ -8,6 +8,7 @@
 
 #include "crypto/srtp/mki.h"
 #include "crypto/srtp/packet_index.h"
+#include "crypto/srtp/srtp_bytes.h"
 #include "dataplane/base/prefetch.h"
 #include "dataplane/stages/latch.h"
 #include "dataplane/stages/rtp_counts.h"
@@ -52,10 +53,6 @@ constexpr std::uint16_t kRefusals = 16;
 constexpr std::uint64_t kSilenceMs = 500;
 constexpr std::array<std::int64_t, 4> kStepsUp{1, 2, 3, 4};
 constexpr std::array<std::int64_t, 4> kStepsBothWays{1, -1, 2, -2};
-
-bool is_heard(const WorkerState& state, const StreamSlot& stream) {
-  return state.now - stream.last_packet_tsc.read() < state.tsc_hz / 1000 * kSilenceMs;
-}
 
 [[gnu::cold, gnu::noinline]] std::uint64_t guess_index(const std::array<std::int64_t, 4>& steps,
                                                        std::uint16_t refusals, std::uint64_t index) {
@@ -132,7 +129,7 @@ std::optional<DropReason> admit_rtp(const WorkerState& state, Newcomer& newcomer
   }
   if (!endpoint.encrypted) return std::nullopt;  // the commit sets the index of plain RTP
   packet.index = crypto::estimate_packet_index(stream.rtp_window.highest(), packet.rtp.sequence);
-  if (stream.restart_suspected && !is_heard(state, stream)) [[unlikely]]
+  if (stream.restart_suspected && !state.is_within(stream.last_packet_tsc.read(), kSilenceMs)) [[unlikely]]
     packet.index = guess_index(kStepsUp, stream.refusals, packet.index);
   if (packet.index > stream.rtp_window.highest()) return std::nullopt;
   const auto verdict = stream.rtp_window.check(packet.index);
@@ -340,9 +337,8 @@ std::optional<DropReason> admit_rtcp(const WorkerState& state, MediaPacket& pack
   if (!source_allowed(state, packet)) return DropReason::kWrongSource;
   std::uint32_t index = 0;
   const crypto::SrtpKeys& keys = state.memory.keys[packet.endpoint].receive;
-  constexpr std::size_t kHeader = 8;
   if (keys.mki_length != 0 &&
-      !crypto::remove_mki(keys, crypto::MkiOf::kRtcp, packet.data, kHeader, packet.length))
+      !crypto::remove_mki(keys, crypto::MkiOf::kRtcp, packet.data, crypto::kRtcpHeaderLength, packet.length))
     return DropReason::kAuthFailed;
   if (!crypto::srtcp_index(keys.profile, {packet.data, packet.length}, index)) return DropReason::kBadRtcp;
   packet.index = index;

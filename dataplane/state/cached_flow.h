@@ -2,9 +2,9 @@
 // frame begins with, and the bytes that it leaves with. One compare then takes the place of parsing and
 // look-ups (stages/flow_cache.h). Worker only.
 //
-// A flow is a copy of facts that slots hold, and holds no state of its own. It counts as long as the sender's
-// slot says `has_cached_flow`, and the receiver's `send_version` is that of the flow. What changes one of
-// these facts calls forget_flows().
+// A flow is a copy of facts that slots hold. It counts as long as the sender's slot says `has_cached_flow`,
+// and the receiver's `send_version` is that of the flow. What changes one of these facts calls
+// forget_flows().
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ namespace sluice::dataplane {
 struct alignas(64) CachedFlow {
   static constexpr std::size_t kHeaders = CommonFrame::kPayloadOffset + kRtpFixedHeader;
 
-  /// What the headers must be, under flow_mask().
+  /// What the headers must be, under the mask of stages/flow_cache.cc.
   std::array<std::uint8_t, kHeaders> expected;
   std::uint16_t longest;  // bytes behind the RTP header of a packet that still fits the receiver's port
   std::uint32_t stream;

@@ -183,6 +183,11 @@ struct WorkerState {
     return own_addresses[port_index[port_id & 0xff]].find(address.is_v6(), address.bytes.data());
   }
 
+  /// Whether it is less than `ms` since `tsc`; 0 = never.
+  bool is_within(std::uint64_t tsc, std::uint64_t ms) const {
+    return tsc != 0 && now - tsc < tsc_hz / 1000 * ms;
+  }
+
   /// The time since start in units of a clock of `rate` Hz, modulo 2^32.
   std::uint32_t clock_now(std::uint32_t rate) {
     if (rate != clock_rate_ || now != clock_tsc_) {
