@@ -39,6 +39,21 @@ def one_load(lab, workload, engine, load):
     return row_of(workload, engine, load, trial, counted, worker)
 
 
+def figures(trial):
+    """What every row of frames tells of its trial."""
+    return {
+        "outputPps": round(trial["outputPps"]),
+        "lost": trial["lost"],
+        "lossRatio": trial["lossRatio"],
+        "queueDelayMsP99": round(trial["latencyUs"]["p99"] / 1e3, 3),
+        "askedPps": round(trial["rate"]),
+        "inputPps": round(trial["inputPps"]),
+        "generatorLimited": trial["generatorLimited"],
+        "verifiedPackets": trial["verifiedPackets"],
+        "verifyFailures": trial["verifyFailures"],
+    }
+
+
 def row_of(workload, engine, load, trial, counted, worker):
     delay = trial["latencyUs"]
     return {
@@ -52,21 +67,13 @@ def row_of(workload, engine, load, trial, counted, worker):
         "measuredLoad": round(workloads.burst_load(trial["outputPps"]), 3),
         "portGbps": workloads.BURST_GBPS,
         "broadcastsSending": round(load * len(workload.streams)),
-        "outputPps": round(trial["outputPps"]),
-        "lost": trial["lost"],
-        "lossRatio": trial["lossRatio"],
+        **figures(trial),
         "queueDelayMsP50": round(delay["p50"] / 1e3, 3),
-        "queueDelayMsP99": round(delay["p99"] / 1e3, 3),
         "queueDelayMsMax": round(delay["max"] / 1e3, 3),
         "waited": worker["waited"],
         "waitMsP99": worker["waitMsP99"],
         "limitedBy": limited_by(trial, counted["busy"]),
-        "askedPps": round(trial["rate"]),
-        "inputPps": round(trial["inputPps"]),
         "notSent": trial["skipped"],
-        "generatorLimited": trial["generatorLimited"],
-        "verifiedPackets": trial["verifiedPackets"],
-        "verifyFailures": trial["verifyFailures"],
         "busyShare": round(counted["busy"], 3),
         "drops": counted["drops"],
         "ledgerBalanced": counted["balanced"],

@@ -5,7 +5,7 @@ takes packets as fast as it can: a relay on sockets makes them more slowly than 
 
 import os
 
-from .. import machine, workloads
+from .. import bursts, machine, workloads
 
 LOAD = 0.1
 
@@ -32,15 +32,7 @@ def row_of(relay, workload, trial, steal):
         "workload": f"{workload.name} {workload.payload} {workload.profile}",
         "load": LOAD,
         "endpoints": len(workload.endpoints),
-        "outputPps": round(trial["outputPps"]),
-        "lost": trial["lost"],
-        "lossRatio": trial["lossRatio"],
-        "queueDelayMsP99": round(trial["latencyUs"]["p99"] / 1e3, 3),
-        "askedPps": round(trial["rate"]),
-        "inputPps": round(trial["inputPps"]),
-        "generatorLimited": trial["generatorLimited"],
-        "verifiedPackets": trial["verifiedPackets"],
-        "verifyFailures": trial["verifyFailures"],
+        **bursts.figures(trial),
         "latencyUs": trial["latencyUs"],
         "stealShare": steal,
     }
