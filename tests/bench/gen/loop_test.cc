@@ -38,15 +38,25 @@ Plan plan_of(const nlohmann::json& json) {
   return *plan;
 }
 
-TEST(Loop, WhatIsSentArrivesAndOpens) {
-  const Plan plan = plan_of(test::calls(30));
+// A player of a plan over the loop.
+struct Running {
+  explicit Running(const nlohmann::json& json) : plan(plan_of(json)) {}
+  void warm_up() {
+    std::string error;
+    ASSERT_TRUE(player.warm_up(5, error)) << error;
+  }
+
+  const Plan plan;
   std::atomic<bool> stop = false;
   const Clock clock = Clock::calibrate(10'000'000);
-  Player player(plan, loop(), clock, engine(), true, stop);
-  std::string error;
-  ASSERT_TRUE(player.warm_up(5, error)) << error;
+  Player player{plan, loop(), clock, engine(), true, stop};
+};
+
+TEST(Loop, WhatIsSentArrivesAndOpens) {
+  Running running(test::calls(30));
+  ASSERT_NO_FATAL_FAILURE(running.warm_up());
   for (const double rate : {50'000.0, 0.0}) {
-    const Trial trial = player.run({.rate = rate, .seconds = 0.3, .verify = true});
+    const Trial trial = running.player.run({.rate = rate, .seconds = 0.3, .verify = true});
     EXPECT_EQ(trial.lost, 0U);
     EXPECT_EQ(trial.counts.received, trial.counts.sent);
     EXPECT_EQ(trial.counts.repeated + trial.counts.strangers + trial.counts.other, 0U);
@@ -57,15 +67,11 @@ TEST(Loop, WhatIsSentArrivesAndOpens) {
 }
 
 TEST(Loop, WhoSharesTheCpuLeavesSomeOfItAndKeepsThePace) {
-  const Plan plan = plan_of(test::calls(30));
-  std::atomic<bool> stop = false;
-  const Clock clock = Clock::calibrate(10'000'000);
-  Player player(plan, loop(), clock, engine(), true, stop);
-  player.share_cpu();
-  std::string error;
-  ASSERT_TRUE(player.warm_up(5, error)) << error;
+  Running running(test::calls(30));
+  running.player.share_cpu();
+  ASSERT_NO_FATAL_FAILURE(running.warm_up());
   const std::uint64_t before = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
-  const Trial trial = player.run({.rate = 50'000, .seconds = 0.3, .verify = false});
+  const Trial trial = running.player.run({.rate = 50'000, .seconds = 0.3, .verify = false});
   EXPECT_LT(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - before, 240'000'000U);
   EXPECT_EQ(trial.lost, 0U);
   // Without SCHED_FIFO the player may wake late. It does not send the packets that are late, but counts them.
@@ -79,16 +85,12 @@ TEST(Loop, StreamsOutliveTheRollOverOfTheirNumbers) {
   json["receivers"].erase(0);
   json["receivers"][0]["stream"] = 0;
   json["receivers"][1]["stream"] = 1;
-  const Plan plan = plan_of(json);
-  std::atomic<bool> stop = false;
-  const Clock clock = Clock::calibrate(10'000'000);
-  Player player(plan, loop(), clock, engine(), true, stop);
-  std::string error;
-  ASSERT_TRUE(player.warm_up(5, error)) << error;
+  Running running(json);
+  ASSERT_NO_FATAL_FAILURE(running.warm_up());
   Trial trial;
   std::uint64_t total = 0;
   while (total < 2 * 140'000) {
-    trial = player.run({.rate = 0, .seconds = 0.2, .verify = true});
+    trial = running.player.run({.rate = 0, .seconds = 0.2, .verify = true});
     total += trial.counts.sent;
     EXPECT_EQ(trial.lost, 0U);
     EXPECT_EQ(trial.verify_failures, 0U) << trial.failure_reasons.front();
@@ -96,14 +98,10 @@ TEST(Loop, StreamsOutliveTheRollOverOfTheirNumbers) {
 }
 
 TEST(Loop, FramesAreSentWholeAndAtTheirRate) {
-  const Plan plan = plan_of(test::calls(30));
-  std::atomic<bool> stop = false;
-  const Clock clock = Clock::calibrate(10'000'000);
-  Player player(plan, loop(), clock, engine(), true, stop);
-  std::string error;
-  ASSERT_TRUE(player.warm_up(5, error)) << error;
+  Running running(test::calls(30));
+  ASSERT_NO_FATAL_FAILURE(running.warm_up());
   const Trial trial =
-      player.run({.seconds = 0.5, .frames = {.streams = 20, .packets = 64, .per_second = 30}});
+      running.player.run({.seconds = 0.5, .frames = {.streams = 20, .packets = 64, .per_second = 30}});
   EXPECT_EQ(trial.lost, 0U);
   EXPECT_EQ(trial.counts.sent % 64, 0U);
   EXPECT_NEAR(static_cast<double>(trial.counts.sent + trial.counts.skipped) / 64, 300, 20);
