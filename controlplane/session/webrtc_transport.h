@@ -112,7 +112,7 @@ class WebrtcTransport {
   std::shared_ptr<const DtlsContext> dtls_;  // for new endpoints
   TimePoint next_renew_check_{};
   std::unordered_map<std::string, Endpoint*> by_ufrag_;
-  std::map<IcePair, Endpoint*> tuples_;  // of shared ports
+  std::map<IcePair, Endpoint*> tuples_;  // of valid pairs; on a shared port they lead to the endpoint
   std::set<std::pair<TimePoint, Endpoint*>> timers_;
 };
 
